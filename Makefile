@@ -1,0 +1,53 @@
+# What a person runs: demo, test, check. Each sets up .venv first, once, from the versions in constraints.txt.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: help demo test test-all check format lock clean
+
+help:
+	@echo "make demo      run a real network of peer nodes on this machine"
+	@echo "make test      run the tests"
+	@echo "make check     format, lint, types, import rules"
+	@echo "make test-all  the long campaigns too, on every CPython >= 3.11 found here"
+	@echo "make format    let ruff format and fix"
+	@echo "make lock      resolve constraints.txt anew"
+	@echo "make clean     remove what make made"
+
+demo: $(STAMP)
+	@$(BIN)/p2pnoise demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -q -m "not long"
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test-all: $(STAMP)
+	sh tests/every_python.sh
+
+# The stamp is younger than both files whenever .venv holds what they ask for, so the second run starts at once.
+$(STAMP): pyproject.toml constraints.txt
+	@sh tests/make_venv.sh "$(PYTHON)" "$(VENV)"
+	@touch $(STAMP)
+
+lock:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	{ echo "# Exact versions that \`make\` installs: run-time and development together. Made by \`make lock\`; reviewed like code."; \
+	  $(BIN)/python -m pip freeze --exclude-editable | sort -f; } > constraints.txt
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist build
