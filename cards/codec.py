@@ -1,0 +1,111 @@
+"""Deterministic msgpack: one meaning, one encoding; everything else is refused.
+
+msgpack itself lets one value be written in several widths and orders, repeats map keys and hides types behind ext
+codes, so two honest parsers could disagree about a signed statement. The profile: nil is never a value, integers are
+0 to 2^53-1, strings are NFC without control characters, map keys are unique strings sorted by their UTF-8 bytes,
+shortest forms only, depth at most 4. Checked by decoding, checking types, encoding again and comparing bytes: that
+finds widths, order, duplicates and long headers at once.
+"""
+
+import unicodedata
+from typing import Any, TypeAlias
+
+import msgpack
+
+from .findings import CardError
+
+Value: TypeAlias = bool | int | str | bytes | list[Any] | dict[str, Any]
+
+MAX_INT = 2**53 - 1  # the largest integer that JSON views and other languages keep exact
+MAX_DEPTH = 4
+
+
+def encode(value: Value) -> bytes:
+    """The one encoding of `value`. Raises `CardError` for what the profile does not know."""
+    _check(value, MAX_DEPTH)
+    return bytes(msgpack.packb(_sorted(value), use_bin_type=True))
+
+
+def decode(data: bytes, *, limit: int, what: str = "object") -> Value:
+    """The value that `data` is the one encoding of; at most `limit` bytes.
+
+    Raises `CardError`: too-large, truncated, trailing-data, too-deep, malformed or not-deterministic.
+    """
+    if len(data) > limit:
+        raise CardError("too-large", f"{what} of {len(data)} bytes, limit {limit}")
+    try:
+        # No length that the bytes claim can exceed the bytes there are, so nothing large is ever allocated.
+        value = msgpack.unpackb(
+            data,
+            raw=False,
+            use_list=True,
+            strict_map_key=True,
+            max_str_len=limit,
+            max_bin_len=limit,
+            max_array_len=limit,
+            max_map_len=limit,
+            max_ext_len=0,
+        )
+    except msgpack.ExtraData as error:
+        raise CardError(
+            "trailing-data", f"{what} is followed by something else", offset=len(data) - len(error.extra)
+        ) from None
+    except msgpack.StackError:
+        raise CardError("too-deep", f"{what} is nested deeper than {MAX_DEPTH}") from None
+    # The C and the pure versions raise different classes for the same bytes, and neither says "incomplete" in a class
+    # of its own; this is the one place where their opinions become ours.
+    except (ValueError, TypeError, RecursionError, OverflowError, msgpack.UnpackException) as error:
+        incomplete = "incomplete" in str(error) or isinstance(error, msgpack.OutOfData)
+        code = "truncated" if incomplete else "malformed"
+        raise CardError(code, f"{what} is {'cut short' if incomplete else 'not msgpack'}") from None
+    _check(value, MAX_DEPTH)
+    again = bytes(msgpack.packb(_sorted(value), use_bin_type=True))
+    if again != data:
+        at = next(
+            (i for i, (a, b) in enumerate(zip(again, data, strict=False)) if a != b),
+            min(len(again), len(data)),
+        )
+        raise CardError("not-deterministic", f"{what} is not written in its one accepted form", offset=at)
+    checked: Value = value
+    return checked
+
+
+def _check(value: object, depth: int) -> None:
+    kind = type(value)  # not isinstance: True is an int, and a subclass may lie about its bytes
+    if kind is int:
+        if not 0 <= value <= MAX_INT:  # type: ignore[operator]
+            raise CardError("out-of-range", f"integer {value}, allowed 0 to {MAX_INT}")
+    elif kind is str:
+        _check_text(value)  # type: ignore[arg-type]
+    elif kind is list or kind is dict:
+        if depth == 0:
+            raise CardError("too-deep", f"nested deeper than {MAX_DEPTH}")
+        for item in value:  # type: ignore[attr-defined]
+            if kind is dict:
+                if type(item) is not str:
+                    raise CardError("malformed", f"map key of type {type(item).__name__}, str expected")
+                _check_text(item)
+                _check(value[item], depth - 1)  # type: ignore[index]
+            else:
+                _check(item, depth - 1)
+    elif kind is not bool and not isinstance(value, bytes):
+        raise CardError("malformed", f"value of type {kind.__name__}")
+
+
+def _check_text(text: str) -> None:
+    if not text.isascii() and (
+        unicodedata.normalize("NFC", text) != text
+        or any(unicodedata.category(character)[0] == "C" for character in text)
+    ):
+        raise CardError("malformed", "text that is not NFC or holds control characters")
+    if text.isascii() and not text.isprintable():
+        raise CardError("malformed", "text with control characters")
+
+
+def _sorted(value: object) -> object:
+    # Strings compare by code point, which for UTF-8 is the order of their bytes.
+    if type(value) is dict:
+        return {key: _sorted(value[key]) for key in sorted(value)}
+    if type(value) is list:
+        return [_sorted(item) for item in value]
+    return value

@@ -1,0 +1,118 @@
+"""Findings: what a check has to say, each with a stable code, the exit code it leads to, and what to do next."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+Severity = Literal["error", "warning"]
+
+OK, UNEXPECTED, USAGE, MALFORMED, BAD_SIGNATURE, UNTRUSTED, TIME, REVOKED, CONFLICT, BINDING = range(10)
+
+# With several findings the exit code of a command is the first of these that occurs.
+EXIT_ORDER = (MALFORMED, BINDING, BAD_SIGNATURE, REVOKED, CONFLICT, TIME, UNTRUSTED)
+
+
+class _Code(NamedTuple):
+    exit: int
+    hint: str
+
+
+_REISSUE = "make it again with this software; statements are never re-encoded or edited"
+
+CODES: dict[str, _Code] = {
+    # What the bytes say, before anything is believed.
+    "truncated": _Code(MALFORMED, "copy the whole of it again; the end is missing"),
+    "trailing-data": _Code(MALFORMED, "copy exactly one object; something follows it"),
+    "too-large": _Code(MALFORMED, "ask whoever made it for a smaller one"),
+    "too-deep": _Code(MALFORMED, _REISSUE),
+    "malformed": _Code(MALFORMED, _REISSUE),
+    "not-deterministic": _Code(MALFORMED, _REISSUE),
+    "missing-field": _Code(MALFORMED, _REISSUE),
+    "unknown-field": _Code(MALFORMED, "it may come from a newer version: upgrade, or ask for one of this version"),
+    "unsupported-version": _Code(MALFORMED, "upgrade this software, or ask for one of a version it speaks"),
+    "unknown-critical": _Code(MALFORMED, "upgrade this software: the sender demands that this extension is understood"),
+    "out-of-range": _Code(MALFORMED, _REISSUE),
+    "bad-validity": _Code(MALFORMED, "give an end after the beginning, at most ten years later"),
+    "bad-name": _Code(MALFORMED, "use 1 to 64 of a-z 0-9 . _ -"),
+    "bad-address": _Code(MALFORMED, "write host:port, an IPv6 address in brackets, for example [::1]:7060"),
+    "weak-key": _Code(MALFORMED, "make a new key with: p2pnoise id new"),
+    "bad-node-id": _Code(MALFORMED, "make a new node key with: p2pnoise id new"),
+    "key-reuse": _Code(MALFORMED, "identity and node need keys of their own: p2pnoise id new"),
+    "too-many-signatures": _Code(MALFORMED, "a card carries at most four app signatures: leave some out"),
+    "armor-invalid": _Code(MALFORMED, "copy the block again from its BEGIN to its END line"),
+    "text-invalid": _Code(MALFORMED, "copy it again, whole; one character of it is wrong"),
+    "policy-invalid": _Code(MALFORMED, "mend the policy file; the README's section on files shows one"),
+    # Signatures and what they bind.
+    "key-signature-invalid": _Code(
+        BAD_SIGNATURE, "the body was changed after signing: ask the owner for the card again"
+    ),
+    "app-signature-invalid": _Code(BAD_SIGNATURE, "ask the issuer to sign again: p2pnoise card issue"),
+    "node-signature-invalid": _Code(BINDING, "the node key named did not sign: ask the owner for the card again"),
+    "unproven": _Code(BINDING, "the node signature is missing: ask the owner for the whole card"),
+    "node-mismatch": _Code(BINDING, "the card belongs to another node: check what is installed there"),
+    "self-peer": _Code(BINDING, "this is our own card or key: check for a copied folder"),
+    "record-invalid": _Code(BAD_SIGNATURE, "the node signs its addresses itself: wait for its next record"),
+    "revocation-invalid": _Code(BAD_SIGNATURE, "take the list from its issuer: p2pnoise revoke publish"),
+    # Trust, time and history.
+    "revoked": _Code(REVOKED, "the owner needs a new identity: p2pnoise id new, then card request"),
+    "rollback": _Code(CONFLICT, "use the newer one; it has been seen already"),
+    "equivocation": _Code(
+        CONFLICT, "usual cause: a restored backup or a cloned image; on the right machine sign a new card"
+    ),
+    "issuer-equivocation": _Code(
+        CONFLICT, "usual cause: a restored issuer; both lists hold until the issuer publishes the next one"
+    ),
+    "suspicious-jump": _Code(CONFLICT, "ask the owner in person before trusting it"),
+    "expired": _Code(TIME, "on the node: p2pnoise card request, then have it issued and install it"),
+    "expired-app": _Code(TIME, "have the issuer sign again: p2pnoise card issue; if the clock is wrong, mend it first"),
+    "not-yet-valid": _Code(TIME, "wait, or mend the clock of this machine or of the signer"),
+    "wrong-network": _Code(UNTRUSTED, "this card is for another network: check --network and the policy"),
+    "unknown-issuer": _Code(UNTRUSTED, "add the issuer to the policy if you trust it: card install --issuer"),
+    "threshold": _Code(UNTRUSTED, "have an accepted issuer sign the card: p2pnoise card issue"),
+    "revocation-missing": _Code(UNTRUSTED, "hand this node the issuer's list: p2pnoise revoke publish --output"),
+    "revocation-stale": _Code(UNTRUSTED, "have the issuer publish its list again: p2pnoise revoke publish"),
+    "revocation-unchecked": _Code(UNTRUSTED, "give the issuer's list to check it too: --revocations FILE"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found: a stable `code`, how grave it is, a sentence, and the next step."""
+
+    code: str
+    message: str
+    severity: Severity = "error"
+
+    @property
+    def hint(self) -> str:
+        return CODES[self.code].hint
+
+    @property
+    def exit(self) -> int:
+        """The exit code that this finding alone leads to."""
+        return CODES[self.code].exit
+
+    def to_json(self) -> dict[str, str]:
+        return {"code": self.code, "severity": self.severity, "message": self.message, "hint": self.hint}
+
+
+class CardError(ValueError):
+    """Bytes or text are not what they were taken for; `finding` says why and `offset` where, when that is known.
+
+    Raised by every parser of this package and by nothing else in it; no object is left half made.
+    """
+
+    def __init__(self, code: str, message: str, *, offset: int | None = None) -> None:
+        super().__init__(message if offset is None else f"byte {offset}: {message}")
+        self.offset = offset
+        self.finding = Finding(code, str(self))
+
+    @property
+    def code(self) -> str:
+        return self.finding.code
+
+
+def exit_code(findings: Iterable[Finding]) -> int:
+    """The exit code for several findings: the first in `EXIT_ORDER` that an error has, 0 without errors."""
+    seen = {finding.exit for finding in findings if finding.severity == "error"}
+    return next((code for code in EXIT_ORDER if code in seen), OK)

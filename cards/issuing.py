@@ -1,0 +1,141 @@
+"""Issuing: making and signing cards, grants, address records and revocation lists.
+
+Everything takes its keys, times and randomness as arguments; `now` and lifetimes are seconds.
+"""
+
+from collections.abc import Sequence
+
+from . import codec
+from .address import AddressRecord
+from .card import POSITION_SIZE, Card, Grant
+from .fields import check_validity
+from .keys import Entropy, IdentityKey, IssuerKey, NodeKey
+from .revocation import Entry, RevocationList, page_digest
+from .statements import CARD_APP, CARD_KEY, REVOCATION, frame
+
+YEAR = 365 * 86400
+RECORD_LIFETIME = 72 * 3600  # seconds; records are made again daily, so two may be missed
+LIST_LIFETIME = 30 * 86400  # seconds until the next list is due, by default
+
+
+def make_card(
+    identity: IdentityKey,
+    node: NodeKey,
+    *,
+    network: str,
+    now: int,
+    name: str | None = None,
+    sequence: int = 1,
+    lifetime: int = 5 * YEAR,
+    previous: bytes | None = None,
+) -> Card:
+    """A card without grants, signed by both keys: this is also the request for a grant. Raises `CardError`."""
+    check_validity(now, now + lifetime, "card")
+    body: dict[str, codec.Value] = {
+        "v": 1,
+        "net": network,
+        "key": bytes(identity.public),
+        "node": bytes(node.public),
+        "seq": sequence,
+        "iat": now,
+        "nbf": now,
+        "exp": now + lifetime,
+    }
+    if name is not None:
+        body["name"] = name
+    if previous is not None:
+        body["prev"] = previous
+    raw = codec.encode(body)
+    # Parsed again: what we make passes the checks that everybody else will make.
+    return Card.from_body(raw, identity.sign(frame(CARD_KEY, raw)), node.sign_binding(network, identity.public))
+
+
+def grant(
+    issuer: IssuerKey,
+    card: Card,
+    *,
+    serial: int,
+    now: int,
+    entropy: Entropy,
+    lifetime: int = YEAR,
+    groups: Sequence[str] = (),
+    capabilities: Sequence[str] = (),
+    position: bytes | None = None,
+) -> Card:
+    """`card` with this issuer's grant in place of an older one of theirs. Raises `CardError` where it does not fit.
+
+    `position` is kept over renewals by passing the old one; without it 16 new random bytes are drawn.
+    """
+    end = min(now + lifetime, card.not_after)
+    check_validity(now, end, "grant")
+    attrs: dict[str, codec.Value] = {
+        "sn": serial,
+        "iat": now,
+        "nbf": now,
+        "exp": end,
+        "pos": position or entropy(POSITION_SIZE),
+    }
+    if groups:
+        attrs["grp"] = sorted(set(groups))
+    if capabilities:
+        attrs["cap"] = sorted(set(capabilities))
+    raw = codec.encode(attrs)
+    kid = issuer.public.hint
+    new = Grant.parse(kid, raw, issuer.sign(frame(CARD_APP, card.body, raw)))
+    granted = card.with_grants((*(old for old in card.grants if old.kid != kid), new))
+    return Card.parse(granted.raw)
+
+
+def make_record(
+    node: NodeKey,
+    *,
+    network: str,
+    addresses: Sequence[str],
+    sequence: int,
+    now: int,
+    lifetime: int = RECORD_LIFETIME,
+) -> AddressRecord:
+    """Where this node can be dialled, signed by it. Raises `CardError` bad-address."""
+    body = codec.encode(
+        {
+            "v": 1,
+            "net": network,
+            "node": bytes(node.public),
+            "seq": sequence,
+            "iat": now,
+            "exp": now + lifetime,
+            "addr": list(addresses),
+        }
+    )
+    return AddressRecord.from_body(body, node.sign_record(body))
+
+
+def make_list(
+    issuer: IssuerKey,
+    *,
+    network: str,
+    sequence: int,
+    now: int,
+    entries: Sequence[Entry] = (),
+    lifetime: int = LIST_LIFETIME,
+    heals: Sequence[bytes] = (),
+) -> RevocationList:
+    """The issuer's list number `sequence`; entries whose `until` has passed are left out. Raises `CardError`.
+
+    `heals` are the digests of earlier lists that shared one number, which this one replaces.
+    """
+    standing = sorted({entry.subject: entry for entry in entries if entry.until > now}.values())
+    pages = [codec.encode([list(entry) for entry in standing])] if standing else []
+    head: dict[str, codec.Value] = {
+        "v": 1,
+        "net": network,
+        "iss": bytes(issuer.public),
+        "seq": sequence,
+        "iat": now,
+        "next": now + lifetime,
+        "pages": [page_digest(page) for page in pages],
+    }
+    if heals:
+        head["heals"] = sorted(set(heals))
+    raw = codec.encode(head)
+    return RevocationList.parse(codec.encode([1, raw, issuer.sign(frame(REVOCATION, raw)), list(pages)]))

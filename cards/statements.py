@@ -1,0 +1,68 @@
+"""Signed statements: what exactly is signed, under which context, and how a signature is verified.
+
+A signed message is `context || 0x00 || for each part: u32be length || part`. The context keeps a signature for one
+purpose from serving another; the lengths make boundaries exact, so no byte can move from one part to the next.
+"""
+
+import hashlib
+from collections import OrderedDict
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from .edwards import is_sound_point
+
+CARD_KEY: Final = "p2pnoise/v1/card.key"  # (body), by the identity key
+CARD_NODE: Final = "p2pnoise/v1/card.node"  # (network, identity key, Node ID), by the node key
+CARD_APP: Final = "p2pnoise/v1/card.app"  # (body, attrs), by an issuer key
+CARD_ID: Final = "p2pnoise/v1/card.id"  # (body), hashed
+RECORD: Final = "p2pnoise/v1/record"  # (address record), by the node key
+REVOCATION: Final = "p2pnoise/v1/revocation"  # (head), by an issuer key
+REVOCATION_ID: Final = "p2pnoise/v1/revocation.id"  # (head), hashed
+
+
+def frame(context: str, *parts: bytes) -> bytes:
+    """The message to sign or hash for `parts` under `context`."""
+    framed = [context.encode(), b"\x00"]
+    for part in parts:
+        framed += [len(part).to_bytes(4, "big"), part]
+    return b"".join(framed)
+
+
+def digest(context: str, *parts: bytes) -> bytes:
+    """SHA-256 over the framed parts, 32 bytes."""
+    return hashlib.sha256(frame(context, *parts)).digest()
+
+
+class SignatureCache:
+    """Signature facts by the digest of the exact bytes, so that no signature is verified twice; at most `limit`.
+
+    False ones are remembered too, or a stranger could make us verify one card for ever. Holding facts and no
+    opinions, one cache may serve many nodes of a simulation; verdicts never can.
+    """
+
+    def __init__(self, limit: int = 100_000) -> None:
+        self._facts: OrderedDict[bytes, bool] = OrderedDict()
+        self._limit = limit
+
+    def verify(self, key: bytes, signature: bytes, message: bytes) -> bool:
+        """Whether `signature` (64 bytes) by the Ed25519 public key `key` (32 bytes) is over `message`."""
+        fact = hashlib.blake2b(key + signature + message, digest_size=32).digest()
+        known = self._facts.get(fact)
+        if known is None:
+            known = self._facts[fact] = verify(key, signature, message)
+            if len(self._facts) > self._limit:
+                self._facts.popitem(last=False)
+        return known
+
+
+def verify(key: bytes, signature: bytes, message: bytes) -> bool:
+    """Whether `signature` by `key` is over `message`; unsound keys and R points verify nothing."""
+    if not is_sound_point(key) or not is_sound_point(signature[:32]):
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

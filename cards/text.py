@@ -1,0 +1,133 @@
+"""Text forms: bech32m identifiers with a checksum, PEM-like blocks, and one-line `card1:` objects. All strict.
+
+Sources: BIP-350 for bech32m; RFC 7468, strict form, for the blocks.
+"""
+
+import base64
+import binascii
+import re
+
+from .findings import CardError
+
+_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BECH32M = 0x2BC830A3
+_GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+
+MAX_ARMOR = 256 * 1024  # bytes of text looked at; a full revocation list is about 80 KiB
+_BLOCK = re.compile(
+    r"-----BEGIN P2PNOISE ([A-Z ]{1,32})-----\n((?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{1,64}={0,2}\n)"
+    r"-----END P2PNOISE \1-----\n?"
+)
+
+
+def to_bech32m(prefix: str, data: bytes) -> str:
+    """`data` as lower-case bech32m with the human-readable `prefix`."""
+    words = _regroup(data, 8, 5, pad=True)
+    polymod = _polymod(_expand(prefix) + words + [0] * 6) ^ _BECH32M
+    checksum = [(polymod >> 5 * (5 - i)) & 31 for i in range(6)]
+    return prefix + "1" + "".join(_ALPHABET[word] for word in words + checksum)
+
+
+def from_bech32m(prefix: str, text: str, *, size: int) -> bytes:
+    """The `size` bytes that `text` writes. Raises `CardError` text-invalid; a typing mistake is named as one."""
+    found, separator, rest = text.rpartition("1")
+    if not separator or found != prefix:
+        raise CardError("text-invalid", f"{_short(text)!r} does not begin with {prefix}1")
+    if len(rest) != (size * 8 + 4) // 5 + 6 or any(character not in _ALPHABET for character in rest):
+        raise CardError("text-invalid", f"{_short(text)!r} is not a whole {prefix}1 identifier")
+    words = [_ALPHABET.index(character) for character in rest]
+    if _polymod(_expand(prefix) + words) != _BECH32M:
+        raise CardError("text-invalid", f"{_short(text)!r} is mistyped: its checksum does not fit")
+    data = _regroup(words[:-6], 5, 8, pad=False)
+    if _regroup(data, 8, 5, pad=True) != words[:-6]:
+        raise CardError("text-invalid", f"{_short(text)!r} ends in bits that no encoder writes")
+    return bytes(data)
+
+
+def to_armor(label: str, data: bytes) -> str:
+    """A PEM-like block, base64 in 64 columns, ending in a newline."""
+    text = base64.b64encode(data).decode()
+    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
+    return "\n".join([f"-----BEGIN P2PNOISE {label}-----", *lines, f"-----END P2PNOISE {label}-----", ""])
+
+
+def from_armor(text: str) -> list[tuple[str, bytes]]:
+    """The (label, bytes) of each block in `text`, in order; CRLF is accepted, anything between blocks is not.
+
+    Raises `CardError` too-large or armor-invalid.
+    """
+    if len(text) > MAX_ARMOR:
+        raise CardError("too-large", f"text of {len(text)} bytes, limit {MAX_ARMOR}")
+    text = text.replace("\r\n", "\n")
+    if not text.endswith("\n"):
+        text += "\n"
+    blocks: list[tuple[str, bytes]] = []
+    at = 0
+    while at < len(text):
+        block = _BLOCK.match(text, at)
+        if block is None:
+            line = text.count("\n", 0, at) + 1
+            raise CardError("armor-invalid", f"the block at line {line} is not a whole P2PNOISE block")
+        encoded = block[2].replace("\n", "")
+        try:
+            data = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            data = b""
+        if base64.b64encode(data).decode() != encoded or to_armor(block[1], data) != block[0]:
+            raise CardError("armor-invalid", f"the {block[1]} block is not written in its one accepted form")
+        blocks.append((block[1], data))
+        at = block.end()
+    if not blocks:
+        raise CardError("armor-invalid", "no P2PNOISE block")
+    return blocks
+
+
+def to_line(prefix: str, data: bytes) -> str:
+    """`prefix:` and base64url without padding: one word that survives chat and mail."""
+    return f"{prefix}:{base64.urlsafe_b64encode(data).rstrip(b'=').decode()}"
+
+
+def from_line(prefix: str, text: str) -> bytes:
+    """The bytes of a `prefix:` line. Raises `CardError` too-large or text-invalid."""
+    if len(text) > MAX_ARMOR:
+        raise CardError("too-large", f"text of {len(text)} bytes, limit {MAX_ARMOR}")
+    encoded = text.removeprefix(f"{prefix}:")
+    try:
+        data = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data or to_line(prefix, data) != text:
+        raise CardError("text-invalid", f"{_short(text)!r} is not a whole {prefix}: line")
+    return data
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 24 else f"{text[:20]}..."
+
+
+def _expand(prefix: str) -> list[int]:
+    return [ord(character) >> 5 for character in prefix] + [0] + [ord(character) & 31 for character in prefix]
+
+
+def _polymod(words: list[int]) -> int:
+    checksum = 1
+    for word in words:
+        top = checksum >> 25
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ word
+        for i, generator in enumerate(_GENERATORS):
+            checksum ^= generator if (top >> i) & 1 else 0
+    return checksum
+
+
+def _regroup(data: bytes | list[int], bits: int, to: int, *, pad: bool) -> list[int]:
+    """`data` in groups of `bits` regrouped into groups of `to`; left-over bits are padded with zeros or dropped."""
+    words, held, count = [], 0, 0
+    for value in data:
+        held = held << bits | value
+        count += bits
+        while count >= to:
+            count -= to
+            words.append(held >> count & ((1 << to) - 1))
+    if pad and count:
+        words.append(held << (to - count) & ((1 << to) - 1))
+    return words
