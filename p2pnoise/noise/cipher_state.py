@@ -1,0 +1,104 @@
+"""CipherState: one key and its nonce counter (spec, section 5.1).
+
+It knows neither handshakes nor frames.
+"""
+
+from cryptography.exceptions import InvalidTag
+
+from p2pnoise.errors import LocalProtocolError
+from p2pnoise.noise.errors import DecryptError, NonceExhausted
+from p2pnoise.noise.functions import MAX_NONCE, Aead, CipherFunction
+
+__all__ = ["CipherCheckpoint", "CipherState"]
+
+CipherCheckpoint = tuple[bytes | None, Aead | None, int]
+
+_KEYLEN = 32
+_ZEROS = bytes(_KEYLEN)
+
+
+class CipherState:
+    """Encrypts or decrypts messages in order under one key; without a key it passes them through.
+
+    `n` is the nonce of the next message. Any error leaves the object as it was.
+    """
+
+    __slots__ = ("_aead", "_cipher", "_k", "n")
+
+    def __init__(self, cipher: CipherFunction) -> None:
+        self._cipher = cipher
+        self._k: bytes | None = None
+        self._aead: Aead | None = None
+        self.n = 0
+
+    def __repr__(self) -> str:
+        return f"<CipherState {self._cipher.name} n={self.n} key={'hidden' if self.has_key else 'none'}>"
+
+    def initialize_key(self, key: bytes) -> None:
+        """InitializeKey(key): 32 bytes. Sets k = key. Sets n = 0."""
+        self._k = key
+        # Made when first used: keys of a handshake are often replaced before they encrypt anything.
+        self._aead = None
+        self.n = 0
+
+    @property
+    def has_key(self) -> bool:
+        """HasKey(): returns True if k is non-empty, False otherwise."""
+        return self._k is not None
+
+    def encrypt_with_ad(self, ad: bytes, plaintext: bytes) -> bytes:
+        """EncryptWithAd(ad, plaintext): the ciphertext, 16 bytes longer; the plaintext itself without a key.
+
+        Raises NonceExhausted once n is 2**64 - 1.
+        """
+        if self._k is None:
+            return plaintext
+        # If k is non-empty returns ENCRYPT(k, n++, ad, plaintext).
+        ciphertext = self._keyed(self._k).encrypt(self._nonce(), plaintext, ad)
+        self.n += 1
+        return ciphertext
+
+    def decrypt_with_ad(self, ad: bytes, ciphertext: bytes) -> bytes:
+        """DecryptWithAd(ad, ciphertext): the plaintext; the ciphertext itself without a key.
+
+        Raises DecryptError if it does not authenticate, NonceExhausted once n is 2**64 - 1.
+        """
+        if self._k is None:
+            return ciphertext
+        try:
+            plaintext = self._keyed(self._k).decrypt(self._nonce(), ciphertext, ad)
+        # If an authentication failure occurs in DECRYPT() then n is not incremented and an error is signaled.
+        except InvalidTag as error:
+            raise DecryptError(f"message {self.n} of {len(ciphertext)} bytes does not authenticate") from error
+        self.n += 1
+        return plaintext
+
+    def rekey(self) -> None:
+        """Rekey(): sets k = REKEY(k) and leaves n alone. Raises LocalProtocolError without a key."""
+        if self._k is None:
+            raise LocalProtocolError("rekey of a CipherState that has no key")
+        # 4.2: the first 32 bytes from ENCRYPT(k, maxnonce, zerolen, zeros), where zeros is a sequence of 32
+        # zeros.
+        zeros = self._keyed(self._k).encrypt(self._cipher.nonce(MAX_NONCE), _ZEROS, b"")
+        self._k = zeros[:_KEYLEN]
+        self._aead = None
+
+    def checkpoint(self) -> CipherCheckpoint:
+        """All that a message may change, to hand to `rollback`."""
+        return self._k, self._aead, self.n
+
+    def rollback(self, checkpoint: CipherCheckpoint) -> None:
+        """Be again as when `checkpoint` was taken."""
+        self._k, self._aead, self.n = checkpoint
+
+    def _keyed(self, key: bytes) -> Aead:
+        if self._aead is None:
+            self._aead = self._cipher.aead(key)
+        return self._aead
+
+    def _nonce(self) -> bytes:
+        # If incrementing n results in 2^64-1, then any further EncryptWithAd() or DecryptWithAd() calls will
+        # signal an error to the caller.
+        if self.n >= MAX_NONCE:
+            raise NonceExhausted(f"{self.n} messages under one key, at most {MAX_NONCE}")
+        return self._cipher.nonce(self.n)
