@@ -62,6 +62,9 @@ CODES: dict[str, _Code] = {
     "issuer-equivocation": _Code(
         CONFLICT, "usual cause: a restored issuer; both lists hold until the issuer publishes the next one"
     ),
+    "node-conflict": _Code(
+        CONFLICT, "a node key serves one identity: on the right machine make a new one: p2pnoise id new"
+    ),
     "suspicious-jump": _Code(CONFLICT, "ask the owner in person before trusting it"),
     "expired": _Code(TIME, "on the node: p2pnoise card request, then have it issued and install it"),
     "expired-app": _Code(TIME, "have the issuer sign again: p2pnoise card issue; if the clock is wrong, mend it first"),

@@ -128,7 +128,7 @@ class _Check:
     signatures: SignatureCache
     established: bool = field(kw_only=True)
     findings: list[Finding] = field(default_factory=list)
-    proven: bool = False
+    bound: bool = False  # both signatures of the card hold
     endorsed: bool = False
     counted: dict[IssuerId, Grant] = field(default_factory=dict)
 
@@ -171,7 +171,7 @@ class _Check:
         )
         if card.node_signature and not node_ok:
             self.error("node-signature-invalid", f"node {card.node_id.short} did not sign for this identity")
-        self.proven = key_ok and node_ok and card.network == self.policy.network
+        self.bound = key_ok and node_ok
         self.grants()
 
     def grants(self) -> None:
@@ -185,7 +185,7 @@ class _Check:
             issuer = next((key for key in keys if self.signatures.verify(key, grant.signature, message)), None)
             tried = tried or bool(keys)
             if issuer is not None:
-                self.endorsed = self.endorsed or self.proven
+                self.endorsed = self.endorsed or self.bound
                 problem = self.grant_problem(grant, issuer)
                 if problem is None:
                     self.counted[issuer] = grant
@@ -233,15 +233,16 @@ class _Check:
 
     def verdict(self) -> Verdict:
         errors = [finding for finding in self.findings if finding.severity == "error"]
-        ok = self.proven and bool(self.counted) and not errors
+        proven = self.bound and self.card.network == self.policy.network
+        ok = proven and bool(self.counted) and not errors
         # Proven but not granted is "known"; anything that is wrong with the card itself is a reject.
-        known = self.proven and all(finding.code in ("threshold", "unknown-issuer") for finding in errors)
+        known = proven and all(finding.code in ("threshold", "unknown-issuer") for finding in errors)
         counted = self.counted if ok else {}
         return Verdict(
             level="verified" if ok else "known" if known else "reject",
             findings=tuple(self.findings),
             claim=self.card,
-            card=VerifiedCard(self.card, _PROOF) if self.proven else None,
+            card=VerifiedCard(self.card, _PROOF) if proven else None,
             endorsed=self.endorsed,
             issuers=tuple(counted),
             groups=tuple(sorted({group for grant in counted.values() for group in grant.groups})),
