@@ -1,0 +1,237 @@
+"""Gossip messages: what two linked nodes say about cards, records and lists; encoded, limited, versioned.
+
+    message    [1, type, field, ...]     deterministic msgpack, at most 64,000 bytes
+
+A message of a version or type that we do not know is ignored and counted, so that newer nodes can say more.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from cards.codec import decode as decode_value
+from cards.codec import encode as encode_value
+from cards.findings import CardError
+from cards.policy import MAX_ISSUERS
+from cards.revocation import Head
+
+MAX_MESSAGE = 64_000  # bytes: with its frame header it fits one transport message of 65,517
+ID_SIZE = 16  # bytes of an item id on the wire: the first half of a SHA-256, 64 bits against an aimed collision
+BUCKETS = 64
+FINGERPRINT_SIZE = 8
+MAX_IDS = 3_000  # in one message: 48 kB
+MAX_WANT = 96  # items asked for at once: at most two messages of answers per question
+MAX_ITEMS_BYTES = 48_000  # a message of items is closed before it grows beyond this
+MAX_ITEMS = 512
+
+
+class MessageError(ValueError):
+    """A peer sent a gossip message that no honest node sends. The link is finished; nothing of it was used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heads:
+    """The newest revocation lists that the sender holds, one head per issuer."""
+
+    heads: tuple[Head, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantLists:
+    """Asks for the lists of these issuers."""
+
+    issuers: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenList:
+    """One revocation list, as signed."""
+
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One fingerprint for each of the 64 buckets of the sender's item ids."""
+
+    fingerprints: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """All item ids that the sender holds in these buckets."""
+
+    buckets: tuple[int, ...]
+    ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Ids of items that the sender holds and takes to be news."""
+
+    ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Asks for these items."""
+
+    ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CardItem:
+    """A card envelope: the body, both signatures and the grants that the sender counts."""
+
+    raw: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.raw)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantItem:
+    """A renewed grant for a card that the receiver is known to hold."""
+
+    card_id: bytes
+    kid: bytes
+    attrs: bytes
+    signature: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.card_id) + len(self.kid) + len(self.attrs) + len(self.signature)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordItem:
+    """An address record envelope."""
+
+    raw: bytes
+
+    @property
+    def size(self) -> int:
+        return len(self.raw)
+
+
+Item: TypeAlias = CardItem | GrantItem | RecordItem
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Items that were asked for; an empty message ends the answer."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A message of a later version: to be ignored and counted."""
+
+
+Message: TypeAlias = Heads | WantLists | GivenList | Digest | Ids | Announce | Want | Items
+
+_TYPES: dict[type, int] = {Heads: 1, WantLists: 2, GivenList: 3, Digest: 4, Ids: 5, Announce: 6, Want: 7, Items: 8}
+_ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
+
+
+def encode(message: Message) -> bytes:
+    """The bytes of one message, at most `MAX_MESSAGE`."""
+    fields: list[Any]
+    match message:
+        case Heads(heads):
+            fields = [[[head.issuer, head.sequence, head.digest] for head in heads]]
+        case WantLists(issuers):
+            fields = [list(issuers)]
+        case GivenList(raw):
+            fields = [raw]
+        case Digest(fingerprints):
+            fields = [b"".join(fingerprints)]
+        case Ids(buckets, ids):
+            fields = [bytes(buckets), b"".join(ids)]
+        case Announce(ids) | Want(ids):
+            fields = [b"".join(ids)]
+        case Items(items):
+            fields = [[_encode_item(item) for item in items]]
+    return encode_value([1, _TYPES[type(message)], *fields])
+
+
+def _encode_item(item: Item) -> list[Any]:
+    match item:
+        case CardItem(raw) | RecordItem(raw):
+            return [_ITEM_TYPES[type(item)], raw]
+        case GrantItem(card_id, kid, attrs, signature):
+            return [_ITEM_TYPES[GrantItem], card_id, kid, attrs, signature]
+
+
+def decode(data: bytes) -> Message | Unknown:
+    """The message in `data`. Raises `MessageError` and nothing else."""
+    try:
+        value = decode_value(data, limit=MAX_MESSAGE, what="message")
+    except CardError as error:
+        raise MessageError(str(error)) from None
+    match value:
+        case [1, int(kind), *fields] if kind in _TYPES.values():
+            message = _read(kind, fields)
+            if message is None:
+                raise MessageError(f"message of type {kind} with fields that it does not have")
+            return message
+        case [int(), int(), *_]:
+            return Unknown()
+    raise MessageError("not an array that begins with a version and a type")
+
+
+def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: PLR0911 - a table of eight shapes, one line each
+    match kind, fields:
+        case 1, [list(heads)] if len(heads) <= MAX_ISSUERS and all(map(_is_head, heads)):
+            return Heads(tuple(Head(*head) for head in heads))
+        case 2, [list(issuers)] if len(issuers) <= MAX_ISSUERS and all(_is_bytes(issuer, 32) for issuer in issuers):
+            return WantLists(tuple(issuers))
+        case 3, [bytes(raw)]:
+            return GivenList(raw)
+        case 4, [bytes(joined)] if len(joined) == BUCKETS * FINGERPRINT_SIZE:
+            return Digest(_split(joined, FINGERPRINT_SIZE))
+        case 5, [bytes(buckets), bytes(joined)] if _is_ids(joined) and _is_buckets(buckets):
+            return Ids(tuple(buckets), _split(joined, ID_SIZE))
+        case 6, [bytes(joined)] if _is_ids(joined):
+            return Announce(_split(joined, ID_SIZE))
+        case 7, [bytes(joined)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
+            return Want(_split(joined, ID_SIZE))
+        case 8, [list(items)] if len(items) <= MAX_ITEMS:
+            read = tuple(_read_item(item) for item in items)
+            return Items(tuple(item for item in read if item is not None)) if None not in read else None
+    return None
+
+
+def _read_item(item: Any) -> Item | None:
+    match item:
+        case [1, bytes(raw)]:
+            return CardItem(raw)
+        case [2, bytes(card_id), bytes(kid), bytes(attrs), bytes(signature)]:
+            return GrantItem(card_id, kid, attrs, signature)
+        case [3, bytes(raw)]:
+            return RecordItem(raw)
+    return None
+
+
+def _is_head(head: Any) -> bool:
+    match head:
+        case [bytes(issuer), int(), bytes(digest)]:
+            return len(issuer) == 32 and len(digest) == 32
+    return False
+
+
+def _is_bytes(value: Any, size: int) -> bool:
+    return isinstance(value, bytes) and len(value) == size
+
+
+def _is_ids(joined: bytes) -> bool:
+    return len(joined) % ID_SIZE == 0 and len(joined) <= MAX_IDS * ID_SIZE
+
+
+def _is_buckets(buckets: bytes) -> bool:
+    return list(buckets) == sorted(set(buckets)) and all(bucket < BUCKETS for bucket in buckets)
+
+
+def _split(joined: bytes, size: int) -> tuple[bytes, ...]:
+    return tuple(joined[i : i + size] for i in range(0, len(joined), size))

@@ -1,0 +1,380 @@
+"""Overlay: digest-and-delta anti-entropy over the peer table, revocation lists ahead of everything.
+
+On a new link both sides compare heads of revocation lists and fetch what is newer; only then is the peer judged.
+Then digests are compared at once and every few seconds with one peer chosen at random: 64 fingerprints; where they
+differ, the ids; what is missing is asked for, at most 96 items at a time, so a receiver is never sent what it did not
+ask for. News is announced to all linked peers by id. Sans I/O: messages in, effects out, time and randomness handed in.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from random import Random
+
+from cards import AddressRecord, Card, CardError, Grant, RevocationList
+from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED
+from p2pnoise.instant import SECOND, Instant
+
+from .effects import (
+    Effect,
+    Learned,
+    LinkId,
+    ListApplied,
+    ListsCompared,
+    Misbehaved,
+    RecordLearned,
+    Refused,
+    SendMessage,
+    StorePeer,
+    StoreRevocations,
+)
+from .items import body_id, grant_id, grant_ids, record_id
+from .messages import (
+    BUCKETS,
+    MAX_IDS,
+    MAX_ITEMS_BYTES,
+    Announce,
+    CardItem,
+    Digest,
+    GivenList,
+    GrantItem,
+    Heads,
+    Ids,
+    Item,
+    Items,
+    Message,
+    MessageError,
+    RecordItem,
+    Unknown,
+    Want,
+    WantLists,
+    decode,
+    encode,
+)
+from .table import Peer, PeerTable
+from .wants import Wants
+
+ANTI_ENTROPY = 5 * SECOND  # between two digests to a random peer; a guess, measured by `p2pnoise simulate`
+MAX_EARLY = 1_000  # address records that came before the card of their node
+
+
+@dataclass(slots=True)
+class _Link:
+    """What the overlay knows of one linked peer."""
+
+    node_id: bytes
+    claimed: dict[bytes, int] = field(default_factory=dict)  # issuer -> sequence that the peer says it holds
+    heads_seen: bool = False
+    compared: bool = False  # its lists are ours; the node may judge it
+    up: bool = False  # it was judged and takes part
+
+
+class Overlay:
+    """The gossip of one node. `table` is shared with the node, which reads it; only the overlay changes it."""
+
+    def __init__(self, table: PeerTable, *, random: Random) -> None:
+        self.table = table
+        self.ignored = 0  # messages of later versions
+        self._random = random
+        self._links: dict[LinkId, _Link] = {}
+        self._wants = Wants(table.items)
+        self._early: OrderedDict[bytes, AddressRecord] = OrderedDict()  # by Node ID
+        self._next_round = 0
+        self._effects: list[Effect] = []
+        self._news: dict[bytes, LinkId | None] = {}  # item id -> the link that it came by
+
+    # Inputs: each returns what is to be done.
+
+    def peer_greeted(self, link: LinkId, node_id: bytes, now: Instant) -> list[Effect]:
+        """A peer has proven its key; it is not judged yet. Lists are compared first."""
+        self._links[link] = _Link(bytes(node_id))
+        self._wants.open(link)
+        self._next_round = self._next_round or now.monotonic + ANTI_ENTROPY
+        self._send(link, Heads(self.table.revocations.heads))
+        return self._finish(now)
+
+    def peer_up(self, link: LinkId, now: Instant) -> list[Effect]:
+        """The node has judged the peer of a greeted link well: items may flow."""
+        self._links[link].up = True
+        self._send(link, Digest(self.table.items.fingerprints()))
+        return self._finish(now)
+
+    def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
+        """The link is gone, whatever state it was in; harmless for an unknown one."""
+        if self._links.pop(link, None) is not None:
+            self._wants.close(link)
+            for other in self._wants.idle_with_queue():
+                self._ask(other, now)
+        return self._finish(now)
+
+    def message(self, link: LinkId, data: bytes, now: Instant) -> list[Effect]:
+        """A message came by `link`. Any bytes are allowed."""
+        if link in self._links:
+            try:
+                self._dispatch(link, decode(data), now)
+            except MessageError as error:
+                self._effects.append(Misbehaved(link, str(error)))
+        return self._finish(now)
+
+    def tick(self, now: Instant) -> list[Effect]:
+        """Time passed; call at `deadline`, or at any other time."""
+        if self._wants.overdue(now.monotonic):
+            for link in self._wants.idle_with_queue():
+                self._ask(link, now)
+        if self._links and now.monotonic >= self._next_round:
+            self._next_round = now.monotonic + ANTI_ENTROPY + self._random.randrange(ANTI_ENTROPY // 5)
+            up = [link for link, state in self._links.items() if state.up]
+            if up:
+                link = self._random.choice(up)
+                self._send(link, Heads(self.table.revocations.heads))
+                self._send(link, Digest(self.table.items.fingerprints()))
+        return self._finish(now)
+
+    def deadline(self) -> int | None:
+        """The monotonic nanosecond by which `tick` wants to be called, or None."""
+        due = self._wants.deadline()
+        return min(self._next_round, self._next_round if due is None else due) if self._links else None
+
+    def offer_list(self, new: RevocationList, now: Instant, *, source: bytes) -> list[Effect]:
+        """A list from elsewhere than a link: a file, an operator."""
+        self._take_list(new, now, source)
+        return self._finish(now)
+
+    def offer_card(self, card: Card, now: Instant, *, live: bool, own: bool = False) -> list[Effect]:
+        """A card from elsewhere than gossip: a handshake, our own installation."""
+        known = self.table.by_node(card.node_id)
+        _, peer = self.table.offer_card(card, now.unix, source=self.table.own, live=live, own=own)
+        if peer is not None:
+            self._changed(peer, known, None)
+        return self._finish(now)
+
+    def offer_record(self, record: AddressRecord, now: Instant) -> list[Effect]:
+        """An address record of our own making."""
+        _, peer = self.table.offer_record(record, now.unix)
+        if peer is not None:
+            self._news[record_id(record)] = None
+            self._effects.append(StorePeer(peer))
+        return self._finish(now)
+
+    # Messages
+
+    def _dispatch(self, link: LinkId, message: Message | Unknown, now: Instant) -> None:
+        state = self._links[link]
+        match message:
+            case Heads(heads):
+                accepted = set(self.table.policy.issuers.values())
+                state.claimed = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
+                state.heads_seen = True
+                ours = {head.issuer: head for head in self.table.revocations.heads}
+                newer = [
+                    head.issuer
+                    for head in heads
+                    if head.issuer in state.claimed
+                    and (head.issuer not in ours or _is_newer(head.sequence, head.digest, ours[head.issuer]))
+                ]
+                if newer:
+                    self._send(link, WantLists(tuple(newer)))
+            case WantLists(issuers):
+                for issuer in set(issuers) & set(self.table.revocations.by_issuer):
+                    for one in self.table.revocations.by_issuer[issuer].current:
+                        self._send(link, GivenList(one.raw))
+            case GivenList(raw):
+                try:
+                    self._take_list(RevocationList.parse(raw), now, state.node_id, link)
+                except CardError as error:
+                    raise MessageError(str(error)) from None
+            case Unknown():
+                self.ignored += 1
+            case _ if not state.up:
+                pass  # it judged us before we judged it; our own digest will follow
+            case Digest() | Ids() | Announce() | Want() | Items():
+                self._exchange(link, message, now)
+
+    def _exchange(self, link: LinkId, message: Digest | Ids | Announce | Want | Items, now: Instant) -> None:
+        match message:
+            case Digest(theirs):
+                self._compare(link, theirs)
+            case Ids(buckets, ids):
+                theirs_set = set(ids)
+                extra = [item for index in buckets for item in self.table.items.bucket(index) if item not in theirs_set]
+                if extra:
+                    self._send(link, Announce(tuple(extra[:MAX_IDS])))
+                self._offered(link, ids, now)
+            case Announce(ids):
+                self._offered(link, ids, now)
+            case Want(ids):
+                for batch in self._serve(ids):
+                    self._send(link, Items(batch))
+                self._send(link, Items(()))
+            case Items(items):
+                for item in items:
+                    self._take(link, item, now)
+                if not items:  # the end of an answer; what was not in it, this peer no longer has
+                    self._wants.settle(link)
+                for other in self._wants.idle_with_queue():
+                    self._ask(other, now)
+
+    def _compare(self, link: LinkId, theirs: tuple[bytes, ...]) -> None:
+        """Tell all our ids in the buckets that differ, as far as one message goes; the next digest tells the rest."""
+        buckets: list[int] = []
+        ids: list[bytes] = []
+        ours = self.table.items.fingerprints()
+        start = self._random.randrange(BUCKETS)  # or one overfull bucket would hide those behind it for ever
+        for index in (*range(start, BUCKETS), *range(start)):
+            if ours[index] != theirs[index] and len(ids) + self.table.items.bucket_size(index) <= MAX_IDS:
+                buckets.append(index)
+                ids += self.table.items.bucket(index)
+        if buckets:
+            self._send(link, Ids(tuple(sorted(buckets)), tuple(ids)))
+
+    def _offered(self, link: LinkId, ids: tuple[bytes, ...], now: Instant) -> None:
+        self._wants.queue(link, ids)
+        self._ask(link, now)
+
+    def _ask(self, link: LinkId, now: Instant) -> None:
+        batch = self._wants.next_batch(link, now.monotonic)
+        if batch:
+            self._send(link, Want(batch))
+
+    def _serve(self, ids: tuple[bytes, ...]) -> Iterator[tuple[Item, ...]]:
+        """The items of these ids that we hold, in batches that fit a message."""
+        batch: list[Item] = []
+        size = 0
+        answered: set[bytes] = set()
+        rows = [(peer, wanted) for wanted in ids if (peer := self.table.by_item(wanted)) is not None]
+        # Bodies first: they bring their grants along, and a record is of use to those who hold its card.
+        for peer, wanted in sorted(rows, key=lambda row: body_id(row[0].card.card_id) != row[1]):
+            if wanted in answered:
+                continue
+            item, covers = _item(peer, wanted)
+            answered |= covers
+            batch.append(item)
+            size += item.size
+            if size > MAX_ITEMS_BYTES:
+                yield tuple(batch)
+                batch, size = [], 0
+        if batch:
+            yield tuple(batch)
+
+    # Taking
+
+    def _take(self, link: LinkId, item: Item, now: Instant) -> None:
+        """Keep an item if we asked this peer for it and it holds; cheap checks come before signatures."""
+        try:
+            match item:
+                case CardItem(raw):
+                    card = Card.parse(raw)
+                    if self._wants.answered(link, [body_id(card.card_id)]):
+                        self._take_card(link, card, now)
+                case GrantItem(card_id, kid, attrs, signature):
+                    peer = self.table.by_card_id(card_id)
+                    keys = [key for key in self.table.policy.issuers.values() if key.hint == kid]
+                    if peer is not None and self._wants.answered(link, [grant_id(card_id, key, attrs) for key in keys]):
+                        given = Grant.parse(kid, attrs, signature)
+                        self._take_card(link, peer.card.with_grants((*peer.card.grants, given)), now)
+                case RecordItem(raw):
+                    record = AddressRecord.parse(raw)
+                    if self._wants.answered(link, [record_id(record)]):
+                        self._take_record(link, record, now)
+        except CardError as error:
+            raise MessageError(str(error)) from None
+
+    def _take_card(self, link: LinkId, card: Card, now: Instant) -> None:
+        state = self._links[link]
+        known = self.table.by_node(card.node_id)
+        verdict, peer = self.table.offer_card(card, now.unix, source=state.node_id)
+        if peer is not None:
+            self._wants.answered(link, peer.item_ids)
+            self._changed(peer, known, link)
+            if card.node_id in self._early:
+                self._take_record(link, self._early.pop(card.node_id), now)
+        elif not verdict.ok:
+            self._wants.refuse(body_id(card.card_id))
+            if any(finding.exit in (MALFORMED, BINDING, BAD_SIGNATURE) for finding in verdict.errors):
+                raise MessageError("; ".join(finding.message for finding in verdict.errors))
+            self._effects.append(Refused(link, verdict))
+
+    def _take_record(self, link: LinkId, record: AddressRecord, now: Instant) -> None:
+        if self.table.by_node(record.node_id) is None:
+            self._early[bytes(record.node_id)] = record
+            if len(self._early) > MAX_EARLY:
+                self._early.popitem(last=False)
+            return
+        finding, peer = self.table.offer_record(record, now.unix)
+        if peer is not None:
+            self._news[record_id(record)] = link
+            self._effects += [StorePeer(peer), RecordLearned(record, self._links[link].node_id)]
+        elif finding is not None and finding.exit == BAD_SIGNATURE:
+            raise MessageError(finding.message)
+        elif finding is not None:
+            self._wants.refuse(record_id(record))
+
+    def _changed(self, peer: Peer, known: Peer | None, link: LinkId | None) -> None:
+        """A row changed: store it first, then tell the node and, when this input is done, the other peers."""
+        before = known.item_ids if known is not None else []
+        for item in peer.item_ids:
+            if item not in before:
+                self._news[item] = link
+        self._effects.append(StorePeer(peer))
+        if link is not None:
+            self._effects.append(Learned(peer, self._links[link].node_id))
+
+    def _take_list(self, new: RevocationList, now: Instant, source: bytes, link: LinkId | None = None) -> None:
+        finding, changed = self.table.offer_list(new, now.unix)
+        if changed:
+            gone = self.table.reconsider(self.table.named_by(new), now.unix)
+            self._wants.forgive()  # a missing or late list was a reason to refuse
+            self._effects += [StoreRevocations(self.table.revocations), *map(StorePeer, gone)]
+            self._effects.append(ListApplied(bytes(new.issuer), new.sequence, source, finding, tuple(gone)))
+            heads = Heads(self.table.revocations.heads)
+            for other in self._links:
+                if other != link:
+                    self._send(other, heads)
+        elif link is not None and finding is not None and finding.exit == BAD_SIGNATURE:
+            raise MessageError(finding.message)
+        elif link is None and finding is not None:
+            self._effects.append(ListApplied(bytes(new.issuer), new.sequence, source, finding, ()))
+
+    # Endings
+
+    def _finish(self, now: Instant) -> list[Effect]:
+        """Announce what is new, see whose lists are compared by now, and hand out all effects."""
+        for peer in self.table.expire(now.unix):
+            self._effects.append(StorePeer(peer))
+        self._announce()
+        held = {issuer: state.sequence for issuer, state in self.table.revocations.by_issuer.items()}
+        for link, state in self._links.items():
+            if not state.compared and state.heads_seen:
+                state.compared = all(held.get(issuer, 0) >= number for issuer, number in state.claimed.items())
+                if state.compared:
+                    self._effects.append(ListsCompared(link))
+        effects, self._effects = self._effects, []
+        return effects
+
+    def _announce(self) -> None:
+        if not self._news:
+            return
+        for link, state in self._links.items():
+            ids = tuple(item for item, source in self._news.items() if source != link and item in self.table.items)
+            if state.up and ids:
+                self._send(link, Announce(ids[:MAX_IDS]))
+        self._news.clear()
+
+    def _send(self, link: LinkId, message: Message) -> None:
+        self._effects.append(SendMessage(link, encode(message)))
+
+
+def _is_newer(sequence: int, digest: bytes, ours: tuple[bytes, int, bytes]) -> bool:
+    # An equal number with another digest is a twin list: both sides fetch the other's and hold the union.
+    return sequence > ours[1] or (sequence == ours[1] and digest != ours[2])
+
+
+def _item(peer: Peer, wanted: bytes) -> tuple[Item, set[bytes]]:
+    """The item that `wanted` names in this row, and all ids that it answers. A body travels with its grants."""
+    grants = grant_ids(peer.card, peer.verdict.issuers)
+    if wanted in grants:
+        grant = peer.card.grants[grants[wanted]]
+        return GrantItem(peer.card.card_id, grant.kid, grant.attrs, grant.signature), {wanted}
+    if peer.record is not None and wanted == record_id(peer.record):
+        return RecordItem(peer.record.raw), {wanted}
+    return CardItem(peer.card.raw), {wanted, *grants}

@@ -1,0 +1,285 @@
+"""The peer table: every verified card that counts, with its address record, and the trust they were judged by."""
+
+import hashlib
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from cards import (
+    AddressRecord,
+    Card,
+    CardError,
+    Finding,
+    Grant,
+    Mark,
+    NodeId,
+    Policy,
+    RevocationList,
+    Revocations,
+    SignatureCache,
+    Verdict,
+    VerifiedCard,
+    verify_card,
+)
+from cards.revocation import MAX_ENTRIES
+
+from .items import ItemIndex, body_id, grant_ids, record_id
+
+Provenance = Literal["proven", "live"]
+
+MAX_PEERS = 100_000  # cards; the next is refused. About 1 kB of memory each.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """One identity of the table. `provenance`: proven by its node signature, or live in a handshake with us."""
+
+    verified: VerifiedCard
+    verdict: Verdict
+    provenance: Provenance
+    first_seen: int  # seconds since 1970
+    learned_from: bytes  # the Node ID that told us; our own for what we loaded or met ourselves
+    record: AddressRecord | None = None
+
+    @property
+    def card(self) -> Card:
+        return self.verified.card
+
+    @property
+    def node_id(self) -> NodeId:
+        return self.verified.card.node_id
+
+    @property
+    def item_ids(self) -> list[bytes]:
+        """The ids of everything that stands in this row: body, grants, record."""
+        ids = [body_id(self.card.card_id), *grant_ids(self.card, self.verdict.issuers)]
+        return ids + ([record_id(self.record)] if self.record is not None else [])
+
+
+class PeerTable:
+    """The verified peers, ours included, with the trust they were judged by. Bounded by `MAX_PEERS`.
+
+    `policy` and `revocations` are replaced whole; `reconsider` then says whose verdict changed.
+    """
+
+    def __init__(self, policy: Policy, *, own: NodeId, signatures: SignatureCache | None = None) -> None:
+        self.policy = policy
+        self.revocations = Revocations()
+        self.own = own
+        self._signatures = signatures if signatures is not None else SignatureCache()
+        self._peers: dict[bytes, Peer] = {}  # by identity key
+        self._by_node: dict[bytes, bytes] = {}  # Node ID -> identity key
+        self._marks: dict[bytes, Mark] = {}  # by identity key; never goes back
+        self.items = ItemIndex()
+        self._ends: list[tuple[int, bytes]] = []  # heap of (valid_until, identity key)
+
+    # Reading
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def __iter__(self) -> Iterator[Peer]:
+        return iter(self._peers.values())
+
+    def by_node(self, node_id: bytes) -> Peer | None:
+        identity = self._by_node.get(node_id)
+        return self._peers[identity] if identity is not None else None
+
+    def by_item(self, item: bytes) -> Peer | None:
+        identity = self.items.owner(item)
+        return self._peers[identity] if identity is not None else None
+
+    def by_card_id(self, card_id: bytes) -> Peer | None:
+        return self.by_item(body_id(card_id))
+
+    # Judging
+
+    def mark(self, identity: bytes) -> Mark | None:
+        return self._marks.get(identity)
+
+    def restore_mark(self, identity: bytes, mark: Mark) -> None:
+        """Takes back a mark that was stored; before any card of that identity is offered."""
+        self._marks[identity] = mark
+
+    def judge(
+        self,
+        card: bytes | Card,
+        now: int,
+        *,
+        peer_static: bytes | None = None,
+        established: bool = False,
+        own: bool = False,
+        thorough: bool = True,
+    ) -> Verdict:
+        """`verify_card` under the policy, lists and marks of this table; nothing is changed.
+
+        Besides, a Node ID serves one identity, and only our `own` installation may speak for our node and identity.
+        """
+        try:
+            claim = card if isinstance(card, Card) else Card.parse(card)
+        except CardError as error:
+            return Verdict(level="reject", findings=(error.finding,))
+        verdict = verify_card(
+            claim,
+            policy=self.policy,
+            now=now,
+            peer_static=peer_static,
+            revocations=self.revocations,
+            mark=self._marks.get(claim.identity),
+            established=established,
+            signatures=self._signatures,
+            thorough=thorough,
+        )
+        conflict = None if own else self._conflict(claim)
+        if conflict is None:
+            return verdict
+        return replace(verdict, level="reject", findings=(*verdict.findings, conflict))
+
+    def _conflict(self, card: Card) -> Finding | None:
+        known = self._peers.get(card.identity)
+        if card.node_id == self.own or (known is not None and known.node_id == self.own):
+            return Finding("self-peer", "a card of our own node or identity, from somebody else")
+        holder = self._by_node.get(card.node_id)
+        if holder is not None and holder != card.identity:
+            return Finding("node-conflict", f"node {card.node_id.short} already serves another identity")
+        return None
+
+    # Changing
+
+    def offer_card(
+        self, card: Card, now: int, *, source: bytes, live: bool = False, own: bool = False
+    ) -> tuple[Verdict, Peer | None]:
+        """Judge `card` and keep it if it counts; the changed row, or None where nothing changed.
+
+        Grants are merged per issuer, the highest (serial, attrs digest) wins; only counted ones are kept. The mark
+        of the identity moves in the same step.
+        """
+        known = self._peers.get(card.identity)
+        if known is not None and known.card.card_id == card.card_id:
+            card = card.with_grants(_merge(known.card.grants, card.grants))
+        verdict = self.judge(card, now, own=own, thorough=False)
+        if not verdict.ok or verdict.card is None:
+            return verdict, None
+        if known is None and len(self._peers) >= MAX_PEERS:
+            return verdict, None
+        hints = {issuer.hint for issuer in verdict.issuers}
+        trimmed = card.with_grants(tuple(grant for grant in card.grants if grant.kid in hints))
+        if trimmed.raw != card.raw:
+            verdict = self.judge(trimmed, now, own=own)
+        if verdict.card is None:  # cannot be: fewer grants, same signatures
+            return verdict, None
+        same_node = known is not None and known.node_id == card.node_id
+        live = live or (known is not None and same_node and known.provenance == "live")
+        peer = Peer(
+            verified=verdict.card,
+            verdict=verdict,
+            provenance="live" if live else "proven",
+            first_seen=known.first_seen if known else now,
+            learned_from=known.learned_from if known else source,
+            record=known.record if known and same_node else None,
+        )
+        if known is not None and known.card.raw == trimmed.raw and known.provenance == peer.provenance:
+            return verdict, None
+        self._put(peer)
+        self._marks[card.identity] = Mark(card.sequence, card.card_id)
+        return verdict, peer
+
+    def offer_record(self, record: AddressRecord, now: int) -> tuple[Finding | None, Peer | None]:
+        """Keep `record` if its node is in the table, signed it, and it is newer than what we have."""
+        peer = self.by_node(record.node_id)
+        if peer is None or (peer.record is not None and record.sequence <= peer.record.sequence):
+            return None, None
+        finding = record.check(
+            network=self.policy.network, now=now, leeway=self.policy.leeway, signatures=self._signatures
+        )
+        if finding is not None:
+            return finding, None
+        changed = replace(peer, record=record)
+        self._put(changed)
+        return None, changed
+
+    def offer_list(self, new: RevocationList, now: int) -> tuple[Finding | None, bool]:
+        """Apply `new` if an accepted issuer signed it and it is news: what there is to say, and whether it changed."""
+        before = self.revocations
+        self.revocations, finding = before.add(
+            new,
+            issuers=self.policy.issuers.values(),
+            network=self.policy.network,
+            now=now,
+            leeway=self.policy.leeway,
+            signatures=self._signatures,
+        )
+        return finding, self.revocations is not before
+
+    def named_by(self, lists: RevocationList) -> list[Peer]:
+        """The peers that the entries of a list name, by identity or by card id; a list has at most 1,000 entries."""
+        found: dict[bytes, Peer] = {}
+        for entry in lists.entries[:MAX_ENTRIES]:
+            peer = self._peers.get(entry.subject) or self.by_card_id(entry.subject)
+            if peer is not None:
+                found[peer.card.identity] = peer
+        return list(found.values())
+
+    def reconsider(self, peers: Iterable[Peer], now: int) -> list[Peer]:
+        """Judge again after trust or time changed; those that no longer count leave the table and are returned.
+
+        Their marks stay, so that nothing older can come back.
+        """
+        gone = []
+        for peer in list(peers):
+            verdict = self.judge(peer.card, now, established=True, own=peer.node_id == self.own)
+            if verdict.ok and verdict.card is not None:
+                self._put(replace(peer, verified=verdict.card, verdict=verdict))
+            else:
+                self._remove(peer)
+                gone.append(replace(peer, verdict=verdict))
+        return gone
+
+    def expire(self, now: int) -> list[Peer]:
+        """Take out what has ended: cards leave and are returned, records are forgotten where they stand."""
+        due = []
+        while self._ends and self._ends[0][0] <= now:
+            _, identity = heapq.heappop(self._ends)
+            peer = self._peers.get(identity)
+            if peer is None:
+                continue
+            if peer.record is not None and peer.record.not_after <= now:
+                self._put(replace(peer, record=None))
+                peer = self._peers[identity]
+            if peer.verdict.valid_until <= now:
+                due.append(peer)
+        return self.reconsider(due, now)
+
+    def _put(self, peer: Peer) -> None:
+        old = self._peers.get(peer.card.identity)
+        if old is not None:
+            self._remove(old)
+        identity = bytes(peer.card.identity)
+        self._peers[identity] = peer
+        self._by_node[bytes(peer.node_id)] = identity
+        for item in peer.item_ids:
+            self.items.add(item, identity)
+        heapq.heappush(self._ends, (peer.verdict.valid_until, identity))
+        if peer.record is not None:
+            heapq.heappush(self._ends, (peer.record.not_after, identity))
+
+    def _remove(self, peer: Peer) -> None:
+        del self._peers[peer.card.identity]
+        del self._by_node[peer.node_id]
+        for item in peer.item_ids:
+            self.items.remove(item)
+
+
+def _merge(held: tuple[Grant, ...], offered: tuple[Grant, ...]) -> tuple[Grant, ...]:
+    """One grant per issuer hint: the highest serial, then the highest attrs digest, so that all nodes choose alike."""
+    best: dict[bytes, Grant] = {}
+    for grant in (*held, *offered):
+        rival = best.get(grant.kid)
+        if rival is None or _rank(grant) > _rank(rival):
+            best[grant.kid] = grant
+    return tuple(best[kid] for kid in sorted(best))
+
+
+def _rank(grant: Grant) -> tuple[int, bytes]:
+    return grant.serial, hashlib.sha256(grant.attrs).digest()

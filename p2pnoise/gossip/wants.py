@@ -1,0 +1,97 @@
+"""Wants: which items were asked of which peer, so that nothing is asked twice at once and nothing comes unasked."""
+
+from collections import OrderedDict
+from collections.abc import Container, Iterable
+from dataclasses import dataclass, field
+
+from p2pnoise.instant import SECOND
+
+from .messages import MAX_WANT
+
+TIMEOUT = 10 * SECOND  # an answer that takes longer is asked for elsewhere; a guess, measured by `p2pnoise simulate`
+MAX_QUEUED = 10_000  # item ids that one peer announced and that we have not asked for yet
+MAX_REFUSED = 10_000  # item ids that we looked at and did not take; not asked for again
+
+
+@dataclass(slots=True)
+class _Asked:
+    wanted: set[bytes] = field(default_factory=set)  # asked of this peer, not yet answered
+    due: int = 0  # monotonic nanosecond by which it should have answered
+    queue: OrderedDict[bytes, None] = field(default_factory=OrderedDict)  # to be asked of it later
+
+
+class Wants:
+    """The open questions of one node to all its links. Bounded per link by `MAX_QUEUED`, in all by `MAX_REFUSED`."""
+
+    def __init__(self, held: Container[bytes]) -> None:
+        self._held = held
+        self._links: dict[int, _Asked] = {}
+        self._anywhere: set[bytes] = set()
+        self._refused: OrderedDict[bytes, None] = OrderedDict()
+
+    def open(self, link: int) -> None:
+        self._links[link] = _Asked()
+
+    def close(self, link: int) -> None:
+        self._anywhere -= self._links.pop(link).wanted
+
+    def queue(self, link: int, ids: Iterable[bytes]) -> None:
+        """Remember what the peer offers and we lack."""
+        queue = self._links[link].queue
+        for item in ids:
+            if item not in self._held and item not in self._refused and len(queue) < MAX_QUEUED:
+                queue[item] = None
+
+    def next_batch(self, link: int, now: int) -> tuple[bytes, ...]:
+        """What to ask of this peer now: nothing while it still owes an answer, or when others are asked for it all."""
+        asked = self._links[link]
+        if asked.wanted:
+            return ()
+        elsewhere: list[bytes] = []
+        while asked.queue and len(asked.wanted) < MAX_WANT:
+            item, _ = asked.queue.popitem(last=False)
+            if item in self._anywhere:
+                elsewhere.append(item)
+            elif item not in self._held:
+                asked.wanted.add(item)
+        asked.queue.update(dict.fromkeys(elsewhere))
+        self._anywhere |= asked.wanted
+        asked.due = now + TIMEOUT
+        return tuple(sorted(asked.wanted))
+
+    def answered(self, link: int, ids: Iterable[bytes]) -> bool:
+        """Whether one of `ids` was asked of this peer; they are not waited for any longer."""
+        asked = self._links[link]
+        hits = asked.wanted.intersection(ids)
+        asked.wanted -= hits
+        self._anywhere -= hits
+        return bool(hits)
+
+    def settle(self, link: int) -> None:
+        """The peer has answered as far as it can: what it did not give is not waited for any longer."""
+        asked = self._links[link]
+        self._anywhere -= asked.wanted
+        asked.wanted.clear()
+
+    def refuse(self, item: bytes) -> None:
+        """Do not ask for this item again, until `forgive`."""
+        self._refused[item] = None
+        if len(self._refused) > MAX_REFUSED:
+            self._refused.popitem(last=False)
+
+    def forgive(self) -> None:
+        """Trust changed: what was refused may be taken now."""
+        self._refused.clear()
+
+    def overdue(self, now: int) -> list[int]:
+        """Links whose answer is late; their questions are open to others from now on."""
+        late = [link for link, asked in self._links.items() if asked.wanted and now >= asked.due]
+        for link in late:
+            self.settle(link)
+        return late
+
+    def idle_with_queue(self) -> list[int]:
+        return [link for link, asked in self._links.items() if asked.queue and not asked.wanted]
+
+    def deadline(self) -> int | None:
+        return min((asked.due for asked in self._links.values() if asked.wanted), default=None)
