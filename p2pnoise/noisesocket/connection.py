@@ -1,0 +1,242 @@
+"""NoiseSocketConnection: one side of one connection, from the first handshake byte to the end; bytes in, events out.
+
+It joins a HandshakeExchange and the transport (NoiseSocket, revision 2). It knows no sockets, no clock and no
+cards: whoever owns it evaluates what a handshake message carried before answering.
+"""
+
+from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
+from p2pnoise.noise import CipherState, Entropy, KeyPair, Protocol
+from p2pnoise.noisesocket.errors import FramingError, NegotiationError
+from p2pnoise.noisesocket.events import (
+    NEED_DATA,
+    EndOfStream,
+    HandshakeCompleted,
+    MessageReceived,
+    NextEvent,
+    Rejected,
+    Truncated,
+)
+from p2pnoise.noisesocket.framing import (
+    MAX_BODY,
+    MIN_TRANSPORT,
+    ReceiveBuffer,
+    decode_payload,
+    encode_field,
+    encode_payload,
+)
+from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS, HandshakeExchange, Padding
+
+__all__ = ["NoiseSocketConnection", "no_padding"]
+
+
+def no_padding(body_len: int) -> int:
+    """The padding policy that adds nothing."""
+    return body_len
+
+
+class NoiseSocketConnection:
+    """Feed `receive_data`, then ask `next_event` until it returns NEED_DATA.
+
+    While `my_turn` is true the handshake waits for `send_handshake`. The peer has nothing to say then, and
+    bytes that come all the same are refused.
+
+    After a LocalProtocolError the object is unchanged. After a RemoteProtocolError it is finished: every
+    later call raises the same error, but that a responder may still `reject` a first message it could not
+    agree to.
+    """
+
+    def __init__(
+        self,
+        *,
+        initiator: bool,
+        s: KeyPair,
+        entropy: Entropy,
+        application_prologue: bytes,
+        rs: bytes | None = None,
+        protocol: Protocol | None = None,
+        accepts: tuple[Protocol, ...] = DEFAULT_ACCEPTS,
+        padding: Padding = no_padding,
+    ) -> None:
+        """`rs` and `protocol` are the initiator's to choose, `accepts` is the responder's.
+
+        Without `protocol` it is IK if `rs` is given and XX if not, over 25519, ChaChaPoly and BLAKE2s.
+        `padding` applies to every encrypted payload; what it asks for beyond the longest message is left out.
+
+        Raises LocalProtocolError if the keys do not fit the pattern, or a responder is given rs or protocol.
+        """
+        self._exchange = HandshakeExchange(
+            initiator=initiator,
+            s=s,
+            entropy=entropy,
+            application_prologue=application_prologue,
+            rs=rs,
+            protocol=protocol,
+            accepts=accepts,
+            padding=padding,
+        )
+        self._padding = padding
+        self._buffer = ReceiveBuffer()
+        self._failure: RemoteProtocolError | None = None
+        self._completed: HandshakeCompleted | None = None  # to be told by next_event
+        self._nothing_follows = False  # from the peer, after the end of any kind
+        self._sent_end = False
+        self._sent_reject = False
+
+    @property
+    def my_turn(self) -> bool:
+        """Whether a handshake message is ours to write."""
+        return self._exchange.my_turn and not self._nothing_follows
+
+    @property
+    def finished(self) -> bool:
+        """Whether the handshake is finished, so that messages may be sent."""
+        return self._exchange.outcome is not None
+
+    @property
+    def rs(self) -> bytes | None:
+        """The peer's static public key, 32 bytes, where it is known."""
+        return self._exchange.rs
+
+    @property
+    def protocol(self) -> Protocol | None:
+        """The protocol in use; None to a responder that has not agreed to one."""
+        return self._exchange.protocol
+
+    @property
+    def handshake_hash(self) -> bytes:
+        """What both sides of this connection share and no other has. Raises LocalProtocolError before the end."""
+        if self._exchange.outcome is None:
+            raise LocalProtocolError("the handshake is not finished")
+        return self._exchange.outcome.completed.handshake_hash
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what the carrier brought; b"" is its end.
+
+        Memory is bounded: at most one packet of 131074 bytes and `data` are held. Raises LocalProtocolError,
+        taking nothing, after the end or while a whole packet lies unread.
+        """
+        self._raise_failure()
+        self._buffer.feed(data)
+
+    def next_event(self) -> NextEvent:
+        """What happened next, or NEED_DATA.
+
+        Raises NegotiationError, FramingError or a NoiseError for what no honest peer sends.
+        """
+        self._raise_failure()
+        try:
+            return self._next_event()
+        except RemoteProtocolError as error:
+            self._failure = error
+            raise
+
+    def send_handshake(self, body: bytes = b"") -> bytes:
+        """The bytes of our handshake message with this body.
+
+        Raises LocalProtocolError if it is not `my_turn` or the body is too long; InvalidPublicKey if the
+        peer's key is of low order.
+        """
+        self._raise_failure()
+        if not self.my_turn:
+            raise LocalProtocolError("no handshake message is ours to write")
+        try:
+            packet = self._exchange.write(body)
+        except RemoteProtocolError as error:
+            self._failure = error
+            raise
+        self._note_completion()
+        return packet
+
+    def send_message(self, body: bytes) -> bytes:
+        """The bytes of a transport message, 1 to 65517 bytes of body.
+
+        Raises LocalProtocolError for another length, before the handshake is finished and after `send_end`;
+        NonceExhausted after 2**64 - 1 messages.
+        """
+        self._raise_failure()
+        if not body:
+            raise LocalProtocolError("body of 0 bytes, at least 1: an empty one ends the stream, see send_end")
+        return self._transport_message(body)
+
+    def send_end(self) -> bytes:
+        """The bytes that say, authenticated, that we send no more. We still receive.
+
+        Raises LocalProtocolError before the handshake is finished and the second time.
+        """
+        self._raise_failure()
+        end = self._transport_message(b"")
+        self._sent_end = True
+        return end
+
+    def reject(self) -> bytes:
+        """The bytes of an explicit reject, which lists what we accept; the same for every reason. Close after it.
+
+        Only a responder's first answer may be one: after a NegotiationError, or instead of its first
+        `send_handshake`. Raises LocalProtocolError otherwise and the second time.
+        """
+        refused = isinstance(self._failure, NegotiationError)
+        if not refused:
+            self._raise_failure()
+        may_reject = self._exchange.before_first_answer and not self._sent_reject
+        if not may_reject or not (refused or self.my_turn):
+            raise LocalProtocolError("only a responder's first answer may be a reject")
+        self._sent_reject = True
+        self._nothing_follows = True
+        return self._exchange.reject()
+
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            # Without the traceback of earlier raises, which would grow with each.
+            raise self._failure.with_traceback(None)
+
+    def _transport_message(self, body: bytes) -> bytes:
+        if self._exchange.outcome is None:
+            raise LocalProtocolError("the handshake is not finished")
+        if self._sent_end:
+            raise LocalProtocolError("we have ended our direction, nothing follows")
+        payload = encode_payload(body, self._padding(len(body)), MAX_BODY)
+        return encode_field(self._exchange.outcome.send.encrypt_with_ad(b"", payload))
+
+    def _next_event(self) -> NextEvent:
+        if self._completed is not None:
+            completed, self._completed = self._completed, None
+            return completed
+        if self._nothing_follows:
+            if self._buffer:
+                raise FramingError(f"{len(self._buffer)} bytes after the end, nothing follows")
+            return NEED_DATA
+        outcome = self._exchange.outcome
+        event = self._read_handshake() if outcome is None else self._read_transport(outcome.receive)
+        if event is NEED_DATA and self._buffer.at_eof:
+            self._buffer.clear()
+            self._nothing_follows = True
+            return Truncated()
+        return event
+
+    def _read_handshake(self) -> NextEvent:
+        if self.my_turn:
+            if self._buffer:
+                raise FramingError(f"{len(self._buffer)} bytes while the handshake message is ours to write")
+            return NEED_DATA
+        event = self._exchange.read(self._buffer)
+        self._note_completion()
+        self._nothing_follows = isinstance(event, Rejected)
+        return event or NEED_DATA
+
+    def _note_completion(self) -> None:
+        if self._exchange.outcome is not None:
+            self._completed = self._exchange.outcome.completed
+
+    def _read_transport(self, receive: CipherState) -> NextEvent:
+        length = self._buffer.peek_length()
+        if length is not None and length < MIN_TRANSPORT:
+            raise FramingError(f"transport message of {length} bytes, at least {MIN_TRANSPORT}")
+        noise_message = self._buffer.take_field()
+        if noise_message is None:
+            return NEED_DATA
+        body = decode_payload(receive.decrypt_with_ad(b"", noise_message))
+        if body:
+            return MessageReceived(body)
+        # In our profile an authenticated body_len of 0 ends the direction, with any padding.
+        self._nothing_follows = True
+        return EndOfStream()
