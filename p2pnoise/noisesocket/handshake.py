@@ -87,7 +87,7 @@ class HandshakeExchange:
     @property
     def before_first_answer(self) -> bool:
         """Whether this is a responder that has not answered, so that it may still reject."""
-        return not self._initiator and self._messages <= 1 and self.outcome is None
+        return not self._initiator and self._messages <= 1
 
     def write(self, body: bytes) -> bytes:
         """The packet of our next message.
