@@ -2,12 +2,11 @@
 
 msgpack itself lets one value be written in several widths and orders, repeats map keys and hides types behind ext
 codes, so two honest parsers could disagree about a signed statement. The profile: nil is never a value, integers are
-0 to 2^53-1, strings are NFC without control characters, map keys are unique strings sorted by their UTF-8 bytes,
-shortest forms only, depth at most 4. Checked by decoding, checking types, encoding again and comparing bytes: that
-finds widths, order, duplicates and long headers at once.
+0 to 2^53-1, text is printable ASCII, map keys are unique text sorted by bytes, shortest forms only, depth at most 4.
+Checked by decoding, checking types, encoding again and comparing bytes: that finds widths, order, duplicates and long
+headers at once.
 """
 
-import unicodedata
 from typing import Any, TypeAlias
 
 import msgpack
@@ -18,6 +17,7 @@ Value: TypeAlias = bool | int | str | bytes | list[Any] | dict[str, Any]
 
 MAX_INT = 2**53 - 1  # the largest integer that JSON views and other languages keep exact
 MAX_DEPTH = 4
+_ANY_LENGTH = 2**32 - 1
 
 
 def encode(value: Value) -> bytes:
@@ -29,22 +29,25 @@ def encode(value: Value) -> bytes:
 def decode(data: bytes, *, limit: int, what: str = "object") -> Value:
     """The value that `data` is the one encoding of; at most `limit` bytes.
 
-    Raises `CardError`: too-large, truncated, trailing-data, too-deep, malformed or not-deterministic.
+    Raises `CardError`: too-large, truncated, trailing-data, too-deep, malformed, out-of-range, bad-name or
+    not-deterministic.
     """
     if len(data) > limit:
         raise CardError("too-large", f"{what} of {len(data)} bytes, limit {limit}")
     try:
-        # No length that the bytes claim can exceed the bytes there are, so nothing large is ever allocated.
+        # Arrays and maps are refused by the length they claim, before anything is allocated. The C version looks at
+        # the claims of the other kinds only once their bytes are there, the pure one before; with no limit of ours
+        # both say "incomplete", and ext types are refused below.
         value = msgpack.unpackb(
             data,
             raw=False,
             use_list=True,
             strict_map_key=True,
-            max_str_len=limit,
-            max_bin_len=limit,
+            max_str_len=_ANY_LENGTH,
+            max_bin_len=_ANY_LENGTH,
             max_array_len=limit,
             max_map_len=limit,
-            max_ext_len=0,
+            max_ext_len=_ANY_LENGTH,
         )
     except msgpack.ExtraData as error:
         raise CardError(
@@ -93,17 +96,12 @@ def _check(value: object, depth: int) -> None:
 
 
 def _check_text(text: str) -> None:
-    if not text.isascii() and (
-        unicodedata.normalize("NFC", text) != text
-        or any(unicodedata.category(character)[0] == "C" for character in text)
-    ):
-        raise CardError("malformed", "text that is not NFC or holds control characters")
-    if text.isascii() and not text.isprintable():
-        raise CardError("malformed", "text with control characters")
+    # Which characters Unicode knows differs between versions of Python, and nodes must not differ about a statement.
+    if not text.isascii() or not text.isprintable():
+        raise CardError("bad-name", f"text {text[:40]!a} is not printable ASCII")
 
 
 def _sorted(value: object) -> object:
-    # Strings compare by code point, which for UTF-8 is the order of their bytes.
     if type(value) is dict:
         return {key: _sorted(value[key]) for key in sorted(value)}
     if type(value) is list:

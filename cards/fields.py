@@ -33,7 +33,7 @@ def read_map(data: bytes, fields: Mapping[str, Field], *, limit: int, what: str)
         raise CardError("malformed", f"{what} is a {type(value).__name__}, map expected")
     for name in value:
         if name not in fields:
-            raise CardError("unknown-field", f"{what} has a field {name!r} that version 1 does not know")
+            raise CardError("unknown-field", f"{what} has a field {name[:40]!r} that version 1 does not know")
     checked = {}
     for name, field in fields.items():
         if name in value:
