@@ -18,11 +18,13 @@ from .keys import NodeId
 from .statements import RECORD, SignatureCache, frame, verify
 
 MAX_RECORD = 512  # bytes; two addresses make about 200
+_AROUND_BODY = 71  # bytes of the envelope around a body of 256 or more
 MAX_ADDRESSES = 8
 MAX_LIFETIME = 7 * 86400  # seconds; a record that outlives its node by more misleads for longer
 _MAX_HOST = 128
 
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class Address(NamedTuple):
@@ -51,10 +53,16 @@ def _is_host(host: str) -> bool:
     if len(host) > _MAX_HOST:
         return False
     try:
-        return str(ipaddress.ip_address(host)) == host
+        ip = ipaddress.ip_address(host)
     except ValueError:
-        # All-digit last labels would be read as IPv4 by some resolvers.
-        return all(_LABEL.fullmatch(label) for label in host.split(".")) and not host.rpartition(".")[2].isdigit()
+        # A number as last label would be read as IPv4 by many resolvers, so that a name could hide an address.
+        last = host.rpartition(".")[2]
+        return all(_LABEL.fullmatch(label) for label in host.split(".")) and not _NUMBER.fullmatch(last)
+    if isinstance(ip, ipaddress.IPv6Address) and (ip.scope_id is not None or ip.ipv4_mapped is not None):
+        # A zone means nothing on another machine and may hold any text. A mapped address is IPv4 in disguise, and
+        # versions of Python write it differently.
+        return False
+    return str(ip) == host
 
 
 def _address(value: Any, where: str) -> Address:
@@ -102,7 +110,7 @@ class AddressRecord:
         if not isinstance(body, bytes):
             raise CardError("malformed", f"the record is a {type(body).__name__}, binary expected")
         signature = fields.binary(64)(signature, "record signature")
-        values = fields.read_map(body, _RECORD_FIELDS, limit=MAX_RECORD, what="record")
+        values = fields.read_map(body, _RECORD_FIELDS, limit=MAX_RECORD - _AROUND_BODY, what="record")
         if not 0 < values["exp"] - values["iat"] <= MAX_LIFETIME:
             raise CardError("bad-validity", f"record of {values['exp'] - values['iat']} s, allowed 1 to {MAX_LIFETIME}")
         return cls(
