@@ -8,6 +8,7 @@ The body is signed by the identity key and names the Node ID; the node signature
 can claim another's Node ID. Each grant is the issuer's own statement over the body and can be renewed without it.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -98,6 +99,11 @@ class Grant:
     def parts(self) -> list[bytes]:
         """As it stands in an envelope."""
         return [self.kid, self.attrs, self.signature]
+
+    @property
+    def rank(self) -> tuple[int, bytes]:
+        """Of one issuer's grants over one body the highest rank holds: by serial, then by SHA-256 of the attrs."""
+        return self.serial, hashlib.sha256(self.attrs).digest()
 
 
 @dataclass(frozen=True, kw_only=True)

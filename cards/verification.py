@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from .card import Card, Grant
+from .codec import MAX_INT
 from .findings import CardError, Finding, exit_code
 from .keys import IssuerId
 from .policy import Policy
@@ -48,7 +49,7 @@ class Verdict:
 
     `claim` is the card as parsed; `card` the proof where both signatures hold, whatever the policy thinks of it.
     `endorsed` tells that an accepted issuer did sign, however revoked or expired: such a peer may hear a reason.
-    An `ok` verdict holds until `valid_until`, seconds since 1970.
+    An `ok` verdict with all that it grants holds until `valid_until`, seconds since 1970; ask again then.
     """
 
     level: Level
@@ -176,7 +177,7 @@ class _Check:
 
     def grants(self) -> None:
         """Which grants count. What is wrong with one is an error only where no other one counts."""
-        problems: list[tuple[str, str]] = []
+        problems: dict[tuple[str, str], None] = {}  # a set in order of finding
         tried = False
         for grant in self.card.grants:
             # kid is a hint: every accepted issuer that it fits is tried, so a collision hides nothing.
@@ -187,13 +188,13 @@ class _Check:
             if issuer is not None:
                 self.endorsed = self.endorsed or self.bound
                 problem = self.grant_problem(grant, issuer)
-                if problem is None:
+                if problem is not None:
+                    problems[problem] = None
+                elif issuer not in self.counted or grant.rank > self.counted[issuer].rank:
                     self.counted[issuer] = grant
-                else:
-                    problems.append(problem)
             elif keys:
                 name = self.policy.issuer_name(keys[0])
-                problems.append(("app-signature-invalid", f"the signature of issuer {name} does not fit this card"))
+                problems["app-signature-invalid", f"the signature of issuer {name} does not fit this card"] = None
         for code, message_ in problems:
             (self.warn if self.counted else self.error)(code, message_)
         if tried and not self.counted:
@@ -213,23 +214,34 @@ class _Check:
         begin = max(grant.not_before, grant.issued_at)
         if begin > now + self.policy.leeway:
             return "not-yet-valid", f"the signature of issuer {name} begins {_when(begin, now)}"
-        return None
+        if self.revocations is not None and issuer not in self.revocations.by_issuer:
+            return "revocation-missing", f"we hold no revocation list of {name}"
+        return self.stale(issuer) if now >= self.overdue(issuer) else None
+
+    def overdue(self, issuer: IssuerId) -> int:
+        """From when on the list of `issuer` is too old to admit this peer; the end of time where it never is."""
+        if self.revocations is None or self.established:
+            return MAX_INT
+        return self.revocations.by_issuer[issuer].next_due + self.policy.revocation_grace
+
+    def stale(self, issuer: IssuerId) -> tuple[str, str] | None:
+        state = self.revocations.by_issuer[issuer] if self.revocations is not None else None
+        if state is None or self.now < state.next_due:
+            return None
+        name, due = self.policy.issuer_name(issuer), _when(state.next_due, self.now)
+        return "revocation-stale", f"list {state.sequence} of {name} was due to be replaced {due}"
 
     def freshness(self, issuer: IssuerId) -> None:
         name = self.policy.issuer_name(issuer)
         if self.revocations is None:
             self.warn("revocation-unchecked", f"the revocation list of {name} was not looked at")
             return
-        state = self.revocations.by_issuer.get(issuer)
-        if state is None:
-            self.error("revocation-missing", f"we hold no revocation list of {name}")
-            return
+        state = self.revocations.by_issuer[issuer]
         if state.disputed:
             self.warn("issuer-equivocation", f"{name} signed different lists with one number; their union holds")
-        if self.now >= state.next_due:
-            late = self.now >= state.next_due + self.policy.revocation_grace and not self.established
-            text = f"list {state.sequence} of {name} was due to be replaced {_when(state.next_due, self.now)}"
-            (self.error if late else self.warn)("revocation-stale", text)
+        stale = self.stale(issuer)
+        if stale is not None:
+            self.warn(*stale)
 
     def verdict(self) -> Verdict:
         errors = [finding for finding in self.findings if finding.severity == "error"]
@@ -247,8 +259,13 @@ class _Check:
             issuers=tuple(counted),
             groups=tuple(sorted({group for grant in counted.values() for group in grant.groups})),
             capabilities=tuple(sorted({name for grant in counted.values() for name in grant.capabilities})),
-            valid_until=min(self.card.not_after, max(grant.not_after for grant in counted.values())) if ok else 0,
+            valid_until=self.valid_until() if ok else 0,
         )
+
+    def valid_until(self) -> int:
+        # The first end, not the last: what an issuer granted must not outlive its grant because another one holds.
+        ends = [min(grant.not_after, self.overdue(issuer)) for issuer, grant in self.counted.items()]
+        return min(self.card.not_after, *ends)
 
     def error(self, code: str, message: str) -> None:
         self.findings.append(Finding(code, message))
