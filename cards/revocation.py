@@ -10,7 +10,7 @@ so that a later list cannot quietly un-revoke.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
@@ -195,25 +195,39 @@ class IssuerRevocations:
             return self, None
         if new.sequence < self.sequence:
             return self, Finding("rollback", f"list {new.sequence} of {new.issuer.short}, already hold {self.sequence}")
+        current: tuple[RevocationList, ...] = (new,)
+        finding = None
+        disputed = self.disputed - set(new.heals)
         if new.sequence == self.sequence:
-            twins = tuple(sorted((*self.current, new), key=lambda one: one.digest)[:_MAX_TWINS])
-            disputed = self.disputed | {one.digest for one in twins}
-            finding = Finding(
-                "issuer-equivocation",
-                f"{len(twins)} different lists of {new.issuer.short} have number {new.sequence}",
-            )
-            return replace(self, current=twins, disputed=disputed), finding
-        # An older list stays as long as it holds something that nothing newer repeats.
-        needed: list[RevocationList] = []
-        repeated = {entry.subject for entry in new.entries}
-        for one in reversed(self.lists):
-            left_out = {entry.subject for entry in one.entries if entry.until > now} - repeated
-            if left_out:
-                needed.insert(0, one)
-                repeated |= left_out
-        disputed = frozenset() if self.disputed <= set(new.heals) else self.disputed
-        state = IssuerRevocations(current=(new,), older=tuple(needed[-_MAX_OLDER:]), disputed=disputed)
-        return state, None
+            current = tuple(sorted((*self.current, new), key=lambda one: one.digest)[:_MAX_TWINS])
+            disputed = self.disputed | {one.digest for one in current}
+            text = f"{len(current)} different lists of {new.issuer.short} have number {new.sequence}"
+            finding = Finding("issuer-equivocation", text)
+        older = _needed([one for one in (*self.lists, new) if one not in current], current, now)
+        if len(older) > _MAX_OLDER:
+            # Dropping one would un-revoke. Staying with what we hold is loud: it becomes stale.
+            text = f"list {new.sequence} of {new.issuer.short} leaves out what {len(older)} lists before it revoked"
+            return self, Finding("issuer-equivocation", text)
+        state = IssuerRevocations(current=current, older=older, disputed=disputed)
+        return (self if state == self else state), finding
+
+
+def _needed(lists: Iterable[RevocationList], newer: Iterable[RevocationList], now: int) -> tuple[RevocationList, ...]:
+    """Those of `lists`, oldest first, that revoke something for longer than anything after them does."""
+    covered: dict[bytes, int] = {}
+    needed: list[RevocationList] = []
+
+    def cover(one: RevocationList) -> None:
+        for entry in one.entries:
+            covered[entry.subject] = max(entry.until, covered.get(entry.subject, 0))
+
+    for one in newer:
+        cover(one)
+    for one in reversed(list(lists)):
+        if any(entry.until > max(now, covered.get(entry.subject, 0)) for entry in one.entries):
+            needed.insert(0, one)
+            cover(one)
+    return tuple(needed)
 
 
 @dataclass(frozen=True, slots=True)
