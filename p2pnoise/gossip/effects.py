@@ -60,6 +60,13 @@ class ListApplied:
 
 
 @dataclass(frozen=True, slots=True)
+class ListRefused:
+    """A list that we were given by other means than a link was not taken."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
 class ListsCompared:
     """We hold every list that the peer at the end of `link` has told us of: it can be judged."""
 
@@ -89,6 +96,7 @@ Effect: TypeAlias = (
     | Learned
     | RecordLearned
     | ListApplied
+    | ListRefused
     | ListsCompared
     | Refused
     | Misbehaved

@@ -9,7 +9,7 @@ ask for. News is announced to all linked peers by id. Sans I/O: messages in, eff
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from random import Random
+from p2pnoise.chance import Chance
 
 from cards import AddressRecord, Card, CardError, Grant, RevocationList
 from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED
@@ -20,6 +20,7 @@ from .effects import (
     Learned,
     LinkId,
     ListApplied,
+    ListRefused,
     ListsCompared,
     Misbehaved,
     RecordLearned,
@@ -72,7 +73,7 @@ class _Link:
 class Overlay:
     """The gossip of one node. `table` is shared with the node, which reads it; only the overlay changes it."""
 
-    def __init__(self, table: PeerTable, *, random: Random) -> None:
+    def __init__(self, table: PeerTable, *, random: Chance) -> None:
         self.table = table
         self.ignored = 0  # messages of later versions
         self._random = random
@@ -135,9 +136,9 @@ class Overlay:
         due = self._wants.deadline()
         return min(self._next_round, self._next_round if due is None else due) if self._links else None
 
-    def offer_list(self, new: RevocationList, now: Instant, *, source: bytes) -> list[Effect]:
+    def offer_list(self, new: RevocationList, now: Instant) -> list[Effect]:
         """A list from elsewhere than a link: a file, an operator."""
-        self._take_list(new, now, source)
+        self._take_list(new, now, self.table.own)
         return self._finish(now)
 
     def offer_card(self, card: Card, now: Instant, *, live: bool, own: bool = False) -> list[Effect]:
@@ -333,7 +334,7 @@ class Overlay:
         elif link is not None and finding is not None and finding.exit == BAD_SIGNATURE:
             raise MessageError(finding.message)
         elif link is None and finding is not None:
-            self._effects.append(ListApplied(bytes(new.issuer), new.sequence, source, finding, ()))
+            self._effects.append(ListRefused(finding))
 
     # Endings
 

@@ -185,6 +185,22 @@ class PeerTable:
         self._marks[card.identity] = Mark(card.sequence, card.card_id)
         return verdict, peer
 
+    def restore(
+        self, card: Card, now: int, *, provenance: Provenance, first_seen: int, learned_from: bytes, own: bool = False
+    ) -> Verdict:
+        """Take back a row that was stored, if it still counts: a row on disk is a claim like any other."""
+        verdict = self.judge(card, now, established=True, own=own)
+        if verdict.ok and verdict.card is not None and len(self._peers) < MAX_PEERS:
+            peer = Peer(
+                verified=verdict.card,
+                verdict=verdict,
+                provenance=provenance,
+                first_seen=first_seen,
+                learned_from=learned_from,
+            )
+            self._put(peer)
+        return verdict
+
     def offer_record(self, record: AddressRecord, now: int) -> tuple[Finding | None, Peer | None]:
         """Keep `record` if its node is in the table, signed it, and it is newer than what we have."""
         peer = self.by_node(record.node_id)

@@ -1,0 +1,72 @@
+"""Configuration of a node's core: limits and intervals, each with its source. Times in seconds."""
+
+from dataclasses import dataclass
+
+from cards import Address, NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """Where to begin: an address, and the Node ID that must answer there, where it is known."""
+
+    address: Address
+    node_id: NodeId | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "Bootstrap":
+        """From `host:port` or `node1…@host:port`. Raises `CardError` bad-address, bad-node-id or text-invalid."""
+        node, separator, address = text.rpartition("@")
+        return cls(Address.parse(address), NodeId.parse(node) if separator else None)
+
+    def __str__(self) -> str:
+        return f"{self.node_id}@{self.address}" if self.node_id is not None else str(self.address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeConfig:
+    """How one node behaves; the defaults suit a handful as well as a few hundred nodes."""
+
+    bootstrap: tuple[Bootstrap, ...] = ()
+    """Where to begin when the table knows nobody."""
+
+    target_links: int = 8
+    """Dials are made until this many links stand. HyParView's active view is 5; 8 survive 80 % failures (measured)."""
+
+    max_links: int = 128
+    """Connections in any state, ours and others'; further ones are closed at once. A guess: 128 links of 10 KiB."""
+
+    max_handshakes: int = 64
+    """Of these, how many may be unproven; above it newcomers are closed at once, so that strangers cannot fill all."""
+
+    max_handshakes_per_host: int = 32
+    """Unproven connections from one IP address: half of the above, so that one host cannot fill it."""
+
+    handshake_timeout: float = 10.0
+    """From the first byte to a verified peer; a slow link needs three round trips and one list. A guess."""
+
+    ping_interval: float = 15.0
+    """Silence after which a peer is asked whether it is there. Half of the shortest NAT timeouts in use (30 s)."""
+
+    ping_timeout: float = 10.0
+    """Silence after a ping that ends the link. A guess."""
+
+    clone_timeout: float = 2.0
+    """How long an old link has to answer when another node turns up with its key. Protocol rule P11."""
+
+    close_timeout: float = 5.0
+    """How long a link that was ended may take to say goodbye. Protocol rule P11, "drains within 5 s"."""
+
+    backoff_base: float = 0.5
+    """First pause after a failed dial, doubled each time, with jitter of a half."""
+
+    backoff_limit: float = 300.0
+    """The longest pause between two dials of one address."""
+
+    deference: float = 1.0
+    """How long the higher Node ID leaves a newly learned peer to the lower one, or both would dial at once."""
+
+    record_refresh: float = 86400.0
+    """How often our address record is made anew. Protocol rule P2: daily."""
+
+    list_warning: float = 5 * 86400.0
+    """How long before a list is due the operator is told. A guess: a working week."""

@@ -1,0 +1,227 @@
+"""Events: what a node tells its application and its operator, as frozen values. Logging is a subscriber of them.
+
+Every event has a `kind` and becomes one JSON object by `to_json`; field names are the same everywhere.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeAlias
+
+from cards import Address, Finding, NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Event:
+    kind: ClassVar[str]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": self.kind, **{field.name: _plain(getattr(self, field.name)) for field in fields(self)}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening(_Event):
+    """The node accepts connections; `addresses` are where."""
+
+    kind: ClassVar[str] = "listening"
+    node_id: NodeId
+    name: str | None
+    addresses: tuple[Address, ...]
+    known_peers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialling(_Event):
+    """A connection is being tried. `source` says where the address came from: bootstrap or table."""
+
+    kind: ClassVar[str] = "dialling"
+    address: Address
+    source: str
+    node_id: NodeId | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DialFailed(_Event):
+    """A dial or its handshake came to nothing; the address is tried again after `retry_in` seconds."""
+
+    kind: ClassVar[str] = "dial-failed"
+    address: Address
+    node_id: NodeId | None
+    reason: str
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerVerified(_Event):
+    """A peer proved its key in a handshake and its card counts under our policy and the current lists."""
+
+    kind: ClassVar[str] = "peer-verified"
+    node_id: NodeId
+    name: str | None
+    address: Address
+    pattern: str
+    dialled: bool
+    groups: tuple[str, ...]
+    known_peers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerRefused(_Event):
+    """We refused a peer. `told` says whether it heard `reason`, or nothing at all."""
+
+    kind: ClassVar[str] = "peer-refused"
+    node_id: NodeId | None
+    name: str | None
+    address: Address
+    reason: str
+    told: bool
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedByPeer(_Event):
+    """A peer refused us and said why."""
+
+    kind: ClassVar[str] = "refused-by-peer"
+    node_id: NodeId | None
+    name: str | None
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerLost(_Event):
+    """The last link to a verified peer ended."""
+
+    kind: ClassVar[str] = "peer-lost"
+    node_id: NodeId
+    name: str | None
+    reason: str
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionFailed(_Event):
+    """A connection that was never verified ended by somebody's fault or silence."""
+
+    kind: ClassVar[str] = "connection-failed"
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DuplicateNode(_Event):
+    """Another live node uses the key of a peer that we are linked to: a cloned folder, or a stolen key."""
+
+    kind: ClassVar[str] = "duplicate-node"
+    node_id: NodeId
+    name: str | None
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardLearned(_Event):
+    """A card, or a newer version of one, came into the table by gossip."""
+
+    kind: ClassVar[str] = "card-learned"
+    node_id: NodeId
+    name: str | None
+    sequence: int
+    learned_from: NodeId
+    known_peers: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressLearned(_Event):
+    """A newer address record came into the table by gossip."""
+
+    kind: ClassVar[str] = "address-learned"
+    node_id: NodeId
+    addresses: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListApplied(_Event):
+    """A revocation list was applied; `revoked` names the peers that no longer count by it."""
+
+    kind: ClassVar[str] = "list-applied"
+    issuer: str
+    sequence: int
+    source: str
+    revoked: tuple[NodeId, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardRefused(_Event):
+    """A card that came by gossip was not taken; the peer that sent it is not to blame."""
+
+    kind: ClassVar[str] = "card-refused"
+    node_id: NodeId | None
+    name: str | None
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnCardRejected(_Event):
+    """Our own card does not count under our own policy and lists; others will refuse us."""
+
+    kind: ClassVar[str] = "own-card-rejected"
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListDue(_Event):
+    """An issuer's revocation list is due, or will be soon; without a new one no new peers can be admitted."""
+
+    kind: ClassVar[str] = "list-due"
+    issuer: str
+    sequence: int
+    seconds_left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRejected(_Event):
+    """A watched file changed and could not be used; what was in force before stays in force."""
+
+    kind: ClassVar[str] = "file-rejected"
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped(_Event):
+    """The node has stopped: links are ended, the store is closed."""
+
+    kind: ClassVar[str] = "stopped"
+    node_id: NodeId
+
+
+Event: TypeAlias = (
+    Listening
+    | Dialling
+    | DialFailed
+    | PeerVerified
+    | PeerRefused
+    | RefusedByPeer
+    | PeerLost
+    | ConnectionFailed
+    | DuplicateNode
+    | CardLearned
+    | AddressLearned
+    | ListApplied
+    | CardRefused
+    | OwnCardRejected
+    | ListDue
+    | FileRejected
+    | Stopped
+)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Finding):
+        return value.to_json()
+    if isinstance(value, NodeId | Address):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,160 @@
+"""Inputs and effects of a node's core: everything that crosses between it and whoever drives it, as values."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from cards import Address, AddressRecord, Card, Mark, Policy, RevocationList
+from p2pnoise.events import Event
+from p2pnoise.gossip.effects import StorePeer, StoreRevocations
+from p2pnoise.gossip.table import Provenance
+
+ConnectionId = int
+
+# Inputs
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Somebody connected to us from `address`; `connection` comes from `NodeCore.new_connection`."""
+
+    connection: ConnectionId
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """A dial reached somebody."""
+
+    connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectFailed:
+    """A dial reached nobody, or an established carrier broke, for `reason`."""
+
+    connection: ConnectionId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BytesReceived:
+    """The carrier brought `data`; b"" is its orderly end."""
+
+    connection: ConnectionId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPeer:
+    """One row as it was stored: a claim, to be verified again."""
+
+    card: Card
+    record: AddressRecord | None
+    provenance: Provenance
+    first_seen: int
+    learned_from: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TrustRestored:
+    """What was stored of trust: lists, oldest first, and marks by identity key. Before any `PeersRestored`."""
+
+    lists: tuple[RevocationList, ...]
+    marks: dict[bytes, Mark]
+
+
+@dataclass(frozen=True, slots=True)
+class PeersRestored:
+    """Some rows as they were stored; a large table comes in portions, so that a start does not wait for all."""
+
+    peers: tuple[StoredPeer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningOn:
+    """We accept connections at `bound`, and others should dial us at `advertised`."""
+
+    bound: tuple[Address, ...]
+    advertised: tuple[Address, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListOffered:
+    """A revocation list from elsewhere than a link; `source` says where from, in words."""
+
+    list: RevocationList
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyChanged:
+    """Another policy for the same network is in force from now on."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCardChanged:
+    """Our own card was replaced: renewed, or given another grant."""
+
+    card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passed; wanted at `NodeCore.deadline`, harmless at any other time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Say goodbye on all links; they end within `close_timeout`."""
+
+
+Input: TypeAlias = (
+    Accepted
+    | Connected
+    | ConnectFailed
+    | BytesReceived
+    | TrustRestored
+    | PeersRestored
+    | ListeningOn
+    | ListOffered
+    | PolicyChanged
+    | OwnCardChanged
+    | Tick
+    | Stop
+)
+
+# Effects
+
+
+@dataclass(frozen=True, slots=True)
+class Dial:
+    """Connect to `address`; answer with `Connected` or `ConnectFailed` for `connection`."""
+
+    connection: ConnectionId
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
+class SendBytes:
+    connection: ConnectionId
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """End the carrier once what was sent before has left; nothing more is heard of this connection."""
+
+    connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell the application. What a store effect before it says is durable by then."""
+
+    event: Event
+
+
+Store: TypeAlias = StorePeer | StoreRevocations
+Effect: TypeAlias = Dial | SendBytes | Disconnect | Emit | Store

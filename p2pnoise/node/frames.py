@@ -1,0 +1,140 @@
+"""Frames: what two linked nodes say inside transport messages, and what they say in handshake payloads.
+
+    message body       frame, frame, ...                  as many as fit 65,517 bytes
+    frame              type u8 | length u16be | payload
+    handshake payload  [1, card] or [1, code]             deterministic msgpack; empty where nothing may be said yet
+
+Frames of an unknown type are skipped and counted, so that newer nodes can say more.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from cards.codec import decode, encode
+from cards.findings import CardError, Finding
+
+HEADER = 3
+MAX_BODY = 65_517  # NoiseSocket: 65,535 less the tag and body_len
+MAX_PAYLOAD = MAX_BODY - HEADER
+MAX_HANDSHAKE = 4_096  # bytes of a handshake payload; a card is at most 1,024
+MAX_HELLO = 1_024
+MAX_FEATURES = 32
+
+
+class FrameError(ValueError):
+    """A peer sent frames or a payload that no honest node sends. The link is finished."""
+
+
+class Kind(IntEnum):
+    """The types of frames."""
+
+    HELLO = 1
+    PING = 2
+    PONG = 3
+    GOSSIP = 4
+    CLOSE = 5
+
+
+class Code(IntEnum):
+    """The reasons that a peer may hear. A small set: more would tell strangers what we know."""
+
+    GOODBYE = 0
+    REVOKED = 1
+    EXPIRED = 2
+    WRONG_NETWORK = 3
+    NOT_TRUSTED = 4
+    DUPLICATE_NODE = 5
+    BUSY = 6
+
+    @property
+    def label(self) -> str:
+        return self.name.lower().replace("_", "-")
+
+    @classmethod
+    def of(cls, findings: Iterable[Finding]) -> "Code":
+        """The reason that stands for these findings."""
+        codes = {finding.code for finding in findings}
+        for code, reason in (
+            ("wrong-network", cls.WRONG_NETWORK),
+            ("revoked", cls.REVOKED),
+            ("expired", cls.EXPIRED),
+            ("expired-app", cls.EXPIRED),
+        ):
+            if code in codes:
+                return reason
+        return cls.NOT_TRUSTED
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """The first frame each way: which start of the node this is, which older link of ours this one replaces."""
+
+    boot_id: bytes  # 16 random bytes per start
+    replaces: bytes  # handshake hash of an older link, 32 bytes, or empty
+    features: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        return encode([1, self.boot_id, self.replaces, list(self.features)])
+
+    @classmethod
+    def decode(cls, data: bytes) -> "Hello":
+        """Raises `FrameError`. Parts after the known ones are for newer nodes and are skipped."""
+        try:
+            value = decode(data, limit=MAX_HELLO, what="HELLO")
+        except CardError as error:
+            raise FrameError(str(error)) from None
+        match value:
+            case [int(), bytes(boot_id), bytes(replaces), list(features), *_] if (
+                len(boot_id) == 16 and len(replaces) in (0, 32) and len(features) <= MAX_FEATURES
+            ):
+                if all(isinstance(feature, str) for feature in features):
+                    return cls(boot_id, replaces, tuple(features))
+        raise FrameError("HELLO with parts that it does not have")
+
+
+def encode_frame(kind: int, payload: bytes) -> bytes:
+    return bytes([kind]) + len(payload).to_bytes(2, "big") + payload
+
+
+def split_frames(body: bytes) -> list[tuple[int, bytes]]:
+    """The (type, payload) of each frame in a message body. Raises `FrameError`; a frame never spans two messages."""
+    frames = []
+    at = 0
+    while at < len(body):
+        end = at + HEADER + int.from_bytes(body[at + 1 : at + HEADER], "big")
+        if at + HEADER > len(body) or end > len(body):
+            raise FrameError(f"a frame that ends {end - len(body)} bytes behind its message")
+        frames.append((body[at], body[at + HEADER : end]))
+        at = end
+    return frames
+
+
+def encode_card(card: bytes) -> bytes:
+    return encode([1, card])
+
+
+def encode_refusal(code: Code) -> bytes:
+    return encode([1, int(code)])
+
+
+def decode_handshake(body: bytes) -> bytes | Code:
+    """The card or the refusal in a handshake payload. Raises `FrameError`."""
+    try:
+        value = decode(body, limit=MAX_HANDSHAKE, what="handshake payload")
+    except CardError as error:
+        raise FrameError(str(error)) from None
+    match value:
+        case [1, bytes(card)]:
+            return card
+        case [1, int(code)] if type(code) is int:
+            return decode_code(code)
+    raise FrameError("a handshake payload that is neither a card nor a refusal")
+
+
+def decode_code(code: int) -> Code:
+    """A code that we do not know means: not trusted."""
+    try:
+        return Code(code)
+    except ValueError:
+        return Code.NOT_TRUSTED
