@@ -1,0 +1,142 @@
+"""Documents: files that carry cards and revocation lists, in every form that people pass them around in.
+
+PEM-like blocks (several in a file), one `card1:` line, upper-case base32 from a QR code, or the raw bytes.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from cards import Card, CardError, Policy, RevocationList, Revocations, Verdict
+from cards.findings import MALFORMED, Finding
+from cards.text import MAX_ARMOR, from_armor, to_armor
+
+from . import files
+from .output import Fault, naming
+
+CARD = "CARD"
+LIST = "REVOCATION LIST"
+_QR = "CARD1:"  # upper case: QR codes hold such text in little more than half the room
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What one file holds: cards and lists in their order, nothing verified."""
+
+    name: str
+    cards: tuple[Card, ...] = ()
+    lists: tuple[RevocationList, ...] = ()
+
+    @property
+    def card(self) -> Card:
+        """The one card in it. Raises `Fault`."""
+        if len(self.cards) != 1:
+            count = "no card" if not self.cards else f"{len(self.cards)} cards"
+            raise Fault(f"{self.name} holds {count}, one expected", "give a file with one card", code=MALFORMED)
+        return self.cards[0]
+
+
+def read(path: str | Path, *, fix: str = "") -> Document:
+    """The document in a file or, for `-`, on stdin. Raises `Fault` that names the file."""
+    data = files.read(path, limit=MAX_ARMOR, what="card or list")
+    name = "standard input" if str(path) == files.STREAM else str(path)
+    if b"PRIVATE KEY-----" in data:
+        raise Fault(f"{name} is a private key, a card expected", "keep that file to yourself", code=MALFORMED)
+    with naming(name, fix):
+        return _parse(name, data)
+
+
+def _parse(name: str, data: bytes) -> Document:
+    text = data.decode("latin-1")
+    line = text.rstrip("\r\n")
+    if "-----BEGIN " in text:
+        blocks = from_armor(text)
+        for label, _ in blocks:
+            if label not in (CARD, LIST):
+                raise CardError("armor-invalid", f"a block named {label}, {CARD} or {LIST} expected")
+        return Document(
+            name,
+            cards=tuple(Card.parse(raw) for label, raw in blocks if label == CARD),
+            lists=tuple(RevocationList.parse(raw) for label, raw in blocks if label == LIST),
+        )
+    if line.startswith("card1:"):
+        return Document(name, cards=(Card.from_text(line),))
+    if line.startswith(_QR):
+        return Document(name, cards=(_from_qr(line),))
+    # The first byte of an array of five parts, and of four.
+    if data[0] == 0x95:
+        return Document(name, cards=(Card.parse(data),))
+    if data[0] == 0x94:
+        return Document(name, lists=(RevocationList.parse(data),))
+    raise CardError("text-invalid", "neither a P2PNOISE block, a card1: line nor the bytes of a card")
+
+
+def to_qr(card: Card) -> str:
+    """The text of a card's QR code."""
+    return _QR + base64.b32encode(card.raw).decode().rstrip("=")
+
+
+def _from_qr(text: str) -> Card:
+    encoded = text.removeprefix(_QR)
+    try:
+        card = Card.parse(base64.b32decode(encoded + "=" * (-len(encoded) % 8)))
+    except (binascii.Error, ValueError) as error:
+        if isinstance(error, CardError):
+            raise
+        raise CardError("text-invalid", "not a whole CARD1: text") from None
+    if to_qr(card) != text:
+        raise CardError("text-invalid", "not the one accepted form of a CARD1: text")
+    return card
+
+
+def card_block(card: Card) -> str:
+    return to_armor(CARD, card.raw)
+
+
+def list_blocks(lists: Iterable[RevocationList]) -> str:
+    return "".join(to_armor(LIST, one.raw) for one in lists)
+
+
+def believed(
+    lists: Iterable[RevocationList], policy: Policy, now: int
+) -> tuple[tuple[RevocationList, ...], tuple[Finding, ...]]:
+    """Those of `lists` that an issuer of `policy` signed for its network, and findings on the others."""
+    good: list[RevocationList] = []
+    findings: list[Finding] = []
+    for one in lists:
+        if one.issuer not in policy.issuers.values():
+            text = f"revocation list of {one.issuer.short}, who is not in this policy"
+            findings.append(Finding("unknown-issuer", text, "warning"))
+        elif finding := one.check(network=policy.network, now=now, leeway=policy.leeway):
+            findings.append(finding)
+        else:
+            good.append(one)
+    return tuple(good), tuple(findings)
+
+
+def newest(held: Iterable[RevocationList], new: Iterable[RevocationList]) -> tuple[RevocationList, ...]:
+    """One list per issuer, sorted by issuer: the one with the highest number, of equal numbers the held one."""
+    best: dict[bytes, RevocationList] = {}
+    for one in (*held, *new):
+        if one.issuer not in best or one.sequence > best[one.issuer].sequence:
+            best[one.issuer] = one
+    return tuple(best[issuer] for issuer in sorted(best))
+
+
+def accept(lists: Iterable[RevocationList], policy: Policy, now: int) -> tuple[Revocations, tuple[Finding, ...]]:
+    """What the `believed` ones of `lists` revoke together, and findings on the others."""
+    good, findings = believed(lists, policy, now)
+    state, issuers = Revocations(), list(policy.issuers.values())
+    # Oldest first: then no order of files counts as a rollback, and nothing that an older one revoked is lost.
+    for one in sorted(good, key=lambda one: one.sequence):
+        state, _ = state.add(one, issuers=issuers, network=policy.network, now=now, leeway=policy.leeway)
+    return state, findings
+
+
+def with_findings(verdict: Verdict, findings: tuple[Finding, ...]) -> Verdict:
+    """`verdict` with what was found beside the card; an error there refuses the card too."""
+    wrong = any(finding.severity == "error" for finding in findings)
+    findings = (*verdict.findings, *findings)
+    return replace(verdict, findings=findings, level="reject" if wrong else verdict.level)

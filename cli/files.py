@@ -1,0 +1,151 @@
+"""Files: read whole within a limit, written whole or not at all, secrets for their owner alone."""
+
+import os
+import secrets
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from cards.findings import MALFORMED
+
+from .output import Fault, os_fault, say
+
+STREAM = "-"  # stdin or stdout, where a file could be named
+
+
+def read(path: str | Path, *, limit: int, what: str) -> bytes:
+    """All bytes of the file, or of stdin for `-`; more than `limit` are refused unread. Raises `Fault`."""
+    name = "standard input" if str(path) == STREAM else str(path)
+    try:
+        if str(path) == STREAM:
+            size, data = 0, sys.stdin.buffer.read(limit + 1)
+        else:
+            with Path(path).open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                data = b"" if size > limit else file.read(limit + 1)  # devices and pipes have no size
+    except OSError as error:
+        raise os_fault(error, path) from None
+    if max(size, len(data)) > limit:
+        raise Fault(f"{name} has more than {limit} bytes: no {what}", f"check that it is a {what}", code=MALFORMED)
+    if not data:
+        raise Fault(f"{name} is empty, a {what} expected", "copy it again, whole", code=MALFORMED)
+    return data
+
+
+def read_secret(path: Path, *, limit: int, what: str) -> bytes:
+    """As `read`, and says so when others than the owner may read the file."""
+    data = read(path, limit=limit, what=what)
+    if os.name == "posix" and path.stat().st_mode & 0o077:
+        say(f"warning: {path} can be read by others", f"fix: chmod 600 {path}")
+    return data
+
+
+def check_target(path: Path, *, force: bool) -> None:
+    """Raises `Fault` where `write` would: links, folders and devices never, an existing file without `force`."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise Fault(f"{path.parent} is no folder", "make it first, or choose another place") from None
+        return
+    except OSError as error:
+        raise os_fault(error, path) from None
+    if stat.S_ISLNK(mode):
+        raise Fault(f"{path} is a symbolic link, which is never written through", "name the file itself")
+    if stat.S_ISDIR(mode):
+        raise Fault(f"{path} is a folder, a file expected", "name a file in it")
+    if not stat.S_ISREG(mode):
+        raise Fault(f"{path} is not a regular file", "name a file, or - for standard output")
+    if not force:
+        raise Fault(f"{path} exists already", "choose another name, or replace it with --force")
+
+
+def write(path: Path, data: bytes, *, secret: bool = False, force: bool = False) -> None:
+    """All of `data` at `path`, on the disk, or what was there before. Raises `Fault`.
+
+    `secret` makes it readable for its owner alone; without `force` nothing is ever replaced.
+    """
+    check_target(path, force=force)
+    temporary = path.with_name(f".p2pnoise-{secrets.token_hex(6)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if force:
+                temporary.replace(path)
+            else:
+                _link_new(temporary, path)
+            sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except FileExistsError:
+        raise Fault(f"{path} exists already", "choose another name, or replace it with --force") from None
+    except OSError as error:
+        raise os_fault(error, path) from None
+
+
+def _link_new(temporary: Path, path: Path) -> None:
+    # A link never replaces; where the file system has none, the check just before has to do.
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        temporary.replace(path)
+
+
+def write_output(target: str, text: str, *, force: bool = False) -> None:
+    """`text` to the named file, or to stdout for `-`."""
+    if target == STREAM:
+        click.echo(text, nl=False)
+    else:
+        write(Path(target), text.encode(), force=force)
+
+
+def make_folder(path: Path) -> None:
+    """A data folder for its owner alone; an existing one stays as it is. Raises `Fault`."""
+    try:
+        if not path.is_dir():
+            path.mkdir(mode=0o700, parents=True)
+            sync_folder(path.parent)
+    except FileExistsError:
+        raise Fault(f"{path} is a file, a folder expected", "choose another folder") from None
+    except OSError as error:
+        raise os_fault(error, path) from None
+
+
+def sync_folder(path: Path) -> None:
+    """Have the names in a folder reach the disk; a rename is not durable before that."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """One command at a time in this folder; the lock ends with the process, however that ends."""
+    if sys.platform == "win32":  # no flock there; commands of one person seldom meet
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not on every platform
+
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise os_fault(error, folder) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

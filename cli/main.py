@@ -1,0 +1,147 @@
+"""The `p2pnoise` command: a table of verbs loaded by name, and the one place where errors become sentences.
+
+Nothing heavy is imported here, so that help, version and usage errors come at once; a verb pays for what it uses.
+"""
+
+# ruff: noqa: PLC0415 - imports happen late on purpose
+
+import difflib
+import importlib
+import os
+import re
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+if TYPE_CHECKING:  # the fault's module stands on cards, which --version must not wait for
+    from .output import Fault
+
+# name -> (module with a click command named `command`, one line for the overview)
+VERBS: Mapping[str, tuple[str, str]] = {
+    "id": ("cli.id", "make the keys of a node and its owner"),
+    "card": ("cli.card", "request, issue, install, show and verify cards"),
+    "issuer": ("cli.issuer", "make an issuer, whose signature lets nodes into a network"),
+    "revoke": ("cli.revoke", "take cards back and publish the list that says so"),
+}
+
+_NO_COMMAND = re.compile(r"No such command '(.+)'")
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+class _Lazy(click.Group):
+    """Commands by name from `VERBS`; the overview reads the table alone."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+
+    def main(  # type: ignore[override]
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        **extra: Any,
+    ) -> NoReturn:
+        """Run a command line and exit; whatever goes wrong ends as a sentence and an exit code."""
+        arguments = sys.argv[1:] if args is None else list(args)
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(arguments, prog_name or "p2pnoise", **extra)
+        except click.Abort:  # Ctrl-C, which needs no words
+            sys.exit(_INTERRUPTED)
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            sys.exit(error.exit_code)
+        except Exception as error:  # noqa: BLE001 - the last place where an error can become a sentence
+            _exit(error, as_json="--json" in arguments)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click's signature
+    if value:
+        from p2pnoise import __version__
+
+        click.echo(f"p2pnoise {__version__}")
+        ctx.exit()
+
+
+@click.command(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+    epilog="Exit codes: 0 ok, 1 input or output, 2 usage, 3 malformed, 4 bad signature, 5 not trusted, 6 time, "
+    "7 revoked, 8 conflict, 9 keys and card do not belong together.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="print the version")
+def root() -> None:
+    """A private peer-to-peer network: keys, cards, and nodes that trust them.
+
+    \b
+    Example:
+      p2pnoise issuer new ops --network example-net
+      p2pnoise id new
+      p2pnoise card request --name db-03 --network example-net -o db-03.request
+      p2pnoise card issue db-03.request -o db-03.card
+      p2pnoise card install db-03.card --issuer ops=issuer1...
+    """
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that cannot show a character gets its escape
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    root.main()
+
+
+def _exit(error: Exception, *, as_json: bool) -> NoReturn:
+    if os.environ.get("P2PNOISE_DEBUG") == "1":
+        traceback.print_exception(error)
+    from . import output
+
+    fault = _fault(error)
+    output.fail(fault, as_json=as_json)
+    sys.exit(fault.code)
+
+
+def _fault(error: Exception) -> "Fault":
+    from cards import CardError
+
+    from .output import Fault, os_fault
+
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, click.ClickException):
+        return _usage_fault(error)
+    if isinstance(error, CardError):
+        return Fault(str(error), error.finding.hint, code=error.finding.exit, findings=(error.finding,))
+    if isinstance(error, OSError):
+        return os_fault(error, error.filename or "standard input or output")
+    return Fault(
+        f"unexpected: {type(error).__name__}: {error}",
+        "run it again with P2PNOISE_DEBUG=1 and report what it prints, with the output of p2pnoise --version",
+    )
+
+
+def _usage_fault(error: click.ClickException) -> "Fault":
+    from .output import USAGE, Fault
+
+    context: click.Context | None = getattr(error, "ctx", None)
+    where = context.command_path if context else "p2pnoise"
+    sentence = " ".join(error.format_message().split()).rstrip(".")
+    fix = f"{where} --help"
+    if context and isinstance(context.command, click.Group) and (found := _NO_COMMAND.search(sentence)):
+        near = difflib.get_close_matches(found[1], context.command.list_commands(context), 1)
+        fix = f"did you mean {where} {near[0]}?" if near else fix
+    return Fault(sentence[:1].lower() + sentence[1:], fix, code=USAGE)

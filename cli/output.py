@@ -1,0 +1,216 @@
+"""What people and programs read: answers on stdout, narration on stderr, faults with the next step, JSON views.
+
+Everything is escaped on its way out: a file's bytes never steer a terminal.
+"""
+
+import errno
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from os import PathLike
+from typing import Any
+
+import click
+
+from cards import Card, CardError, Finding, Policy, RevocationList, Verdict
+from cards.findings import UNEXPECTED, USAGE
+
+__all__ = [
+    "UNEXPECTED",
+    "USAGE",
+    "Fault",
+    "answer",
+    "answer_json",
+    "card_lines",
+    "fail",
+    "finding_lines",
+    "list_line",
+    "naming",
+    "os_fault",
+    "plain",
+    "rows",
+    "say",
+    "until",
+    "verdict_lines",
+]
+
+
+class Fault(Exception):  # noqa: N818 - what a person can mend is not an error of the program
+    """Something a person can mend: a sentence, the next step, an exit code.
+
+    With `findings` and no `fix`, the findings follow the sentence, each with its own next step.
+    """
+
+    def __init__(
+        self, message: str, fix: str = "", *, code: int = UNEXPECTED, findings: Iterable[Finding] = ()
+    ) -> None:
+        super().__init__(message)
+        self.fix = fix
+        self.code = code
+        self.findings = tuple(findings)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "ok": False,
+            "exit": self.code,
+            "error": plain(str(self)),
+            "fix": plain(self.fix) or None,
+            "findings": [finding.to_json() for finding in self.findings],
+        }
+
+
+@contextmanager
+def naming(path: str | PathLike[str], fix: str = "") -> Iterator[None]:
+    """Inside, a `CardError` becomes a `Fault` that names the file; `fix` replaces the general next step."""
+    try:
+        yield
+    except CardError as error:
+        finding = error.finding
+        raise Fault(f"{path}: {error}", fix or finding.hint, code=finding.exit, findings=(finding,)) from None
+
+
+_WORDS = {
+    errno.ENOENT: ("{} does not exist", "check the name"),
+    errno.EISDIR: ("{} is a folder, a file expected", "name a file in it"),
+    errno.ENOTDIR: ("{} lies below something that is not a folder", "check the name"),
+    errno.EACCES: ("{}: permission denied", "run as its owner, or have its permissions changed"),
+    errno.EPERM: ("{}: not permitted", "run as its owner, or have its permissions changed"),
+    errno.ELOOP: ("{} is a loop of symbolic links", "name the file itself"),
+    errno.ENOSPC: ("no space left for {}", "make room and run it again; what was there before still is"),
+    errno.EDQUOT: ("no space left for {}", "make room and run it again; what was there before still is"),
+    errno.EROFS: ("{} lies on a read-only file system", "choose another place"),
+    errno.ENAMETOOLONG: ("{} is too long a name", "choose a shorter one"),
+}
+
+
+def os_fault(error: OSError, path: str | PathLike[str]) -> Fault:
+    """The sentence for what the operating system refused."""
+    message, fix = _WORDS.get(error.errno or 0, ("{}: " + (error.strerror or str(error)).lower(), "mend that first"))
+    name = str(path)
+    return Fault(message.format(name if len(name) <= 200 else f"{name[:200]}..."), fix)
+
+
+def plain(text: str) -> str:
+    """`text` on one line, with everything that is not a printable character escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def answer(*lines: str) -> None:
+    """What was asked for, on stdout."""
+    for line in lines:
+        click.echo(plain(line))
+
+
+def answer_json(value: object) -> None:
+    """One JSON object on one line of stdout."""
+    click.echo(json.dumps(value))
+
+
+def say(*lines: str) -> None:
+    """Narration, on stderr."""
+    for line in lines:
+        click.echo(plain(line), err=True)
+
+
+def fail(fault: Fault, *, as_json: bool) -> None:
+    """One error: what is wrong, then the next step. JSON goes to stdout, where a program reads."""
+    if as_json:
+        answer_json(fault.to_json())
+        return
+    say(str(fault))
+    if fault.fix:
+        say(f"fix: {fault.fix}")
+    else:
+        say(*finding_lines(fault.findings))
+
+
+def rows(*pairs: tuple[str, str], indent: str = "") -> list[str]:
+    """Labels and values in two columns; a pair without a value is left out."""
+    shown = [(label, value) for label, value in pairs if value]
+    width = max((len(label) for label, _ in shown), default=0)
+    return [f"{indent}{label:<{width}}  {value}" for label, value in shown]
+
+
+def until(seconds: int, now: int) -> str:
+    """A day and how far it is from `now`, both in seconds since 1970."""
+    try:
+        day = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+    except (ValueError, OverflowError, OSError):  # claimed times may lie beyond the year 9999
+        return f"second {seconds}"
+    days = abs(seconds - now) // 86400
+    distance = "today" if not days else f"in {days} days" if seconds > now else f"{days} days ago"
+    return f"{day} ({distance})"
+
+
+def verdict_lines(verdict: Verdict, policy: Policy, now: int, *, refused: str = "NOT TRUSTED") -> list[str]:
+    """A verdict for people: the proof where it is good, every finding with its next step where it is not."""
+    card = verdict.claim
+    label = card.label if card else "not a card"
+    if not verdict.ok or card is None:
+        return [f"{refused}  {label}", *finding_lines(verdict.findings)]
+    signatures = [
+        ("app signatures", f"1 of 1 needed  {policy.issuer_name(issuer)}  {_grant_text(grant, now)}")
+        for issuer in verdict.issuers
+        for grant in card.grants
+        if grant.kid == issuer.hint
+    ]
+    return [
+        f"OK  {label}  {verdict.level}",
+        *rows(
+            ("identity", f"ed25519  {card.identity}"),
+            ("node", f"x25519   {card.node_id}"),
+            ("key signature", "valid"),
+            ("node signature", "valid"),
+            *signatures,
+            ("card", f"{card.card_id.hex()}  sequence {card.sequence}  {len(card.raw)} bytes"),
+            indent="    ",
+        ),
+        *finding_lines(verdict.findings),
+    ]
+
+
+def card_lines(card: Card, now: int) -> list[str]:
+    """What a card says, unjudged."""
+    return [
+        card.label,
+        *rows(
+            ("network", card.network),
+            ("identity", f"ed25519  {card.identity}"),
+            ("node", f"x25519   {card.node_id}"),
+            ("sequence", str(card.sequence)),
+            ("previous card", card.previous.hex() if card.previous else ""),
+            ("valid", f"from {until(card.not_before, now)} until {until(card.not_after, now)}"),
+            *(
+                ("app signature", f"issuer key id {grant.kid.hex()}  {_grant_text(grant, now)}")
+                for grant in card.grants
+            ),
+            ("app signatures", "" if card.grants else "none: this is a request"),
+            ("card", card.card_id.hex()),
+            ("size", f"{len(card.raw)} bytes"),
+            indent="    ",
+        ),
+    ]
+
+
+def list_line(one: RevocationList, now: int) -> str:
+    """What a revocation list says of itself, on one line, unjudged."""
+    count = f"{len(one.entries)} {'entry' if len(one.entries) == 1 else 'entries'}"
+    return f"revocation list {one.sequence}  {one.issuer.short}  {count}  next due {until(one.next_due, now)}"
+
+
+def _grant_text(grant: Any, now: int) -> str:
+    groups = f"groups {' '.join(grant.groups)}  " if grant.groups else ""
+    return f"serial {grant.serial}  {groups}until {until(grant.not_after, now)}"
+
+
+def finding_lines(findings: Iterable[Finding]) -> list[str]:
+    """Each finding with its next step, in columns."""
+    found = list(findings)
+    width = max((len(finding.code) for finding in found), default=0)
+    lines = []
+    for finding in found:
+        mark = "" if finding.severity == "error" else "warning: "
+        lines.append(f"  {finding.code:<{width}}  {mark}{finding.message}")
+        lines.append(f"  {'':<{width}}  fix: {finding.hint}")
+    return lines
