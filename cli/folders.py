@@ -1,0 +1,188 @@
+"""Folders: where a node and where an issuer keep their files, and what those must look like.
+
+node     identity.key  node.key  request.pem  card.pem  policy.toml  revocations.pem
+issuer   issuer.key  issuer.toml  registry.db  revocations.pem
+"""
+
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from cards import Card, IdentityKey, IssuerId, IssuerKey, NodeKey, Policy, RevocationList
+from cards.fields import name as name_field
+from cards.findings import BINDING, MALFORMED
+from cards.policy import MAX_POLICY
+
+from . import documents, files
+from .output import Fault, naming
+from .registry import Registry
+
+_Key = TypeVar("_Key", IdentityKey, NodeKey, IssuerKey)
+
+_MAX_KEY = 4096  # bytes; an Ed25519 key in PEM form has 119
+_RESTORE = "restore it from your backup of this folder"
+
+
+def _read_key(path: Path, kind: type[_Key], fix: str) -> _Key:
+    pem = files.read_secret(path, limit=_MAX_KEY, what="key file")
+    with naming(path, fix):
+        return kind.from_pem(pem)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFolder:
+    """A node's folder. Reading raises `Fault` with the next step."""
+
+    path: Path
+
+    @property
+    def identity_key(self) -> Path:
+        return self.path / "identity.key"
+
+    @property
+    def node_key(self) -> Path:
+        return self.path / "node.key"
+
+    @property
+    def request(self) -> Path:
+        """The last card signed here: its sequence number is spent, whatever became of it."""
+        return self.path / "request.pem"
+
+    @property
+    def card(self) -> Path:
+        """The installed card."""
+        return self.path / "card.pem"
+
+    @property
+    def policy(self) -> Path:
+        return self.path / "policy.toml"
+
+    @property
+    def revocations(self) -> Path:
+        """The revocation lists handed to this node; a running one watches the file."""
+        return self.path / "revocations.pem"
+
+    def read_identity(self) -> IdentityKey:
+        self._check_present(self.identity_key)
+        return _read_key(self.identity_key, IdentityKey, f"{_RESTORE}, or begin anew: p2pnoise id new --force")
+
+    def read_node(self) -> NodeKey:
+        self._check_present(self.node_key)
+        return _read_key(self.node_key, NodeKey, f"{_RESTORE}, or begin anew: p2pnoise id new --force")
+
+    def read_request(self) -> Card | None:
+        """The last card signed here, if there was one."""
+        # Without it the next card might get a number that is spent, which others take for a clone.
+        return documents.read(self.request, fix=_RESTORE).card if self.request.exists() else None
+
+    def read_card(self) -> Card | None:
+        """The installed card, if there is one."""
+        fix = "remove it and install the card again: p2pnoise card install FILE"
+        return documents.read(self.card, fix=fix).card if self.card.exists() else None
+
+    def read_policy(self) -> Policy | None:
+        """The policy, if there is one."""
+        return read_policy(self.policy) if self.policy.exists() else None
+
+    def read_revocations(self) -> tuple[RevocationList, ...]:
+        """The lists handed to this node, unverified."""
+        fix = "remove it and install the card again, whose file brings the list"
+        return documents.read(self.revocations, fix=fix).lists if self.revocations.exists() else ()
+
+    def _check_present(self, key: Path) -> None:
+        if not key.exists():
+            raise Fault(f"no {key.name} in {self.path}", "p2pnoise id new, or name the folder with --home")
+
+
+def read_policy(path: Path) -> Policy:
+    """The policy in a file. Raises `Fault` that names it."""
+    data = files.read(path, limit=MAX_POLICY, what="policy file")
+    with naming(path):
+        return Policy.from_toml(_utf8(data, path))
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """An issuer at work: its names, its key, its registry."""
+
+    name: str
+    network: str
+    key: IssuerKey
+    registry: Registry
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerFolder:
+    """An issuer's folder. Reading raises `Fault` with the next step."""
+
+    path: Path
+
+    @property
+    def key(self) -> Path:
+        return self.path / "issuer.key"
+
+    @property
+    def about(self) -> Path:
+        return self.path / "issuer.toml"
+
+    @property
+    def registry(self) -> Path:
+        return self.path / "registry.db"
+
+    @property
+    def revocations(self) -> Path:
+        """The list as last published."""
+        return self.path / "revocations.pem"
+
+    @contextmanager
+    def open(self) -> Iterator[Issuer]:
+        """The issuer, its files checked against each other and its registry open."""
+        if not self.about.exists() and not self.key.exists():
+            fix = "p2pnoise issuer new NAME --network NET, or name the folder with --issuer-home"
+            raise Fault(f"no issuer in {self.path}", fix)
+        name, network, public = self._read_about()
+        key = _read_key(self.key, IssuerKey, _RESTORE)
+        if key.public != public:
+            raise Fault(f"{self.key} is not the key that {self.about} names", _RESTORE, code=BINDING)
+        with Registry.open(self.registry, key.public, network) as registry:
+            yield Issuer(name, network, key, registry)
+
+    def read_revocations(self, issuer: Issuer) -> RevocationList:
+        """The list as last published by `issuer`, its signature checked."""
+        fix = "write it anew: p2pnoise revoke publish"
+        if not self.revocations.exists():
+            raise Fault(f"no revocations.pem in {self.path}", fix)
+        lists = documents.read(self.revocations, fix=fix).lists
+        if len(lists) != 1:
+            raise Fault(f"{self.revocations} holds {len(lists)} lists, one expected", fix, code=MALFORMED)
+        if lists[0].issuer != issuer.key.public:
+            raise Fault(f"{self.revocations} is the list of another issuer", fix, code=BINDING)
+        finding = lists[0].check(network=issuer.network, now=lists[0].issued_at, leeway=0)
+        if finding is not None:
+            raise Fault(f"{self.revocations}: {finding.message}", fix, code=finding.exit, findings=(finding,))
+        return lists[0]
+
+    def _read_about(self) -> tuple[str, str, IssuerId]:
+        text = _utf8(files.read(self.about, limit=MAX_POLICY, what="issuer file"), self.about)
+        try:
+            table = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:  # as Policy.from_toml, which says why
+            raise Fault(f"{self.about}: not TOML: {error}", _RESTORE, code=MALFORMED) from None
+        if set(table) != {"name", "network", "key"} or not all(isinstance(value, str) for value in table.values()):
+            raise Fault(f"{self.about} does not give name, network and key as text", _RESTORE, code=MALFORMED)
+        with naming(self.about, _RESTORE):
+            return (
+                name_field(64)(table["name"], "name"),
+                name_field(32)(table["network"], "network"),
+                IssuerId.parse(table["key"]),
+            )
+
+
+def _utf8(data: bytes, path: Path) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Fault(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8", code=MALFORMED) from None

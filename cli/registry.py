@@ -1,0 +1,250 @@
+"""The issuer's registry: one SQLite file with what was granted to whom, what was revoked, and the numbers spent.
+
+A number is committed before anything is signed with it, so a crash may skip a number and never uses one twice.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from cards import Card, Entry, IdentityId, IssuerId
+from cards.findings import BINDING, CONFLICT, MALFORMED, REVOKED
+
+from . import files
+from .output import Fault
+
+_APPLICATION = 0x70326E69  # "p2ni", in the header of the file
+_VERSION = 1
+
+# Keys as their text forms and digests in hex: the file is read by people, with any SQLite tool.
+_SCHEMA = f"""
+BEGIN IMMEDIATE;
+CREATE TABLE issuer (key TEXT NOT NULL, network TEXT NOT NULL);
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE grants (
+    serial INTEGER PRIMARY KEY,
+    identity TEXT NOT NULL, node_id TEXT NOT NULL, card_id TEXT NOT NULL,
+    name TEXT, sequence INTEGER NOT NULL, position TEXT NOT NULL, group_names TEXT NOT NULL,
+    issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL
+);
+CREATE INDEX grants_identity ON grants (identity);
+CREATE INDEX grants_node_id ON grants (node_id);
+CREATE INDEX grants_card_id ON grants (card_id);
+CREATE INDEX grants_name ON grants (name);
+CREATE TABLE revocations (
+    subject TEXT PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL, until INTEGER NOT NULL
+);
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
+"""
+
+_RESTORE = "restore it from your backup of this folder"
+
+
+class Granted(NamedTuple):
+    """One grant as recorded; times in seconds since 1970."""
+
+    serial: int
+    identity: str
+    node_id: str
+    card_id: str
+    name: str | None
+    sequence: int
+    position: str
+    group_names: str
+    issued_at: int
+    not_after: int
+
+    @property
+    def owner(self) -> IdentityId:
+        return IdentityId.parse(self.identity)
+
+
+class Registry:
+    """An open registry. Every method raises `Fault` when the file cannot do its work."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self._path = path
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: Path, key: IssuerId, network: str) -> None:
+        """A new registry where there is no file."""
+        files.write(path, b"", secret=True)
+        with _sentences(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA synchronous = EXTRA")
+            connection.executescript(_SCHEMA)
+            connection.execute("INSERT INTO issuer VALUES (?, ?)", (str(key), network))
+            connection.executemany("INSERT INTO counters VALUES (?, 0)", [("serial",), ("list",)])
+            connection.execute("COMMIT")
+
+    @classmethod
+    @contextmanager
+    def open(cls, path: Path, key: IssuerId, network: str) -> Iterator[Self]:
+        """The registry of this issuer; any other file is refused."""
+        files.check_target(path, force=True)
+        if not path.exists():
+            # A new one would spend serials and numbers a second time.
+            raise Fault(f"no {path.name} in {path.parent}", _RESTORE)
+        if path.stat().st_size == 0:
+            raise Fault(f"{path} is empty, a registry expected", _RESTORE, code=MALFORMED)
+        # mode=rw: a registry is never made by opening it. Ten seconds for another command to finish.
+        uri = f"{path.resolve().as_uri()}?mode=rw"
+        with _sentences(path), closing(sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)) as connection:
+            # EXTRA is FULL and a sync of the folder: a commit survives power loss right after it.
+            connection.execute("PRAGMA synchronous = EXTRA")
+            _check(path, connection, key, network)
+            yield cls(path, connection)
+
+    def reserve_serial(self, card: Card) -> tuple[int, Granted | None]:
+        """A serial number that nobody else gets, and the last grant to this identity. Raises `Fault` as `refuse`."""
+        with self._transaction():
+            self.refuse(card)
+            return self._count("serial", 0), self.latest(card.identity)
+
+    def record(self, grant: Granted, card: Card) -> None:
+        """Keep what is about to be handed out. Raises `Fault` as `refuse`, if something changed since reserving."""
+        with self._transaction():
+            self.refuse(card)
+            self._connection.execute(f"INSERT INTO grants VALUES ({', '.join('?' * len(grant))})", grant)  # noqa: S608 - question marks
+
+    def refuse(self, card: Card) -> None:
+        """Raises `Fault` where this issuer must not grant to `card`: revoked, or its name or node is another's."""
+        entry = self.revocation(card.identity)
+        if entry is not None:
+            fix = "the owner needs a new identity: p2pnoise id new --force, then card request"
+            raise Fault(f"this identity was revoked on {_day(entry)}, reason {entry.reason}", fix, code=REVOKED)
+        entry = self.revocation(card.card_id)
+        if entry is not None:
+            fix = "the owner signs a new card: p2pnoise card request"
+            raise Fault(f"this card was revoked on {_day(entry)}, reason {entry.reason}", fix, code=REVOKED)
+        other = self._one("node_id = ? AND identity != ?", str(card.node_id), str(card.identity))
+        if other is not None:
+            fix = "the owner makes keys of their own: p2pnoise id new --force, then card request"
+            text = f"node {card.node_id.short} was granted to another identity: {_holder(other)}"
+            raise Fault(text, fix, code=CONFLICT)
+        other = self.holder(card.name) if card.name else None
+        if other is not None and other.identity != str(card.identity) and not self.revocation(other.owner):
+            fix = f"request another name, or take it from its holder: p2pnoise revoke add {card.name}"
+            raise Fault(f"the name {card.name} is held by {_holder(other)}", fix, code=CONFLICT)
+
+    def latest(self, identity: IdentityId) -> Granted | None:
+        """The last grant to an identity."""
+        return self._one("identity = ?", str(identity))
+
+    def newest_card(self, identity: IdentityId) -> Granted | None:
+        """A grant to the identity's card with the highest sequence number."""
+        return self._one("identity = ?", str(identity), order="sequence DESC, serial")
+
+    def holder(self, name: str) -> Granted | None:
+        """Whose a name is: the last grant under it, of an identity that is not revoked where there is one."""
+        rows = [Granted(*row) for row in self._all("SELECT * FROM grants WHERE name = ? ORDER BY serial DESC", name)]
+        return next((row for row in rows if not self.revocation(row.owner)), rows[0] if rows else None)
+
+    def by_node(self, node_id: str) -> Granted | None:
+        return self._one("node_id = ?", node_id)
+
+    def names(self) -> list[str]:
+        """Every name ever granted."""
+        return [row[0] for row in self._all("SELECT DISTINCT name FROM grants WHERE name IS NOT NULL")]
+
+    def granted_until(self, *, identity: IdentityId | None = None, card_id: bytes | None = None) -> int | None:
+        """The latest end of the grants to an identity or a card; None where there were none."""
+        column, value = ("identity", str(identity)) if card_id is None else ("card_id", card_id.hex())
+        found: int | None = self._all(f"SELECT max(not_after) FROM grants WHERE {column} = ?", value)[0][0]  # noqa: S608
+        return found
+
+    def revocation(self, subject: bytes) -> Entry | None:
+        found = self._all("SELECT subject, at, reason, until FROM revocations WHERE subject = ?", subject.hex())
+        return _entry(found[0]) if found else None
+
+    def revoke(self, entry: Entry) -> Entry:
+        """Keep a revocation, on the disk when this returns. The first stands; only its end may move further out."""
+        with self._transaction():
+            self._connection.execute(
+                "INSERT INTO revocations VALUES (?, ?, ?, ?)"
+                " ON CONFLICT (subject) DO UPDATE SET until = max(until, excluded.until)",
+                (entry.subject.hex(), entry.at, entry.reason, entry.until),
+            )
+            return self.revocation(entry.subject) or entry
+
+    def standing(self, now: int) -> list[Entry]:
+        """All revocations that nodes must still know."""
+        return [
+            _entry(row) for row in self._all("SELECT subject, at, reason, until FROM revocations WHERE until > ?", now)
+        ]
+
+    def reserve_list(self, at_least: int) -> int:
+        """The number of the next list, above `at_least` and above every number before."""
+        with self._transaction():
+            return self._count("list", at_least)
+
+    def _count(self, name: str, at_least: int) -> int:
+        value: int = self._all("SELECT max(value, ?) + 1 FROM counters WHERE name = ?", at_least, name)[0][0]
+        self._connection.execute("UPDATE counters SET value = ? WHERE name = ?", (value, name))
+        return value
+
+    def _one(self, where: str, *values: str, order: str = "serial") -> Granted | None:
+        found = self._all(f"SELECT * FROM grants WHERE {where} ORDER BY {order} DESC LIMIT 1", *values)  # noqa: S608
+        return Granted(*found[0]) if found else None
+
+    def _all(self, sql: str, *values: str | int) -> list[tuple[Any, ...]]:
+        with _sentences(self._path):
+            return self._connection.execute(sql, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with _sentences(self._path):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            except BaseException:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    subject, at, reason, end = row
+    return Entry(bytes.fromhex(subject), at, reason, end)
+
+
+def _day(entry: Entry) -> str:
+    return datetime.fromtimestamp(entry.at, UTC).strftime("%Y-%m-%d")
+
+
+def _holder(grant: Granted) -> str:
+    name = f"{grant.name}, " if grant.name else ""
+    return f"{name}{grant.owner.short}, serial {grant.serial}"
+
+
+def _check(path: Path, connection: sqlite3.Connection, key: IssuerId, network: str) -> None:
+    """Raises `Fault` unless this is a whole registry of this issuer and version."""
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION:
+        raise Fault(f"{path} is a database, but no registry", _RESTORE, code=MALFORMED)
+    if version != _VERSION:
+        raise Fault(f"{path} has version {version}, we speak {_VERSION}", "upgrade this software", code=MALFORMED)
+    (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if problem != "ok":
+        raise Fault(f"{path} is damaged: {problem}", _RESTORE, code=MALFORMED)
+    if connection.execute("SELECT key, network FROM issuer").fetchall() != [(str(key), network)]:
+        raise Fault(f"{path} belongs to another issuer", _RESTORE, code=BINDING)
+
+
+@contextmanager
+def _sentences(path: Path) -> Iterator[None]:
+    """What SQLite says, as a `Fault` that names the file."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            raise Fault(f"{path} is in use by another command", "run it again when that has ended") from None
+        raise Fault(f"{path}: {error}", "make sure that it can be read and written, and that there is space") from None
+    except sqlite3.DatabaseError as error:
+        raise Fault(f"{path} is damaged or no registry: {error}", _RESTORE, code=MALFORMED) from None
