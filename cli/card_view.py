@@ -1,0 +1,145 @@
+"""`p2pnoise card show` and `card verify`: what a card says, and whether to believe it."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cards import Card, IssuerId, Policy, RevocationList, verify_card
+from cards.findings import UNTRUSTED
+
+from . import documents, options
+from .folders import NodeFolder, read_policy
+from .output import Fault, answer, answer_json, card_lines, list_line, say, verdict_lines
+
+
+@click.command()
+@click.argument("file", type=options.FILE, required=False)
+@click.option("--line", is_flag=True, help="as one card1: line, for chat and mail")
+@click.option("--qr", is_flag=True, help="as a QR code in the terminal")
+@options.home
+@options.as_json
+def show(*, file: str | None, line: bool, qr: bool, home: NodeFolder, as_json: bool) -> None:
+    """Print what a card says, without judging it; the installed card if no FILE is given.
+
+    \b
+    Examples:
+      p2pnoise card show
+      p2pnoise card show db-03.card --line
+      p2pnoise card show db-03.card --qr
+    """
+    document, now = _document(file, home), options.now()
+    cards = document.cards or ((document.card,) if line or qr or not document.lists else ())
+    if as_json:
+        answer_json(
+            {
+                "ok": True,
+                "cards": [{**card.to_json(), "line": card.to_text(), "qr": documents.to_qr(card)} for card in cards],
+                "revocation_lists": [_list_json(one) for one in document.lists],
+            }
+        )
+    elif line:
+        answer(*(card.to_text() for card in cards))
+    elif qr:
+        for card in cards:
+            _draw(card)
+    else:
+        for card in cards:
+            answer(*card_lines(card, now))
+        answer(*(list_line(one, now) for one in document.lists))
+        say("nothing of this was verified; to have it judged: p2pnoise card verify")
+
+
+@click.command()
+@click.argument("file", type=options.FILE, required=False)
+@click.option(
+    "--issuer",
+    "issuers",
+    multiple=True,
+    metavar="[NAME=]issuer1...",
+    callback=options.issuers,
+    help="judge as one who believes this issuer alone; may be repeated",
+)
+@click.option("--policy", "policy_file", type=click.Path(path_type=Path), help="judge by this policy file")
+@click.option("--revocations", multiple=True, type=options.FILE, help="a revocation list to go by; may be repeated")
+@options.home
+@options.as_json
+def verify(
+    *,
+    file: str | None,
+    issuers: Mapping[str, IssuerId],
+    policy_file: Path | None,
+    revocations: tuple[str, ...],
+    home: NodeFolder,
+    as_json: bool,
+) -> None:
+    """Judge a card, with every reason; the installed card if no FILE is given.
+
+    The policy of this node is asked unless --issuer or --policy names another. Revocation lists count when they are
+    in FILE, named with --revocations or, with this node's policy, held here.
+
+    \b
+    Examples:
+      p2pnoise card verify db-03.card
+      p2pnoise card verify db-03.card --issuer ops=issuer1...
+      p2pnoise card verify - --policy policy.toml --revocations revocations.pem < db-03.card
+    """
+    if issuers and policy_file:
+        raise click.UsageError("--issuer and --policy are two answers to one question")
+    document, now = _document(file, home), options.now()
+    card = document.card
+    lists = [*document.lists, *(one for name in revocations for one in documents.read(name).lists)]
+    if issuers:
+        policy, looked_at = Policy(network=card.network, issuers=issuers), bool(lists)
+    elif policy_file:
+        policy, looked_at = read_policy(policy_file), bool(lists)
+    else:
+        policy, looked_at = _home_policy(home), True
+        lists += home.read_revocations()
+    state, findings = documents.accept(lists, policy, now)
+    verdict = documents.with_findings(
+        verify_card(card, policy=policy, now=now, revocations=state if looked_at else None), findings
+    )
+    if as_json:
+        answer_json({"card_id": card.card_id.hex(), **verdict.to_json()})
+    else:
+        answer(*verdict_lines(verdict, policy, now))
+    raise click.exceptions.Exit(verdict.exit_code)
+
+
+def _document(file: str | None, home: NodeFolder) -> documents.Document:
+    if file is None and not home.card.exists():
+        fix = "name a file, or install a card first: p2pnoise card install FILE"
+        raise Fault(f"no card is installed in {home.path}", fix)
+    return documents.read(home.card if file is None else file)
+
+
+def _home_policy(home: NodeFolder) -> Policy:
+    policy = home.read_policy()
+    if policy is None:
+        fix = "say whom to believe: --issuer issuer1... or --policy FILE, or install this node's card first"
+        raise Fault(f"no policy in {home.path} to judge by", fix, code=UNTRUSTED)
+    return policy
+
+
+def _list_json(one: RevocationList) -> dict[str, object]:
+    return {
+        "issuer": str(one.issuer),
+        "network": one.network,
+        "sequence": one.sequence,
+        "issued_at": one.issued_at,
+        "next_due": one.next_due,
+        "entries": [
+            {"subject": entry.subject.hex(), "at": entry.at, "reason": entry.reason, "until": entry.until}
+            for entry in one.entries
+        ],
+    }
+
+
+def _draw(card: Card) -> None:
+    import segno  # noqa: PLC0415 - slow, and rarely wanted
+
+    code: Any = segno.make(documents.to_qr(card), error="l", micro=False)
+    code.terminal(out=sys.stdout, compact=True)
