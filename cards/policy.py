@@ -61,7 +61,10 @@ class Policy:
 
     def issuer_name(self, key: bytes) -> str:
         """Our name for an issuer key, or the beginning of the key."""
-        return next((name for name, known in self.issuers.items() if known == key), IssuerId(key).short)
+        for name, known in self.issuers.items():
+            if known == key:
+                return name
+        return IssuerId(key).short
 
 
 def _issuer(name: str, entry: Any) -> IssuerId:
