@@ -1,0 +1,188 @@
+"""PeerStore: what a node must not forget, written in batches.
+
+What `commit` has returned from survives a kill and a power cut.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cards import AddressRecord, Card, CardError, Mark, RevocationList, Revocations, VerifiedCard
+
+from .errors import StoreError
+from .schema import connect
+
+_PUT_PEER = """
+INSERT INTO peers (identity, node_id, name, sequence, not_after, standing, provenance, card, record,
+                   first_seen, changed, learned_from)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (identity) DO UPDATE SET
+    node_id=excluded.node_id, name=excluded.name, sequence=excluded.sequence, not_after=excluded.not_after,
+    standing=excluded.standing, provenance=excluded.provenance, card=excluded.card, record=excluded.record,
+    changed=excluded.changed
+"""
+# A mark never goes back, whatever order batches come in.
+_PUT_MARK = """
+INSERT INTO marks (identity, sequence, card_id) VALUES (?, ?, ?)
+ON CONFLICT (identity) DO UPDATE SET sequence=excluded.sequence, card_id=excluded.card_id
+WHERE excluded.sequence > marks.sequence
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerChange:
+    """A row to be kept. It takes a `VerifiedCard`, so nothing unverified can be written. Times in seconds."""
+
+    verified: VerifiedCard
+    record: AddressRecord | None
+    standing: str  # "verified", or the code of the finding that keeps it from counting
+    provenance: Literal["proven", "live"]
+    first_seen: int
+    changed: int
+    learned_from: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A row as it was stored: claims, to be verified again before they count. Times in seconds since 1970."""
+
+    card: Card
+    record: AddressRecord | None
+    standing: str
+    provenance: Literal["proven", "live"]
+    first_seen: int
+    changed: int
+    learned_from: bytes
+
+
+class PeerStore:
+    """One open database. Not for two threads at once. Raises `StoreError`, after which only `close` is of use."""
+
+    def __init__(self, path: Path, *, network: str, node_id: bytes) -> None:
+        """Open or make the database of this node in this network; another's is refused."""
+        self.path = path
+        self._db = connect(path)
+        try:
+            self._claim("network", network.encode())
+            self._claim("node_id", bytes(node_id))
+        except sqlite3.Error as error:
+            self._db.close()
+            raise _failed(path, error) from None
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _claim(self, name: str, value: bytes) -> None:
+        self._db.execute("INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)", (name, value))
+        (stored,) = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        if stored != value:
+            what = "network" if name == "network" else "node key"
+            raise StoreError(
+                f"{self.path}: belongs to another {what} than the one of this folder",
+                "use the folder that it came from, or move the file aside",
+            )
+
+    def commit(self, changes: Iterable[PeerChange | Revocations]) -> None:
+        """Keep a batch, all or nothing; durable when this returns."""
+        try:
+            with self._db:
+                self._db.execute("BEGIN IMMEDIATE")
+                for change in changes:
+                    if isinstance(change, Revocations):
+                        self._put_lists(change)
+                    else:
+                        self._put_peer(change)
+        except sqlite3.Error as error:
+            raise _failed(self.path, error) from None
+
+    def _put_peer(self, change: PeerChange) -> None:
+        card = change.verified.card
+        row = (
+            bytes(card.identity),
+            bytes(card.node_id),
+            card.name,
+            card.sequence,
+            card.not_after,
+            change.standing,
+            change.provenance,
+            card.raw,
+            change.record.raw if change.record is not None else None,
+            change.first_seen,
+            change.changed,
+            change.learned_from,
+        )
+        self._db.execute(_PUT_PEER, row)
+        self._db.execute(_PUT_MARK, (bytes(card.identity), card.sequence, card.card_id))
+
+    def _put_lists(self, revocations: Revocations) -> None:
+        for issuer, state in revocations.by_issuer.items():
+            self._db.execute("DELETE FROM lists WHERE issuer=?", (bytes(issuer),))
+            self._db.executemany(
+                "INSERT INTO lists (issuer, place, sequence, raw) VALUES (?, ?, ?, ?)",
+                [(bytes(issuer), place, one.sequence, one.raw) for place, one in enumerate(state.lists)],
+            )
+
+    def marks(self) -> dict[bytes, Mark]:
+        """The highest accepted sequence number of each identity."""
+        try:
+            rows = self._db.execute("SELECT identity, sequence, card_id FROM marks").fetchall()
+        except sqlite3.Error as error:
+            raise _failed(self.path, error) from None
+        return {identity: Mark(sequence, card_id) for identity, sequence, card_id in rows}
+
+    def lists(self) -> tuple[RevocationList, ...]:
+        """Every list that is still needed, oldest first."""
+        try:
+            rows = self._db.execute("SELECT raw FROM lists ORDER BY issuer, place").fetchall()
+            return tuple(RevocationList.parse(raw) for (raw,) in rows)
+        except sqlite3.Error as error:
+            raise _failed(self.path, error) from None
+        except CardError as error:
+            # Unlike a peer, a list that is gone would let revoked cards back in: better no start than that.
+            raise StoreError(
+                f"{self.path}: holds a revocation list that is damaged: {error}",
+                "move the file aside; the lists come again from the peers and from revocations.pem",
+            ) from None
+
+    def rows(self) -> Iterator[Row]:
+        """Every stored peer, those first that we were linked to; rows that are no cards any more are skipped."""
+        return _rows(self._db, self.path)
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The stored peers of a running or stopped node, without touching the file. Raises `StoreError`."""
+    db = connect(path, read_only=True)
+    try:
+        return list(_rows(db, path))
+    finally:
+        db.close()
+
+
+def _rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:
+    query = """SELECT card, record, standing, provenance, first_seen, changed, learned_from
+               FROM peers ORDER BY provenance, name, identity"""
+    try:
+        for card, record, standing, provenance, first_seen, changed, learned_from in db.execute(query):
+            try:
+                yield Row(
+                    card=Card.parse(card),
+                    record=AddressRecord.parse(record) if record is not None else None,
+                    standing=str(standing),
+                    provenance="live" if provenance == "live" else "proven",
+                    first_seen=int(first_seen),
+                    changed=int(changed),
+                    learned_from=bytes(learned_from),
+                )
+            except (CardError, TypeError, ValueError):
+                continue  # whoever wrote into our file finds no belief; the peer is learned again
+    except sqlite3.Error as error:
+        raise _failed(path, error) from None
+
+
+def _failed(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(f"{path}: {error}", "check the disk, and that nothing else writes this file")

@@ -1,0 +1,100 @@
+"""Schema: the tables of a node's database, made by sqlite-utils, and how a file is recognised as ours."""
+
+import sqlite3
+from pathlib import Path
+
+import sqlite_utils
+
+from .errors import StoreError
+
+APPLICATION_ID = 0x70326E31  # "p2n1": tells our files from other SQLite files
+VERSION = 1  # of the schema, in user_version; a newer one is refused, an older one is upgraded in place
+
+_MOVE_ASIDE = "move it aside; the node learns the network again from its peers, but start it with --bootstrap"
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """An open connection to a database of this schema, made where there is none. Raises `StoreError`."""
+    try:
+        fresh = not path.exists() or path.stat().st_size == 0
+        if fresh and read_only:
+            raise StoreError(f"{path}: there is no node database", "start the node once: p2pnoise run")
+        target = f"file:{path}?mode=ro" if read_only else str(path)
+        # One thread at a time uses it: the driver's, handed from worker to worker.
+        db = sqlite3.connect(target, uri=read_only, check_same_thread=False, isolation_level=None, timeout=5)
+    except (OSError, sqlite3.Error) as error:
+        raise StoreError(f"{path}: cannot be opened: {error}", "check the path and its permissions") from None
+    try:
+        if not read_only:
+            db.execute("PRAGMA journal_mode=WAL")
+            # A commit that was answered survives a power cut: marks and revocations may never go back.
+            db.execute("PRAGMA synchronous=FULL")
+        if fresh:
+            _create(db)
+        _check(db, path)
+    except sqlite3.DatabaseError as error:
+        db.close()
+        raise _explain(error, path) from None
+    except StoreError:
+        db.close()
+        raise
+    return db
+
+
+def _create(db: sqlite3.Connection) -> None:
+    tables = sqlite_utils.Database(db)
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        tables.table("meta").create({"name": str, "value": bytes}, pk="name", not_null={"value"})
+        tables.table("peers").create(
+            {
+                "identity": bytes,
+                "node_id": bytes,
+                "name": str,
+                "sequence": int,
+                "not_after": int,
+                "standing": str,
+                "provenance": str,
+                "card": bytes,
+                "record": bytes,
+                "first_seen": int,
+                "changed": int,
+                "learned_from": bytes,
+            },
+            pk="identity",
+            not_null={"node_id", "sequence", "not_after", "standing", "provenance", "card", "first_seen", "changed"},
+        )
+        tables.table("peers").create_index(["node_id"])
+        tables.table("marks").create(
+            {"identity": bytes, "sequence": int, "card_id": bytes}, pk="identity", not_null={"sequence", "card_id"}
+        )
+        tables.table("lists").create(
+            {"issuer": bytes, "place": int, "sequence": int, "raw": bytes},
+            pk=("issuer", "place"),
+            not_null={"sequence", "raw"},
+        )
+        db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID:
+        raise StoreError(f"{path}: a SQLite file, but not a node's database", "check the path of the data folder")
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version > VERSION:
+        raise StoreError(f"{path}: schema {version}, this software knows up to {VERSION}", "upgrade p2pnoise")
+    (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise StoreError(f"{path}: damaged: {verdict.splitlines()[0]}", _MOVE_ASIDE)
+
+
+def _explain(error: sqlite3.DatabaseError, path: Path) -> StoreError:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return StoreError(f"{path}: in use by another process", "stop the other node on this folder first")
+    if "not a database" in text:
+        return StoreError(f"{path}: not a SQLite file", _MOVE_ASIDE)
+    if "malformed" in text or "corrupt" in text:
+        return StoreError(f"{path}: damaged: {text}", _MOVE_ASIDE)
+    return StoreError(f"{path}: {text}", "check the disk, the path and its permissions")
