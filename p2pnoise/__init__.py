@@ -1,2 +1,69 @@
-"""."""
+"""p2pnoise: a private peer-to-peer network whose node IDs are Noise keys. Applications import from here only.
+
+Names are loaded when they are first used, so that a program which only verifies cards never waits for trio.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from cards import Address, Card, CardError, IdentityKey, IssuerKey, NodeId, NodeKey, Policy, Verdict, verify_card
+
+    from .config import Bootstrap, NodeConfig
+    from .errors import LocalProtocolError, P2PNoiseError, RemoteProtocolError
+    from .node.driver import ListenError, Node, open_node
+    from .store import StoreError
+
+_HOMES = {
+    "cards": (
+        "Address",
+        "Card",
+        "CardError",
+        "IdentityKey",
+        "IssuerKey",
+        "NodeId",
+        "NodeKey",
+        "Policy",
+        "Verdict",
+        "verify_card",
+    ),
+    "p2pnoise.config": ("Bootstrap", "NodeConfig"),
+    "p2pnoise.errors": ("LocalProtocolError", "P2PNoiseError", "RemoteProtocolError"),
+    "p2pnoise.node.driver": ("ListenError", "Node", "open_node"),
+    "p2pnoise.store": ("StoreError",),
+}
+
+__all__ = [
+    "Address",
+    "Bootstrap",
+    "Card",
+    "CardError",
+    "IdentityKey",
+    "IssuerKey",
+    "ListenError",
+    "LocalProtocolError",
+    "Node",
+    "NodeConfig",
+    "NodeId",
+    "NodeKey",
+    "P2PNoiseError",
+    "Policy",
+    "RemoteProtocolError",
+    "StoreError",
+    "Verdict",
+    "open_node",
+    "verify_card",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(home), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -67,9 +67,7 @@ def run(scenario: Scenario, *, progress: Callable[[float, int], None] = lambda _
     for number in range(scenario.nodes):
         entropy = world.entropy("keys", number)
         key = NodeKey.generate(entropy)
-        card = make_card(
-            IdentityKey.generate(entropy), key, network=NETWORK, now=START, name=f"node-{number}"
-        )
+        card = make_card(IdentityKey.generate(entropy), key, network=NETWORK, now=START, name=f"node-{number}")
         address = Address(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 7060)
         config = NodeConfig(bootstrap=(starts.choice(bootstraps),) if bootstraps else ())
         world.add(

@@ -9,10 +9,10 @@ ask for. News is announced to all linked peers by id. Sans I/O: messages in, eff
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from p2pnoise.chance import Chance
 
 from cards import AddressRecord, Card, CardError, Grant, RevocationList
 from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED
+from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
 
 from .effects import (

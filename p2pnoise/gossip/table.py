@@ -1,6 +1,5 @@
 """The peer table: every verified card that counts, with its address record, and the trust they were judged by."""
 
-import hashlib
 import heapq
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -292,10 +291,6 @@ def _merge(held: tuple[Grant, ...], offered: tuple[Grant, ...]) -> tuple[Grant, 
     best: dict[bytes, Grant] = {}
     for grant in (*held, *offered):
         rival = best.get(grant.kid)
-        if rival is None or _rank(grant) > _rank(rival):
+        if rival is None or grant.rank > rival.rank:
             best[grant.kid] = grant
     return tuple(best[kid] for kid in sorted(best))
-
-
-def _rank(grant: Grant) -> tuple[int, bytes]:
-    return grant.serial, hashlib.sha256(grant.attrs).digest()

@@ -5,11 +5,11 @@ one peer's affair, the `Overlay` never sees a byte of the wire, and whoever driv
 """
 
 from collections.abc import Callable, Iterator
-from p2pnoise.chance import Chance
 from typing import assert_never
 
-from cards import Address, Card, NodeId, NodeKey, Policy, SignatureCache, make_record
+from cards import Address, Card, NodeId, NodeKey, Policy, SignatureCache, Verdict, make_record
 from p2pnoise import events
+from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.errors import RemoteProtocolError
 from p2pnoise.gossip import Overlay, PeerTable
@@ -21,10 +21,6 @@ from . import effects as io
 from .dials import DialPlan, Target, targets
 from .frames import Code, Hello
 from .link import CardPresented, Ended, GossipReceived, Greeted, Link, LinkEvent, PeerClosed, Ponged, Stage
-
-# A peer whose only fault is that we lack its issuer's list may bring it: it is judged again once lists are compared.
-_MENDED_BY_LISTS = frozenset({"revocation-missing", "revocation-stale"})
-
 
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
@@ -60,7 +56,7 @@ class NodeCore:
         self._last_hash: dict[bytes, bytes] = {}  # Node ID -> handshake hash of the last link that broke
         self._contests: dict[io.ConnectionId, io.ConnectionId] = {}  # a newcomer -> the link that is asked
         self._connections = 0
-        self._advertised: tuple[Address, ...] = ()
+        self._advertised: tuple[Address, ...] | None = None  # until we listen
         self._refresh_at: int | None = None
         self._warn_at: int | None = None
         self._stopping = False
@@ -93,12 +89,11 @@ class NodeCore:
                     self.table.restore_mark(identity, mark)
                 for one in lists:
                     self.table.offer_list(one, now.unix)
-                self._install(self.card, now)
             case io.PeersRestored(peers):
                 self._restore(peers, now)
             case io.ListeningOn(bound, advertised):
                 self._advertised = advertised
-                self._publish_record(now)
+                self._install(now)
                 self._emit(
                     events.Listening(
                         node_id=self.node_id, name=self.card.name, addresses=bound, known_peers=len(self.table)
@@ -110,11 +105,11 @@ class NodeCore:
                 self.table.policy = policy
                 for peer in self.table.reconsider(list(self.table), now.unix):
                     self._effects.append(gossip.StorePeer(peer))
-                self._install(self.card, now)
+                self._install(now)
                 self._recheck_links(now)
             case io.OwnCardChanged(card):
                 self.card = card
-                self._install(card, now)
+                self._install(now)
             case io.Stop():
                 self._stopping = True
                 for link in self.links.values():
@@ -236,8 +231,7 @@ class NodeCore:
         """The card of a handshake. Until the peer's first transport frame nothing here may touch any state (P10)."""
         verdict = self.table.judge(raw, now.unix, peer_static=rs)
         link.verdict = verdict
-        waits_for_lists = {finding.code for finding in verdict.errors} <= _MENDED_BY_LISTS and verdict.endorsed
-        if verdict.claim is None or not (verdict.ok or waits_for_lists):
+        if verdict.claim is None or not (verdict.ok or _waits_for_lists(verdict)):
             self._refuse(connection, link, now)
             return
         link.node_id = verdict.claim.node_id
@@ -343,7 +337,7 @@ class NodeCore:
             return
         self._last_hash.pop(link.node_id, None)
         first = not any(other.counted_up for other in self.links.values() if other.node_id == link.node_id)
-        link.counted_up = True
+        link.counted_up = link.was_up = True
         self._apply(self.overlay.offer_card(claim, now, live=True), now)
         if first:
             self._emit(
@@ -370,12 +364,12 @@ class NodeCore:
             if not link.greeted or link.verdict is None or link.verdict.claim is None:
                 continue
             verdict = self.table.judge(link.verdict.claim, now.unix, peer_static=link.node_id, established=True)
-            codes = {finding.code for finding in verdict.errors}
             # Gossip may have brought a newer card of this peer than the one it showed us: that one is judged.
-            newer = self.table.by_node(link.node_id) if link.node_id is not None and "rollback" in codes else None
+            outdated = any(finding.code == "rollback" for finding in verdict.errors)
+            newer = self.table.by_node(link.node_id) if outdated and link.node_id is not None else None
             if newer is not None:
                 verdict = newer.verdict
-            elif link.stage is not Stage.UP and codes <= _MENDED_BY_LISTS:
+            elif link.stage is not Stage.UP and _waits_for_lists(verdict):
                 continue
             link.verdict = verdict
             if not verdict.ok:
@@ -401,15 +395,13 @@ class NodeCore:
         if out:
             self._effects.append(io.SendBytes(connection, out))
         self._effects.append(io.Disconnect(connection))
-        was_closing = link.stage is Stage.CLOSING
         refused = link.closed_by is not None and link.closed_by is not Code.GOODBYE
         told_by_peer = link.closed_by.label if refused and link.closed_by is not None else ""
         if link.counted_up and link.node_id is not None:
             self._last_hash[link.node_id] = link.handshake_hash
-        verified = link.counted_up
         self._unlink(connection, link, told_by_peer or reason or "closed by the peer", now)
         del self.links[connection]
-        if link.initiator and not verified and not was_closing and link.closed_by is not Code.GOODBYE:
+        if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = reason or "closed without a reason: perhaps it does not trust our card"
             self._dial_failed(link.address, link.expected, told_by_peer or silent, now)
         elif not link.initiator and link.verdict is None and reason:
@@ -473,7 +465,7 @@ class NodeCore:
     def _publish_record(self, now: Instant) -> None:
         """Our addresses, signed anew. The number is never lower than the clock's, so a restored backup heals itself."""
         own = self.table.by_node(self.node_id)
-        if own is None:
+        if own is None or self._advertised is None:
             return
         last = own.record.sequence if own.record is not None else 0
         record = make_record(
@@ -498,7 +490,7 @@ class NodeCore:
     # Dialling
 
     def _slots(self) -> int:
-        if self._stopping:
+        if self._stopping or self._advertised is None:
             return 0
         # Strangers that have proven nothing take no slot, or they could keep us from dialling.
         standing = sum(link.greeted or (link.initiator and not link.ending) for link in self.links.values())
@@ -536,12 +528,15 @@ class NodeCore:
 
     # Table and trust
 
-    def _install(self, card: Card, now: Instant) -> None:
-        """Put our own card into the table, as gossip's first item. Others will judge it as we do here."""
-        verdict = self.table.judge(card, now.unix, own=True)
+    def _install(self, now: Instant) -> None:
+        """Put our own card and addresses into the table. Others will judge the card as we do here."""
+        if self._advertised is None:
+            return
+        verdict = self.table.judge(self.card, now.unix, own=True)
         if verdict.ok:
-            self._apply(self.overlay.offer_card(card, now, live=True, own=True), now)
-        elif not {finding.code for finding in verdict.errors} <= _MENDED_BY_LISTS:
+            self._apply(self.overlay.offer_card(self.card, now, live=True, own=True), now)
+            self._publish_record(now)
+        elif not _waits_for_lists(verdict):
             self._emit(events.OwnCardRejected(findings=verdict.errors))
         self._warn_at = now.monotonic
 
@@ -632,8 +627,7 @@ class NodeCore:
                     own = next(peer for peer in gone if peer.node_id == self.node_id)
                     self._emit(events.OwnCardRejected(findings=own.verdict.errors))
                 elif self.table.by_node(self.node_id) is None:
-                    self._install(self.card, now)  # it waited for this list
-                    self._publish_record(now)
+                    self._install(now)  # it waited for this list
                 self._recheck_links(now)
 
     def _name(self, link: Link) -> str | None:
@@ -650,6 +644,12 @@ class NodeCore:
             out = link.take_output()
             if out:
                 self._effects.append(io.SendBytes(connection, out))
+
+
+def _waits_for_lists(verdict: Verdict) -> bool:
+    """Whether all that keeps a card from counting is a list that we lack: its bearer may bring it."""
+    codes = {finding.code for finding in verdict.errors} - {"threshold"}
+    return verdict.endorsed and bool(codes) and codes <= {"revocation-missing", "revocation-stale"}
 
 
 def _ns(seconds: float) -> int:

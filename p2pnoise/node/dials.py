@@ -3,9 +3,9 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from p2pnoise.chance import Chance
 
 from cards import Address, NodeId
+from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Peer
 from p2pnoise.instant import SECOND

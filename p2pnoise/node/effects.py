@@ -72,7 +72,7 @@ class PeersRestored:
 
 @dataclass(frozen=True, slots=True)
 class ListeningOn:
-    """We accept connections at `bound`, and others should dial us at `advertised`."""
+    """We accept connections at `bound`, and others should dial us at `advertised`. The node takes part from now on."""
 
     bound: tuple[Address, ...]
     advertised: tuple[Address, ...]

@@ -124,6 +124,8 @@ class Link:
         self.heard_at = now
         self.pinged_at: int | None = None
         self.counted_up = False  # whether the application was told of this peer by way of this link
+        self.was_up = False
+        self.ended_by_us = False
         self.closed_by: Code | None = None  # what the peer said when it ended the link
         self.skipped_frames = 0
         self.held: list[bytes] = []  # gossip that waits for a contest to be settled
@@ -276,6 +278,7 @@ class Link:
         """End our direction with a reason; the peer may still finish its own."""
         if self.ending:
             return
+        self.ended_by_us = True
         if not self._conn.finished:
             self.stage = Stage.CLOSED
             return

@@ -147,7 +147,7 @@ class PeerStore:
             ) from None
 
     def rows(self) -> Iterator[Row]:
-        """Every stored peer, those first that we were linked to; rows that are no cards any more are skipped."""
+        """Every stored peer: ourselves, then those we were linked to; rows that are no cards any more are skipped."""
         return _rows(self._db, self.path)
 
     def close(self) -> None:
@@ -165,7 +165,8 @@ def read_rows(path: Path) -> list[Row]:
 
 def _rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:
     query = """SELECT card, record, standing, provenance, first_seen, changed, learned_from
-               FROM peers ORDER BY provenance, name, identity"""
+               FROM peers ORDER BY node_id = (SELECT value FROM meta WHERE name = 'node_id') DESC,
+                                   provenance, name, identity"""
     try:
         for card, record, standing, provenance, first_seen, changed, learned_from in db.execute(query):
             try:
