@@ -1,5 +1,7 @@
 """Hostile envelopes and msgpack: what is not the one form of a card is refused by name, and nothing raises."""
 
+import hashlib
+
 import msgpack
 import pytest
 
@@ -153,3 +155,70 @@ def test_a_message_repeats_little_of_a_hostile_field_name(world):
     with pytest.raises(cards.CardError) as caught:
         cards.Card.parse(world.envelope(**{"a" * 400: 1}))
     assert len(str(caught.value)) < 120
+
+
+def record_parts(world, **changes):
+    body = {"v": 1, "net": "n", "node": bytes(world.node.public), "seq": 1, "iat": 1, "exp": 2, "addr": []} | changes
+    return [1, msgpack.packb({name: body[name] for name in sorted(body)}), bytes(64)]
+
+
+RECORDS = [
+    ("empty", lambda _w: b"", "truncated"),
+    ("a card", lambda w: w.raw, "malformed"),
+    ("two parts", lambda w: msgpack.packb(record_parts(w)[:2]), "malformed"),
+    ("version 2", lambda w: msgpack.packb([2, *record_parts(w)[1:]]), "unsupported-version"),
+    ("body as text", lambda _w: msgpack.packb([1, "body", bytes(64)]), "malformed"),
+    ("signature of 63 bytes", lambda w: msgpack.packb([*record_parts(w)[:2], bytes(63)]), "malformed"),
+    ("513 bytes", lambda _w: bytes(513), "too-large"),
+    ("an address that is binary", lambda w: msgpack.packb(record_parts(w, addr=[b"a:1"])), "malformed"),
+    ("addresses not an array", lambda w: msgpack.packb(record_parts(w, addr="a:1")), "malformed"),
+    ("an unknown field", lambda w: msgpack.packb(record_parts(w, nbf=1)), "unknown-field"),
+    ("a node of low order", lambda w: msgpack.packb(record_parts(w, node=bytes(32))), "bad-node-id"),
+]
+
+
+@pytest.mark.parametrize(("make", "code"), [pytest.param(make, code, id=name) for name, make, code in RECORDS])
+def test_what_is_not_an_address_record_is_refused_by_name(world, make, code):
+    with pytest.raises(cards.CardError) as caught:
+        cards.AddressRecord.parse(make(world))
+    assert (caught.value.code, caught.value.finding.exit) == (code, 3)
+
+
+def list_parts(world, page=None, **changes):
+    pages = [] if page is None else [msgpack.packb(page)]
+    head = {"v": 1, "net": "n", "iss": bytes(world.issuer.public), "seq": 1, "iat": 1, "next": 2}
+    head |= {"pages": [hashlib.sha256(one).digest() for one in pages]} | changes
+    return [1, msgpack.packb({name: head[name] for name in sorted(head)}), bytes(64), pages]
+
+
+ROW = [bytes(32), 1, "lost", 2]
+LISTS = [
+    ("empty", lambda _w: b"", "truncated"),
+    ("a card", lambda w: w.raw, "malformed"),
+    ("three parts", lambda w: msgpack.packb(list_parts(w)[:3]), "malformed"),
+    ("version 2", lambda w: msgpack.packb([2, *list_parts(w)[1:]]), "unsupported-version"),
+    ("head as text", lambda _w: msgpack.packb([1, "head", bytes(64), []]), "malformed"),
+    ("signature of 65 bytes", lambda w: msgpack.packb([*list_parts(w)[:2], bytes(65), []]), "malformed"),
+    ("a page as text", lambda w: msgpack.packb([*list_parts(w)[:3], ["page"]]), "malformed"),
+    (
+        "a page that the head does not name",
+        lambda w: msgpack.packb([*list_parts(w)[:3], [b"\x90"]]),
+        "revocation-invalid",
+    ),
+    ("two pages", lambda w: msgpack.packb(list_parts(w, pages=[bytes(32)] * 2)), "malformed"),
+    ("an empty page", lambda w: msgpack.packb(list_parts(w, [])), "malformed"),
+    ("a page not an array", lambda w: msgpack.packb(list_parts(w, 1)), "malformed"),
+    ("an entry of three", lambda w: msgpack.packb(list_parts(w, [ROW[:3]])), "malformed"),
+    ("an entry not an array", lambda w: msgpack.packb(list_parts(w, [1])), "malformed"),
+    ("an entry twice", lambda w: msgpack.packb(list_parts(w, [ROW, ROW])), "not-deterministic"),
+    ("entries unsorted", lambda w: msgpack.packb(list_parts(w, [[b"b" * 32, *ROW[1:]], ROW])), "not-deterministic"),
+    ("an issuer of low order", lambda w: msgpack.packb(list_parts(w, iss=bytes(32))), "weak-key"),
+    ("60001 bytes", lambda _w: bytes(60_001), "too-large"),
+]
+
+
+@pytest.mark.parametrize(("make", "code"), [pytest.param(make, code, id=name) for name, make, code in LISTS])
+def test_what_is_not_a_revocation_list_is_refused_by_name(world, make, code):
+    with pytest.raises(cards.CardError) as caught:
+        cards.RevocationList.parse(make(world))
+    assert caught.value.code == code
