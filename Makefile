@@ -46,7 +46,7 @@ lock:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	{ echo "# Exact versions that \`make\` installs: run-time and development together. Made by \`make lock\`; reviewed like code."; \
-	  $(BIN)/python -m pip freeze --exclude-editable | sort -f; } > constraints.txt
+	  $(BIN)/python -m pip freeze --all --exclude-editable --exclude setuptools | LC_ALL=C sort -f; } > constraints.txt
 	touch $(STAMP)
 
 clean:
