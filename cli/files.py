@@ -149,3 +149,26 @@ def lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def only_one(folder: Path, what: str) -> Iterator[None]:
+    """As `lock`, but a second one is refused at once: two nodes on one folder would fork their sequence numbers."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not on every platform
+
+    try:
+        descriptor = os.open(folder / f".{what}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise os_fault(error, folder) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Fault(f"a {what} runs on {folder} already", "stop that one first, or use another folder") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)

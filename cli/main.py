@@ -25,9 +25,14 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "card": ("cli.card", "request, issue, install, show and verify cards"),
     "issuer": ("cli.issuer", "make an issuer, whose signature lets nodes into a network"),
     "revoke": ("cli.revoke", "take cards back and publish the list that says so"),
+    "run": ("cli.run", "run a peer node"),
+    "peers": ("cli.peers", "show the peers that a node knows"),
+    "demo": ("cli.demo", "run a whole network on this machine and watch it"),
+    "simulate": ("cli.simulate", "simulate a network of real nodes"),
 }
 
 _NO_COMMAND = re.compile(r"No such command '(.+)'")
+_DID_YOU_MEAN = re.compile(r"\. \(?Did you mean (.+?)\?\)?$")  # click's own
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
@@ -77,6 +82,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 
 
 @click.command(
+    "p2pnoise",
     cls=_Lazy,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
@@ -140,8 +146,11 @@ def _usage_fault(error: click.ClickException) -> "Fault":
     context: click.Context | None = getattr(error, "ctx", None)
     where = context.command_path if context else "p2pnoise"
     sentence = " ".join(error.format_message().split()).rstrip(".")
-    fix = f"{where} --help"
-    if context and isinstance(context.command, click.Group) and (found := _NO_COMMAND.search(sentence)):
-        near = difflib.get_close_matches(found[1], context.command.list_commands(context), 1)
-        fix = f"did you mean {where} {near[0]}?" if near else fix
+    meant = ""
+    if near := _DID_YOU_MEAN.search(sentence):
+        sentence, meant = sentence[: near.start()], near[1]
+    if context and isinstance(context.command, click.Group) and (found := _NO_COMMAND.search(sentence)) and not meant:
+        names = difflib.get_close_matches(found[1], context.command.list_commands(context), 1)
+        meant = f"{where} {names[0]}" if names else ""
+    fix = f"did you mean {meant}?" if meant else f"{where} --help"
     return Fault(sentence[:1].lower() + sentence[1:], fix, code=USAGE)

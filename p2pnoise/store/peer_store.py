@@ -134,17 +134,7 @@ class PeerStore:
 
     def lists(self) -> tuple[RevocationList, ...]:
         """Every list that is still needed, oldest first."""
-        try:
-            rows = self._db.execute("SELECT raw FROM lists ORDER BY issuer, place").fetchall()
-            return tuple(RevocationList.parse(raw) for (raw,) in rows)
-        except sqlite3.Error as error:
-            raise _failed(self.path, error) from None
-        except CardError as error:
-            # Unlike a peer, a list that is gone would let revoked cards back in: better no start than that.
-            raise StoreError(
-                f"{self.path}: holds a revocation list that is damaged: {error}",
-                "move the file aside; the lists come again from the peers and from revocations.pem",
-            ) from None
+        return _lists(self._db, self.path)
 
     def rows(self) -> Iterator[Row]:
         """Every stored peer: ourselves, then those we were linked to; rows that are no cards any more are skipped."""
@@ -154,13 +144,39 @@ class PeerStore:
         self._db.close()
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The stored peers of a running or stopped node, without touching the file. Raises `StoreError`."""
+@dataclass(frozen=True, slots=True)
+class StoredTable:
+    """What a node has stored: whose it is, its lists oldest first, its rows."""
+
+    node_id: bytes
+    lists: tuple[RevocationList, ...]
+    rows: tuple[Row, ...]
+
+
+def read_table(path: Path) -> StoredTable:
+    """The table of a running or stopped node, without touching the file. Raises `StoreError`."""
     db = connect(path, read_only=True)
     try:
-        return list(_rows(db, path))
+        (node_id,) = db.execute("SELECT value FROM meta WHERE name = 'node_id'").fetchone() or (b"",)
+        return StoredTable(node_id, _lists(db, path), tuple(_rows(db, path)))
+    except sqlite3.Error as error:
+        raise _failed(path, error) from None
     finally:
         db.close()
+
+
+def _lists(db: sqlite3.Connection, path: Path) -> tuple[RevocationList, ...]:
+    try:
+        rows = db.execute("SELECT raw FROM lists ORDER BY issuer, place").fetchall()
+        return tuple(RevocationList.parse(raw) for (raw,) in rows)
+    except sqlite3.Error as error:
+        raise _failed(path, error) from None
+    except CardError as error:
+        # Unlike a peer, a list that is gone would let revoked cards back in: better no start than that.
+        raise StoreError(
+            f"{path}: holds a revocation list that is damaged: {error}",
+            "move the file aside; the lists come again from the peers and from revocations.pem",
+        ) from None
 
 
 def _rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:

@@ -1,0 +1,64 @@
+"""Events as sentences for people: the one place where they are written."""
+
+from typing import TYPE_CHECKING, assert_never
+
+from p2pnoise import events
+
+if TYPE_CHECKING:
+    from cards import Finding, NodeId
+
+
+def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of event
+    """What happened, in one line: lower case, no full stop."""
+    match event:
+        case events.Listening(name=name, node_id=node, addresses=addresses, known_peers=known):
+            where = " and ".join(map(str, addresses)) or "nowhere"
+            return f"listening    {who(name, node)} on {where}, {known} in the table"
+        case events.Dialling(address=address, source=source, name=name, node_id=node):
+            return f"dialling     {who(name, node)} at {address}, known from the {source}"
+        case events.DialFailed(address=address, reason=reason, retry_in=pause):
+            return f"dial failed  {address}: {reason}; again in {pause:.1f} s"
+        case events.PeerVerified(name=name, node_id=node, address=address, pattern=pattern, dialled=dialled):
+            return f"verified     {who(name, node)} {'at' if dialled else 'from'} {address}, by {pattern}"
+        case events.PeerRefused(name=name, node_id=node, address=address, told=told, findings=findings, reason=reason):
+            heard = "told so" if told else "told nothing"
+            return f"refused      {who(name, node)} from {address}: {_why(findings, reason)}; {heard}"
+        case events.RefusedByPeer(name=name, node_id=node, address=address, reason=reason):
+            return f"refused by   {who(name, node)} at {address}: {reason}"
+        case events.PeerLost(name=name, node_id=node, reason=reason, findings=findings):
+            return f"lost         {who(name, node)}: {_why(findings, reason)}"
+        case events.ConnectionFailed(address=address, reason=reason):
+            return f"failed       connection from {address}: {reason}"
+        case events.DuplicateNode(name=name, node_id=node, address=address):
+            return f"duplicate    {who(name, node)} runs a second time, at {address}: a cloned folder or a stolen key"
+        case events.CardLearned(name=name, node_id=node, sequence=sequence, learned_from=source, known_peers=known):
+            return f"learned      {who(name, node)}, card {sequence}, from {source.short}; {known} in the table"
+        case events.AddressLearned(node_id=node, addresses=addresses):
+            return f"address      {node.short} is at {' and '.join(map(str, addresses)) or 'no address'}"
+        case events.ListApplied(issuer=issuer, sequence=sequence, source=source, revoked=revoked, findings=findings):
+            names = ", ".join(node.short for node in revoked)
+            takes = f", which takes out {names}" if names else ""
+            doubts = f" ({_why(findings, '')})" if findings else ""
+            return f"list         {sequence} of {issuer} applied, from {source}{takes}{doubts}"
+        case events.CardRefused(name=name, node_id=node, findings=findings):
+            return f"not taken    card of {who(name, node)}: {_why(findings, '')}"
+        case events.OwnCardRejected(findings=findings):
+            return f"own card     does not count here, and others will refuse it: {_why(findings, '')}"
+        case events.ListDue(issuer=issuer, sequence=sequence, seconds_left=left):
+            when = f"is due in {left // 3600} hours" if left > 0 else f"is overdue since {-left // 3600} hours"
+            return f"list due     {sequence} of {issuer} {when}: have the issuer publish, p2pnoise revoke publish"
+        case events.FileRejected(file=file, reason=reason):
+            return f"not used     {file}: {reason}; what was in force stays in force"
+        case events.Stopped(node_id=node):
+            return f"stopped      {node.short}"
+        case _:
+            assert_never(event)
+
+
+def who(name: str | None, node: "NodeId | None") -> str:
+    """A name with the beginning of the Node ID, as far as they are known."""
+    return " ".join(part for part in (name, node.short if node is not None else None) if part) or "somebody"
+
+
+def _why(findings: "tuple[Finding, ...]", reason: str) -> str:
+    return "; ".join(f"{finding.code}, {finding.message}" for finding in findings) or reason

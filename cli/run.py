@@ -1,0 +1,289 @@
+"""`p2pnoise run`: a peer node in the foreground, until Ctrl-C; what happens goes to stdout, a line each."""
+
+# ruff: noqa: PLC0415 - trio and the node are loaded only where a node runs
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cards import Address, CardError
+from cards.findings import BINDING, UNTRUSTED
+
+from . import event_text, files, options
+from .folders import NodeFolder
+from .output import Fault, plain, say
+
+if TYPE_CHECKING:
+    from p2pnoise.config import Bootstrap
+    from p2pnoise.events import Event
+    from p2pnoise.node.driver import Node
+    from p2pnoise.node.effects import Input
+
+POLL = 0.25  # seconds between two looks at the watched files; a stat each
+
+
+def _listen(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Address, ...]:
+    # Port 0, "any free one", is for listening alone: no card or record may name it.
+    return tuple(
+        Address(Address.parse(value[:-1] + "1").host, 0) if value.endswith(":0") else Address.parse(value)
+        for value in values
+    )
+
+
+def _addresses(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Address, ...]:
+    return tuple(Address.parse(value) for value in values)
+
+
+def _bootstrap(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> "tuple[Bootstrap, ...]":
+    from p2pnoise.config import Bootstrap
+
+    return tuple(Bootstrap.parse(value) for value in values)
+
+
+@click.command()
+@options.home
+@click.option(
+    "--listen",
+    multiple=True,
+    default=("127.0.0.1:7060",),
+    show_default=True,
+    callback=_listen,
+    metavar="HOST:PORT",
+    help="where to accept connections; port 0 takes any free one; may be repeated",
+)
+@click.option(
+    "--advertise",
+    multiple=True,
+    callback=_addresses,
+    metavar="HOST:PORT",
+    help="where others should dial, if that is not where the node listens; may be repeated",
+)
+@click.option(
+    "--bootstrap",
+    multiple=True,
+    callback=_bootstrap,
+    metavar="[NODE@]HOST:PORT",
+    help="a peer to begin with; once the table knows others it is not needed; may be repeated",
+)
+@click.option("--until-eof", is_flag=True, help="stop when standard input ends, as a parent process may want")
+@options.as_json
+def command(
+    *,
+    home: NodeFolder,
+    listen: tuple[Address, ...],
+    advertise: tuple[Address, ...],
+    bootstrap: "tuple[Bootstrap, ...]",
+    until_eof: bool,
+    as_json: bool,
+) -> None:
+    """Run this node until Ctrl-C.
+
+    It needs a card (p2pnoise card install) and keeps what it learns in node.db. While it runs it watches
+    revocations.pem, policy.toml and card.pem in its folder: a new one is in force within a second, a broken one
+    changes nothing.
+
+    \b
+    Examples:
+      p2pnoise run --listen 192.0.2.7:7060 --bootstrap node1...@192.0.2.1:7060
+      p2pnoise run --listen 0.0.0.0:7060 --advertise db-03.example:7060
+      p2pnoise run --json > events.jsonl
+    """
+    import trio
+
+    from p2pnoise.node.driver import ListenError
+    from p2pnoise.store import StoreError
+
+    settings = _Settings.read(home)
+    with files.only_one(home.path, "node"):
+        try:
+            trio.run(
+                partial(
+                    _run,
+                    settings,
+                    listen=listen,
+                    advertise=advertise,
+                    bootstrap=bootstrap,
+                    until_eof=until_eof,
+                    tell=_printer(as_json=as_json),
+                )
+            )
+        except* (StoreError, ListenError) as group:
+            first = _first(group)
+            raise Fault(str(first), getattr(first, "hint", "")) from None
+        except* KeyboardInterrupt:
+            pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What the folder says, read and checked before anything is opened."""
+
+    home: NodeFolder
+    key: Any
+    card: Any
+    policy: Any
+    lists: Any
+
+    @classmethod
+    def read(cls, home: NodeFolder) -> "_Settings":
+        key = home.read_node()
+        card = home.read_card()
+        policy = home.read_policy()
+        if card is None or policy is None:
+            raise Fault(
+                f"no card is installed in {home.path}",
+                "p2pnoise card request, have it issued, then p2pnoise card install FILE --issuer issuer1...",
+                code=UNTRUSTED,
+            )
+        if card.node_id != key.public:
+            raise Fault(
+                f"{home.card} names node {card.node_id.short}, {home.node_key} is {key.public.short}",
+                "install the card of this node, or restore the key that belongs to it",
+                code=BINDING,
+            )
+        return cls(home, key, card, policy, home.read_revocations())
+
+
+async def _run(
+    settings: _Settings,
+    *,
+    listen: tuple[Address, ...],
+    advertise: tuple[Address, ...],
+    bootstrap: "tuple[Bootstrap, ...]",
+    until_eof: bool,
+    tell: "Callable[[Event], None]",
+) -> None:
+    import trio
+
+    from p2pnoise.config import NodeConfig
+    from p2pnoise.node.driver import open_node
+
+    async with open_node(
+        key=settings.key,
+        card=settings.card,
+        policy=settings.policy,
+        database=settings.home.path / "node.db",
+        lists=settings.lists,
+        listen=listen,
+        advertise=advertise,
+        config=NodeConfig(bootstrap=bootstrap),
+        on_event=tell,
+    ) as node:
+        if not advertise and all(address.host in ("0.0.0.0", "::") for address in node.addresses):  # noqa: S104
+            say("this node tells nobody where to dial it: add --advertise HOST:PORT if others can")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_watch, settings, node, tell)
+            if until_eof:
+                nursery.start_soon(_wait_for_eof, nursery.cancel_scope)
+            await _wait_for_signal()
+            nursery.cancel_scope.cancel()
+
+
+async def _wait_for_signal() -> None:
+    import trio
+
+    if sys.platform == "win32":
+        await trio.sleep_forever()
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            return
+
+
+async def _wait_for_eof(scope: Any) -> None:
+    import trio
+
+    await trio.to_thread.run_sync(sys.stdin.buffer.read, abandon_on_cancel=True)
+    scope.cancel()
+
+
+async def _watch(settings: _Settings, node: "Node", tell: "Callable[[Event], None]") -> None:
+    """Hand the node what changes in its folder; what cannot be used changes nothing and is named."""
+    import trio
+
+    from p2pnoise.events import FileRejected
+
+    home = settings.home
+    readers: dict[Path, Callable[[], list[Input]]] = {
+        home.revocations: lambda: _lists(home),
+        home.policy: lambda: _policy(home, settings),
+        home.card: lambda: _card(home, settings),
+    }
+    # Nothing counts as seen: a file that changed while the node started must not be missed.
+    seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(readers)
+    while True:
+        await trio.sleep(POLL)
+        for path, read in readers.items():
+            stamp = _stamp(path)
+            if stamp == seen[path]:
+                continue
+            seen[path] = stamp
+            try:
+                for given in read():
+                    await node.offer(given)
+            except (Fault, CardError, OSError) as error:
+                tell(FileRejected(file=path.name, reason=str(error)))
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _lists(home: NodeFolder) -> "list[Input]":
+    from p2pnoise.node.effects import ListOffered
+
+    return [ListOffered(one, home.revocations.name) for one in home.read_revocations()]
+
+
+def _policy(home: NodeFolder, settings: _Settings) -> "list[Input]":
+    from p2pnoise.node.effects import PolicyChanged
+
+    policy = home.read_policy()
+    if policy is None:
+        raise Fault("it is gone", "put it back; the policy in force stays in force")
+    if policy.network != settings.policy.network:
+        raise Fault(f"it names network {policy.network}, this node runs in {settings.policy.network}")
+    return [PolicyChanged(policy)]
+
+
+def _card(home: NodeFolder, settings: _Settings) -> "list[Input]":
+    from p2pnoise.node.effects import OwnCardChanged
+
+    card = home.read_card()
+    if card is None:
+        raise Fault("it is gone", "put it back; the card in use stays in use")
+    if card.node_id != settings.key.public:
+        raise Fault(f"it names node {card.node_id.short}, this one is {settings.key.public.short}")
+    return [OwnCardChanged(card)]
+
+
+def _printer(*, as_json: bool) -> "Callable[[Event], None]":
+    def tell(event: "Event") -> None:
+        now = time.time()
+        if as_json:
+            line = json.dumps({"at": round(now, 3), **event.to_json()})
+        else:
+            line = f"{time.strftime('%H:%M:%S', time.localtime(now))}  {plain(event_text.sentence(event))}"
+        # One write a line: a log that is read while it grows never shows half an event.
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    return tell
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
