@@ -115,9 +115,10 @@ def issue(
     folder: IssuerFolder,
     as_json: bool,
 ) -> None:
-    """Grant a request: check its proofs, sign it, write the card and the current revocation list.
+    """Check the proofs of a request and grant it.
 
-    Issuing again for a card that was granted before renews it. Groups are those named here, no others.
+    The card comes with the current revocation list: all that a node needs to start. Issuing again for a card that
+    was granted before renews it. Groups are those named here, no others.
 
     \b
     Examples:

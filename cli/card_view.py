@@ -22,7 +22,9 @@ from .output import Fault, answer, answer_json, card_lines, list_line, say, verd
 @options.home
 @options.as_json
 def show(*, file: str | None, line: bool, qr: bool, home: NodeFolder, as_json: bool) -> None:
-    """Print what a card says, without judging it; the installed card if no FILE is given.
+    """Print what a card says, without judging it.
+
+    The installed card if no FILE is given.
 
     \b
     Examples:
@@ -75,10 +77,11 @@ def verify(
     home: NodeFolder,
     as_json: bool,
 ) -> None:
-    """Judge a card, with every reason; the installed card if no FILE is given.
+    """Judge a card, with every reason.
 
-    The policy of this node is asked unless --issuer or --policy names another. Revocation lists count when they are
-    in FILE, named with --revocations or, with this node's policy, held here.
+    Without FILE it is the installed card. The policy of this node is asked unless --issuer or --policy names
+    another. Revocation lists count when they are in FILE, named with --revocations or, with this node's policy,
+    held here.
 
     \b
     Examples:

@@ -28,9 +28,10 @@ def command() -> None:
 @options.issuer_home
 @options.as_json
 def new(*, name: str, network: str, folder: IssuerFolder, as_json: bool) -> None:
-    """Make the issuer NAME of a network: its key, its registry, its first and empty revocation list.
+    """Make the issuer NAME of a network.
 
-    Keep a backup of the whole folder, away from every node. Nothing in it is ever replaced by this command.
+    That is its key, its registry and its first, empty revocation list. Keep a backup of the whole folder, away from
+    every node. Nothing in it is ever replaced by this command.
 
     \b
     Examples:

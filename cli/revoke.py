@@ -38,10 +38,11 @@ def command() -> None:
 @options.issuer_home
 @options.as_json
 def add(*, subject: str, reason: str, folder: IssuerFolder, as_json: bool) -> None:
-    """Revoke SUBJECT: a granted name, an id1... or node1... key, a card file, or a card id of 64 hex digits.
+    """Revoke a node, an identity or one card.
 
-    A card id takes back that one card; everything else the identity with all its cards, for good. Nodes learn of it
-    with the next list.
+    SUBJECT is a granted name, an id1... or node1... key, a card file, or a card id of 64 hex digits. A card id
+    takes back that one card; everything else the identity with all its cards, for good. Nodes learn of it with the
+    next list.
 
     \b
     Examples:
@@ -119,7 +120,7 @@ def _resolve(subject: str, issuer: Issuer) -> tuple[IdentityId | bytes, str]:
 @options.issuer_home
 @options.as_json
 def publish(*, outputs: tuple[str, ...], days: int, folder: IssuerFolder, as_json: bool) -> None:
-    """Sign the next revocation list with all that stands, and write it.
+    """Sign and write the next revocation list.
 
     One node that gets it is enough: it spreads. A running node watches the revocations.pem in its folder. Lists of
     other issuers in an output file stay there. Publish before the list is due even if nothing changed: nodes that
