@@ -1,0 +1,90 @@
+"""`p2pnoise card show` and `card verify`: every form is read, every reason is told."""
+
+import base64
+import re
+import time
+
+import pytest
+
+from cards import Card, IssuerKey, grant, make_card, make_list
+from cards.text import to_armor
+
+YEAR = 365 * 86400
+
+
+@pytest.mark.usefixtures("issuer")
+def test_show_judges_nothing(place):
+    card = place.card(place.make_request())
+    forged = Card.from_body(card.body, bytes(64), bytes(64))
+    (place / "forged").write_text(forged.to_text())
+    assert "db-03" in place.ok("card", "show", place / "forged").stdout
+
+
+@pytest.mark.parametrize("form", ["armor", "crlf", "line", "qr", "raw"])
+def test_a_card_is_read_in_every_form(place, issuer, form):
+    card = place.card(place.make_card())
+    view = place.json("card", "show", place / "node.card")["cards"][0]
+    data = {
+        "armor": to_armor("CARD", card.raw).encode(),
+        "crlf": to_armor("CARD", card.raw).replace("\n", "\r\n").encode(),
+        "line": view["line"].encode() + b"\r\n",
+        "qr": view["qr"].encode(),
+        "raw": card.raw,
+    }[form]
+    (place / "form").write_bytes(data)
+    assert place.json("card", "verify", place / "form", "--issuer", issuer)["ok"]
+
+
+def test_the_qr_text_is_upper_case_base32_and_drawn(place, installed):
+    text = place.json("card", "show")["cards"][0]["qr"]
+    padded = text.removeprefix("CARD1:") + "=" * (-len(text.removeprefix("CARD1:")) % 8)
+    assert base64.b32decode(padded) == place.card(installed).raw
+    assert re.search("[▀▄█]", place.ok("card", "show", "--qr").stdout)
+
+
+def test_a_verdict_in_json_has_every_finding_with_its_hint(place, issuer):
+    verdict = place.json("card", "verify", place.make_request(), "--issuer", issuer)
+    assert (verdict["ok"], verdict["exit"], verdict["level"]) == (False, 5, "known")
+    assert len(verdict["card_id"]) == 64
+    assert all(finding["hint"] for finding in verdict["findings"])
+
+
+@pytest.mark.usefixtures("issuer")
+def test_verify_without_a_policy_names_the_ways_out(place):
+    result = place.run("card", "verify", place.make_card())
+    assert result.exit_code == 5
+    assert "--issuer issuer1... or --policy FILE" in result.stderr
+
+
+def test_without_a_list_the_verdict_says_that_none_was_looked_at(place, issuer):
+    (place / "bare").write_text(place.card(place.make_card()).to_text())
+    result = place.ok("card", "verify", place / "bare", "--issuer", issuer)
+    assert "revocation-unchecked" in result.stdout
+
+
+def test_a_list_named_on_the_command_line_counts(place, issuer):
+    card = place.make_card()
+    place.ok("revoke", "add", "db-03")
+    place.ok("revoke", "publish", "--output", place / "list")
+    assert place.run("card", "verify", card, "--issuer", issuer).exit_code == 0
+    assert place.run("card", "verify", card, "--issuer", issuer, "--revocations", place / "list").exit_code == 7
+
+
+def test_a_list_with_a_forged_signature_is_an_error(place, issuer):
+    card = place.make_card()
+    one = make_list(IssuerKey.from_pem((place.issuer / "issuer.key").read_bytes()),
+                    network="example-net", sequence=9, now=int(time.time()))  # fmt: skip
+    (place / "list").write_text(to_armor("REVOCATION LIST", one.raw.replace(one.signature, bytes(64))))
+    result = place.run("card", "verify", card, "--issuer", issuer, "--revocations", place / "list")
+    assert result.exit_code == 4
+
+
+def test_an_expired_grant_is_a_matter_of_time(place):
+    key, now = IssuerKey(bytes(32)), int(time.time())
+    place.ok("id", "new")
+    card = make_card(*place.keys(place.node), network="n", now=now - 2 * YEAR)
+    card = grant(key, card, serial=1, now=now - 2 * YEAR, lifetime=YEAR, entropy=bytes)
+    (place / "old").write_text(card.to_text())
+    result = place.run("card", "verify", place / "old", "--issuer", f"ops={key.public}")
+    assert result.exit_code == 6
+    assert "expired-app  the signature of issuer ops ended" in result.stdout
