@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -94,7 +95,7 @@ def request(
         answer_json({"ok": True, "card": card.to_json(), "request": block, "file": where})
     elif output != files.STREAM:
         answer(*rows(("request", card.label), ("sequence", str(card.sequence)), ("file", where)))
-    say(f"next, at the issuer: p2pnoise card issue {where} -o {card.name or 'node'}.card")
+    say(f"next, at the issuer: p2pnoise card issue {quote(where)} -o {card.name or 'node'}.card")
 
 
 @command.command()
@@ -181,7 +182,7 @@ def issue(
         say(f"groups are now: {record.group_names or 'none'}; before: {before.group_names or 'none'}")
     if now >= current.next_due:
         say(f"warning: list {current.sequence} was due {until(current.next_due, now)}", "fix: p2pnoise revoke publish")
-    file = "FILE" if output == files.STREAM else output
+    file = "FILE" if output == files.STREAM else quote(output)
     say(f"next, on the node: p2pnoise card install {file} --issuer {issuer.name}={issuer.key.public}")
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import click
 
@@ -40,7 +41,7 @@ def read_secret(path: Path, *, limit: int, what: str) -> bytes:
     """As `read`, and says so when others than the owner may read the file."""
     data = read(path, limit=limit, what=what)
     if os.name == "posix" and path.stat().st_mode & 0o077:
-        say(f"warning: {path} can be read by others", f"fix: chmod 600 {path}")
+        say(f"warning: {path} can be read by others", f"fix: chmod 600 {quote(str(path))}")
     return data
 
 

@@ -143,3 +143,9 @@ def test_a_grant_whose_output_exists_spends_nothing(place):
     assert place.run("card", "issue", request, "-o", place / "there").exit_code == 1
     place.ok("card", "issue", request, "-o", place / "card")
     assert place.card(place / "card").grants[0].serial == 1
+
+
+def test_a_suggested_command_can_be_pasted_whatever_the_file_is_called(place):
+    place.ok("id", "new")
+    result = place.ok("card", "request", "--network", "n", "-o", place / "my request")
+    assert f"p2pnoise card issue '{place / 'my request'}' -o" in result.stderr
