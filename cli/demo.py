@@ -172,7 +172,7 @@ class _Story:
         issuer = ("--issuer-home", str(self._stage.issuer_home))
         self._stage.verb("revoke", "add", victim.name, "--reason", "key-compromise", *issuer)
         self._stage.verb("revoke", "publish", "--output", str(first.home / "revocations.pem"), *issuer)
-        handed = time.time()
+        handed = (first.home / "revocations.pem").stat().st_mtime
         victim.role = "revoked"
         self._view.tell(f"{victim.name} is revoked; the list lies in the folder of {first.name} alone")
         self._stage.wait(

@@ -112,7 +112,7 @@ class NodeCore:
                 self._install(now)
             case io.Stop():
                 self._stopping = True
-                for link in self.links.values():
+                for link in list(self.links.values()):
                     self._close(link, Code.GOODBYE, now)
             case _:
                 assert_never(given)

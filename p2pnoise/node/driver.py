@@ -326,7 +326,8 @@ def _why(error: BaseException) -> str:
         return _why(cause.exceptions[0])
     if isinstance(cause, OSError):
         return _why(cause)
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    number = getattr(error, "errno", None)
+    return (os.strerror(number) if isinstance(number, int) and number > 0 else str(error)).lower()
 
 
 def _change(effect: StorePeer | StoreRevocations) -> PeerChange | Revocations:

@@ -213,6 +213,7 @@ class Link:
             return
         given = decode_handshake(payload.body)
         if isinstance(given, Code):
+            self.closed_by = given
             yield PeerClosed(given)
             yield self._end("")
         else:
