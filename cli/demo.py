@@ -76,13 +76,13 @@ class _Story:
             ("a seventh node joins; nothing is restarted", self._join),
             ("one card is revoked; the list goes to one running node", self._revoke),
             ("a node is killed, and comes back on another port without a bootstrap address", self._kill),
+            ("goodbye: every process stops at a word", self._stage.stop),
         )
         for number, (title, step) in enumerate(steps, 1):
             self._view.step(number, title)
             begun = time.monotonic()
             step()
             self._view.done(number, time.monotonic() - begun)
-        self._view.step(7, "goodbye")
 
     def _enrol(self) -> None:
         issuer = self._stage.verb(

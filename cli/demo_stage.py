@@ -176,8 +176,14 @@ class Stage:
             actor.process.kill()
             actor.process.wait()
 
+    def stop(self) -> None:
+        """End every node by a word, as an operator would. Raises `DemoFailure` for one that does not end well."""
+        for process in self._processes():
+            process.terminate()
+        self.wait(lambda: not any(self._processes()), STOP_TIMEOUT, "all nodes to stop")
+
     def close(self) -> None:
-        """End every process: a word first, force after `STOP_TIMEOUT`."""
+        """Leave nothing running, whatever happened: a word first, force after `STOP_TIMEOUT`."""
         with self._changed:
             self._closed = True
             verbs = list(self._verbs)

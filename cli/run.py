@@ -3,6 +3,7 @@
 # ruff: noqa: PLC0415 - trio and the node are loaded only where a node runs
 
 import json
+import os
 import signal
 import sys
 import time
@@ -200,7 +201,12 @@ async def _wait_for_signal() -> None:
 async def _wait_for_eof(scope: Any) -> None:
     import trio
 
-    await trio.to_thread.run_sync(sys.stdin.buffer.read, abandon_on_cancel=True)
+    def read() -> None:
+        # Not sys.stdin: a thread that waits in it when the interpreter ends holds its lock, which is fatal.
+        while os.read(0, 4096):
+            pass
+
+    await trio.to_thread.run_sync(read, abandon_on_cancel=True)
     scope.cancel()
 
 
