@@ -54,7 +54,7 @@ CODES: dict[str, _Code] = {
     "record-invalid": _Code(BAD_SIGNATURE, "the node signs its addresses itself: wait for its next record"),
     "revocation-invalid": _Code(BAD_SIGNATURE, "take the list from its issuer: p2pnoise revoke publish"),
     # Trust, time and history.
-    "revoked": _Code(REVOKED, "the owner needs a new identity: p2pnoise id new, then card request"),
+    "revoked": _Code(REVOKED, "the owner needs new keys: p2pnoise id new --force, then p2pnoise card request"),
     "rollback": _Code(CONFLICT, "use the newer one; it has been seen already"),
     "equivocation": _Code(
         CONFLICT, "usual cause: a restored backup or a cloned image; on the right machine sign a new card"

@@ -99,7 +99,7 @@ def run(scenario: Scenario, *, progress: Callable[[float, int], None] = lambda _
         revoked_cut_after=_seconds(cut if scenario.nodes > 1 else 0),
         bytes_per_node_median=int(statistics.median(sent)),
         bytes_per_node_max=max(sent),
-        links_per_node_median=statistics.median(len(node.core.links) for node in world.nodes),
+        links_per_node_median=statistics.median(len(node.core.links.all) for node in world.nodes),
         deliveries=world.deliveries,
         handshakes=world.census["peer-verified"] // 2,
         events=dict(sorted(world.census.items())),
@@ -134,7 +134,7 @@ def _rid_of(world: World, victim: bytes) -> int:
     """How many of the others neither list the victim nor keep a link to it."""
     return sum(
         node.core.table.by_node(victim) is None
-        and not any(link.node_id == victim and not link.ending for link in node.core.links.values())
+        and not any(link.node_id == victim and not link.ending for link in node.core.links.all.values())
         for node in world.nodes
         if node.core.node_id != victim
     )

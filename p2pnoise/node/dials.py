@@ -1,14 +1,16 @@
-"""Dial plan: whom to dial next, and when an address that failed may be tried again. No I/O; time is handed in."""
+"""Dials: whom to dial next, and when an address that failed may be tried again. No I/O; time is handed in."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from cards import Address, NodeId
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
-from p2pnoise.gossip import Peer
+from p2pnoise.gossip import Peer, PeerTable
 from p2pnoise.instant import SECOND
+
+from .link import Link, Stage
 
 MAX_REMEMBERED = 10_000  # addresses whose failures are kept
 
@@ -29,10 +31,14 @@ class _Tried:
     not_before: int = 0  # monotonic nanoseconds
 
 
-class DialPlan:
-    """Chooses among bootstrap addresses and the table; remembers failures by address, whoever is said to live there."""
+class Dialler:
+    """Chooses among bootstrap addresses and the table; remembers failures by address, whoever is said to live there.
+
+    `open` holds the dials whose carrier is not there yet, by connection.
+    """
 
     def __init__(self, config: NodeConfig, *, own: NodeId, random: Chance) -> None:
+        self.open: dict[int, Target] = {}
         self._config = config
         self._own = own
         self._random = random
@@ -40,9 +46,7 @@ class DialPlan:
 
     def learned(self, peer: Peer, now: int) -> None:
         """A new record: the higher Node ID leaves the first dial to the lower one, or both would dial at once."""
-        if peer.record is None:
-            return
-        for address in peer.record.addresses:
+        for address in peer.record.addresses if peer.record is not None else ():
             if address not in self._tried:
                 pause = self._config.deference if self._own > peer.node_id else 0.0
                 self._remember(address).not_before = now + int((pause + self._random.random() * 0.2) * SECOND)
@@ -60,9 +64,12 @@ class DialPlan:
         """The peer that we wanted answered there."""
         self._tried.pop(address, None)
 
-    def due(self, targets: Iterable[Target], now: int, most: int) -> list[Target]:
-        """Up to `most` targets that may be dialled now: bootstrap first, the others in random order, one per node."""
-        ready = [target for target in targets if self._not_before(target) <= now]
+    def due(self, links: Collection[Link], table: PeerTable, now: int) -> list[Target]:
+        """Whom to dial now: bootstrap first, the others in random order, one address per node."""
+        slots = self._slots(links)
+        if slots <= 0:
+            return []
+        ready = [target for target in self._targets(links, table) if self._not_before(target) <= now]
         self._random.shuffle(ready)
         ready.sort(key=lambda target: target.source != "bootstrap")
         chosen: list[Target] = []
@@ -71,13 +78,40 @@ class DialPlan:
                 target.address == other.address or (target.node_id is not None and target.node_id == other.node_id)
                 for other in chosen
             )
-            if not taken and len(chosen) < most:
+            if not taken and len(chosen) < slots:
                 chosen.append(target)
         return chosen
 
-    def next_time(self, targets: Iterable[Target]) -> int | None:
-        """When the first of `targets` may be dialled, in monotonic nanoseconds."""
-        return min((self._not_before(target) for target in targets), default=None)
+    def deadline(self, links: Collection[Link], table: PeerTable) -> int | None:
+        """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
+        if self._slots(links) <= 0:
+            return None
+        return min((self._not_before(target) for target in self._targets(links, table)), default=None)
+
+    def _slots(self, links: Collection[Link]) -> int:
+        # Strangers that have proven nothing take no slot, or they could keep us from dialling.
+        standing = sum(link.greeted or (link.initiator and not link.ending) for link in links)
+        return self._config.target_links - standing - len(self.open)
+
+    def _targets(self, links: Collection[Link], table: PeerTable) -> Iterator[Target]:
+        """Everybody who could be dialled and is not reached already: the configured, then the table's."""
+        reached: set[bytes | None] = {self._own}
+        reached |= {link.node_id for link in links if not link.ending}
+        reached |= {target.node_id for target in self.open.values()}
+        addresses = {link.address for link in links if link.initiator}
+        addresses |= {target.address for target in self.open.values()}
+        linked = any(link.stage is Stage.UP for link in links)
+        for start in self._config.bootstrap:
+            # An address without a Node ID is a way in, not a peer: of no use once we are in.
+            done = linked if start.node_id is None else start.node_id in reached
+            if not done and start.address not in addresses:
+                yield Target(start.address, start.node_id, None, "bootstrap")
+        for peer in table:
+            if peer.node_id in reached or peer.record is None:
+                continue
+            for address in peer.record.addresses:
+                if address not in addresses:
+                    yield Target(address, peer.node_id, peer.card.name, "table")
 
     def _not_before(self, target: Target) -> int:
         tried = self._tried.get(target.address)
@@ -89,16 +123,3 @@ class DialPlan:
         if len(self._tried) > MAX_REMEMBERED:
             self._tried.popitem(last=False)
         return tried
-
-
-def targets(
-    config: NodeConfig, peers: Iterable[Peer], busy: Callable[[NodeId | None, Address], bool]
-) -> Iterator[Target]:
-    """Everybody who could be dialled: the configured, then the table's. `busy` tells whom we reach already."""
-    for start in config.bootstrap:
-        if not busy(start.node_id, start.address):
-            yield Target(start.address, start.node_id, None, "bootstrap")
-    for peer in peers:
-        for address in peer.record.addresses if peer.record is not None else ():
-            if not busy(peer.node_id, address):
-                yield Target(address, peer.node_id, peer.card.name, "table")

@@ -262,7 +262,7 @@ class Node:
             await self._idle.wait()
 
     def _note_idle(self) -> None:
-        if self._stopping and not self.core.links and not self._serving:
+        if self._stopping and not self.core.links.all and not self._serving:
             self._idle.set()
 
 

@@ -110,11 +110,9 @@ class Link:
         entropy: Entropy,
         now: int,
         rs: NodeId | None = None,
-        source: str = "",
     ) -> None:
         self.initiator = initiator
         self.address = address
-        self.source = source  # where a dialled address came from
         self.expected = rs
         self.node_id: NodeId | None = rs
         self.stage = Stage.HANDSHAKE
