@@ -1,0 +1,118 @@
+"""The README is true: every console transcript and every Python example in it is run as it stands.
+
+In a transcript `$ ` begins a command and what follows is what it answers on stdout; `…` stands for anything within a
+line, and alone on a line for any number of lines. `^C` interrupts the command above it.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+CONSOLE = [body for kind, body in BLOCK.findall(README) if kind == "console"]
+PYTHON = [body for kind, body in BLOCK.findall(README) if kind == "python"]
+
+
+@dataclass
+class Command:
+    line: str
+    expected: list[str] = field(default_factory=list)
+    after_interrupt: list[str] | None = None
+
+
+def commands(block):
+    found: list[Command] = []
+    for line in block.splitlines():
+        if line.startswith("$ "):
+            found.append(Command(line[2:]))
+        elif line == "^C":
+            found[-1].after_interrupt = []
+        elif found[-1].after_interrupt is not None:
+            found[-1].after_interrupt.append(line)
+        else:
+            found[-1].expected.append(line)
+    return found
+
+
+def pattern(lines):
+    parts = []
+    for line in lines:
+        if line.strip() == "…":
+            parts.append(r"(?:[^\n]*\n)*?")
+        else:
+            # Columns are as wide as what stands in them, and keys are longer than their dots.
+            words = [re.escape(word).replace("…", "[^\n]*?") for word in re.split(" +", line.strip())]
+            parts.append(" *" + " +".join(words) + " *\n")
+    return re.compile("".join(parts))
+
+
+def matches(lines, output):
+    assert pattern(lines).fullmatch(output), f"expected\n{chr(10).join(lines)}\n\ngot\n{output}"
+
+
+def run(command, folder, environment):
+    line = command.line.replace("p2pnoise", f"{sys.executable} -m cli", 1)
+    with subprocess.Popen(
+        ["sh", "-c", f"exec {line}"],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        shown = ""
+        if command.after_interrupt is not None:
+            while not pattern(command.expected).fullmatch(shown) and (more := process.stdout.readline()):
+                shown += more
+            process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=100)
+    matches([*command.expected, *(command.after_interrupt or [])], shown + out)
+    return shown + out, err
+
+
+def environment_in(folder):
+    return {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder / "data"), "COLUMNS": "100"}
+
+
+def test_the_transcripts_are_what_a_newcomer_sees(tmp_path):
+    environment = environment_in(tmp_path)
+    for block in CONSOLE:
+        for command in commands(block):
+            if command.line == "p2pnoise demo":
+                continue  # has a test of its own
+            out, _ = run(command, tmp_path, environment)
+            if issuer := re.search(r"^issuer +(issuer1\S+)$", out, re.MULTILINE):
+                environment["ISSUER"] = issuer[1]
+
+
+def test_the_demo_is_what_a_newcomer_sees(tmp_path):
+    (demo,) = [command for block in CONSOLE for command in commands(block) if command.line == "p2pnoise demo"]
+    command = Command(f"{demo.line} --dir {tmp_path / 'demo'}", demo.expected)
+    run(command, tmp_path, environment_in(tmp_path))
+
+
+@pytest.mark.parametrize("example", PYTHON, ids=range(len(PYTHON)))
+def test_the_python_examples_run(example, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", example],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_readme_names_only_verbs_that_exist():
+    named = set(re.findall(r"p2pnoise ([a-z]+)", " ".join(CONSOLE)))
+    from cli.main import VERBS  # noqa: PLC0415 - the one import of ours that this file needs
+
+    assert named <= set(VERBS)
