@@ -9,9 +9,12 @@ from . import codec
 from .address import AddressRecord
 from .card import POSITION_SIZE, Card, Grant
 from .fields import check_validity
+from .findings import CardError
 from .keys import Entropy, IdentityKey, IssuerKey, NodeKey
+from .policy import Policy
 from .revocation import Entry, RevocationList, page_digest
 from .statements import CARD_APP, CARD_KEY, REVOCATION, frame
+from .verification import verify_card
 
 YEAR = 365 * 86400
 RECORD_LIFETIME = 72 * 3600  # seconds; records are made again daily, so two may be missed
@@ -62,10 +65,16 @@ def grant(
     capabilities: Sequence[str] = (),
     position: bytes | None = None,
 ) -> Card:
-    """`card` with this issuer's grant in place of an older one of theirs. Raises `CardError` where it does not fit.
+    """`card` with this issuer's grant in place of an older one of theirs.
 
-    `position` is kept over renewals by passing the old one; without it 16 new random bytes are drawn.
+    `position` is kept over renewals by passing the old one; without it 16 new random bytes are drawn. Raises
+    `CardError` where the grant does not fit, and for a card that its own two keys did not sign: whoever grants a
+    claim vouches for a stranger's Node ID.
     """
+    verdict = verify_card(card, policy=Policy(network=card.network), now=now)
+    if verdict.card is None:
+        worst = next(finding for finding in verdict.errors if finding.code != "threshold")
+        raise CardError(worst.code, worst.message)
     end = min(now + lifetime, card.not_after)
     check_validity(now, end, "grant")
     attrs: dict[str, codec.Value] = {

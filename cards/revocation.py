@@ -167,7 +167,8 @@ class IssuerRevocations:
 
     @property
     def next_due(self) -> int:
-        return max(one.next_due for one in self.current)
+        """When the next list is due, seconds since 1970; of twins the earlier one's word counts."""
+        return min(one.next_due for one in self.current)
 
     @property
     def lists(self) -> tuple[RevocationList, ...]:
