@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .config import Bootstrap, NodeConfig
     from .errors import LocalProtocolError, P2PNoiseError, RemoteProtocolError
+    from .event_log import log_event
     from .node.driver import ListenError, Node, open_node
     from .store import StoreError
 
@@ -31,6 +32,7 @@ _HOMES = {
     ),
     "p2pnoise.config": ("Bootstrap", "NodeConfig"),
     "p2pnoise.errors": ("LocalProtocolError", "P2PNoiseError", "RemoteProtocolError"),
+    "p2pnoise.event_log": ("log_event",),
     "p2pnoise.node.driver": ("ListenError", "Node", "open_node"),
     "p2pnoise.store": ("StoreError",),
 }
@@ -53,6 +55,7 @@ __all__ = [
     "RemoteProtocolError",
     "StoreError",
     "Verdict",
+    "log_event",
     "open_node",
     "verify_card",
 ]

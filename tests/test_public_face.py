@@ -1,0 +1,25 @@
+"""What `p2pnoise` exports: every promised name is there, and loading one name does not load the rest."""
+
+import logging
+import subprocess
+import sys
+
+import p2pnoise
+from p2pnoise.events import Stopped
+
+
+def test_every_promised_name_can_be_imported():
+    assert [name for name in p2pnoise.__all__ if not hasattr(p2pnoise, name)] == []
+
+
+def test_verifying_a_card_does_not_wait_for_trio_or_sqlite():
+    code = "import sys; from p2pnoise import verify_card; print('trio' in sys.modules, 'sqlite_utils' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.split() == ["False", "False"]
+
+
+def test_the_logging_subscriber_names_the_event_and_carries_its_fields(caplog):
+    node_id = p2pnoise.NodeKey(bytes(32)).public
+    with caplog.at_level(logging.INFO, "p2pnoise"):
+        p2pnoise.log_event(Stopped(node_id=node_id))
+    assert [(record.message, record.event["node_id"]) for record in caplog.records] == [("stopped", str(node_id))]
