@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make test-all`: the tests on every CPython >= 3.11 of this machine, each in its own environment under .venvs/ with the
+# `make test-all`: the tests on every CPython >= 3.11 of this machine, each in an environment under .venvs/ with the
 # versions of constraints.txt. The Python of .venv runs the long campaigns too. Ends with one line for each Python.
 set -eu
 CDPATH='' cd -- "$(dirname -- "$0")/.."
@@ -64,6 +64,7 @@ done 3< .venvs/found
 echo
 cat .venvs/summary
 for version in $promised; do
-    grep -q "^$version " .venvs/found || echo "python $version  not found, or not able to make environments (on PATH, of pyenv, of uv)"
+    grep -q "^$version " .venvs/found ||
+        echo "python $version  not found, or not able to make environments (on PATH, of pyenv, of uv)"
 done
 exit "$failed"

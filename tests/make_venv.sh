@@ -41,9 +41,13 @@ for name in ("venv", "ensurepip", "ssl", "sqlite3"):
 ' | tr '\n' ' ')
 case $lacking in
     '') ;;
-    *ssl*|*sqlite3*) die "$python was built without ${lacking% }: install a Python that has them and name it, as in \`make PYTHON=python3.12 test\`" ;;
-    *) minor=$(version_of "$python") minor=${minor%.*}
-       die "$python cannot make virtual environments: on Debian and Ubuntu \`apt install python$minor-venv\`, on Fedora \`dnf install python3\`, on macOS \`brew install python\`, then again" ;;
+    *ssl*|*sqlite3*)
+        die "$python was built without ${lacking% }: install one that has them and name it, as in" \
+            "\`make PYTHON=python3.12 test\`" ;;
+    *)
+        minor=$(version_of "$python")
+        die "$python cannot make virtual environments: on Debian and Ubuntu \`apt install python${minor%.*}-venv\`," \
+            "on Fedora \`dnf install python3\`, on macOS \`brew install python\`, then again" ;;
 esac
 
 if [ -e "$venv/.installed" ] && [ "$(version_of "$venv/bin/python")" = "$(version_of "$python")" ]; then
@@ -67,7 +71,8 @@ PIP_USER=0 PIP_DISABLE_PIP_VERSION_CHECK=1
 export PIP_USER PIP_DISABLE_PIP_VERSION_CHECK
 install() {
     "$venv/bin/python" -m pip install -qq --constraint constraints.txt "$@" >&2 ||
-        die "pip could not install what p2pnoise needs and said why above; it fetches from your package index, so mend the connection and run make again"
+        die "pip could not install what p2pnoise needs and said why above; it fetches from your package index:" \
+            "mend the connection if that is it, and run make again"
 }
 install --upgrade pip hatchling editables
 say "installing p2pnoise and its tools in the versions of constraints.txt"
