@@ -5,6 +5,7 @@ nothing: when a card is presented it waits for `accept` or `refuse`. The order o
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
@@ -174,7 +175,8 @@ class Link:
             while not self.closed and (event := self._conn.next_event()) is not NEED_DATA:
                 yield from self._translate(event)
         except NegotiationError as error:
-            self._out += self._conn.reject()
+            with suppress(LocalProtocolError):  # only a responder's first answer may be a reject
+                self._out += self._conn.reject()
             yield self._end(str(error))
         except (RemoteProtocolError, FrameError) as error:
             yield self._end(str(error))
