@@ -1,5 +1,6 @@
 """`p2pnoise demo`: a whole network on this machine, told in seven steps, each of which has to prove itself."""
 
+import os
 import shutil
 import signal
 import sys
@@ -116,8 +117,12 @@ class _Story:
         self._times["all know all, from the first start"] = time.monotonic() - begun
         last = max(event["at"] for actor in self._members for event in actor.events if event["event"] == "listening")
         known = max(event["at"] for actor in self._members for event in actor.events if "known_peers" in event)
-        self._times["all know all, from the last start"] = max(0.0, known - last)
-        self._view.tell(f"{len(self._members)} tables of {len(self._members)} verified cards each, every pair linked")
+        self._times["all know all, from the last start"] = after = max(0.0, known - last)
+        count = len(self._members)
+        self._view.tell(
+            f"{count} tables of {count} verified cards each, every pair linked, {after:.2f} s after the last start",
+            seconds=round(after, 3),
+        )
 
     def _until_all_know_all(self) -> None:
         everybody = {actor.node_id for actor in self._members}
@@ -141,7 +146,8 @@ class _Story:
         self._stage.start(outsider, bootstrap=f"{door.node_id}@{door.address}")
         refusal = self._event(door, "peer-refused", node_id=outsider.node_id)
         for finding in refusal["findings"]:
-            self._view.tell(f"{door.name} refuses it: {finding['code']}, {finding['message']}", finding=finding)
+            text = f"{door.name} refuses it as {refusal['reason']}: {finding['code']}, {finding['message']}"
+            self._view.tell(text, reason=refusal["reason"], finding=finding)
         failed = self._event(outsider, "dial-failed")
         self._view.tell(f"the outsider hears nothing: {failed['reason']}", told=refusal["told"])
         if refusal["told"] or door.find("peer-verified", node_id=outsider.node_id):
@@ -251,10 +257,11 @@ class _Story:
         home = self._stage.folder / self._members[0].name
         lines = ["every step did what it says"]
         lines += [f"  {what:<{width}}  {seconds:6.2f} s" for what, seconds in self._times.items()]
+        program = _program()
         lines += [
             f"all data is in {self._stage.folder}; look at it with",
-            f"  p2pnoise peers --home {home}",
-            f"  p2pnoise card show --home {home}",
+            f"  {program} peers --home {home}",
+            f"  {program} card show --home {home}",
             f"  cat {home / 'events.jsonl'}",
             f"and remove it with: rm -r {self._stage.folder}",
         ]
@@ -264,6 +271,15 @@ class _Story:
             "seconds": {what: round(seconds, 3) for what, seconds in self._times.items()},
         }
         return lines, facts
+
+
+def _program() -> str:
+    """What to type to run this program again: `make demo` runs one that is not on PATH."""
+    called = Path(sys.argv[0])
+    if called.name != "p2pnoise":
+        return f"{sys.executable} -m cli"
+    found = shutil.which("p2pnoise")
+    return "p2pnoise" if found and Path(found).samefile(called) else os.path.relpath(called)
 
 
 def _dial_text(event: dict[str, Any]) -> str:
