@@ -21,13 +21,16 @@ from cards import (
     VerifiedCard,
     verify_card,
 )
+from cards.card import MAX_GRANTS
 from cards.revocation import MAX_ENTRIES
+from cards.statements import CARD_APP, frame
 
 from .items import ItemIndex, body_id, grant_ids, record_id
 
 Provenance = Literal["proven", "live"]
 
 MAX_PEERS = 100_000  # cards; the next is refused. About 1 kB of memory each.
+_SLACK = 1_000  # ends in the heap that no row needs any longer, beyond one for each row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,18 +158,15 @@ class PeerTable:
         of the identity moves in the same step.
         """
         known = self._peers.get(card.identity)
-        if known is not None and known.card.card_id == card.card_id:
-            card = card.with_grants(_merge(known.card.grants, card.grants))
         verdict = self.judge(card, now, own=own, thorough=False)
+        if not verdict.ok or (known is None and len(self._peers) >= MAX_PEERS):
+            return verdict, None
+        # Only what is signed takes part in the choice, or a forged grant of a high serial would displace a good one.
+        held = self._signed(known.card, known.verdict) if known and known.card.card_id == card.card_id else ()
+        kept = _fitting(card, _merge(held, self._signed(card, verdict)))
+        if kept.raw != card.raw:
+            verdict = self.judge(kept, now, own=own)
         if not verdict.ok or verdict.card is None:
-            return verdict, None
-        if known is None and len(self._peers) >= MAX_PEERS:
-            return verdict, None
-        hints = {issuer.hint for issuer in verdict.issuers}
-        trimmed = card.with_grants(tuple(grant for grant in card.grants if grant.kid in hints))
-        if trimmed.raw != card.raw:
-            verdict = self.judge(trimmed, now, own=own)
-        if verdict.card is None:  # cannot be: fewer grants, same signatures
             return verdict, None
         same_node = known is not None and known.node_id == card.node_id
         live = live or (known is not None and same_node and known.provenance == "live")
@@ -178,18 +178,32 @@ class PeerTable:
             learned_from=known.learned_from if known else source,
             record=known.record if known and same_node else None,
         )
-        if known is not None and known.card.raw == trimmed.raw and known.provenance == peer.provenance:
+        if known is not None and known.card.raw == kept.raw and known.provenance == peer.provenance:
             return verdict, None
         self._put(peer)
         self._marks[card.identity] = Mark(card.sequence, card.card_id)
         return verdict, peer
 
+    def _signed(self, card: Card, verdict: Verdict) -> tuple[Grant, ...]:
+        """The grants of `card` that an issuer of `verdict` did sign. `kid` alone is a hint that anybody can write."""
+        keys = {issuer.hint: issuer for issuer in verdict.issuers}
+        return tuple(
+            grant
+            for grant in card.grants
+            if grant.kid in keys
+            and self._signatures.verify(keys[grant.kid], grant.signature, frame(CARD_APP, card.body, grant.attrs))
+        )
+
     def restore(
         self, card: Card, now: int, *, provenance: Provenance, first_seen: int, learned_from: bytes, own: bool = False
     ) -> Verdict:
-        """Take back a row that was stored, if it still counts: a row on disk is a claim like any other."""
+        """Take back a row that was stored, if it still counts: a row on disk is a claim like any other.
+
+        What links brought in the meantime is newer and stays.
+        """
         verdict = self.judge(card, now, established=True, own=own)
-        if verdict.ok and verdict.card is not None and len(self._peers) < MAX_PEERS:
+        full = card.identity in self._peers or len(self._peers) >= MAX_PEERS
+        if verdict.ok and verdict.card is not None and not full:
             peer = Peer(
                 verified=verdict.card,
                 verdict=verdict,
@@ -205,14 +219,18 @@ class PeerTable:
         peer = self.by_node(record.node_id)
         if peer is None or (peer.record is not None and record.sequence <= peer.record.sequence):
             return None, None
-        finding = record.check(
-            network=self.policy.network, now=now, leeway=self.policy.leeway, signatures=self._signatures
-        )
+        finding = self.check_record(record, now)
         if finding is not None:
             return finding, None
         changed = replace(peer, record=record)
         self._put(changed)
         return None, changed
+
+    def check_record(self, record: AddressRecord, now: int) -> Finding | None:
+        """What keeps `record` from being believed, whoever's it is; nothing is changed."""
+        return record.check(
+            network=self.policy.network, now=now, leeway=self.policy.leeway, signatures=self._signatures
+        )
 
     def offer_list(self, new: RevocationList, now: int) -> tuple[Finding | None, bool]:
         """Apply `new` if an accepted issuer signed it and it is news: what there is to say, and whether it changed."""
@@ -253,7 +271,7 @@ class PeerTable:
 
     def expire(self, now: int) -> list[Peer]:
         """Take out what has ended: cards leave and are returned, records are forgotten where they stand."""
-        due = []
+        due: dict[bytes, Peer] = {}  # a row stands in the heap once for every time that it was put
         while self._ends and self._ends[0][0] <= now:
             _, identity = heapq.heappop(self._ends)
             peer = self._peers.get(identity)
@@ -263,8 +281,8 @@ class PeerTable:
                 self._put(replace(peer, record=None))
                 peer = self._peers[identity]
             if peer.verdict.valid_until <= now:
-                due.append(peer)
-        return self.reconsider(due, now)
+                due[identity] = peer
+        return self.reconsider(due.values(), now)
 
     def _put(self, peer: Peer) -> None:
         old = self._peers.get(peer.card.identity)
@@ -275,15 +293,34 @@ class PeerTable:
         self._by_node[bytes(peer.node_id)] = identity
         for item in peer.item_ids:
             self.items.add(item, identity)
-        heapq.heappush(self._ends, (peer.verdict.valid_until, identity))
-        if peer.record is not None:
-            heapq.heappush(self._ends, (peer.record.not_after, identity))
+        self._push_end(peer)
+        if len(self._ends) > 2 * len(self._peers) + _SLACK:  # or a node that renews its record for ever would fill it
+            self._ends.clear()
+            for row in self:
+                self._push_end(row)
+
+    def _push_end(self, peer: Peer) -> None:
+        """Note the next time at which something of this row ends; `expire` looks what, and notes the next."""
+        ends = [peer.verdict.valid_until, *([peer.record.not_after] if peer.record is not None else [])]
+        heapq.heappush(self._ends, (min(ends), bytes(peer.card.identity)))
 
     def _remove(self, peer: Peer) -> None:
         del self._peers[peer.card.identity]
         del self._by_node[peer.node_id]
         for item in peer.item_ids:
             self.items.remove(item)
+
+
+def _fitting(card: Card, grants: tuple[Grant, ...]) -> Card:
+    """`card` with as many of `grants`, in their order, as one envelope holds; one always fits."""
+    for count in range(min(len(grants), MAX_GRANTS), 1, -1):
+        try:
+            fitting = card.with_grants(grants[:count])
+            if fitting.raw:
+                return fitting
+        except CardError:
+            continue
+    return card.with_grants(grants[:1])
 
 
 def _merge(held: tuple[Grant, ...], offered: tuple[Grant, ...]) -> tuple[Grant, ...]:

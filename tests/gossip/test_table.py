@@ -1,0 +1,437 @@
+"""The peer table: only what counts comes in, the newest stays, forged and repeated things change nothing."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cards import Card, IdentityKey, Policy, RevocationList
+from p2pnoise.gossip import table as module
+from p2pnoise.gossip.items import body_id
+
+NAMES = ["ada", "bob", "carl"]
+
+
+@pytest.fixture
+def table(place):
+    return place.table()
+
+
+def codes(verdict):
+    return {finding.code for finding in verdict.errors}
+
+
+@pytest.fixture
+def offer(place):
+    def offer(table, card, **options):
+        now = options.pop("now", place.START)
+        return table.offer_card(card, now, source=b"somebody", **options)
+
+    return offer
+
+
+def test_a_card_that_counts_comes_in(place, table, offer):
+    verdict, peer = offer(table, place.card("ada"))
+    assert verdict.ok
+    assert table.by_node(peer.node_id) == table.by_card_id(peer.card.card_id) == peer
+    assert peer.provenance == "proven"
+    assert peer.learned_from == b"somebody"
+
+
+def test_the_same_card_again_changes_nothing(place, table, offer):
+    offer(table, place.card("ada"))
+    assert offer(table, place.card("ada"))[1] is None
+
+
+@pytest.mark.parametrize("live_first", [True, False])
+def test_a_handshake_makes_a_card_live_and_gossip_does_not_undo_it(place, table, offer, live_first):
+    for live in (live_first, not live_first):
+        offer(table, place.card("ada"), live=live)
+    assert next(iter(table)).provenance == "live"
+
+
+def refused_cards(place):
+    ada = place.card("ada")
+    _, identity = place.keys("ada")
+    other = place.card("bob")
+    return {
+        "no grant": place.bare("ada"),
+        "grant of a stranger": place.card("ada", issuer=place.stranger),
+        "other network": place.grant(place.bare("ada", network="other-net")),
+        "ended": place.grant(place.bare("ada", now=place.START - 500, lifetime=450), now=place.START - 400),
+        "ended grant": place.grant(place.bare("ada"), lifetime=50),
+        "not begun": place.grant(place.bare("ada", now=place.START + 4000), now=place.START + 4000),
+        "no node signature": Card.from_body(ada.body, ada.key_signature, b"").with_grants(ada.grants),
+        "key signature of another": Card.from_body(ada.body, other.key_signature, ada.node_signature).with_grants(
+            ada.grants
+        ),
+        "node signature of another": Card.from_body(ada.body, ada.key_signature, other.node_signature).with_grants(
+            ada.grants
+        ),
+        "grant of another card": ada.with_grants(other.grants),
+        "our node": place.grant(place.bare("own", keys=(place.keys("own")[0], identity))),
+    }
+
+
+KINDS = [
+    "no grant",
+    "grant of a stranger",
+    "other network",
+    "ended",
+    "ended grant",
+    "not begun",
+    "no node signature",
+    "key signature of another",
+    "node signature of another",
+    "grant of another card",
+    "our node",
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_card_that_does_not_count_leaves_no_trace(place, table, offer, kind):
+    card = refused_cards(place)[kind]
+    verdict, peer = offer(table, card)
+    assert not verdict.ok
+    assert peer is None
+    assert len(table) == 0
+    assert table.mark(card.identity) is None
+    assert not table.items._owners
+
+
+def test_without_a_list_of_its_issuer_no_card_counts(place, offer):
+    verdict, _ = offer(place.table(lists=()), place.card("ada"))
+    assert "revocation-missing" in codes(verdict)
+
+
+def test_our_identity_on_another_node_is_a_self_peer(place, table, offer):
+    offer(table, place.card("own"), own=True, live=True)
+    _, identity = place.keys("own")
+    clone = place.grant(place.bare("own", keys=(place.keys("ada")[0], identity), sequence=2))
+    assert "self-peer" in codes(offer(table, clone)[0])
+
+
+def test_a_node_serves_one_identity(place, table, offer):
+    offer(table, place.card("ada"))
+    key, _ = place.keys("ada")
+    second = place.grant(place.bare("eve", keys=(key, IdentityKey(b"e" * 32))))
+    assert "node-conflict" in codes(offer(table, second)[0])
+
+
+# Sequence numbers.
+
+
+def test_a_higher_sequence_replaces(place, table, offer):
+    offer(table, place.card("ada"))
+    verdict, peer = offer(table, place.card("ada", sequence=2))
+    assert verdict.ok
+    assert len(table) == 1
+    assert next(iter(table)) is peer
+    assert table.by_card_id(place.card("ada").card_id) is None
+
+
+def test_a_lower_sequence_is_rollback(place, table, offer):
+    offer(table, place.card("ada", sequence=2))
+    assert codes(offer(table, place.card("ada"))[0]) == {"rollback"}
+
+
+def test_another_body_of_one_sequence_is_equivocation_and_the_first_stays(place, table, offer):
+    _, first = offer(table, place.card("ada"))
+    twin = place.grant(place.bare("ada", lifetime=12345))
+    assert codes(offer(table, twin)[0]) == {"equivocation"}
+    assert next(iter(table)) is first
+
+
+def test_a_card_without_an_accepted_grant_moves_no_mark(place, table, offer):
+    offer(table, place.card("ada", sequence=9, issuer=place.stranger))
+    assert offer(table, place.card("ada"))[1] is not None
+
+
+def test_marks_survive_removal(place, table, offer):
+    card = place.card("ada", sequence=2)
+    offer(table, card)
+    table.offer_list(place.make_list(2, revoked=[card.card_id]), place.START)
+    assert len(table.reconsider(list(table), place.START)) == 1
+    assert len(table) == 0
+    assert table.mark(card.identity).sequence == 2
+    assert "rollback" in codes(offer(table, place.card("ada"))[0])
+    assert offer(table, place.card("ada", sequence=3))[1] is not None
+
+
+def test_a_new_node_key_takes_its_old_node_id_and_record_out(place, table, offer):
+    offer(table, place.card("ada"))
+    table.offer_record(place.record("ada"), place.START)
+    _, identity = place.keys("ada")
+    _, peer = offer(table, place.grant(place.bare("ada", keys=(place.keys("ada again")[0], identity), sequence=2)))
+    assert table.by_node(place.keys("ada")[0].public) is None
+    assert peer.record is None
+    assert len(table) == 1
+
+
+# Grants.
+
+
+def two_grants(place, *, first=1, second=1):
+    return place.grant(place.grant(place.bare("ada"), serial=first), place.second, serial=second)
+
+
+@pytest.fixture
+def both(place):
+    lists = (place.first_list, place.make_list(1, issuer=place.second))
+    return place.table(policy=place.both, lists=lists)
+
+
+def test_grants_of_two_copies_are_merged(place, both, offer):
+    bare = place.bare("ada")
+    offer(both, place.grant(bare))
+    _, peer = offer(both, place.grant(bare, place.second))
+    assert {grant.kid for grant in peer.card.grants} == {place.issuer.public.hint, place.second.public.hint}
+
+
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_of_one_issuers_grants_the_highest_serial_stays(place, table, offer, order):
+    bare = place.bare("ada")
+    for serial in order:
+        offer(table, place.grant(bare, serial=serial))
+    assert [grant.serial for grant in next(iter(table)).card.grants] == [2]
+
+
+def test_grants_that_nobody_here_accepts_are_left_out(place, table, offer):
+    _, peer = offer(table, two_grants(place))
+    assert [grant.kid for grant in peer.card.grants] == [place.issuer.public.hint]
+
+
+def forged(grant, serial_from):
+    """The attrs of one grant under the signature of another."""
+    return type(grant).parse(grant.kid, serial_from.attrs, grant.signature)
+
+
+def test_a_forged_grant_does_not_displace_a_good_one(place, both, offer):
+    good = two_grants(place)
+    offer(both, good)
+    high = place.grant(place.bare("ada"), place.stranger, serial=99).grants[0]
+    attack = good.with_grants((good.grants[0], forged(good.grants[1], high)))
+    offer(both, attack)
+    (peer,) = both
+    assert set(peer.card.grants) == set(good.grants)
+    assert len(peer.verdict.issuers) == 2
+
+
+def test_a_forged_grant_beside_a_good_one_of_its_issuer_is_not_kept_nor_offered(place, table, offer):
+    """Whoever were asked for it would be taken for its forger."""
+    good = place.card("ada")
+    high = place.grant(place.bare("ada"), place.stranger, serial=99).grants[0]
+    _, peer = offer(table, good.with_grants((*good.grants, forged(good.grants[0], high))))
+    assert peer.card.grants == good.grants
+    assert peer.verdict.ok
+    assert len(peer.item_ids) == 2
+
+
+def test_grants_that_do_not_fit_one_envelope_are_left_out(place, both, offer):
+    """Each copy is within its limit, both together are not: that is nobody's fault and must not raise."""
+    bare = place.bare("ada")
+    groups = [f"a-group-with-a-long-name-{number:02}" for number in range(15)]
+    offer(both, place.grant(bare, groups=groups))
+    verdict, _ = offer(both, place.grant(bare, place.second, groups=groups))
+    assert verdict.ok
+    (peer,) = both
+    assert len(peer.card.grants) == 1
+    assert len(peer.card.raw) <= 1024
+
+
+def test_more_grants_than_a_card_carries_are_left_out(place, offer):
+    from cards import IssuerKey  # noqa: PLC0415
+
+    issuers = [IssuerKey(bytes([number]) * 32) for number in range(1, 7)]
+    policy = Policy(network=place.NETWORK, issuers={f"ops-{n}": key.public for n, key in enumerate(issuers)})
+    table = place.table(policy=policy, lists=[place.make_list(1, issuer=key) for key in issuers])
+    bare = place.bare("ada")
+    for key in issuers:
+        assert offer(table, place.grant(bare, key))[0].ok
+    (peer,) = table
+    assert len(Card.parse(peer.card.raw).grants) == 4
+
+
+# Records.
+
+
+def test_a_record_of_a_node_that_nobody_vouches_for_is_not_kept(place, table):
+    assert table.offer_record(place.record("ada"), place.START) == (None, None)
+
+
+def test_only_a_higher_record_replaces(place, table, offer):
+    offer(table, place.card("ada"))
+    kept = [table.offer_record(place.record("ada", sequence=n), place.START)[1] is not None for n in (5, 5, 4, 6)]
+    assert kept == [True, False, False, True]
+
+
+def test_a_record_that_its_node_did_not_sign_is_not_kept(place, table, offer):
+    offer(table, place.card("ada"))
+    genuine = place.record("ada", sequence=9)
+    forged_record = type(genuine).from_body(genuine.body, place.record("bob").signature)
+    finding, peer = table.offer_record(forged_record, place.START)
+    assert finding.code == "record-invalid"
+    assert peer is None
+
+
+# Fingerprints.
+
+
+def test_a_renewed_grant_makes_tables_differ(place, offer):
+    tables = [place.table(), place.table()]
+    for one in tables:
+        offer(one, place.card("ada"))
+    offer(tables[1], place.grant(place.bare("ada"), serial=2))
+    assert tables[0].items.fingerprints() != tables[1].items.fingerprints()
+    assert next(iter(tables[0])).card.card_id == next(iter(tables[1])).card.card_id
+
+
+def offers(place):
+    """Everything that could be told of three nodes, each with two grants and two records."""
+    for name in NAMES:
+        bare = place.bare(name)
+        for serial in (1, 2):
+            for issuer in (place.issuer, place.second):
+                yield "card", place.grant(bare, issuer, serial=serial)
+        for sequence in (1, 2):
+            yield "record", place.record(name, sequence=sequence)
+        yield "card", place.card(name, sequence=2)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_fingerprints_do_not_depend_on_the_order_of_arrival(place, seed):
+    def fill(order):
+        table = place.table(policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))
+        for _ in range(2):  # what came too early comes again
+            for kind, what in order:
+                if kind == "card":
+                    table.offer_card(what, place.START, source=b"")
+                else:
+                    table.offer_record(what, place.START)
+        return table
+
+    plain = list(offers(place))
+    shuffled = random.Random(seed).sample(plain, len(plain))
+    one, other = fill(plain), fill(shuffled)
+    assert sorted(one.items._owners) == sorted(other.items._owners)
+    assert one.items.fingerprints() == other.items.fingerprints()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sets(st.binary(min_size=16, max_size=16), max_size=30), st.sets(st.binary(min_size=16, max_size=16)))
+def test_fingerprints_are_equal_exactly_if_the_items_are(one, other):
+    from p2pnoise.gossip.items import ItemIndex  # noqa: PLC0415
+
+    indexes = []
+    for ids in (one, other):
+        index = ItemIndex()
+        for item in ids:
+            index.add(item, b"")
+        indexes.append(index)
+    assert (indexes[0].fingerprints() == indexes[1].fingerprints()) == (one == other)
+    for item in one - other:
+        indexes[0].remove(item)
+    for item in other - one:
+        indexes[1].remove(item)
+    assert indexes[0].fingerprints() == indexes[1].fingerprints()
+
+
+# Time, trust and bounds.
+
+
+def test_what_has_ended_leaves(place, table, offer):
+    offer(table, place.grant(place.bare("ada"), lifetime=200))
+    table.offer_record(place.record("ada"), place.START)
+    table.offer_record(place.record("ada", sequence=2), place.START)
+    assert table.expire(place.START + 99) == []
+    (gone,) = table.expire(place.START + 100)
+    assert "expired-app" in codes(gone.verdict)
+    assert len(table) == 0
+    assert not table.items._owners
+
+
+def test_of_two_grants_the_ended_one_stops_counting_and_the_card_stays(place, both, offer):
+    bare = place.bare("ada")
+    offer(both, place.grant(place.grant(bare, lifetime=200), place.second))
+    assert both.expire(place.START + 100) == []
+    (peer,) = both
+    assert peer.verdict.issuers == (place.second.public,)
+    assert len(peer.item_ids) == 2
+
+
+def test_a_record_that_has_ended_is_forgotten_and_its_card_stays(place, table, offer):
+    offer(table, place.card("ada"))
+    table.offer_record(place.record("ada", lifetime=100), place.START)
+    assert table.expire(place.START + 50) == []
+    (peer,) = table
+    assert peer.record is None
+    assert sorted(table.items._owners) == sorted(peer.item_ids)
+
+
+def test_a_renewed_grant_outlives_the_end_of_the_old_one(place, table, offer):
+    bare = place.bare("ada")
+    offer(table, place.grant(bare, lifetime=200))
+    offer(table, place.grant(bare, serial=2, lifetime=900))
+    assert table.expire(place.START + 150) == []
+    assert len(table) == 1
+    assert len(table.expire(place.START + 850)) == 1
+
+
+def test_the_heap_of_ends_stays_in_proportion_to_the_rows(place, table, offer, monkeypatch):
+    """A member may sign a new record every millisecond; each once cost two entries until its card ended."""
+    monkeypatch.setattr(module, "_SLACK", 20)
+    offer(table, place.grant(place.bare("ada"), lifetime=200))
+    for sequence in range(1, 60):
+        table.offer_record(place.record("ada", sequence=sequence), place.START)
+    assert len(table._ends) <= 2 + 20
+    assert len(table.expire(place.START + 100)) == 1
+
+
+def test_a_full_table_takes_no_new_card_but_renews_those_it_has(place, table, offer, monkeypatch):
+    monkeypatch.setattr(module, "MAX_PEERS", 1)
+    offer(table, place.card("ada"))
+    assert offer(table, place.card("bob"))[1] is None
+    assert offer(table, place.card("ada", sequence=2))[1] is not None
+    assert len(table) == 1
+
+
+def test_restored_rows_are_judged_like_any_other(place, table):
+    def restore(card):
+        return table.restore(card, place.START, provenance="proven", first_seen=1, learned_from=b"x")
+
+    assert restore(place.card("ada")).ok
+    assert not restore(place.bare("bob")).ok
+    assert len(table) == 1
+
+
+def test_a_restored_row_does_not_displace_what_links_brought_meanwhile(place, table, offer):
+    bare = place.bare("ada")
+    offer(table, place.grant(bare, serial=2), live=True)
+    table.offer_record(place.record("ada", sequence=7), place.START)
+    table.restore(place.grant(bare), place.START, provenance="proven", first_seen=1, learned_from=b"x")
+    (peer,) = table
+    assert [grant.serial for grant in peer.card.grants] == [2]
+    assert peer.record.sequence == 7
+
+
+def test_a_list_of_a_stranger_or_with_a_bad_signature_changes_nothing(place, table):
+    genuine = place.make_list(2)
+    stranger = place.make_list(2, issuer=place.stranger)
+    from cards.codec import decode, encode  # noqa: PLC0415
+
+    parts = decode(genuine.raw, limit=60_000)
+    unsigned = RevocationList.parse(encode([parts[0], parts[1], bytes(64), parts[3]]))
+    for one in (stranger, unsigned):
+        finding, changed = table.offer_list(one, place.START)
+        assert finding is not None
+        assert not changed
+    assert table.revocations.heads[0].sequence == 1
+
+
+def test_items_are_found_by_id_and_by_nothing_else(place, table, offer):
+    _, peer = offer(table, place.card("ada"))
+    assert table.by_item(body_id(peer.card.card_id)) is peer
+    assert table.by_item(bytes(16)) is None
+    assert table.by_card_id(b"") is None
