@@ -9,8 +9,9 @@ ask for. News is announced to all linked peers by id. Sans I/O: messages in, eff
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
-from cards import AddressRecord, Card, CardError, Grant, RevocationList
+from cards import AddressRecord, Card, CardError, Grant, Policy, RevocationList
 from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
@@ -79,7 +80,7 @@ class Overlay:
         self._random = random
         self._links: dict[LinkId, _Link] = {}
         self._wants = Wants(table.items)
-        self._early: OrderedDict[bytes, AddressRecord] = OrderedDict()  # by Node ID
+        self._early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
         self._next_round = 0
         self._effects: list[Effect] = []
         self._news: dict[bytes, LinkId | None] = {}  # item id -> the link that it came by
@@ -91,7 +92,7 @@ class Overlay:
         self._links[link] = _Link(bytes(node_id))
         self._wants.open(link)
         self._next_round = self._next_round or now.monotonic + ANTI_ENTROPY
-        self._send(link, Heads(self.table.revocations.heads))
+        self._send(link, self._heads())
         return self._finish(now)
 
     def peer_up(self, link: LinkId, now: Instant) -> list[Effect]:
@@ -127,7 +128,7 @@ class Overlay:
             up = [link for link, state in self._links.items() if state.up]
             if up:
                 link = self._random.choice(up)
-                self._send(link, Heads(self.table.revocations.heads))
+                self._send(link, self._heads())
                 self._send(link, Digest(self.table.items.fingerprints()))
         return self._finish(now)
 
@@ -135,6 +136,13 @@ class Overlay:
         """The monotonic nanosecond by which `tick` wants to be called, or None."""
         due = self._wants.deadline()
         return min(self._next_round, self._next_round if due is None else due) if self._links else None
+
+    def change_policy(self, policy: Policy, now: Instant) -> list[Effect]:
+        """Another policy is in force: what no longer counts leaves, what was refused under the old one may come in."""
+        self.table.policy = policy
+        self._wants.forgive()
+        self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
+        return self._finish(now)
 
     def offer_list(self, new: RevocationList, now: Instant) -> list[Effect]:
         """A list from elsewhere than a link: a file, an operator."""
@@ -146,7 +154,7 @@ class Overlay:
         known = self.table.by_node(card.node_id)
         _, peer = self.table.offer_card(card, now.unix, source=self.table.own, live=live, own=own)
         if peer is not None:
-            self._changed(peer, known, None)
+            self._changed(peer, known, None, now)
         return self._finish(now)
 
     def offer_record(self, record: AddressRecord, now: Instant) -> list[Effect]:
@@ -176,8 +184,9 @@ class Overlay:
                 if newer:
                     self._send(link, WantLists(tuple(newer)))
             case WantLists(issuers):
-                for issuer in set(issuers) & set(self.table.revocations.by_issuer):
-                    for one in self.table.revocations.by_issuer[issuer].current:
+                for issuer in sorted(set(issuers) & set(self.table.revocations.by_issuer)):
+                    # With the older ones that are still needed, or a latecomer would take back what they revoke.
+                    for one in self.table.revocations.by_issuer[issuer].lists:
                         self._send(link, GivenList(one.raw))
             case GivenList(raw):
                 try:
@@ -197,9 +206,10 @@ class Overlay:
                 self._compare(link, theirs)
             case Ids(buckets, ids):
                 theirs_set = set(ids)
-                extra = [item for index in buckets for item in self.table.items.bucket(index) if item not in theirs_set]
+                ours = (item for index in buckets for item in self.table.items.bucket(index))
+                extra = tuple(islice((item for item in ours if item not in theirs_set), MAX_IDS))
                 if extra:
-                    self._send(link, Announce(tuple(extra[:MAX_IDS])))
+                    self._send(link, Announce(extra))
                 self._offered(link, ids, now)
             case Announce(ids):
                 self._offered(link, ids, now)
@@ -229,7 +239,7 @@ class Overlay:
             self._send(link, Ids(tuple(sorted(buckets)), tuple(ids)))
 
     def _offered(self, link: LinkId, ids: tuple[bytes, ...], now: Instant) -> None:
-        self._wants.queue(link, ids)
+        self._wants.queue(link, ids, now.monotonic)
         self._ask(link, now)
 
     def _ask(self, link: LinkId, now: Instant) -> None:
@@ -261,18 +271,24 @@ class Overlay:
 
     def _take(self, link: LinkId, item: Item, now: Instant) -> None:
         """Keep an item if we asked this peer for it and it holds; cheap checks come before signatures."""
+        if not self._wants.waiting(link):
+            return
+        issuers = self.table.policy.issuers.values()
         try:
             match item:
                 case CardItem(raw):
                     card = Card.parse(raw)
-                    if self._wants.answered(link, [body_id(card.card_id)]):
-                        self._take_card(link, card, now)
+                    body = body_id(card.card_id)
+                    if self._wants.answered(link, [body]):
+                        self._take_card(link, card, [body, *grant_ids(card, issuers)], now)
                 case GrantItem(card_id, kid, attrs, signature):
                     peer = self.table.by_card_id(card_id)
-                    keys = [key for key in self.table.policy.issuers.values() if key.hint == kid]
-                    if peer is not None and self._wants.answered(link, [grant_id(card_id, key, attrs) for key in keys]):
+                    ids = [grant_id(card_id, key, attrs) for key in issuers if key.hint == kid]
+                    if peer is not None and self._wants.answered(link, ids):
                         given = Grant.parse(kid, attrs, signature)
-                        self._take_card(link, peer.card.with_grants((*peer.card.grants, given)), now)
+                        self._take_card(link, peer.card.with_grants((given,)), ids, now)
+                    elif self._wants.refused(body_id(card_id)):
+                        self._wants.refuse(ids, now.monotonic)
                 case RecordItem(raw):
                     record = AddressRecord.parse(raw)
                     if self._wants.answered(link, [record_id(record)]):
@@ -280,37 +296,46 @@ class Overlay:
         except CardError as error:
             raise MessageError(str(error)) from None
 
-    def _take_card(self, link: LinkId, card: Card, now: Instant) -> None:
-        state = self._links[link]
+    def _take_card(self, link: LinkId, card: Card, ids: list[bytes], now: Instant) -> None:
+        """A card, or one grant over a body that we hold; `ids` are those of what it is."""
         known = self.table.by_node(card.node_id)
-        verdict, peer = self.table.offer_card(card, now.unix, source=state.node_id)
+        verdict, peer = self.table.offer_card(card, now.unix, source=self._links[link].node_id)
         if peer is not None:
             self._wants.answered(link, peer.item_ids)
-            self._changed(peer, known, link)
-            if card.node_id in self._early:
-                self._take_record(link, self._early.pop(card.node_id), now)
-        elif not verdict.ok:
-            self._wants.refuse(body_id(card.card_id))
-            if any(finding.exit in (MALFORMED, BINDING, BAD_SIGNATURE) for finding in verdict.errors):
+            self._changed(peer, known, link, now)
+        # What is neither taken nor held already (an older grant, one too many) is not worth another question.
+        self._wants.refuse([item for item in ids if item not in self.table.items], now.monotonic)
+        if not verdict.ok:
+            # Whoever has not heard of our newest card offers us the one before it: that is no fault.
+            if any(
+                finding.exit in (MALFORMED, BINDING, BAD_SIGNATURE) and finding.code != "self-peer"
+                for finding in verdict.errors
+            ):
                 raise MessageError("; ".join(finding.message for finding in verdict.errors))
             self._effects.append(Refused(link, verdict))
 
     def _take_record(self, link: LinkId, record: AddressRecord, now: Instant) -> None:
-        if self.table.by_node(record.node_id) is None:
-            self._early[bytes(record.node_id)] = record
-            if len(self._early) > MAX_EARLY:
-                self._early.popitem(last=False)
-            return
         finding, peer = self.table.offer_record(record, now.unix)
         if peer is not None:
-            self._news[record_id(record)] = link
-            self._effects += [StorePeer(peer), RecordLearned(record, self._links[link].node_id)]
-        elif finding is not None and finding.exit == BAD_SIGNATURE:
+            self._record_changed(peer, record, self._links[link].node_id, link)
+            return
+        if finding is None and self.table.by_node(record.node_id) is None:
+            # Checked before it is kept, so that nobody is blamed later for what another sent.
+            finding = self.table.check_record(record, now.unix)
+            early, _ = self._early.get(record.node_id, (record, b""))
+            if finding is None and early.sequence <= record.sequence:
+                self._early[bytes(record.node_id)] = record, self._links[link].node_id
+                if len(self._early) > MAX_EARLY:
+                    self._early.popitem(last=False)
+        if finding is not None and finding.exit == BAD_SIGNATURE:
             raise MessageError(finding.message)
-        elif finding is not None:
-            self._wants.refuse(record_id(record))
+        self._wants.refuse([record_id(record)], now.monotonic)
 
-    def _changed(self, peer: Peer, known: Peer | None, link: LinkId | None) -> None:
+    def _record_changed(self, peer: Peer, record: AddressRecord, source: bytes, link: LinkId | None) -> None:
+        self._news[record_id(record)] = link
+        self._effects += [StorePeer(peer), RecordLearned(record, source)]
+
+    def _changed(self, peer: Peer, known: Peer | None, link: LinkId | None, now: Instant) -> None:
         """A row changed: store it first, then tell the node and, when this input is done, the other peers."""
         before = known.item_ids if known is not None else []
         for item in peer.item_ids:
@@ -319,6 +344,11 @@ class Overlay:
         self._effects.append(StorePeer(peer))
         if link is not None:
             self._effects.append(Learned(peer, self._links[link].node_id))
+        if peer.node_id in self._early:
+            record, source = self._early.pop(peer.node_id)
+            _, with_record = self.table.offer_record(record, now.unix)
+            if with_record is not None:
+                self._record_changed(with_record, record, source, None)
 
     def _take_list(self, new: RevocationList, now: Instant, source: bytes, link: LinkId | None = None) -> None:
         finding, changed = self.table.offer_list(new, now.unix)
@@ -327,7 +357,7 @@ class Overlay:
             self._wants.forgive()  # a missing or late list was a reason to refuse
             self._effects += [StoreRevocations(self.table.revocations), *map(StorePeer, gone)]
             self._effects.append(ListApplied(bytes(new.issuer), new.sequence, source, finding, tuple(gone)))
-            heads = Heads(self.table.revocations.heads)
+            heads = self._heads()
             for other in self._links:
                 if other != link:
                     self._send(other, heads)
@@ -360,6 +390,11 @@ class Overlay:
             if state.up and ids:
                 self._send(link, Announce(ids[:MAX_IDS]))
         self._news.clear()
+
+    def _heads(self) -> Heads:
+        """Of accepted issuers only: those of a policy that is gone interest nobody, and there may be many."""
+        accepted = set(self.table.policy.issuers.values())
+        return Heads(tuple(head for head in self.table.revocations.heads if head.issuer in accepted))
 
     def _send(self, link: LinkId, message: Message) -> None:
         self._effects.append(SendMessage(link, encode(message)))

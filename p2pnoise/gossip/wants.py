@@ -11,6 +11,7 @@ from .messages import MAX_WANT
 TIMEOUT = 10 * SECOND  # an answer that takes longer is asked for elsewhere; a guess, measured by `p2pnoise simulate`
 MAX_QUEUED = 10_000  # item ids that one peer announced and that we have not asked for yet
 MAX_REFUSED = 10_000  # item ids that we looked at and did not take; not asked for again
+REFUSAL = 600 * SECOND  # after this a refused item may be asked for once more: clocks are mended, grants begin. A guess
 
 
 @dataclass(slots=True)
@@ -27,7 +28,7 @@ class Wants:
         self._held = held
         self._links: dict[int, _Asked] = {}
         self._anywhere: set[bytes] = set()
-        self._refused: OrderedDict[bytes, None] = OrderedDict()
+        self._refused: OrderedDict[bytes, int] = OrderedDict()  # item id -> monotonic nanosecond of its refusal
 
     def open(self, link: int) -> None:
         self._links[link] = _Asked()
@@ -35,8 +36,10 @@ class Wants:
     def close(self, link: int) -> None:
         self._anywhere -= self._links.pop(link).wanted
 
-    def queue(self, link: int, ids: Iterable[bytes]) -> None:
+    def queue(self, link: int, ids: Iterable[bytes], now: int) -> None:
         """Remember what the peer offers and we lack."""
+        while self._refused and next(iter(self._refused.values())) + REFUSAL <= now:
+            self._refused.popitem(last=False)
         queue = self._links[link].queue
         for item in ids:
             if item not in self._held and item not in self._refused and len(queue) < MAX_QUEUED:
@@ -73,11 +76,20 @@ class Wants:
         self._anywhere -= asked.wanted
         asked.wanted.clear()
 
-    def refuse(self, item: bytes) -> None:
-        """Do not ask for this item again, until `forgive`."""
-        self._refused[item] = None
-        if len(self._refused) > MAX_REFUSED:
-            self._refused.popitem(last=False)
+    def waiting(self, link: int) -> bool:
+        """Whether this peer still owes us an item."""
+        return bool(self._links[link].wanted)
+
+    def refuse(self, ids: Iterable[bytes], now: int) -> None:
+        """Do not ask for these items again, until `forgive` or for `REFUSAL`."""
+        for item in ids:
+            self._refused[item] = now
+            self._refused.move_to_end(item)
+            if len(self._refused) > MAX_REFUSED:
+                self._refused.popitem(last=False)
+
+    def refused(self, item: bytes) -> bool:
+        return item in self._refused
 
     def forgive(self) -> None:
         """Trust changed: what was refused may be taken now."""

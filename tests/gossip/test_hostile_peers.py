@@ -1,0 +1,382 @@
+"""What a hostile member can say, and what comes of it: its own link ends, and nobody else is blamed."""
+
+from dataclasses import replace
+
+import pytest
+
+from cards import AddressRecord, Card, Grant
+from cards.statements import SignatureCache
+from p2pnoise.gossip import effects
+from p2pnoise.gossip.items import body_id, grant_id, record_id
+from p2pnoise.gossip.messages import (
+    Announce,
+    CardItem,
+    Digest,
+    GivenList,
+    GrantItem,
+    Ids,
+    Items,
+    RecordItem,
+    Want,
+    WantLists,
+)
+
+
+@pytest.fixture
+def ada(mesh):
+    return mesh.add("ada")
+
+
+@pytest.fixture
+def eve(mesh, ada):
+    return mesh.puppet("eve", ada)
+
+
+def announce(mesh, eve, ada, *ids):
+    mesh.say(eve, ada, Announce(ids))
+
+
+def forged_grant(place, name):
+    """A grant of our issuer with a high serial over this card, signed by somebody else."""
+    card = place.card(name)
+    high = place.grant(place.bare(name), place.stranger, serial=99).grants[0]
+    item = GrantItem(card.card_id, place.issuer.public.hint, high.attrs, high.signature)
+    return item, grant_id(card.card_id, place.issuer.public, high.attrs)
+
+
+def test_what_was_announced_is_asked_for_and_taken(mesh, ada, eve):
+    carl = mesh.place.card("carl")
+    announce(mesh, eve, ada, body_id(carl.card_id))
+    mesh.give(eve, ada, CardItem(carl.raw))
+    assert ada.table.by_node(carl.node_id) is not None
+    assert ada.did(effects.Learned)[0].source == eve.node_id
+
+
+class Counting(SignatureCache):
+    """Counts what it is asked."""
+
+    calls = 0
+
+    def verify(self, *args):
+        self.calls += 1
+        return super().verify(*args)
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_an_item_that_was_not_asked_for_costs_no_signature_check(mesh, ada, eve, asked):
+    carl = mesh.place.card("carl")
+    ids = [body_id(carl.card_id)] if asked else [b"another item...."]
+    announce(mesh, eve, ada, *ids)
+    counting = ada.table._signatures = Counting()
+    mesh.say(eve, ada, Items((CardItem(carl.raw), RecordItem(mesh.place.record("carl").raw))))
+    assert (counting.calls > 0) is asked
+    assert (ada.table.by_node(carl.node_id) is not None) is asked
+    assert not ada.blamed
+
+
+def test_items_are_dropped_unread_while_nothing_is_asked(mesh, ada, eve, monkeypatch):
+    monkeypatch.setattr(Card, "parse", lambda _raw: pytest.fail("it was read"))
+    mesh.say(eve, ada, Items((CardItem(b"garbage"),)))
+    assert not ada.blamed
+
+
+def bad_items(place):
+    carl, bob = place.card("carl"), place.card("bob")
+    record = place.record("eve", sequence=7)
+    grant = carl.grants[0]
+    wrong = Grant.parse(grant.kid, grant.attrs, bob.grants[0].signature)
+    body = body_id(carl.card_id)
+    return {
+        "garbage for a card": (CardItem(b"garbage"), body),
+        "garbage for a record": (RecordItem(b"garbage"), body),
+        "a card with another's key signature": (CardItem(replace(carl, key_signature=bob.key_signature).raw), body),
+        "a card with another's node signature": (CardItem(replace(carl, node_signature=bob.node_signature).raw), body),
+        "a card without a node signature": (CardItem(replace(carl, node_signature=b"").raw), body),
+        "a card with a forged grant": (CardItem(carl.with_grants((wrong,)).raw), body),
+        "a record that another signed": (
+            RecordItem(AddressRecord.from_body(record.body, place.record("bob").signature).raw),
+            record_id(record),
+        ),
+    }
+
+
+BAD = [
+    "garbage for a card",
+    "garbage for a record",
+    "a card with another's key signature",
+    "a card with another's node signature",
+    "a card without a node signature",
+    "a card with a forged grant",
+    "a record that another signed",
+]
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_item_is_misbehaviour_and_changes_nothing(mesh, ada, eve, what):
+    item, wanted = bad_items(mesh.place)[what]
+    before = sorted(ada.table.items._owners)
+    announce(mesh, eve, ada, wanted)
+    mesh.say(eve, ada, Items((item,)))
+    assert [name for name, _ in ada.blamed] == ["eve"]
+    assert sorted(ada.table.items._owners) == before
+
+
+def test_a_forged_grant_is_misbehaviour_and_the_good_one_stays(mesh, ada, eve):
+    bob = mesh.place.card("bob")
+    mesh.carry_out(ada, ada.overlay.offer_card(bob, mesh.instant, live=True))
+    item, wanted = forged_grant(mesh.place, "bob")
+    announce(mesh, eve, ada, wanted)
+    mesh.give(eve, ada, item)
+    assert [name for name, _ in ada.blamed] == ["eve"]
+    assert ada.table.by_node(bob.node_id).card.grants == bob.grants
+
+
+@pytest.mark.parametrize("data", [b"", b"\xc1", b"\x93\x01\x08\x91\x90", bytes(70_000)])
+def test_a_malformed_message_is_misbehaviour(mesh, ada, eve, data):
+    mesh.say(eve, ada, data)
+    assert [name for name, _ in ada.blamed] == ["eve"]
+
+
+def test_a_message_of_tomorrow_is_ignored_and_counted(mesh, ada, eve):
+    mesh.say(eve, ada, b"\x93\x01\x63\x90", b"\x92\x02\x01")
+    assert ada.overlay.ignored == 2
+    assert not ada.blamed
+
+
+def test_a_list_that_its_issuer_did_not_sign_is_misbehaviour(mesh, ada, eve):
+    from cards.codec import decode, encode  # noqa: PLC0415
+
+    _, head, _, pages = decode(mesh.place.make_list(2).raw, limit=60_000)
+    mesh.say(eve, ada, GivenList(encode([1, head, bytes(64), pages])))
+    assert [name for name, _ in ada.blamed] == ["eve"]
+    assert ada.table.revocations.heads[0].sequence == 1
+
+
+def test_a_list_of_an_issuer_that_we_do_not_know_is_ignored(mesh, ada, eve):
+    mesh.say(eve, ada, GivenList(mesh.place.make_list(2, issuer=mesh.place.stranger).raw))
+    assert not ada.blamed
+    assert len(ada.table.revocations.heads) == 1
+
+
+# What counts for nobody.
+
+
+def test_a_body_without_an_accepted_grant_is_neither_stored_nor_relayed(mesh, ada, eve):
+    bob = mesh.add("bob")
+    mesh.join(ada, bob)
+    alien = mesh.place.card("alien", issuer=mesh.place.stranger)
+    announce(mesh, eve, ada, body_id(alien.card_id))
+    counting = ada.table._signatures = Counting()
+    mesh.give(eve, ada, CardItem(alien.raw))
+    assert counting.calls == 0
+    assert not ada.blamed
+    assert ada.did(effects.Refused)
+    mesh.wait(30)
+    assert len(bob.table) == len(ada.table) == 2
+    assert body_id(alien.card_id) not in bob.table.items
+
+
+def offers(mesh, eve, ada, answers):
+    """Eve offers these again and again, and answers every question; how often each was asked for."""
+    ids = [item_id for item_id, _ in answers]
+    for _ in range(8):
+        announce(mesh, eve, ada, *ids)
+        while eve.heard_of(Want):
+            wanted = set(eve.heard_of(Want)[0].ids)
+            eve.asked = [*getattr(eve, "asked", []), *sorted(wanted)]
+            eve.heard.clear()
+            mesh.give(eve, ada, *[item for item_id, item in answers if item_id in wanted])
+        mesh.wait(6)
+    return [eve.asked.count(item) for item in ids]
+
+
+def grant_item(card, place):
+    grant = card.grants[0]
+    issuer = next(key.public for key in (place.issuer, place.second, place.stranger) if key.public.hint == grant.kid)
+    return (
+        grant_id(card.card_id, issuer, grant.attrs),
+        GrantItem(card.card_id, grant.kid, grant.attrs, grant.signature),
+    )
+
+
+def refusable(place, kind):
+    """Items that are honestly made and not taken, with their ids."""
+    match kind:
+        case "a revoked card and its grant":
+            card = place.card("revoked")
+            return [(body_id(card.card_id), CardItem(card.raw)), grant_item(card, place)]
+        case "a card that ended":
+            card = place.grant(place.bare("carl", now=place.START - 500, lifetime=450), now=place.START - 400)
+            return [(body_id(card.card_id), CardItem(card.raw)), grant_item(card, place)]
+        case "an ended grant over a body that we hold":
+            return [grant_item(place.grant(place.bare("bob"), serial=7, lifetime=60), place)]
+        case "an older grant over a body that we hold":
+            return [grant_item(place.grant(place.bare("bob"), serial=1), place)]
+        case "an ended record":
+            record = place.record("bob", sequence=9, lifetime=10)
+            return [(record_id(record), RecordItem(record.raw))]
+        case "an older record":
+            record = place.record("bob", sequence=1)
+            return [(record_id(record), RecordItem(record.raw))]
+        case "a record of a node that nobody vouches for":
+            record = place.record("alien")
+            return [(record_id(record), RecordItem(record.raw))]
+        case "our own card of yesterday":
+            card = place.card("ada")
+            return [(body_id(card.card_id), CardItem(card.raw)), grant_item(card, place)]
+
+
+REFUSABLE = [
+    "a revoked card and its grant",
+    "a card that ended",
+    "an ended grant over a body that we hold",
+    "an older grant over a body that we hold",
+    "an ended record",
+    "an older record",
+    "a record of a node that nobody vouches for",
+    "our own card of yesterday",
+]
+
+
+@pytest.mark.parametrize("kind", REFUSABLE)
+def test_what_is_not_taken_is_asked_for_once_and_nobody_is_blamed(mesh, place, kind):
+    ada = mesh.add("ada")
+    newer = place.card("ada", sequence=2)
+    mesh.carry_out(ada, ada.overlay.offer_card(newer, mesh.instant, live=True, own=True))
+    mesh.carry_out(ada, ada.overlay.offer_card(place.card("bob", serial=5), mesh.instant, live=True))
+    mesh.carry_out(ada, ada.overlay.offer_record(place.record("bob", sequence=5), mesh.instant))
+    revoked = place.make_list(2, revoked=[place.card("revoked").identity])
+    mesh.carry_out(ada, ada.overlay.offer_list(revoked, mesh.instant))
+    eve = mesh.puppet("eve", ada)
+    before = sorted(ada.table.items._owners)
+    answers = refusable(place, kind)
+    asked = offers(mesh, eve, ada, answers)
+    assert max(asked) <= 1
+    assert asked[0] == 1
+    assert not ada.blamed
+    assert sorted(ada.table.items._owners) == before
+
+
+def test_a_renewed_grant_of_ours_that_crosses_an_offer_of_the_old_one_cuts_nobody(mesh, ada, eve):
+    """The honest peer has not heard of our renewal yet: it offers, and gives, what we have just replaced."""
+    old = grant_item(mesh.place.card("ada"), mesh.place)
+    mesh.carry_out(ada, ada.overlay.offer_card(mesh.place.card("ada", serial=2), mesh.instant, live=True, own=True))
+    announce(mesh, eve, ada, old[0])
+    mesh.give(eve, ada, old[1])
+    assert not ada.blamed
+    assert ada.table.by_node(ada.node_id).card.grants[0].serial == 2
+
+
+# Records that came before their cards.
+
+
+def test_a_record_that_comes_before_its_card_is_kept_for_it(mesh, ada, eve):
+    place = mesh.place
+    record, carl = place.record("carl"), place.card("carl")
+    announce(mesh, eve, ada, record_id(record), body_id(carl.card_id))
+    mesh.give(eve, ada, RecordItem(record.raw), CardItem(carl.raw))
+    assert ada.table.by_node(carl.node_id).record == record
+    assert ada.did(effects.RecordLearned)[0].source == eve.node_id
+
+
+def test_it_is_there_too_when_the_node_itself_turns_up(mesh, ada, eve):
+    place = mesh.place
+    record, carl = place.record("carl"), place.card("carl")
+    announce(mesh, eve, ada, record_id(record))
+    mesh.give(eve, ada, RecordItem(record.raw))
+    mesh.carry_out(ada, ada.overlay.offer_card(carl, mesh.instant, live=True))
+    assert ada.table.by_node(carl.node_id).record == record
+
+
+def test_a_forged_early_record_is_blamed_on_whom_it_came_from(mesh, ada, eve):
+    """Kept unchecked, it would be found out later, and cost the honest peer that brings the card its link."""
+    place = mesh.place
+    bob = mesh.puppet("bob", ada)
+    carl = place.card("carl")
+    forged = AddressRecord.from_body(place.record("carl", sequence=99).body, place.record("eve").signature)
+    announce(mesh, eve, ada, record_id(forged))
+    mesh.give(eve, ada, RecordItem(forged.raw))
+    announce(mesh, bob, ada, body_id(carl.card_id))
+    mesh.give(bob, ada, CardItem(carl.raw))
+    assert [name for name, _ in ada.blamed] == ["eve"]
+    assert ada.table.by_node(carl.node_id).record is None
+
+
+def test_early_records_are_bounded(mesh, ada, eve, monkeypatch):
+    from p2pnoise.gossip import overlay  # noqa: PLC0415
+
+    monkeypatch.setattr(overlay, "MAX_EARLY", 3)
+    records = [mesh.place.record(f"unknown-{number}") for number in range(6)]
+    announce(mesh, eve, ada, *map(record_id, records))
+    mesh.give(eve, ada, *[RecordItem(record.raw) for record in records])
+    assert len(ada.overlay._early) == 3
+
+
+# Silence and greed.
+
+
+def test_a_peer_that_announces_and_never_gives_holds_nothing_up(mesh, ada, eve):
+    bob = mesh.puppet("bob", ada)
+    carl = mesh.place.card("carl")
+    announce(mesh, eve, ada, body_id(carl.card_id))
+    announce(mesh, bob, ada, body_id(carl.card_id))
+    assert not bob.heard_of(Want)
+    mesh.wait(10.5)
+    assert bob.heard_of(Want)[0].ids == (body_id(carl.card_id),)
+
+
+def test_a_want_is_answered_once_per_item_and_ended(mesh, ada, eve):
+    wanted = tuple(ada.table.items._owners)
+    eve.heard.clear()
+    mesh.say(eve, ada, Want(wanted * 20 + (b"no such item....",)))
+    answers = eve.heard_of(Items)
+    assert answers[-1] == Items(())
+    assert [type(item).__name__ for item in answers[0].items] == ["CardItem", "RecordItem"]
+    assert len(answers) == 2
+
+
+def test_an_empty_want_hears_an_empty_answer(mesh, ada, eve):
+    eve.heard.clear()
+    mesh.say(eve, ada, Want(()))
+    assert eve.heard == [Items(())]
+
+
+def test_ids_of_all_buckets_and_none_are_answered_in_one_message(mesh, ada, eve):
+    eve.heard.clear()
+    mesh.say(eve, ada, Ids(tuple(range(64)), ()))
+    (answer,) = eve.heard_of(Announce)
+    assert set(answer.ids) == set(ada.table.items._owners)
+
+
+def test_made_up_fingerprints_and_ids_are_asked_for_in_bounds(mesh, ada, eve):
+    made_up = tuple(number.to_bytes(16, "big") for number in range(3_000))
+    for _ in range(5):
+        mesh.say(eve, ada, Digest((b"fingers!",) * 64), Announce(made_up))
+    assert len(eve.heard_of(Want)) == 1
+    for _ in range(40):
+        mesh.say(eve, ada, Items(()))
+    assert not ada.blamed
+    assert ada.overlay._wants.idle_with_queue() == []
+
+
+def test_lists_are_given_only_for_issuers_that_have_some(mesh, ada, eve):
+    eve.heard.clear()
+    mesh.say(eve, ada, WantLists((bytes(32), bytes(mesh.place.issuer.public), bytes(mesh.place.issuer.public))))
+    assert eve.heard == [GivenList(mesh.place.first_list.raw)]
+
+
+def test_a_message_from_a_link_that_is_gone_is_ignored(mesh, ada, eve):
+    link = ada.links[eve.name]
+    mesh.carry_out(ada, ada.overlay.peer_down(link, mesh.instant))
+    assert ada.overlay.message(link, b"garbage", mesh.instant) == []
+    assert ada.overlay.peer_down(link, mesh.instant) == []
+
+
+def test_nothing_of_a_link_is_left_behind(mesh, ada, eve):
+    announce(mesh, eve, ada, b"some item.......")
+    mesh.carry_out(ada, ada.overlay.peer_down(ada.links.pop("eve"), mesh.instant))
+    wants = ada.overlay._wants
+    assert not ada.overlay._links
+    assert not wants._links
+    assert not wants._anywhere
+    assert ada.overlay.deadline() is None

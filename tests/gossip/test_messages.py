@@ -1,0 +1,134 @@
+"""Gossip messages: every shape goes there and back, every other is refused, newer ones are let pass."""
+
+import contextlib
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from cards import Head
+from cards.codec import encode as pack
+from p2pnoise.gossip.messages import (
+    MAX_IDS,
+    MAX_ITEMS,
+    MAX_MESSAGE,
+    MAX_WANT,
+    Announce,
+    CardItem,
+    Digest,
+    GivenList,
+    GrantItem,
+    Heads,
+    Ids,
+    Items,
+    MessageError,
+    RecordItem,
+    Unknown,
+    Want,
+    WantLists,
+    decode,
+    encode,
+)
+
+ID = b"i" * 16
+KEY = b"k" * 32
+HEAD = Head(KEY, 7, b"d" * 32)
+MESSAGES = [
+    Heads(()),
+    Heads((HEAD,) * 16),
+    WantLists(()),
+    WantLists((KEY,) * 16),
+    GivenList(b""),
+    GivenList(b"x" * 60_000),
+    Digest((b"f" * 8,) * 64),
+    Ids((), ()),
+    Ids((0, 5, 63), (ID,) * MAX_IDS),
+    Announce((ID,) * MAX_IDS),
+    Want((ID,) * MAX_WANT),
+    Items(()),
+    Items((CardItem(b"c"), GrantItem(KEY, b"h" * 8, b"attrs", b"s" * 64), RecordItem(b"r"))),
+    Items((CardItem(b""),) * MAX_ITEMS),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_a_message_goes_there_and_back(message):
+    assert decode(encode(message)) == message
+    assert len(encode(message)) <= MAX_MESSAGE
+
+
+BAD = {
+    "no message": pack([]),
+    "no type": pack([1]),
+    "a map": pack({"v": 1}),
+    "type as text": pack([1, "1", []]),
+    "heads: none": pack([1, 1]),
+    "heads: one field too many": pack([1, 1, [], []]),
+    "heads: 17": pack([1, 1, [[KEY, 1, KEY]] * 17]),
+    "heads: short issuer": pack([1, 1, [[b"k", 1, KEY]]]),
+    "heads: short digest": pack([1, 1, [[KEY, 1, b"d"]]]),
+    "heads: sequence as text": pack([1, 1, [[KEY, "1", KEY]]]),
+    "heads: not an array": pack([1, 1, KEY]),
+    "want lists: 17": pack([1, 2, [KEY] * 17]),
+    "want lists: short": pack([1, 2, [b"k"]]),
+    "given list: text": pack([1, 3, "list"]),
+    "digest: 63": pack([1, 4, bytes(63 * 8)]),
+    "digest: 65": pack([1, 4, bytes(65 * 8)]),
+    "ids: half an id": pack([1, 5, b"\x00", bytes(24)]),
+    "ids: bucket 64": pack([1, 5, b"\x40", b""]),
+    "ids: a bucket twice": pack([1, 5, b"\x01\x01", b""]),
+    "ids: buckets that go down": pack([1, 5, b"\x02\x01", b""]),
+    "ids: 3,001": pack([1, 5, b"\x00", ID * (MAX_IDS + 1)]),
+    "ids: no ids": pack([1, 5, b"\x00"]),
+    "announce: half an id": pack([1, 6, bytes(24)]),
+    "announce: 3,001": pack([1, 6, ID * (MAX_IDS + 1)]),
+    "want: 97": pack([1, 7, ID * (MAX_WANT + 1)]),
+    "items: 513": pack([1, 8, [[1, b""]] * (MAX_ITEMS + 1)]),
+    "items: of type 4": pack([1, 8, [[4, b""]]]),
+    "items: a grant of two parts": pack([1, 8, [[2, b"", b""]]]),
+    "items: a card as text": pack([1, 8, [[1, "card"]]]),
+    "items: bare": pack([1, 8, [b"card"]]),
+    "too large": pack([1, 3, bytes(MAX_MESSAGE)]),
+    "trailing": encode(Items(())) + b"\x00",
+    "wide integer": b"\x93\xcd\x00\x01\x08\x90",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_it_is_refused(what):
+    with pytest.raises(MessageError):
+        decode(BAD[what])
+
+
+@pytest.mark.parametrize("data", [pack([2, 1, "anything"]), pack([1, 9]), pack([1, 99, [1, 2]]), pack([0, 0])])
+def test_a_version_or_type_of_tomorrow_is_unknown(data):
+    assert decode(data) == Unknown()
+
+
+@given(st.binary(max_size=300))
+@example(b"\x93\x01\x08\x91\x92\x01\xc4\x00")
+def test_any_bytes_are_a_message_or_a_message_error(data):
+    with contextlib.suppress(MessageError):
+        decode(data)
+
+
+values = st.recursive(
+    st.integers(0, 70) | st.binary(max_size=40) | st.text(max_size=3) | st.booleans(),
+    lambda inner: st.lists(inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.integers(0, 10), st.lists(values, max_size=3))
+def test_any_fields_are_a_message_or_a_message_error(kind, fields):
+    try:
+        data = pack([1, kind, *fields])
+    except ValueError:
+        return
+    try:
+        message = decode(data)
+    except MessageError:
+        return
+    if message != Unknown():
+        assert decode(encode(message)) == message
