@@ -6,11 +6,11 @@ Whoever drives it decides nothing: the trio driver and the simulator are two sma
 from typing import assert_never
 
 from cards import Address, Card, NodeId, NodeKey, Policy, SignatureCache, make_record
+from cards.codec import MAX_INT
 from p2pnoise import events
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay, PeerTable
-from p2pnoise.gossip.effects import StorePeer
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.noise import Entropy, KeyPair
 
@@ -117,8 +117,7 @@ class NodeCore:
                     )
                 )
             case io.PolicyChanged(policy):
-                self.table.policy = policy
-                self._effects += [StorePeer(peer) for peer in self.table.reconsider(list(self.table), now.unix)]
+                self.links.apply(self._overlay.change_policy(policy, now), now)
                 self._install(now)
                 self.links.recheck(now)
             case io.OwnCardChanged(card):
@@ -149,7 +148,7 @@ class NodeCore:
         if self._advertised is not None and self._installed_under is not self.table.revocations:
             self._install(now)  # a list may be what it waited for, or what takes it back
         if self._refresh_at is not None and now.monotonic >= self._refresh_at:
-            self._publish_record(now)
+            self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
             self._warn_of_lists(now)
         if self._takes_part:
@@ -180,6 +179,14 @@ class NodeCore:
         elif not waits_for_lists(verdict):
             self._emit(events.OwnCardRejected(findings=verdict.errors))
 
+    def _refresh(self, now: Instant) -> None:
+        """Once a day: new addresses, or the complaint again that our card does not count."""
+        self._refresh_at = now.monotonic + ns(self.config.record_refresh)
+        if self.table.by_node(self.node_id) is not None:
+            self._publish_record(now)
+        else:
+            self._install(now)
+
     def _publish_record(self, now: Instant) -> None:
         """Our addresses, signed anew. The number is never lower than the clock's, so a restored backup heals itself."""
         own = self.table.by_node(self.node_id)
@@ -190,7 +197,7 @@ class NodeCore:
             self._key,
             network=self.table.policy.network,
             addresses=[str(address) for address in self._advertised],
-            sequence=max(last + 1, now.unix_ms),
+            sequence=min(max(last + 1, now.unix_ms), MAX_INT),  # whoever has our key can use up the numbers
             now=now.unix,
         )
         self._refresh_at = now.monotonic + ns(self.config.record_refresh)

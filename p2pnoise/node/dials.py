@@ -60,6 +60,12 @@ class Dialler:
         tried.not_before = now + int(pause * SECOND)
         return pause
 
+    def ended(self, address: Address, now: int) -> None:
+        """A link to `address` ended by nobody's fault: not again at once, or a peer could keep us dialling."""
+        pause = self._config.backoff_base * (1 - self._random.random() / 2)
+        tried = self._remember(address)
+        tried.not_before = max(tried.not_before, now + int(pause * SECOND))
+
     def succeeded(self, address: Address) -> None:
         """The peer that we wanted answered there."""
         self._tried.pop(address, None)
@@ -96,7 +102,8 @@ class Dialler:
     def _targets(self, links: Collection[Link], table: PeerTable) -> Iterator[Target]:
         """Everybody who could be dialled and is not reached already: the configured, then the table's."""
         reached: set[bytes | None] = {self._own}
-        reached |= {link.node_id for link in links if not link.ending}
+        # Who merely sent us a first message may be a replay of it: that must not keep us from dialling the real one.
+        reached |= {link.node_id for link in links if link.greeted or (link.initiator and not link.ending)}
         reached |= {target.node_id for target in self.open.values()}
         addresses = {link.address for link in links if link.initiator}
         addresses |= {target.address for target in self.open.values()}

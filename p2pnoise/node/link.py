@@ -26,6 +26,7 @@ from p2pnoise.noisesocket import (
 )
 
 from .frames import (
+    MAX_BODY,
     Code,
     FrameError,
     Hello,
@@ -130,6 +131,7 @@ class Link:
         self.held: list[bytes] = []  # gossip that waits for a contest to be settled
         self._own_card = own_card
         self._out = bytearray()
+        self._frames = bytearray()  # to be sealed together: one transport message carries as many as fit
         self._conn = NoiseSocketConnection(
             initiator=initiator, s=static, rs=rs, application_prologue=APPLICATION_PROLOGUE, entropy=entropy
         )
@@ -196,7 +198,7 @@ class Link:
                         yield from self._frame(kind, payload)
             case EndOfStream():
                 if self.stage is not Stage.CLOSING:
-                    self._out += self._conn.send_end()
+                    self._send_end()
                 yield self._end("")
             case Truncated():
                 yield self._end("" if self.stage is Stage.CLOSING else "the connection was cut")
@@ -212,6 +214,8 @@ class Link:
             self._out += self._conn.send_handshake(encode_card(self._own_card))
             return
         given = decode_handshake(payload.body)
+        if isinstance(given, Code) and not self.initiator:
+            raise FrameError("a refusal from whoever asked to be let in")
         if isinstance(given, Code):
             self.closed_by = given
             yield PeerClosed(given)
@@ -239,6 +243,8 @@ class Link:
             case Kind.GOSSIP:
                 yield GossipReceived(payload)
             case Kind.CLOSE:
+                if self.closed_by is not None:
+                    raise FrameError("a second CLOSE")
                 if len(payload) != 1:
                     raise FrameError(f"CLOSE of {len(payload)} bytes, 1 expected")
                 self.closed_by = decode_code(payload[0])
@@ -263,7 +269,7 @@ class Link:
                 self._send(encode_frame(Kind.CLOSE, bytes([code])))
             else:  # IK message 2: a reason in place of our card
                 self._out += self._conn.send_handshake(encode_refusal(code))
-            self._out += self._conn.send_end()
+            self._send_end()
         self.stage = Stage.CLOSED
         return told
 
@@ -284,18 +290,32 @@ class Link:
             self.stage = Stage.CLOSED
             return
         self._send(encode_frame(Kind.CLOSE, bytes([code])))
-        self._out += self._conn.send_end()
+        self._send_end()
         self.stage = Stage.CLOSING
 
     def take_output(self) -> bytes:
         """The bytes to send now, once."""
+        self._seal()
         out = bytes(self._out)
         self._out.clear()
         return out
 
     def _send(self, frame: bytes) -> None:
-        self._out += self._conn.send_message(frame)
+        if len(self._frames) + len(frame) > MAX_BODY:
+            self._seal()
+        self._frames += frame
+
+    def _send_end(self) -> None:
+        self._seal()
+        self._out += self._conn.send_end()
+
+    def _seal(self) -> None:
+        if self._frames:
+            self._out += self._conn.send_message(bytes(self._frames))
+            self._frames.clear()
 
     def _end(self, fault: str) -> Ended:
+        if fault:
+            self._frames.clear()  # nothing can be sealed for a connection that has failed
         self.stage = Stage.CLOSED
         return Ended(fault)

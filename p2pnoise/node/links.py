@@ -71,7 +71,7 @@ class Links:
     def connected(self, connection: io.ConnectionId, now: Instant) -> None:
         """A dial reached somebody."""
         target = self._dialler.open.pop(connection, None)
-        if target is None:
+        if target is None or self.stopping:
             self._out.append(io.Disconnect(connection))
         else:
             self._open(connection, target.address, now, initiator=True, rs=target.node_id).start()
@@ -122,6 +122,8 @@ class Links:
         match event:
             case CardPresented(card, rs):
                 self._judge(connection, link, card, rs, now)
+            case Greeted() if link.ending:
+                pass
             case Greeted(hello):
                 self._greeted(connection, link, hello, now)
             case GossipReceived(data) if link.stage is Stage.CONTESTED:
@@ -132,7 +134,7 @@ class Links:
                 self.apply(self._overlay.message(connection, data, now), now)
             case Ponged():
                 for newcomer in self._contests.against(connection):
-                    self._settle_contest(newcomer, now, alive=True)
+                    self._refuse_clone(newcomer, now)
             case PeerClosed(code):
                 if code is not Code.GOODBYE and not link.ended_by_us:
                     self._emit(
@@ -184,18 +186,19 @@ class Links:
         else:
             self._close(connection, Code.GOODBYE, now)
 
-    def _settle_contest(self, newcomer: io.ConnectionId, now: Instant, *, alive: bool) -> None:
-        older = self._contests.over(newcomer)
+    def _refuse_clone(self, newcomer: io.ConnectionId, now: Instant) -> None:
+        """The older link answered, so two nodes that live use one key."""
         link = self.all.get(newcomer)
-        if link is None or link.stage is not Stage.CONTESTED or link.node_id is None:
-            return
-        if alive:
+        if link is not None and link.stage is Stage.CONTESTED and link.node_id is not None:
             self._emit(events.DuplicateNode(node_id=link.node_id, name=self._name(link), address=link.address))
             self._close_refused(newcomer, Code.DUPLICATE_NODE, now)
-            return
-        if older in self.all:
-            self._drop(older, "another start of the same node took over", now)
-        self._compare_lists(newcomer, link, now)
+
+    def _take_over(self, newcomer: io.ConnectionId, now: Instant) -> None:
+        """The older link is gone, so the newcomer may begin, unless another newcomer was faster."""
+        self._contests.over(newcomer)
+        link = self.all.get(newcomer)
+        if link is not None and link.stage is Stage.CONTESTED and link.hello is not None:
+            self._greeted(newcomer, link, link.hello, now)
 
     def _compare_lists(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
         if link.node_id is None:
@@ -233,13 +236,11 @@ class Links:
         for connection, link in list(self.all.items()):
             if not link.greeted or link.verdict is None or link.verdict.claim is None:
                 continue
-            verdict = self._table.judge(link.verdict.claim, now.unix, peer_static=link.node_id, established=True)
-            # Gossip may have brought a newer card of this peer than the one it showed us: that one is judged.
-            outdated = any(finding.code == "rollback" for finding in verdict.errors)
-            newer = self._table.by_node(link.node_id) if outdated and link.node_id is not None else None
-            if newer is not None:
-                verdict = newer.verdict
-            elif link.stage is not Stage.UP and waits_for_lists(verdict):
+            # Gossip may have brought a newer card of this peer, or a newer grant, than it showed us: that is judged.
+            row = self._table.by_node(link.verdict.claim.node_id)
+            claim = row.card if row is not None else link.verdict.claim
+            verdict = self._table.judge(claim, now.unix, peer_static=link.node_id, established=True)
+            if link.stage is not Stage.UP and waits_for_lists(verdict):
                 continue
             link.verdict = verdict
             if not verdict.ok:
@@ -264,8 +265,8 @@ class Links:
         link = self.all.get(connection)
         if link is None or link.ending:
             return
-        self._unlink(connection, link, reason, now)
         link.close(code)
+        self._unlink(connection, link, reason, now)
         link.deadline = now.monotonic + ns(self._config.close_timeout)
         if link.closed:
             self._drop(connection, reason, now)
@@ -274,8 +275,9 @@ class Links:
         """The connection is finished, by whoever's doing."""
         link = self.all[connection]
         self._flush_link(connection, link)
+        link.stage = Stage.CLOSED
         self._out.append(io.Disconnect(connection))
-        if link.counted_up and link.node_id is not None:
+        if link.counted_up and link.node_id is not None and link.closed_by is None:
             self._last_hash[link.node_id] = link.handshake_hash
         if link.closed_by not in (None, Code.GOODBYE):
             reason = link.closed_by.label if link.closed_by is not None else reason
@@ -284,6 +286,8 @@ class Links:
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
             self._dial_failed(link.address, link.expected, reason or silent, now)
+        elif link.initiator:
+            self._dialler.ended(link.address, now.monotonic)
         elif not link.initiator and link.verdict is None and reason:
             self._emit(events.ConnectionFailed(address=link.address, reason=reason))
 
@@ -295,7 +299,7 @@ class Links:
         if counted and link.node_id is not None and not self._others_up(link.node_id):
             self._emit(telling.lost(link, link.node_id, reason))
         for newcomer in self._contests.against(connection):
-            self._settle_contest(newcomer, now, alive=False)
+            self._take_over(newcomer, now)
 
     def _others_up(self, node_id: bytes) -> bool:
         return any(link.counted_up for link in self.all.values() if link.node_id == node_id)
@@ -331,7 +335,9 @@ class Links:
                 link.deadline = None
                 self.recheck(now)
             case Stage.CONTESTED:
-                self._settle_contest(connection, now, alive=False)
+                older = self._contests.older(connection)
+                if older is not None:  # its end lets the newcomer begin
+                    self._drop(older, "another start of the same node took over", now)
             case Stage.COMPARING:  # it named lists that it does not give
                 self._close_refused(connection, Code.BUSY, now)
             case Stage.CLOSING:

@@ -6,14 +6,15 @@
 from collections.abc import Mapping
 
 from .frames import Hello
-from .link import Link
+from .link import Link, Stage
 
 
 def rival(links: Mapping[int, Link], connection: int) -> int | None:
-    """Another link to the same node whose peer has proven that it lives."""
+    """Another link to the same node that was let in; newcomers that wait in a contest are nobody's rivals yet."""
     mine = links[connection]
     for number, other in links.items():
-        if number != connection and other.greeted and other.node_id == mine.node_id:
+        let_in = other.stage in (Stage.COMPARING, Stage.UP)
+        if number != connection and let_in and other.node_id == mine.node_id:
             return number
     return None
 
@@ -43,9 +44,13 @@ class Contests:
     def begin(self, newcomer: int, older: int) -> None:
         self._asked[newcomer] = older
 
-    def over(self, newcomer: int) -> int | None:
-        """The contest of this newcomer is settled; the older link, or None where there was no contest."""
-        return self._asked.pop(newcomer, None)
+    def over(self, newcomer: int) -> None:
+        """The contest of this newcomer is settled, if there was one."""
+        self._asked.pop(newcomer, None)
+
+    def older(self, newcomer: int) -> int | None:
+        """The link that this newcomer waits for."""
+        return self._asked.get(newcomer)
 
     def against(self, older: int) -> list[int]:
         """The newcomers that wait for this link."""
