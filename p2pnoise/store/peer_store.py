@@ -12,7 +12,7 @@ from typing import Literal
 from cards import AddressRecord, Card, CardError, Mark, RevocationList, Revocations, VerifiedCard
 
 from .errors import StoreError
-from .schema import connect
+from .schema import MOVE_ASIDE, connect
 
 _PUT_PEER = """
 INSERT INTO peers (identity, node_id, name, sequence, not_after, standing, provenance, card, record,
@@ -76,7 +76,7 @@ class PeerStore:
 
     def _claim(self, name: str, value: bytes) -> None:
         self._db.execute("INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)", (name, value))
-        (stored,) = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone()
+        (stored,) = self._db.execute("SELECT value FROM meta WHERE name=?", (name,)).fetchone() or (None,)
         if stored != value:
             what = "network" if name == "network" else "node key"
             raise StoreError(
@@ -130,6 +130,9 @@ class PeerStore:
             rows = self._db.execute("SELECT identity, sequence, card_id FROM marks").fetchall()
         except sqlite3.Error as error:
             raise _failed(self.path, error) from None
+        if not all(_bytes(identity) and _number(sequence) and _bytes(card_id) for identity, sequence, card_id in rows):
+            # As with a list: without it a card that was replaced long ago would count again.
+            raise StoreError(f"{self.path}: holds a mark that is damaged", MOVE_ASIDE)
         return {identity: Mark(sequence, card_id) for identity, sequence, card_id in rows}
 
     def lists(self) -> tuple[RevocationList, ...]:
@@ -171,7 +174,7 @@ def _lists(db: sqlite3.Connection, path: Path) -> tuple[RevocationList, ...]:
         return tuple(RevocationList.parse(raw) for (raw,) in rows)
     except sqlite3.Error as error:
         raise _failed(path, error) from None
-    except CardError as error:
+    except (CardError, TypeError) as error:
         # Unlike a peer, a list that is gone would let revoked cards back in: better no start than that.
         raise StoreError(
             f"{path}: holds a revocation list that is damaged: {error}",
@@ -185,20 +188,30 @@ def _rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:
                                    provenance, name, identity"""
     try:
         for card, record, standing, provenance, first_seen, changed, learned_from in db.execute(query):
+            if not (_number(first_seen) and _number(changed) and _bytes(learned_from)):
+                continue
             try:
                 yield Row(
                     card=Card.parse(card),
                     record=AddressRecord.parse(record) if record is not None else None,
                     standing=str(standing),
                     provenance="live" if provenance == "live" else "proven",
-                    first_seen=int(first_seen),
-                    changed=int(changed),
-                    learned_from=bytes(learned_from),
+                    first_seen=first_seen,
+                    changed=changed,
+                    learned_from=learned_from,
                 )
-            except (CardError, TypeError, ValueError):
+            except (CardError, TypeError):
                 continue  # whoever wrote into our file finds no belief; the peer is learned again
     except sqlite3.Error as error:
         raise _failed(path, error) from None
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _bytes(value: object) -> bool:
+    return isinstance(value, bytes)
 
 
 def _failed(path: Path, error: sqlite3.Error) -> StoreError:

@@ -1,5 +1,6 @@
 """Schema: the tables of a node's database, made by sqlite-utils, and how a file is recognised as ours."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -10,29 +11,30 @@ from .errors import StoreError
 APPLICATION_ID = 0x70326E31  # "p2n1": tells our files from other SQLite files
 VERSION = 1  # of the schema, in user_version; a newer one is refused, an older one is upgraded in place
 
-_MOVE_ASIDE = "move it aside; the node learns the network again from its peers, but start it with --bootstrap"
+MOVE_ASIDE = "move it aside; the node learns the network again from its peers, but start it with --bootstrap"
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     """An open connection to a database of this schema, made where there is none. Raises `StoreError`."""
     try:
-        fresh = not path.exists() or path.stat().st_size == 0
-        if fresh and read_only:
-            raise StoreError(f"{path}: there is no node database", "start the node once: p2pnoise run")
-        target = f"file:{path}?mode=ro" if read_only else str(path)
+        if read_only and (not path.exists() or path.stat().st_size == 0):
+            raise _none(path)
+        target = _read_only(path) if read_only else str(path)
         # One thread at a time uses it: the driver's, handed from worker to worker.
         db = sqlite3.connect(target, uri=read_only, check_same_thread=False, isolation_level=None, timeout=5)
     except (OSError, sqlite3.Error) as error:
         raise StoreError(f"{path}: cannot be opened: {error}", "check the path and its permissions") from None
     try:
+        _check_ours(db, path)  # before anything is changed: a foreign file stays as it is
         if not read_only:
             db.execute("PRAGMA journal_mode=WAL")
             # A commit that was answered survives a power cut: marks and revocations may never go back.
             db.execute("PRAGMA synchronous=FULL")
-        if fresh:
             _create(db)
-        _check(db, path)
-    except sqlite3.DatabaseError as error:
+        elif _empty(db):
+            raise _none(path)
+        _check_sound(db, path)
+    except sqlite3.Error as error:
         db.close()
         raise _explain(error, path) from None
     except StoreError:
@@ -41,10 +43,34 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return db
 
 
+def _read_only(path: Path) -> str:
+    """The address under which SQLite opens `path` for reading alone, whatever characters it has."""
+    # Where no file may be made beside it, SQLite reads only what it may take for unchanging; then nobody writes there
+    # in our name either, and with no log left behind the one file is all there is.
+    alone = not path.with_name(f"{path.name}-wal").exists() and not os.access(path.parent, os.W_OK)
+    return f"{path.absolute().as_uri()}?{'immutable=1' if alone else 'mode=ro'}"
+
+
+def _none(path: Path) -> StoreError:
+    return StoreError(f"{path}: there is no node database", "start the node once: p2pnoise run")
+
+
+def _empty(db: sqlite3.Connection) -> bool:
+    """Whether nothing was ever put into it: new, or its maker was killed before the first transaction."""
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (count,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return bool(application == count == 0)
+
+
 def _create(db: sqlite3.Connection) -> None:
+    """Make the tables of an empty database, all or none of them."""
+    if not _empty(db):
+        return
     tables = sqlite_utils.Database(db)
     with db:
         db.execute("BEGIN IMMEDIATE")
+        if not _empty(db):
+            return  # another process was faster
         tables.table("meta").create({"name": str, "value": bytes}, pk="name", not_null={"value"})
         tables.table("peers").create(
             {
@@ -77,24 +103,27 @@ def _create(db: sqlite3.Connection) -> None:
         db.execute(f"PRAGMA user_version={VERSION}")
 
 
-def _check(db: sqlite3.Connection, path: Path) -> None:
+def _check_ours(db: sqlite3.Connection, path: Path) -> None:
     (application,) = db.execute("PRAGMA application_id").fetchone()
-    if application != APPLICATION_ID:
+    if application != APPLICATION_ID and not _empty(db):
         raise StoreError(f"{path}: a SQLite file, but not a node's database", "check the path of the data folder")
     (version,) = db.execute("PRAGMA user_version").fetchone()
     if version > VERSION:
         raise StoreError(f"{path}: schema {version}, this software knows up to {VERSION}", "upgrade p2pnoise")
+
+
+def _check_sound(db: sqlite3.Connection, path: Path) -> None:
     (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        raise StoreError(f"{path}: damaged: {verdict.splitlines()[0]}", _MOVE_ASIDE)
+        raise StoreError(f"{path}: damaged: {verdict.splitlines()[0]}", MOVE_ASIDE)
 
 
-def _explain(error: sqlite3.DatabaseError, path: Path) -> StoreError:
+def _explain(error: sqlite3.Error, path: Path) -> StoreError:
     text = str(error)
     if "locked" in text or "busy" in text:
         return StoreError(f"{path}: in use by another process", "stop the other node on this folder first")
     if "not a database" in text:
-        return StoreError(f"{path}: not a SQLite file", _MOVE_ASIDE)
+        return StoreError(f"{path}: not a SQLite file", MOVE_ASIDE)
     if "malformed" in text or "corrupt" in text:
-        return StoreError(f"{path}: damaged: {text}", _MOVE_ASIDE)
+        return StoreError(f"{path}: damaged: {text}", MOVE_ASIDE)
     return StoreError(f"{path}: {text}", "check the disk, the path and its permissions")
