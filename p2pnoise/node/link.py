@@ -128,6 +128,7 @@ class Link:
         self.ended_by_us = False
         self.closed_by: Code | None = None  # what the peer said when it ended the link
         self.skipped_frames = 0
+        self.messages = 0  # transport messages that decrypted: these alone show that the peer lives
         self.held: list[bytes] = []  # gossip that waits for a contest to be settled
         self._own_card = own_card
         self._out = bytearray()
@@ -193,6 +194,7 @@ class Link:
             case HandshakeCompleted():
                 pass
             case MessageReceived(body):
+                self.messages += 1
                 for kind, payload in split_frames(body):
                     if not self.closed:
                         yield from self._frame(kind, payload)

@@ -111,12 +111,15 @@ class Links:
         link = self.all.get(connection)
         if link is None:
             return
-        link.heard_at = now.monotonic
-        link.pinged_at = None
+        before = link.messages
         for event in link.receive(data):
             self._link_event(connection, link, event, now)
             if connection not in self.all:
                 return
+        # Mere bytes show nothing: whoever sits on the path could keep a link that has gone deaf looking alive with them.
+        if link.messages > before:
+            link.heard_at = now.monotonic
+            link.pinged_at = None
 
     def _link_event(self, connection: io.ConnectionId, link: Link, event: LinkEvent, now: Instant) -> None:
         match event:

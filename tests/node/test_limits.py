@@ -135,6 +135,17 @@ def test_a_pong_keeps_a_link(net, ada):
     assert puppet.link.stage is Stage.UP
 
 
+def test_bytes_that_decrypt_to_nothing_are_no_sign_of_life(net, ada):
+    """One flipped bit in a length makes a link deaf; what comes after it must not keep it looking alive."""
+    puppet = net.puppet(ada, "carl").come_up()
+    puppet.say(b"\xff\xff")
+    for _ in range(26):
+        puppet.say(b"x" * 600)
+        net.wait(1)
+    assert puppet.ended
+    assert ada.told("peer-lost")
+
+
 def test_two_nodes_with_nothing_to_say_stay_linked(net):
     low, high = net.pair()
     net.wait(600)
