@@ -1,0 +1,208 @@
+"""Dials: whom, when, and when not; and that no node ever spins."""
+
+import random
+
+import pytest
+
+from cards import Address
+from p2pnoise.config import Bootstrap, NodeConfig
+from p2pnoise.instant import SECOND
+from p2pnoise.node import dials
+from p2pnoise.node import effects as io
+from p2pnoise.node.dials import Dialler
+from p2pnoise.node.frames import Kind
+
+THERE = Address("10.0.0.99", 7060)
+
+
+@pytest.fixture
+def dialler(net):
+    return Dialler(NodeConfig(), own=net.keys("ada")[0].public, random=random.Random(1))
+
+
+def dialled(member):
+    return [(event.address, event.source) for event in member.told("dialling")]
+
+
+def test_the_pause_doubles_up_to_the_limit_with_jitter_of_a_half(dialler):
+    config = NodeConfig()
+    pauses = [dialler.failed(THERE, 0) for _ in range(60)]
+    for number, pause in enumerate(pauses):
+        longest = min(config.backoff_base * 2**number, config.backoff_limit)
+        assert longest / 2 <= pause <= longest
+    assert len(set(pauses)) == 60
+
+
+def test_a_success_begins_the_pauses_anew(dialler):
+    for _ in range(10):
+        dialler.failed(THERE, 0)
+    dialler.succeeded(THERE)
+    assert dialler.failed(THERE, 0) <= NodeConfig().backoff_base
+
+
+def test_remembered_failures_are_bounded(dialler, monkeypatch):
+    monkeypatch.setattr(dials, "MAX_REMEMBERED", 5)
+    for number in range(20):
+        dialler.failed(Address("10.0.0.1", number + 1), 0)
+    assert len(dialler._tried) == 5
+
+
+def test_nobody_is_dialled_before_we_listen(net):
+    ada = net.member("ada", bootstrap=(Bootstrap(THERE),), listening=False)
+    net.wait(60)
+    assert not dialled(ada)
+    net.listen(ada)
+    assert dialled(ada) == [(THERE, "bootstrap")]
+
+
+def test_nobody_is_dialled_after_stop(net):
+    ada = net.member("ada", bootstrap=(Bootstrap(THERE),))
+    net.wait(5)
+    net.give(ada, io.Stop())
+    before = len(dialled(ada))
+    net.wait(600)
+    assert len(dialled(ada)) == before
+
+
+def test_a_dial_that_connects_after_stop_opens_nothing(net):
+    low, high = net.two()
+    connection = net.target(high, low.address, low.core.node_id)
+    net.give(high, io.Stop())
+    net.join(high, connection, low)
+    net.pump()
+    assert not high.links
+    assert not high.sent
+
+
+def test_an_address_where_nobody_is_gets_fewer_and_fewer_dials(net):
+    ada = net.member("ada", bootstrap=(Bootstrap(THERE),))
+    net.wait(3600)
+    assert 15 <= len(dialled(ada)) <= 35
+    assert len(ada.told("dial-failed")) == len(dialled(ada))
+
+
+def test_a_bootstrap_without_a_node_id_is_of_no_use_once_linked(net):
+    low = net.member("low", target_links=0)
+    ada = net.member("ada", bootstrap=(Bootstrap(low.address), Bootstrap(THERE)))
+    net.wait(10)
+    assert ada.up(low)
+    before = len(dialled(ada))
+    net.wait(600)
+    assert len(dialled(ada)) == before
+
+
+def test_a_bootstrap_with_a_node_id_is_dialled_until_that_node_is_linked(net):
+    low, high = net.two()
+    ada = net.member("dora", bootstrap=(Bootstrap(low.address), Bootstrap(THERE, high.core.node_id)))
+    net.wait(100)
+    assert ada.up(low)
+    assert len([address for address, _ in dialled(ada) if address == THERE]) > 3
+
+
+def table_of(net, ada, *names, addresses=("10.1.0.1:1", "10.1.0.2:2")):
+    """Ada learns these nodes and their addresses from a puppet, as from any peer."""
+    from cards import make_record  # noqa: PLC0415
+
+    for number, name in enumerate(names):
+        key, _ = net.keys(name)
+        own = [text.replace("10.1", f"10.{number + 2}") for text in addresses]
+        record = make_record(key, network=net.NETWORK, addresses=own, sequence=1, now=net.START)
+        ada.core.table.offer_card(net.card(name), net.unix, source=b"")
+        ada.core.table.offer_record(record, net.unix)
+        ada.core._dialler.learned(ada.core.table.by_node(key.public), net.now)
+
+
+def test_one_address_of_a_node_is_dialled_at_a_time(net):
+    ada = net.member("ada")
+    table_of(net, ada, "bob")
+    targets = ada.core._dialler.due({}, ada.core.table, net.now + 10 * SECOND)
+    assert len(targets) == 1
+
+
+def test_no_more_dials_than_links_are_wanted(net):
+    ada = net.member("ada", target_links=3)
+    table_of(net, ada, *[f"node-{number}" for number in range(10)])
+    assert len(ada.core._dialler.due({}, ada.core.table, net.now + 10 * SECOND)) == 3
+
+
+def test_the_lower_node_id_dials_first(net):
+    low, high = net.two()
+    table_of(net, low, high.name)
+    table_of(net, high, low.name)
+    dues = [member.core._dialler.deadline({}, member.core.table) for member in (low, high)]
+    assert dues == [None, None]  # these two dial nobody at all
+    dues = []
+    for member in (low, high):
+        member.core._dialler._config = NodeConfig()
+        dues.append(member.core._dialler.deadline({}, member.core.table))
+    assert dues[0] + SECOND // 2 < dues[1]
+
+
+def test_our_own_record_is_no_target(net):
+    ada = net.member("ada")
+    assert ada.core.table.by_node(ada.core.node_id).record is not None
+    assert ada.core._dialler.due({}, ada.core.table, net.now + 100 * SECOND) == []
+
+
+def flapping(net, end):
+    """A member whom bob lets in and whose link he ends in this way, for a minute; the member."""
+    bob = net.member("bob", target_links=0)
+    member = net.member("carl", bootstrap=(Bootstrap(bob.address, bob.core.node_id),), target_links=1)
+    for _ in range(600):
+        net.wait(0.1)
+        for number in list(bob.links):
+            end(bob, number)
+        net.pump()
+    return member
+
+
+@pytest.mark.parametrize("code", [0, 6])
+def test_a_peer_that_lets_us_in_and_says_goodbye_does_not_keep_us_dialling(net, code):
+    """Once a goodbye cost no pause at all, and the next dial followed within the same instant."""
+    from p2pnoise.node.frames import Code  # noqa: PLC0415
+
+    def end(bob, number):
+        bob.core.links._close(number, Code(code), net.instant)
+        net.give(bob, io.Tick())
+
+    member = flapping(net, end)
+    assert len(dialled(member)) < 60 * 4 + 5
+
+
+def test_a_refused_dial_counts_as_failed_even_after_the_lists(net):
+    low, high = net.two()
+    net.give(low, io.ListOffered(net.make_list(2, revoked=[high.identity.public]), "file"))
+    for _ in range(3):
+        net.link(high, low)
+    assert high.core._dialler._tried[low.address].failures == 3
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_deadline_is_never_in_the_past_after_a_tick(make_net, seed):
+    """`Net.hand` looks after every tick; here is a life with all that can happen in it."""
+    net = make_net()
+    chance = random.Random(seed)
+    members = []
+    for number in range(6):
+        start = (Bootstrap(members[0].address, members[0].core.node_id),) if members else ()
+        members.append(net.member(f"node-{number}", bootstrap=start, target_links=3))
+    for step in range(60):
+        net.wait(chance.random() * 20)
+        member = chance.choice(members)
+        match chance.randrange(6):
+            case 0 if member.links:
+                number = chance.choice(list(member.links))
+                net.give(member, io.ConnectFailed(number, "cut"))
+            case 1:
+                member.online = not member.online
+            case 2:
+                net.shift += chance.choice([-86_400, 86_400, 3600])
+            case 3:
+                revoked = [members[-1].identity.public] if step > 30 else []
+                net.give(member, io.ListOffered(net.make_list(step + 2, revoked=revoked, now=net.START - 50), "f"))
+            case 4 if member.online:
+                puppet = net.puppet(member, f"puppet-{step}").handshake()
+                if puppet.link is not None:
+                    puppet.hello().frame(Kind.GOSSIP, b"\xc1")
+    net.wait(3000)
+    assert all(member.effects for member in members)
