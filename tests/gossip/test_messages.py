@@ -3,7 +3,7 @@
 import contextlib
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cards import Head
@@ -106,6 +106,7 @@ def test_a_version_or_type_of_tomorrow_is_unknown(data):
     assert decode(data) == Unknown()
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.binary(max_size=300))
 @example(b"\x93\x01\x08\x91\x92\x01\xc4\x00")
 def test_any_bytes_are_a_message_or_a_message_error(data):
@@ -120,6 +121,7 @@ values = st.recursive(
 )
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.integers(0, 10), st.lists(values, max_size=3))
 def test_any_fields_are_a_message_or_a_message_error(kind, fields):
     try:
