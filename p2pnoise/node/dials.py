@@ -47,7 +47,8 @@ class Dialler:
     def learned(self, peer: Peer, now: int) -> None:
         """A new record: the higher Node ID leaves the first dial to the lower one, or both would dial at once."""
         for address in peer.record.addresses if peer.record is not None else ():
-            if address not in self._tried:
+            # Failures are never forgotten for it: or records without end would make us dial the same again.
+            if address not in self._tried and len(self._tried) < MAX_REMEMBERED:
                 pause = self._config.deference if self._own > peer.node_id else 0.0
                 self._remember(address).not_before = now + int((pause + self._random.random() * 0.2) * SECOND)
 

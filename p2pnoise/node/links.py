@@ -21,6 +21,7 @@ from .dials import Dialler
 from .frames import Code, Hello
 from .link import CardPresented, Ended, GossipReceived, Greeted, Link, LinkEvent, PeerClosed, Ponged, Stage
 
+MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
 
@@ -116,7 +117,7 @@ class Links:
             self._link_event(connection, link, event, now)
             if connection not in self.all:
                 return
-        # Mere bytes show nothing: whoever sits on the path could keep a link that has gone deaf looking alive with them.
+        # Mere bytes show nothing: with them somebody on the path could keep a link that is deaf looking alive.
         if link.messages > before:
             link.heard_at = now.monotonic
             link.pinged_at = None
@@ -282,6 +283,8 @@ class Links:
         self._out.append(io.Disconnect(connection))
         if link.counted_up and link.node_id is not None and link.closed_by is None:
             self._last_hash[link.node_id] = link.handshake_hash
+            if len(self._last_hash) > MAX_BROKEN:
+                del self._last_hash[next(iter(self._last_hash))]
         if link.closed_by not in (None, Code.GOODBYE):
             reason = link.closed_by.label if link.closed_by is not None else reason
         self._unlink(connection, link, reason or "closed by the peer", now)
@@ -303,6 +306,15 @@ class Links:
             self._emit(telling.lost(link, link.node_id, reason))
         for newcomer in self._contests.against(connection):
             self._take_over(newcomer, now)
+
+    def _follow(self, effect: gossip.StorePeer | gossip.StoreRevocations, now: Instant) -> None:
+        """Where an identity has moved to another node, the link to the one that it left is cut."""
+        if isinstance(effect, gossip.StoreRevocations):
+            return
+        card = effect.peer.card
+        claims = [link.verdict.claim for link in self.all.values() if link.greeted and link.verdict is not None]
+        if any(claim and claim.identity == card.identity and claim.node_id != card.node_id for claim in claims):
+            self.recheck(now)
 
     def _others_up(self, node_id: bytes) -> bool:
         return any(link.counted_up for link in self.all.values() if link.node_id == node_id)
@@ -365,6 +377,7 @@ class Links:
                         link.send_gossip(data)
                 case gossip.StorePeer() | gossip.StoreRevocations():
                     self._out.append(effect)
+                    self._follow(effect, now)
                 case gossip.ListsCompared(connection):
                     self._lists_compared(connection, now)
                 case gossip.Misbehaved(connection, reason):

@@ -47,6 +47,15 @@ def test_remembered_failures_are_bounded(dialler, monkeypatch):
     assert len(dialler._tried) == 5
 
 
+def test_records_without_end_do_not_wash_failures_out(net, monkeypatch):
+    monkeypatch.setattr(dials, "MAX_REMEMBERED", 4)
+    ada = net.member("ada", target_links=0)
+    pause = ada.core._dialler.failed(THERE, net.now)
+    table_of(net, ada, *[f"node-{number}" for number in range(5)])
+    assert ada.core._dialler._tried[THERE].not_before == net.now + int(pause * SECOND)
+    assert len(ada.core._dialler._tried) == 4
+
+
 def test_nobody_is_dialled_before_we_listen(net):
     ada = net.member("ada", bootstrap=(Bootstrap(THERE),), listening=False)
     net.wait(60)

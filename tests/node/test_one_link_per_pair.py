@@ -210,3 +210,12 @@ def test_a_revocation_during_a_contest_cuts_both(net, ada):
     assert old.told is new.told is Code.REVOKED
     net.wait(6)
     assert not ada.links
+
+
+def test_remembered_broken_links_are_bounded(net, ada, monkeypatch):
+    from p2pnoise.node import links  # noqa: PLC0415
+
+    monkeypatch.setattr(links, "MAX_BROKEN", 2)
+    for number in range(4):
+        net.puppet(ada, f"peer-{number}").come_up().say(b"")
+    assert len(ada.core.links._last_hash) == 2

@@ -139,6 +139,19 @@ def test_a_new_body_of_ours_is_announced_and_no_link_is_cut(net):
     assert not bob.told("peer-lost")
 
 
+def test_the_node_that_an_identity_has_left_is_cut(net):
+    """A new node key under a higher number: whoever still has the old one is no longer that identity's node."""
+    ada = net.member("ada", target_links=0)
+    old = net.member("carl", target_links=0)
+    net.link(old, ada)
+    keys = (net.keys("carl's new machine")[0], old.identity)
+    new = net.member("carl-2", keys=keys, card=net.card("carl", keys=keys, sequence=2), target_links=0)
+    net.link(new, ada)
+    assert ada.up(new)
+    assert not ada.up(old)
+    assert len(ada.core.table) == 2
+
+
 def test_the_end_of_a_grant_cuts_the_link_at_that_second(net):
     ada = net.member("ada", target_links=0)
     bob = net.member("bob", card=net.card("bob", grant_lifetime=700), target_links=0)

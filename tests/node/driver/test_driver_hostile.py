@@ -1,0 +1,232 @@
+"""Peers that mean harm, over real sockets: each is cut off within its limit, and the good ones notice nothing."""
+
+import gc
+import os
+import random
+import resource
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+
+from p2pnoise.node import driver
+from p2pnoise.node.effects import ListOffered
+from p2pnoise.node.link import Link
+
+TIMEOUT = 1.0  # seconds for a handshake, in these tests
+SLACK = 3.0  # seconds that a busy machine may add
+
+
+@asynccontextmanager
+async def besieged(net, **config):
+    """A node that is linked with a good peer. Afterwards they still are, and a newcomer gets in."""
+    config = {"handshake_timeout": TIMEOUT, "close_timeout": 1.0} | config
+    async with net.node("ada", **config) as ada, net.node("bob", bootstrap=[ada.bootstrap]) as bob:
+        await ada.tells("peer-verified", node_id=bob.node_id)
+        yield ada
+        async with net.node("cleo", bootstrap=[ada.bootstrap]) as cleo:
+            await cleo.tells("peer-verified", node_id=ada.node_id)
+        assert ada.linked(bob)
+        assert ada.told("peer-lost", node_id=bob.node_id) == []
+        assert bob.told("peer-lost", node_id=ada.node_id) == []
+        await net.until(lambda: len(ada.node._serving) <= 2)
+        await net.until(lambda: len(ada.node._connections) <= 2)
+
+
+async def ended(stream, seconds):
+    """Read until the other side has ended the connection; the seconds that took."""
+    begun = trio.current_time()
+    with trio.fail_after(seconds):
+        try:
+            while await stream.receive_some(65_536):
+                pass
+        except trio.BrokenResourceError:
+            pass
+    return trio.current_time() - begun
+
+
+def first_message(net, victim, pattern):
+    key, _ = net.keys("mallory")
+    link = Link(
+        initiator=True,
+        address=victim.address,
+        static=driver_key(key),
+        own_card=net.card("mallory").raw,
+        entropy=os.urandom,
+        now=0,
+        rs=victim.node_id if pattern == "IK" else None,
+    )
+    link.start()
+    return link.take_output()
+
+
+def driver_key(key):
+    from p2pnoise.noise import KeyPair  # noqa: PLC0415 - one use
+
+    return KeyPair.from_private(key.static)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_garbage_is_cut_off(net, seed):
+    rng = random.Random(seed)
+    async with besieged(net) as ada:
+        for _ in range(30):
+            async with await net.connect(ada) as stream:
+                await stream.send_all(rng.randbytes(rng.choice([1, 2, 7, 8, 9, 100, 3000])))
+                if rng.random() < 0.5:
+                    await stream.send_eof()
+                else:
+                    continue  # and gone at once
+                await ended(stream, TIMEOUT + driver.LINGER + SLACK)
+
+
+async def test_megabytes_of_garbage_are_cut_off(net):
+    async with besieged(net) as ada, await net.connect(ada) as stream:
+        with trio.fail_after(TIMEOUT + driver.LINGER + SLACK), pytest.raises(trio.BrokenResourceError):
+            while True:
+                await stream.send_all(bytes(65_536))
+
+
+@pytest.mark.parametrize("pattern", ["IK", "XX"])
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+async def test_half_a_handshake_is_cut_off_when_its_time_is_up(net, pattern, share):
+    async with besieged(net) as ada, await net.connect(ada) as stream:
+        message = first_message(net, ada, pattern)
+        await stream.send_all(message[: int(len(message) * share)])
+        took = await ended(stream, TIMEOUT + driver.LINGER + SLACK)
+        assert took > TIMEOUT * 0.8
+
+
+async def test_a_handshake_without_its_last_message_is_cut_off(net):
+    async with besieged(net) as ada, await net.connect(ada) as stream:
+        await stream.send_all(first_message(net, ada, "XX"))
+        assert await stream.receive_some(100)  # it answers
+        await ended(stream, TIMEOUT + driver.LINGER + SLACK)
+
+
+async def test_a_slow_trickle_buys_no_time(net):
+    async with besieged(net) as ada, await net.connect(ada) as stream, trio.open_nursery() as nursery:
+
+        async def trickle():
+            for byte in first_message(net, ada, "IK"):
+                await stream.send_all(bytes([byte]))
+                await trio.sleep(TIMEOUT / 50)
+
+        nursery.start_soon(trickle)
+        await ended(stream, TIMEOUT + driver.LINGER + SLACK)
+        assert ada.told("peer-verified", node_id=net.card("mallory").node_id) == []
+        nursery.cancel_scope.cancel()
+
+
+async def test_connections_that_close_at_once_leave_nothing(net):
+    async with besieged(net) as ada:
+        for _ in range(200):
+            await trio.aclose_forcefully(await net.connect(ada))
+
+
+async def test_two_hundred_connections_from_one_address_are_bounded(net):
+    async with besieged(net) as ada:
+        config = ada.node.core.config
+        streams = [await net.connect(ada) for _ in range(200)]
+        refused = 0
+        with trio.move_on_after(SLACK):
+            while refused < 200 - config.max_handshakes_per_host:
+                refused = sum(link.address.host == net.HOSTILE for link in ada.node.core.links.all.values())
+                assert refused <= config.max_handshakes_per_host
+                async with trio.open_nursery() as nursery:
+                    for stream in streams[config.max_handshakes_per_host :]:
+                        nursery.start_soon(ended, stream, SLACK)
+                break
+        strangers = [link for link in ada.node.core.links.all.values() if link.address.host == net.HOSTILE]
+        assert len(strangers) <= config.max_handshakes_per_host
+        for stream in streams:
+            await trio.aclose_forcefully(stream)
+
+
+async def test_a_newcomer_too_many_is_let_go_at_once(net):
+    """Not after the time that last words may take: nothing was said."""
+    async with besieged(net, max_handshakes_per_host=4) as ada:
+        streams = [await net.connect(ada) for _ in range(4)]
+        await net.until(lambda: len(ada.node.core.links.all) == 5)
+        async with await net.connect(ada) as last:
+            await ended(last, 1)
+            await net.until(lambda: len(ada.node._serving) == 5, driver.LINGER / 2)
+        for stream in streams:
+            await trio.aclose_forcefully(stream)
+
+
+async def test_a_peer_that_asks_for_ever_and_never_reads_is_cut_off(net):
+    async with besieged(net) as ada:
+        puppet = await net.puppet(ada, "mallory", small=True)
+        with trio.fail_after(30), pytest.raises(trio.BrokenResourceError):
+            await puppet.ask_without_reading()
+        lost = await ada.tells("peer-lost", node_id=puppet.node_id)
+        assert "does not read" in lost.reason
+        await trio.aclose_forcefully(puppet.stream)
+
+
+async def test_a_peer_that_does_not_read_its_goodbye_is_let_go(net):
+    """It is revoked while it does not read: its link must end, and its socket with it."""
+    async with besieged(net) as ada:
+        puppet = await net.puppet(ada, "mallory", small=True)
+        connection = next(
+            ada.node._connections[number]
+            for number, link in ada.node.core.links.all.items()
+            if link.node_id == puppet.node_id
+        )
+        connection.unsent += bytes(16 * 1024 * 1024)
+        connection.wake.set()
+        await ada.node.offer(ListOffered(net.list(2, "mallory"), "a test"))
+        await ada.tells("peer-lost", node_id=puppet.node_id)
+        await net.until(lambda: len(ada.node._serving) == 1, 1.0 + driver.LINGER + SLACK)
+        await trio.aclose_forcefully(puppet.stream)
+
+
+async def test_last_words_that_cannot_leave_end_one_connection_and_not_the_node(net):
+    async with besieged(net) as ada:
+        stream = await net.connect(ada, small=True)
+        await net.until(lambda: len(ada.node._connections) == 2)
+        number = max(ada.node._connections)
+        connection = ada.node._connections[number]
+        connection.unsent += bytes(16 * 1024 * 1024)
+        ada.node._end(number)
+        await net.until(lambda: number not in ada.node._serving, driver.LINGER + SLACK)
+        await trio.aclose_forcefully(stream)
+
+
+def memory():
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="no /proc here")
+async def test_memory_stays_bounded_under_attack(net):
+    async def pour(ada):
+        with trio.move_on_after(3):
+            while True:
+                stream = await net.connect(ada)
+                try:
+                    await stream.send_all(first_message(net, ada, "XX") + bytes(65_536))
+                except trio.BrokenResourceError:
+                    pass
+                await trio.aclose_forcefully(stream)
+
+    async def flood(ada, name):
+        puppet = await net.puppet(ada, name, small=True)
+        try:
+            await puppet.ask_without_reading()
+        except trio.BrokenResourceError:
+            await trio.aclose_forcefully(puppet.stream)
+
+    async with besieged(net) as ada:
+        await flood(ada, "warm up")
+        before, begun = memory(), time.monotonic()
+        async with trio.open_nursery() as nursery:
+            for number in range(4):
+                nursery.start_soon(pour, ada)
+                nursery.start_soon(flood, ada, f"mallory-{number}")
+        grown = memory() - before
+        print(f"grew by {grown / 2**20:.1f} MiB in {time.monotonic() - begun:.1f} s")
+        assert grown < 80 * 2**20

@@ -1,0 +1,135 @@
+"""Leaving the block: within its time, whatever the peers do, and nothing outlives it."""
+
+import gc
+import warnings
+
+import pytest
+import trio
+
+from p2pnoise.node.effects import Dial
+
+
+def tasks():
+    """Every trio task of this run."""
+    todo, found = [trio.lowlevel.current_root_task()], []
+    while todo:
+        task = todo.pop()
+        found.append(task)
+        todo.extend(child for nursery in task.child_nurseries for child in nursery.child_tasks)
+    return len(found)
+
+
+class Nothing:
+    """Checks that a block leaves no task, socket or busy thread behind, and how long leaving took."""
+
+    def __init__(self, sockets):
+        self.sockets = sockets
+        self.before = (tasks(), sockets())
+        self.leaving = None
+
+    def leave(self):
+        self.leaving = trio.current_time()
+
+    def check(self, seconds):
+        took = trio.current_time() - self.leaving
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            gc.collect()
+        assert [str(one.message) for one in caught] == []
+        assert (tasks(), self.sockets()) == self.before
+        assert trio.to_thread.current_default_thread_limiter().borrowed_tokens == 0
+        assert took < seconds
+
+
+@pytest.fixture
+async def nothing(sockets):
+    return Nothing(sockets)
+
+
+async def test_leaving_at_once_leaves_nothing(net, nothing):
+    async with net.node("ada"):
+        nothing.leave()
+    nothing.check(1)
+
+
+async def test_leaving_with_links_leaves_nothing(net, nothing):
+    async with net.node("ada") as ada, net.node("bob", bootstrap=[ada.bootstrap]) as bob:
+        await bob.tells("peer-verified", node_id=ada.node_id)
+        nothing.leave()
+    nothing.check(2)
+
+
+async def test_leaving_while_a_peer_never_answers_ends_in_time(net, nothing):
+    puppet = None
+    async with net.node("ada", close_timeout=1.0) as ada:
+        puppet = await net.puppet(ada, "mallory")
+        nothing.leave()
+    took = trio.current_time() - nothing.leaving
+    await trio.aclose_forcefully(puppet.stream)
+    nothing.check(1.0 + 1.0)
+    assert took > 0.9  # the time that it was given
+
+
+async def test_leaving_while_strangers_say_nothing_ends_in_time(net, nothing):
+    async with net.node("ada", close_timeout=1.0) as ada:
+        streams = [await net.connect(ada) for _ in range(20)]
+        await net.until(lambda: len(ada.node.core.links.all) == 20)
+        nothing.leave()
+    for stream in streams:
+        await trio.aclose_forcefully(stream)
+    nothing.check(1.0 + 1.0)
+
+
+async def test_leaving_while_a_dial_hangs_ends_in_time(net, nothing, monkeypatch):
+    async def hang(*_given):
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(trio, "open_tcp_stream", hang)
+    async with net.node("ada") as ada:
+        ada.node._nursery.start_soon(ada.node._dial, 99, ada.address)
+        nothing.leave()
+    nothing.check(1)
+    assert Dial
+
+
+async def test_leaving_by_cancellation_still_says_goodbye(net, nothing):
+    async with net.node("ada") as ada:
+        with trio.CancelScope() as scope:
+            async with net.node("bob", bootstrap=[ada.bootstrap]) as bob:
+                await ada.tells("peer-verified", node_id=bob.node_id)
+                began = trio.current_time()
+                scope.cancel()
+                await trio.sleep_forever()
+        assert trio.current_time() - began < 2
+        lost = await ada.tells("peer-lost", node_id=bob.node_id)
+        assert lost.reason == "closed by the peer"
+        assert bob.told("stopped")
+        nothing.leave()
+    nothing.check(1)
+
+
+async def test_an_error_in_the_block_comes_out_as_it_is(net, nothing):
+    class OwnError(Exception):
+        pass
+
+    with pytest.raises(OwnError):
+        async with net.node("ada"):
+            nothing.leave()
+            raise OwnError
+    nothing.check(1)
+
+
+async def test_a_subscriber_that_fails_ends_the_node(net, nothing):
+    class OwnError(Exception):
+        pass
+
+    def fail(event):
+        if event.kind == "peer-verified":
+            nothing.leave()
+            raise OwnError
+
+    async with net.node("bob") as bob:
+        with pytest.RaisesGroup(OwnError, flatten_subgroups=True, allow_unwrapped=True):
+            async with net.node("ada", bootstrap=[bob.bootstrap], on_event=fail):
+                await trio.sleep_forever()
+    nothing.check(2)
