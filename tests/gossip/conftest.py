@@ -242,3 +242,23 @@ def mesh(place):
 @pytest.fixture
 def make_mesh(place):
     return lambda seed: Mesh(place, seed)
+
+
+@pytest.fixture
+def table(place):
+    return place.table()
+
+
+@pytest.fixture
+def offer(place):
+    def offer(table, card, **options):
+        now = options.pop("now", place.START)
+        return table.offer_card(card, now, source=b"somebody", **options)
+
+    return offer
+
+
+@pytest.fixture
+def both(place):
+    """A table that accepts two issuers."""
+    return place.table(policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))

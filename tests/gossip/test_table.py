@@ -1,34 +1,14 @@
 """The peer table: only what counts comes in, the newest stays, forged and repeated things change nothing."""
 
-import random
-
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from cards import Card, IdentityKey, Policy, RevocationList
+from cards import Card, IdentityKey, RevocationList
 from p2pnoise.gossip import table as module
 from p2pnoise.gossip.items import body_id
-
-NAMES = ["ada", "bob", "carl"]
-
-
-@pytest.fixture
-def table(place):
-    return place.table()
 
 
 def codes(verdict):
     return {finding.code for finding in verdict.errors}
-
-
-@pytest.fixture
-def offer(place):
-    def offer(table, card, **options):
-        now = options.pop("now", place.START)
-        return table.offer_card(card, now, source=b"somebody", **options)
-
-    return offer
 
 
 def test_a_card_that_counts_comes_in(place, table, offer):
@@ -169,90 +149,6 @@ def test_a_new_node_key_takes_its_old_node_id_and_record_out(place, table, offer
     assert len(table) == 1
 
 
-# Grants.
-
-
-def two_grants(place, *, first=1, second=1):
-    return place.grant(place.grant(place.bare("ada"), serial=first), place.second, serial=second)
-
-
-@pytest.fixture
-def both(place):
-    lists = (place.first_list, place.make_list(1, issuer=place.second))
-    return place.table(policy=place.both, lists=lists)
-
-
-def test_grants_of_two_copies_are_merged(place, both, offer):
-    bare = place.bare("ada")
-    offer(both, place.grant(bare))
-    _, peer = offer(both, place.grant(bare, place.second))
-    assert {grant.kid for grant in peer.card.grants} == {place.issuer.public.hint, place.second.public.hint}
-
-
-@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
-def test_of_one_issuers_grants_the_highest_serial_stays(place, table, offer, order):
-    bare = place.bare("ada")
-    for serial in order:
-        offer(table, place.grant(bare, serial=serial))
-    assert [grant.serial for grant in next(iter(table)).card.grants] == [2]
-
-
-def test_grants_that_nobody_here_accepts_are_left_out(place, table, offer):
-    _, peer = offer(table, two_grants(place))
-    assert [grant.kid for grant in peer.card.grants] == [place.issuer.public.hint]
-
-
-def forged(grant, serial_from):
-    """The attrs of one grant under the signature of another."""
-    return type(grant).parse(grant.kid, serial_from.attrs, grant.signature)
-
-
-def test_a_forged_grant_does_not_displace_a_good_one(place, both, offer):
-    good = two_grants(place)
-    offer(both, good)
-    high = place.grant(place.bare("ada"), place.stranger, serial=99).grants[0]
-    attack = good.with_grants((good.grants[0], forged(good.grants[1], high)))
-    offer(both, attack)
-    (peer,) = both
-    assert set(peer.card.grants) == set(good.grants)
-    assert len(peer.verdict.issuers) == 2
-
-
-def test_a_forged_grant_beside_a_good_one_of_its_issuer_is_not_kept_nor_offered(place, table, offer):
-    """Whoever were asked for it would be taken for its forger."""
-    good = place.card("ada")
-    high = place.grant(place.bare("ada"), place.stranger, serial=99).grants[0]
-    _, peer = offer(table, good.with_grants((*good.grants, forged(good.grants[0], high))))
-    assert peer.card.grants == good.grants
-    assert peer.verdict.ok
-    assert len(peer.item_ids) == 2
-
-
-def test_grants_that_do_not_fit_one_envelope_are_left_out(place, both, offer):
-    """Each copy is within its limit, both together are not: that is nobody's fault and must not raise."""
-    bare = place.bare("ada")
-    groups = [f"a-group-with-a-long-name-{number:02}" for number in range(15)]
-    offer(both, place.grant(bare, groups=groups))
-    verdict, _ = offer(both, place.grant(bare, place.second, groups=groups))
-    assert verdict.ok
-    (peer,) = both
-    assert len(peer.card.grants) == 1
-    assert len(peer.card.raw) <= 1024
-
-
-def test_more_grants_than_a_card_carries_are_left_out(place, offer):
-    from cards import IssuerKey  # noqa: PLC0415
-
-    issuers = [IssuerKey(bytes([number]) * 32) for number in range(1, 7)]
-    policy = Policy(network=place.NETWORK, issuers={f"ops-{n}": key.public for n, key in enumerate(issuers)})
-    table = place.table(policy=policy, lists=[place.make_list(1, issuer=key) for key in issuers])
-    bare = place.bare("ada")
-    for key in issuers:
-        assert offer(table, place.grant(bare, key))[0].ok
-    (peer,) = table
-    assert len(Card.parse(peer.card.raw).grants) == 4
-
-
 # Records.
 
 
@@ -273,69 +169,6 @@ def test_a_record_that_its_node_did_not_sign_is_not_kept(place, table, offer):
     finding, peer = table.offer_record(forged_record, place.START)
     assert finding.code == "record-invalid"
     assert peer is None
-
-
-# Fingerprints.
-
-
-def test_a_renewed_grant_makes_tables_differ(place, offer):
-    tables = [place.table(), place.table()]
-    for one in tables:
-        offer(one, place.card("ada"))
-    offer(tables[1], place.grant(place.bare("ada"), serial=2))
-    assert tables[0].items.fingerprints() != tables[1].items.fingerprints()
-    assert next(iter(tables[0])).card.card_id == next(iter(tables[1])).card.card_id
-
-
-def offers(place):
-    """Everything that could be told of three nodes, each with two grants and two records."""
-    for name in NAMES:
-        bare = place.bare(name)
-        for serial in (1, 2):
-            for issuer in (place.issuer, place.second):
-                yield "card", place.grant(bare, issuer, serial=serial)
-        for sequence in (1, 2):
-            yield "record", place.record(name, sequence=sequence)
-        yield "card", place.card(name, sequence=2)
-
-
-@settings(max_examples=25, deadline=None, derandomize=True)
-@given(seed=st.integers(0, 2**32))
-def test_fingerprints_do_not_depend_on_the_order_of_arrival(place, seed):
-    def fill(order):
-        table = place.table(policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))
-        for _ in range(2):  # what came too early comes again
-            for kind, what in order:
-                if kind == "card":
-                    table.offer_card(what, place.START, source=b"")
-                else:
-                    table.offer_record(what, place.START)
-        return table
-
-    plain = list(offers(place))
-    shuffled = random.Random(seed).sample(plain, len(plain))
-    one, other = fill(plain), fill(shuffled)
-    assert sorted(one.items._owners) == sorted(other.items._owners)
-    assert one.items.fingerprints() == other.items.fingerprints()
-
-
-@settings(max_examples=50, deadline=None, derandomize=True)
-@given(st.sets(st.binary(min_size=16, max_size=16), max_size=30), st.sets(st.binary(min_size=16, max_size=16)))
-def test_fingerprints_are_equal_exactly_if_the_items_are(one, other):
-    from p2pnoise.gossip.items import ItemIndex  # noqa: PLC0415
-
-    indexes = []
-    for ids in (one, other):
-        index = ItemIndex()
-        for item in ids:
-            index.add(item, b"")
-        indexes.append(index)
-    assert (indexes[0].fingerprints() == indexes[1].fingerprints()) == (one == other)
-    for item in one - other:
-        indexes[0].remove(item)
-    for item in other - one:
-        indexes[1].remove(item)
-    assert indexes[0].fingerprints() == indexes[1].fingerprints()
 
 
 # Time, trust and bounds.
