@@ -59,6 +59,7 @@ class NodeCore:
         self._installed_under: object = None  # the revocations that our own card was last judged by
         self._refresh_at: int | None = None  # our address record
         self._warn_at: int | None = None  # of lists that are due
+        self._dial_at: int | None = None
 
     @property
     def card(self) -> Card:
@@ -130,9 +131,7 @@ class NodeCore:
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which a `Tick` is wanted, or None."""
-        dues = [self._overlay.deadline(), self.links.deadline(), self._refresh_at, self._warn_at]
-        if self._takes_part:
-            dues.append(self._dialler.deadline(self.links.all.values(), self.table))
+        dues = [self._overlay.deadline(), self.links.deadline(), self._refresh_at, self._warn_at, self._dial_at]
         return min((due for due in dues if due is not None), default=None)
 
     @property
@@ -151,16 +150,23 @@ class NodeCore:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
             self._warn_of_lists(now)
-        if self._takes_part:
-            for target in self._dialler.due(self.links.all.values(), self.table, now.monotonic):
-                connection = self.new_connection()
-                self._dialler.open[connection] = target
-                self._emit(
-                    events.Dialling(
-                        address=target.address, source=target.source, node_id=target.node_id, name=target.name
-                    )
-                )
-                self._effects.append(io.Dial(connection, target.address))
+        self._dial_at = self._next_dial()
+        if self._dial_at is not None and now.monotonic >= self._dial_at:
+            self._dial(now)
+            self._dial_at = self._next_dial()
+
+    def _next_dial(self) -> int | None:
+        # The whole table is looked through, so it is done once for each input and kept for `deadline`.
+        return self._dialler.deadline(self.links.all.values(), self.table) if self._takes_part else None
+
+    def _dial(self, now: Instant) -> None:
+        for target in self._dialler.due(self.links.all.values(), self.table, now.monotonic):
+            connection = self.new_connection()
+            self._dialler.open[connection] = target
+            self._emit(
+                events.Dialling(address=target.address, source=target.source, node_id=target.node_id, name=target.name)
+            )
+            self._effects.append(io.Dial(connection, target.address))
 
     # Ourselves
 
