@@ -9,7 +9,7 @@ import random
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -49,6 +49,7 @@ class _Connection:
     """A carrier of the core's: what waits to be sent, and whether it is to end after that."""
 
     unsent: bytearray = field(default_factory=bytearray)
+    spoken: bool = False  # whether anything was ever sent
     ending: bool = False
     wake: trio.Event = field(default_factory=trio.Event)
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
@@ -71,7 +72,10 @@ class Node:
         self._stopping = False
 
     async def offer(self, given: io.Input) -> None:
-        """Hand the core an input: a list, a policy, a new card of our own. Waits while the core is busy."""
+        """Hand the core an input: a list, a policy, a new card of our own. Waits while the core is busy.
+
+        Raises `trio.BrokenResourceError` when the node has ended.
+        """
         await self._send.send(given)
 
     @asynccontextmanager
@@ -80,23 +84,46 @@ class Node:
     ) -> AsyncIterator["Node"]:
         """The life of the node; `open_node` says the rest."""
         rows = await self._load(lists)
-        listeners = [listener for address in listen for listener in await _listen(address)]
+        listeners = await _listen_at(listen)
         self.addresses = tuple(_address(listener.socket.getsockname()) for listener in listeners)
+        try:
+            async with trio.open_nursery() as self._block:
+                await self._block.start(self._work, advertise, rows, listeners)
+                if self.failure is not None:
+                    raise self.failure
+                try:
+                    yield self
+                finally:
+                    with trio.CancelScope(shield=True):
+                        await self._stop()
+                    self._nursery.cancel_scope.cancel()
+        finally:
+            for listener in listeners:
+                listener.socket.close()
+
+    async def _work(
+        self,
+        advertise: Sequence[Address],
+        rows: Sequence[io.StoredPeer],
+        listeners: list[trio.SocketListener],
+        *,
+        task_status: trio.TaskStatus[None],
+    ) -> None:
+        """Everything that goes on while the block runs. Shielded: a block that is cancelled has to say goodbye, too."""
         # A wildcard is no address that others could dial.
         dialable = tuple(address for address in self.addresses if address.host not in ("0.0.0.0", "::"))  # noqa: S104
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            await self._carry_out(self._handle(io.ListeningOn(self.addresses, tuple(advertise) or dialable)))
-            nursery.start_soon(self._run_core)
-            nursery.start_soon(self._restore, rows)
-            if listeners:
-                nursery.start_soon(trio.serve_listeners, self._accept, listeners)
-            try:
-                yield self
-            finally:
-                with trio.CancelScope(shield=True):
-                    await self._stop()
-                nursery.cancel_scope.cancel()
+        try:
+            with trio.CancelScope(shield=True):
+                async with trio.open_nursery() as self._nursery:
+                    self._own.append(io.ListeningOn(self.addresses, tuple(advertise) or dialable))
+                    await self._nursery.start(self._run_core)
+                    self._nursery.start_soon(self._restore, rows)
+                    if listeners:
+                        self._nursery.start_soon(trio.serve_listeners, self._accept, listeners)
+                    task_status.started()
+        finally:
+            self._idle.set()
+            self._receive.close()
 
     # Starting
 
@@ -121,15 +148,18 @@ class Node:
 
     # The core's task
 
-    async def _run_core(self) -> None:
+    async def _run_core(self, *, task_status: trio.TaskStatus[None]) -> None:
         try:
             while True:
                 await self._carry_out([effect for given in await self._next_inputs() for effect in self._handle(given)])
+                task_status.started()
+                task_status = trio.TASK_STATUS_IGNORED
                 self._note_idle()
         except P2PNoiseError as error:  # the store failed: what we would say next could not be remembered
             self.failure = error
-            self._idle.set()
+            task_status.started()
             self._nursery.cancel_scope.cancel()
+            self._block.cancel_scope.cancel()
 
     async def _next_inputs(self) -> list[io.Input]:
         """Everything that waits, or a tick when the core's deadline comes first."""
@@ -179,6 +209,7 @@ class Node:
             self._own.append(io.ConnectFailed(number, f"it does not read: {MAX_UNSENT} bytes wait for it"))
             return
         connection.unsent += data
+        connection.spoken = True
         connection.wake.set()
 
     def _end(self, number: io.ConnectionId) -> None:
@@ -186,18 +217,18 @@ class Node:
         if connection is not None:
             connection.ending = True
             connection.wake.set()
+            # A peer that does not read must not keep its socket for ever.
+            connection.scope.deadline = trio.current_time() + LINGER
 
     # Connections
 
     async def _accept(self, stream: trio.SocketStream) -> None:
-        number = self.core.new_connection()
-        self._connections[number] = connection = _Connection()
         try:
             address = _address(stream.socket.getpeername())
         except OSError:
             return  # it has gone already
-        await self.offer(io.Accepted(number, address))
-        await self._serve(number, connection, stream)
+        number = self.core.new_connection()
+        await self._serve(number, stream, io.Accepted(number, address))
 
     async def _dial(self, number: io.ConnectionId, address: Address) -> None:
         try:
@@ -206,25 +237,32 @@ class Node:
         except (OSError, trio.TooSlowError) as error:
             await self.offer(io.ConnectFailed(number, _why(error)))
             return
-        self._connections[number] = connection = _Connection()
-        await self.offer(io.Connected(number))
-        await self._serve(number, connection, stream)
+        await self._serve(number, stream, io.Connected(number))
 
-    async def _serve(self, number: io.ConnectionId, connection: _Connection, stream: trio.SocketStream) -> None:
+    async def _serve(self, number: io.ConnectionId, stream: trio.SocketStream, opened: io.Input) -> None:
+        connection = self._connections[number] = _Connection()
         self._serving.add(number)
-        with connection.scope:
-            try:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(self._read, number, connection, stream, nursery.cancel_scope)
-                    await self._write(connection, stream)
-                    nursery.cancel_scope.deadline = trio.current_time() + LINGER
-            except* (trio.BrokenResourceError, trio.ClosedResourceError):
-                if not connection.ending:
-                    await self.offer(io.ConnectFailed(number, "connection reset"))
-        self._connections.pop(number, None)
-        self._serving.discard(number)
-        self._note_idle()
-        await trio.aclose_forcefully(stream)
+        try:
+            with connection.scope:
+                await self.offer(opened)
+                await self._exchange(number, connection, stream)
+        finally:
+            self._connections.pop(number, None)
+            self._serving.discard(number)
+            self._note_idle()
+            await trio.aclose_forcefully(stream)
+
+    async def _exchange(self, number: io.ConnectionId, connection: _Connection, stream: trio.SocketStream) -> None:
+        """Read and write until the core ends the connection and the peer has had `LINGER` to take our last bytes."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._read, number, connection, stream, nursery.cancel_scope)
+                await self._write(connection, stream)
+                if not connection.spoken:
+                    nursery.cancel_scope.cancel()  # no last bytes that closing at once could destroy
+        except* (trio.BrokenResourceError, trio.ClosedResourceError):
+            if not connection.ending:
+                await self.offer(io.ConnectFailed(number, "connection reset"))
 
     async def _read(
         self, number: io.ConnectionId, connection: _Connection, stream: trio.SocketStream, scope: trio.CancelScope
@@ -245,11 +283,7 @@ class Node:
                 await connection.wake.wait()
                 continue
             data, connection.unsent = connection.unsent, bytearray()
-            if connection.ending:
-                with trio.fail_after(LINGER):
-                    await stream.send_all(data)
-            else:
-                await stream.send_all(data)
+            await stream.send_all(data)
         await stream.send_eof()
 
     # Stopping
@@ -257,7 +291,7 @@ class Node:
     async def _stop(self) -> None:
         """Say goodbye on all links, and give them the time that the configuration allows."""
         self._stopping = True
-        with trio.move_on_after(self.core.config.close_timeout):
+        with trio.move_on_after(self.core.config.close_timeout), suppress(trio.BrokenResourceError):
             await self.offer(io.Stop())
             await self._idle.wait()
 
@@ -303,7 +337,20 @@ async def open_node(
         store.close()
         on_event(Stopped(node_id=key.public))
         if node is not None and node.failure is not None:
-            raise node.failure
+            raise node.failure from None
+
+
+async def _listen_at(addresses: Sequence[Address]) -> list[trio.SocketListener]:
+    """Listeners at all of these, or none."""
+    listeners: list[trio.SocketListener] = []
+    try:
+        for address in addresses:
+            listeners += await _listen(address)
+    except BaseException:
+        for listener in listeners:
+            listener.socket.close()
+        raise
+    return listeners
 
 
 async def _listen(address: Address) -> list[trio.SocketListener]:

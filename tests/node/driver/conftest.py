@@ -5,7 +5,7 @@ import os
 import random
 import socket
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def stream(name):
 async def until(condition, seconds=PATIENCE):
     """Wait for a condition; the test fails when it does not come true."""
     with trio.fail_after(seconds):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - most conditions are states of a core, which tell nobody
             await trio.sleep(0.01)
 
 
@@ -104,7 +104,9 @@ class Net:
         return grant(issuer or self.issuer, card, serial=1, now=self.now, entropy=bytes)
 
     def list(self, sequence, *revoked):
-        entries = [Entry(bytes(self.card(name).identity), self.now, "lost", self.now + 400 * 86_400) for name in revoked]
+        entries = [
+            Entry(bytes(self.card(name).identity), self.now, "lost", self.now + 400 * 86_400) for name in revoked
+        ]
         return make_list(self.issuer, network=NETWORK, sequence=sequence, now=self.now, entries=entries)
 
     @asynccontextmanager
@@ -185,10 +187,12 @@ class Puppet:
 
     async def ask_without_reading(self, pings=200):
         """Questions whose answers are never read, until the connection is cut."""
-        while True:
-            for _ in range(pings):
-                self.frame(Kind.PING, bytes(32))
-            await self.flush()
+        with suppress(trio.BrokenResourceError):
+            while True:
+                for _ in range(pings):
+                    self.frame(Kind.PING, bytes(32))
+                await self.flush()
+        await trio.aclose_forcefully(self.stream)
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import warnings
 import pytest
 import trio
 
-from p2pnoise.node.effects import Dial
-
 
 def tasks():
     """Every trio task of this run."""
@@ -89,7 +87,6 @@ async def test_leaving_while_a_dial_hangs_ends_in_time(net, nothing, monkeypatch
         ada.node._nursery.start_soon(ada.node._dial, 99, ada.address)
         nothing.leave()
     nothing.check(1)
-    assert Dial
 
 
 async def test_leaving_by_cancellation_still_says_goodbye(net, nothing):
@@ -108,11 +105,11 @@ async def test_leaving_by_cancellation_still_says_goodbye(net, nothing):
     nothing.check(1)
 
 
-async def test_an_error_in_the_block_comes_out_as_it_is(net, nothing):
+async def test_an_error_in_the_block_comes_out_of_it(net, nothing):
     class OwnError(Exception):
         pass
 
-    with pytest.raises(OwnError):
+    with pytest.RaisesGroup(OwnError):
         async with net.node("ada"):
             nothing.leave()
             raise OwnError
