@@ -1,4 +1,4 @@
-"""CipherState: one key and its nonce counter (spec, section 5.1).
+"""CipherState: one key and its nonce counter (spec, section 5.1), and the direction in which none may send.
 
 It knows neither handshakes nor frames.
 """
@@ -9,7 +9,7 @@ from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise.errors import DecryptError, NonceExhausted
 from p2pnoise.noise.functions import MAX_NONCE, Aead, CipherFunction
 
-__all__ = ["CipherCheckpoint", "CipherState"]
+__all__ = ["CipherCheckpoint", "CipherState", "SilentDirection"]
 
 CipherCheckpoint = tuple[bytes | None, Aead | None, int]
 
@@ -102,3 +102,40 @@ class CipherState:
         if self.n >= MAX_NONCE:
             raise NonceExhausted(f"{self.n} messages under one key, at most {MAX_NONCE}")
         return self._cipher.nonce(self.n)
+
+
+class SilentDirection(CipherState):
+    """The direction in which nothing may be sent after a one-way handshake: every call is a LocalProtocolError.
+
+    7.4: "Following a one-way handshake the sender can send a stream of transport messages, encrypting them using
+    the first CipherState returned by Split(). The second CipherState from Split() is discarded - the recipient must
+    not send any messages using it".
+    """
+
+    __slots__ = ("_pattern_name",)
+
+    def __init__(self, cipher: CipherFunction, pattern_name: str) -> None:
+        super().__init__(cipher)
+        self._pattern_name = pattern_name
+
+    def initialize_key(self, key: bytes) -> None:
+        """No key: raises LocalProtocolError."""
+        del key
+        raise self._error()
+
+    def encrypt_with_ad(self, ad: bytes, plaintext: bytes) -> bytes:
+        """No ciphertext: raises LocalProtocolError."""
+        del ad, plaintext
+        raise self._error()
+
+    def decrypt_with_ad(self, ad: bytes, ciphertext: bytes) -> bytes:
+        """No plaintext: raises LocalProtocolError."""
+        del ad, ciphertext
+        raise self._error()
+
+    def rekey(self) -> None:
+        """No new key: raises LocalProtocolError."""
+        raise self._error()
+
+    def _error(self) -> LocalProtocolError:
+        return LocalProtocolError(f"{self._pattern_name} is one-way: its responder sends nothing")

@@ -3,15 +3,16 @@
 Bytes in, bytes out, and no trace of a message that failed. It knows no frames and no sockets.
 """
 
-from typing import NamedTuple
-
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from collections.abc import Mapping
 
 from p2pnoise.errors import LocalProtocolError
-from p2pnoise.noise.cipher_state import CipherState
+from p2pnoise.noise.cipher_state import CipherState, SilentDirection
+from p2pnoise.noise.dh import Entropy, KeyPair
 from p2pnoise.noise.errors import MessageSizeError
-from p2pnoise.noise.functions import DHLEN, TAGLEN, Entropy, KeyPair, dh
-from p2pnoise.noise.patterns import Protocol, Token
+from p2pnoise.noise.functions import TAGLEN
+from p2pnoise.noise.keys import HandshakeKeys, KeysCheckpoint
+from p2pnoise.noise.patterns import Token
+from p2pnoise.noise.protocol import Protocol
 from p2pnoise.noise.symmetric_state import SymmetricCheckpoint, SymmetricState
 
 __all__ = ["MAX_MESSAGE", "HandshakeState"]
@@ -19,22 +20,13 @@ __all__ = ["MAX_MESSAGE", "HandshakeState"]
 MAX_MESSAGE = 65535
 """Bytes of a Noise message, at most; spec, section 3."""
 
-_Checkpoint = tuple[dict[str, KeyPair], dict[str, X25519PublicKey], SymmetricCheckpoint]
-
-
-class _Layout(NamedTuple):
-    """What surrounds the payload of the next message."""
-
-    overhead: int
-    payload_encrypted: bool
-
 
 class HandshakeState:
     """One side of one handshake.
 
     Any error leaves the object as it was before the call: the same message may be tried again, or another
-    one. The errors of `write_message` and `read_message` are LocalProtocolError out of turn, and the
-    NoiseErrors named there.
+    one. The errors of `write_message` and `read_message` are LocalProtocolError out of turn or without a key
+    that the message needs, and the NoiseErrors named there.
     """
 
     def __init__(
@@ -45,53 +37,44 @@ class HandshakeState:
         entropy: Entropy,
         prologue: bytes = b"",
         s: KeyPair | None = None,
+        e: KeyPair | None = None,
         rs: bytes | None = None,
+        re: bytes | None = None,
+        psks: Mapping[int, bytes] | None = None,
     ) -> None:
-        """Initialize(handshake_pattern, initiator, prologue, s, e, rs, re); e is made when it is written.
+        """Initialize(handshake_pattern, initiator, prologue, s, e, rs, re).
 
-        Raises LocalProtocolError if the pattern needs a static key that is not given, or brings the one that
-        is, or if `rs` is not 32 bytes.
+        `psks` go by the number of their modifier: {3: psk} for XXpsk3. They, and an `s` that no pre-message
+        names, may follow later with `set_psk` and `set_s`. `e` and `re` are for fallback patterns, which know
+        one of them beforehand; any other e is made when it is written.
+
+        Raises LocalProtocolError if a key that the pattern knows beforehand is not given, one that its
+        messages bring is, or one has another length or DH than the protocol's.
         """
         self.protocol = protocol
         self.initiator = initiator
         self._entropy = entropy
-        self._local: dict[str, KeyPair] = {} if s is None else {"s": s}
-        self._remote: dict[str, X25519PublicKey] = {}
-        if rs is not None:
-            if len(rs) != DHLEN:
-                raise LocalProtocolError(f"rs of {len(rs)} bytes, {DHLEN} needed")
-            self._remote["s"] = X25519PublicKey.from_public_bytes(rs)
-        self._check_static_keys()
+        self._keys = HandshakeKeys(protocol, initiator=initiator)
+        self._keys.give(s=s, e=e, rs=rs, re=re, psks=psks)
         # Derives a protocol_name byte sequence by combining the names for the handshake pattern and crypto
         # functions. Calls InitializeSymmetric(protocol_name). Calls MixHash(prologue).
         self._symmetric_state = SymmetricState(protocol.name.encode(), protocol.cipher, protocol.hash)
         self._symmetric_state.mix_hash(prologue)
-        # Calls MixHash() once for each public key listed in the pre-messages. If both initiator and responder
-        # have pre-messages, the initiator's public keys are hashed first.
-        for from_initiator, pre_message in zip((True, False), protocol.pattern.pre_messages, strict=True):
-            for token in pre_message:
-                ours = from_initiator == initiator
-                public_key = self._local[token].public if ours else self._remote[token].public_bytes_raw()
-                self._symmetric_state.mix_hash(public_key)
+        # Calls MixHash() once for each public key listed in the pre-messages.
+        for token, public_key in self._keys.pre_messages():
+            match token:
+                case "e":
+                    self._mix_e(public_key)
+                case _:
+                    self._symmetric_state.mix_hash(public_key)
         self._position = 0
+        self._abandoned = False
         self._split = False
-
-    def _check_static_keys(self) -> None:
-        pattern = self.protocol.pattern
-        ours, theirs = pattern.pre_messages if self.initiator else reversed(pattern.pre_messages)
-        we_write = pattern.messages[0 if self.initiator else 1 :: 2]
-        if ("s" in ours or any("s" in tokens for tokens in we_write)) and "s" not in self._local:
-            raise LocalProtocolError(f"{pattern.name} needs our static key pair s")
-        if "s" in theirs and "s" not in self._remote:
-            raise LocalProtocolError(f"{pattern.name} needs the peer's static public key rs beforehand")
-        # A key that is given and silently replaced by the one of a message would be a pin that holds nothing.
-        if "s" in self._remote and "s" not in theirs:
-            raise LocalProtocolError(f"{pattern.name} takes no rs: the peer sends its key, compare it then")
 
     @property
     def rs(self) -> bytes | None:
-        """The peer's static public key, 32 bytes, once known."""
-        return self._remote["s"].public_bytes_raw() if "s" in self._remote else None
+        """The peer's static public key, 32 bytes or 56 for 448, once known."""
+        return self._keys.remote["s"].public_bytes_raw() if "s" in self._keys.remote else None
 
     @property
     def finished(self) -> bool:
@@ -101,17 +84,18 @@ class HandshakeState:
     @property
     def my_turn(self) -> bool:
         """Whether the next message is ours to write."""
-        return not self.finished and (self._position % 2 == 0) == self.initiator
+        return not (self.finished or self._abandoned) and (self._position % 2 == 0) == self.initiator
 
     @property
     def payload_encrypted(self) -> bool:
         """Whether the next payload, written or read, is encrypted. In the transport they all are."""
-        return self._layout().payload_encrypted
+        return self.protocol.pattern.layouts[self._position].payload_encrypted
 
     @property
     def max_payload(self) -> int:
         """Bytes of payload that the next message holds, at most."""
-        return MAX_MESSAGE - self._layout().overhead
+        layout = self.protocol.pattern.layouts[self._position]
+        return MAX_MESSAGE - layout.public_keys * self.protocol.dh.dh_len - layout.tags * TAGLEN
 
     @property
     def handshake_hash(self) -> bytes:
@@ -119,38 +103,58 @@ class HandshakeState:
         self._check_finished()
         return self._symmetric_state.h
 
+    def set_s(self, s: KeyPair) -> None:
+        """Our static key pair, where it was not known at the start.
+
+        Raises LocalProtocolError if it is of another DH than the protocol's or already there.
+        """
+        self._keys.give_local("s", s)
+
+    def set_psk(self, number: int, psk: bytes) -> None:
+        """The 32 bytes for the modifier psk`number`; in place of earlier ones, if no message could be read with them.
+
+        Raises LocalProtocolError if the pattern has no such modifier, its message has passed, or the length is
+        another.
+        """
+        passed = self.protocol.pattern.messages[: self._position]
+        if any(f"psk{number}" in tokens for tokens in passed):
+            raise LocalProtocolError(f"the message of psk{number} has passed")
+        self._keys.give_psk(number, psk)
+
     def write_message(self, payload: bytes) -> bytes:
         """WriteMessage(payload): the message to send.
 
-        Raises LocalProtocolError if it is not our turn or the payload is above `max_payload`;
-        InvalidPublicKey if the peer's key is of low order.
+        Raises LocalProtocolError if it is not our turn, the payload is above `max_payload`, or our s or a psk
+        is missing: give it and call again. InvalidPublicKey if the peer's key is of low order.
         """
+        self._check_not_abandoned()
         if not self.my_turn:
             raise LocalProtocolError(f"message {self._position + 1} is not ours to write")
         if len(payload) > self.max_payload:
             raise LocalProtocolError(f"payload of {len(payload)} bytes, at most {self.max_payload}")
-        checkpoint = self._checkpoint()
+        checkpoint = self._keys.checkpoint(), self._symmetric_state.checkpoint()
         try:
-            message = b"".join(self._write_token(token) for token in self._tokens())
+            parts = [self._write_token(token) for token in self._tokens()]
             # Appends EncryptAndHash(payload) to the buffer.
-            message += self._symmetric_state.encrypt_and_hash(payload)
+            parts.append(self._symmetric_state.encrypt_and_hash(payload))
         except BaseException:
-            self._rollback(checkpoint)
+            self._rollback(*checkpoint)
             raise
         self._position += 1
-        return message
+        return b"".join(parts)
 
     def read_message(self, message: bytes) -> bytes:
         """ReadMessage(message): its payload.
 
-        Raises LocalProtocolError if it is not the peer's turn; MessageSizeError, DecryptError or
-        InvalidPublicKey for a message that no honest peer writes.
+        Raises LocalProtocolError if it is not the peer's turn, or our s or a psk is missing: give it and call
+        again. MessageSizeError, DecryptError or InvalidPublicKey for a message that no honest peer writes.
         """
+        self._check_not_abandoned()
         if self.finished or self.my_turn:
             raise LocalProtocolError(f"message {self._position + 1} is not ours to read")
         if len(message) > MAX_MESSAGE:
             raise MessageSizeError(f"message of {len(message)} bytes, at most {MAX_MESSAGE}")
-        checkpoint = self._checkpoint()
+        checkpoint = self._keys.checkpoint(), self._symmetric_state.checkpoint()
         try:
             offset = 0
             for token in self._tokens():
@@ -159,7 +163,7 @@ class HandshakeState:
             # payload_buffer.
             payload = self._symmetric_state.decrypt_and_hash(message[offset:])
         except BaseException:
-            self._rollback(checkpoint)
+            self._rollback(*checkpoint)
             raise
         self._position += 1
         return payload
@@ -167,8 +171,9 @@ class HandshakeState:
     def split(self) -> tuple[CipherState, CipherState]:
         """Split(): the CipherStates we send and receive with, in this order for either role.
 
-        Raises LocalProtocolError before the handshake is finished and the second time: two copies of one key
-        would use every nonce twice.
+        After a one-way pattern the one from responder to initiator raises LocalProtocolError for all it is
+        asked. Raises LocalProtocolError before the handshake is finished and the second time: two copies of
+        one key would use every nonce twice.
         """
         self._check_finished()
         if self._split:
@@ -177,7 +182,47 @@ class HandshakeState:
         # The first for encrypting transport messages from initiator to responder, the second for the other
         # direction.
         c1, c2 = self._symmetric_state.split()
+        if self.protocol.pattern.one_way:
+            c2 = SilentDirection(self.protocol.cipher, self.protocol.pattern.name)
         return (c1, c2) if self.initiator else (c2, c1)
+
+    def fall_back(
+        self,
+        protocol: Protocol,
+        *,
+        prologue: bytes = b"",
+        s: KeyPair | None = None,
+        psks: Mapping[int, bytes] | None = None,
+        message: bytes = b"",
+    ) -> "HandshakeState":
+        """Abandon this handshake after its first message, for one of a fallback pattern; spec, section 10.
+
+        That message's ephemeral key goes over to it. Who initiated here responds there; who responded here
+        hands in the `message` that could not be read. This object is good for nothing afterwards.
+
+        Raises LocalProtocolError at any other time or if the keys do not fit, MessageSizeError if the message
+        ends inside its ephemeral key; this object is as before then.
+        """
+        if self._abandoned or self._position > 1 or self._position < self.initiator:
+            raise LocalProtocolError("only after its first message falls a handshake back")
+        e, re = self._keys.local.get("e"), None
+        if not self.initiator:
+            dh_len = self.protocol.dh.dh_len
+            re = message[: _end_of("e", dh_len, message, 0)]
+        fallback = HandshakeState(
+            protocol,
+            initiator=not self.initiator,
+            entropy=self._entropy,
+            prologue=prologue,
+            s=s,
+            e=e,
+            re=re,
+            psks=psks,
+        )
+        self._abandoned = True
+        # One ephemeral key in two handshakes at once would be no ephemeral key.
+        self._keys = HandshakeKeys(self.protocol, initiator=self.initiator)
+        return fallback
 
     def _tokens(self) -> tuple[Token, ...]:
         return self.protocol.pattern.messages[self._position]
@@ -187,64 +232,61 @@ class HandshakeState:
             case "e":
                 # Sets e = GENERATE_KEYPAIR(). Appends e.public_key to the buffer. Calls
                 # MixHash(e.public_key).
-                e = self._local["e"] = KeyPair.generate(self._entropy)
-                self._symmetric_state.mix_hash(e.public)
-                return e.public
+                public_key = self._keys.generate_e(self._entropy)
+                self._mix_e(public_key)
+                return public_key
             case "s":
                 # Appends EncryptAndHash(s.public_key) to the buffer.
-                return self._symmetric_state.encrypt_and_hash(self._local["s"].public)
+                return self._symmetric_state.encrypt_and_hash(self._keys.own(token).public)
             case _:
-                self._mix_dh(token)
+                self._mix_secret(token)
                 return b""
 
     def _read_token(self, token: Token, message: bytes, offset: int) -> int:
         """Takes the token from `message` at `offset`; returns where the next one begins."""
+        dh_len = self.protocol.dh.dh_len
         match token:
             case "e":
                 # Sets re to the next DHLEN bytes from the message. Calls MixHash(re.public_key).
-                end = _end_of(token, DHLEN, message, offset)
-                self._remote["e"] = X25519PublicKey.from_public_bytes(message[offset:end])
-                self._symmetric_state.mix_hash(message[offset:end])
+                end = _end_of(token, dh_len, message, offset)
+                self._keys.read_remote(token, message[offset:end])
+                self._mix_e(message[offset:end])
             case "s":
                 # Sets temp to the next DHLEN + 16 bytes of the message if HasKey() == True, or to the next
                 # DHLEN bytes otherwise. Sets rs to DecryptAndHash(temp).
-                length = DHLEN + TAGLEN if self._symmetric_state.has_key else DHLEN
+                length = dh_len + TAGLEN if self._symmetric_state.has_key else dh_len
                 end = _end_of(token, length, message, offset)
-                public_key = self._symmetric_state.decrypt_and_hash(message[offset:end])
-                self._remote["s"] = X25519PublicKey.from_public_bytes(public_key)
+                self._keys.read_remote(token, self._symmetric_state.decrypt_and_hash(message[offset:end]))
             case _:
-                self._mix_dh(token)
+                self._mix_secret(token)
                 end = offset
         return end
 
-    def _mix_dh(self, token: Token) -> None:
-        # For "es": calls MixKey(DH(e, rs)) if initiator, MixKey(DH(s, re)) if responder. The others likewise.
-        local, remote = tuple(token if self.initiator else token[::-1])
-        self._symmetric_state.mix_key(dh(self._local[local], self._remote[remote]))
+    def _mix_e(self, public_key: bytes) -> None:
+        self._symmetric_state.mix_hash(public_key)
+        # 9.2: in a PSK handshake all of these calls are followed by MixKey(e.public_key).
+        if self.protocol.pattern.psks:
+            self._symmetric_state.mix_key(public_key)
 
-    def _layout(self) -> _Layout:
-        keyed = self._symmetric_state.has_key
-        overhead = 0
-        for token in () if self.finished else self._tokens():
-            match token:
-                case "e":
-                    overhead += DHLEN
-                case "s":
-                    overhead += DHLEN + TAGLEN if keyed else DHLEN
-                case _:
-                    keyed = True
-        return _Layout(overhead + TAGLEN if keyed else overhead, keyed)
+    def _mix_secret(self, token: Token) -> None:
+        if token.startswith("psk"):
+            # 9.2: for "psk", calls MixKeyAndHash(psk).
+            self._symmetric_state.mix_key_and_hash(self._keys.psk(token))
+        else:
+            # For "es": calls MixKey(DH(e, rs)) if initiator, MixKey(DH(s, re)) if responder. The others likewise.
+            self._symmetric_state.mix_key(self._keys.dh(token))
+
+    def _check_not_abandoned(self) -> None:
+        if self._abandoned:
+            raise LocalProtocolError("the handshake is abandoned for a fallback")
 
     def _check_finished(self) -> None:
         if not self.finished:
             length = len(self.protocol.pattern.messages)
             raise LocalProtocolError(f"the handshake has seen {self._position} of its {length} messages")
 
-    def _checkpoint(self) -> _Checkpoint:
-        return self._local.copy(), self._remote.copy(), self._symmetric_state.checkpoint()
-
-    def _rollback(self, checkpoint: _Checkpoint) -> None:
-        self._local, self._remote, symmetric_state = checkpoint
+    def _rollback(self, keys: KeysCheckpoint, symmetric_state: SymmetricCheckpoint) -> None:
+        self._keys.rollback(keys)
         self._symmetric_state.rollback(symmetric_state)
 
 

@@ -48,10 +48,18 @@ class SymmetricState:
         # If HASHLEN is 64, then truncates temp_k to 32 bytes. Calls InitializeKey(temp_k).
         self._cipher_state.initialize_key(temp_k[:32])
 
+    def mix_key_and_hash(self, input_key_material: bytes) -> None:
+        """MixKeyAndHash(input_key_material)."""
+        # Sets ck, temp_h, temp_k = HKDF(ck, input_key_material, 3). Calls MixHash(temp_h).
+        self._ck, temp_h, temp_k = self._hash.hkdf3(self._ck, input_key_material)
+        self.mix_hash(temp_h)
+        # If HASHLEN is 64, then truncates temp_k to 32 bytes. Calls InitializeKey(temp_k).
+        self._cipher_state.initialize_key(temp_k[:32])
+
     def mix_hash(self, data: bytes) -> None:
         """MixHash(data)."""
         # Sets h = HASH(h || data).
-        self.h = self._hash.hash(self.h + data)
+        self.h = self._hash.new(self.h + data).digest()
 
     def encrypt_and_hash(self, plaintext: bytes) -> bytes:
         """EncryptAndHash(plaintext): the ciphertext."""

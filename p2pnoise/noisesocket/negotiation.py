@@ -6,7 +6,8 @@ NoiseSocket leaves the contents to the application; this is the six-byte form of
 
 from collections.abc import Iterable
 
-from p2pnoise.noise import Protocol
+from p2pnoise.errors import LocalProtocolError
+from p2pnoise.noise import DH_25519, Protocol
 from p2pnoise.noise.functions import CIPHERS, HASHES
 from p2pnoise.noise.patterns import PATTERNS
 from p2pnoise.noisesocket.errors import NegotiationError
@@ -35,7 +36,7 @@ NEGOTIATION_DATA_LEN = len(_VERSION) + _SUITE_LEN
 
 
 def encode_negotiation_data(protocol: Protocol) -> bytes:
-    """The six bytes by which an initiator names its protocol."""
+    """The six bytes by which an initiator names its protocol. Raises LocalProtocolError if they cannot."""
     return _VERSION + _suite(protocol)
 
 
@@ -78,6 +79,8 @@ def initial_prologue(negotiation_data: bytes, application_prologue: bytes) -> by
 
 
 def _suite(protocol: Protocol) -> bytes:
+    if protocol.dh is not DH_25519 or protocol.pattern.name not in _PATTERN_CODES:
+        raise LocalProtocolError(f"{protocol.name} has no negotiation data of six bytes")
     return bytes(
         (
             _DH_25519,
@@ -98,4 +101,4 @@ def _protocol(suite: bytes) -> Protocol:
     ):
         if code not in known:
             raise NegotiationError(f"{what} {code} in the negotiation data, one of {sorted(known)} expected")
-    return Protocol(_PATTERNS[pattern], _CIPHERS[cipher], _HASHES[hash_code])
+    return Protocol(_PATTERNS[pattern], DH_25519, _CIPHERS[cipher], _HASHES[hash_code])

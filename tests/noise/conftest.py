@@ -22,6 +22,7 @@ class Sides:
     responder: HandshakeState
     initiator_s: KeyPair
     responder_s: KeyPair
+    psks: dict[int, bytes]
 
     def writer_and_reader(self) -> tuple[HandshakeState, HandshakeState]:
         if self.initiator.my_turn:
@@ -44,44 +45,54 @@ def counting_entropy(start: int) -> Callable[[int], bytes]:
 
 @pytest.fixture
 def make_sides() -> Callable[..., Sides]:
-    """Builds both sides of a handshake by its pattern, with keys of their own."""
+    """Builds both sides of a handshake by its pattern, with keys of their own; `options` go to both."""
 
-    def make(pattern: str, *, suite: str = "25519_ChaChaPoly_BLAKE2s", prologue: bytes = b"") -> Sides:
+    def make(pattern: str, *, suite: str = "25519_ChaChaPoly_BLAKE2s", **options: object) -> Sides:
         protocol = Protocol.parse(f"Noise_{pattern}_{suite}")
-        initiator_s, responder_s = KeyPair.from_private(b"\x01" * 32), KeyPair.from_private(b"\x02" * 32)
-        initiator = HandshakeState(
-            protocol,
-            initiator=True,
-            prologue=prologue,
-            s=initiator_s,
-            rs=responder_s.public if pattern == "IK" else None,
-            entropy=counting_entropy(16),
+        initiator_s, responder_s, fallen = (
+            KeyPair.from_private(bytes([n]) * protocol.dh.dh_len, protocol.dh) for n in (1, 2, 3)
         )
-        responder = HandshakeState(
-            protocol, initiator=False, prologue=prologue, s=responder_s, entropy=counting_entropy(128)
+        psks = {number: bytes([64 + number]) * 32 for number in protocol.pattern.psks}
+        known_initiator, known_responder = protocol.pattern.pre_messages
+        options = {"psks": psks} | options
+        return Sides(
+            HandshakeState(
+                protocol,
+                initiator=True,
+                s=initiator_s,
+                rs=responder_s.public if "s" in known_responder else None,
+                re=fallen.public if "e" in known_responder else None,
+                entropy=counting_entropy(16),
+                **options,
+            ),
+            HandshakeState(
+                protocol,
+                initiator=False,
+                s=responder_s,
+                e=fallen if "e" in known_responder else None,
+                rs=initiator_s.public if "s" in known_initiator else None,
+                entropy=counting_entropy(128),
+                **options,
+            ),
+            initiator_s,
+            responder_s,
+            psks,
         )
-        return Sides(initiator, responder, initiator_s, responder_s)
 
     return make
 
 
-def cacophony() -> Path:
-    folder = os.environ.get("P2PNOISE_VECTORS") or ROOT.parent / "shared" / "vectors"
-    return Path(folder) / "noise" / "cacophony.json"
+@pytest.fixture(scope="session")
+def published() -> Callable[[str], Path]:
+    """The path of a file of published vectors; skips the test if it is not there."""
 
+    def path(name: str) -> Path:
+        folder = os.environ.get("P2PNOISE_VECTORS") or ROOT.parent / "shared" / "vectors"
+        if not (Path(folder) / name).exists():
+            pytest.skip(f"skipped the vectors of {name}: none in {folder}; set P2PNOISE_VECTORS to their folder")
+        return Path(folder) / name
 
-def spoken(vector: dict[str, object]) -> bool:
-    """Whether the vector is of a pattern and a DH that we have, without a psk."""
-    name = str(vector["protocol_name"])
-    return name.startswith(("Noise_XX_25519_", "Noise_IK_25519_"))
-
-
-@pytest.fixture
-def cacophony_vectors() -> list[dict[str, object]]:
-    path = cacophony()
-    if not path.exists():
-        pytest.skip(f"skipped all cacophony vectors: no {path}; set P2PNOISE_VECTORS to the folder of vectors")
-    return [vector for vector in json.loads(path.read_text())["vectors"] if spoken(vector)]
+    return path
 
 
 @pytest.fixture

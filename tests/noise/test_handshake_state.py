@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise import (
+    DH_448,
     DecryptError,
     HandshakeState,
     InvalidPublicKey,
@@ -18,7 +19,12 @@ from p2pnoise.noise import (
 PATTERNS = {"XX": 3, "IK": 2}
 XX = Protocol.parse("Noise_XX_25519_ChaChaPoly_BLAKE2s")
 IK = Protocol.parse("Noise_IK_25519_ChaChaPoly_BLAKE2s")
+XX448 = Protocol.parse("Noise_XX_448_ChaChaPoly_BLAKE2s")
+IK448 = Protocol.parse("Noise_IK_448_ChaChaPoly_BLAKE2s")
+XXPSK3 = Protocol.parse("Noise_XXpsk3_25519_ChaChaPoly_BLAKE2s")
+FALLBACK = Protocol.parse("Noise_XXfallback_25519_ChaChaPoly_BLAKE2s")
 S = KeyPair.from_private(b"\x01" * 32)
+S448 = KeyPair.from_private(b"\x01" * 56, DH_448)
 
 every_message = pytest.mark.parametrize(
     ("pattern", "message_number"), [(name, number) for name, count in PATTERNS.items() for number in range(count)]
@@ -32,9 +38,10 @@ def no_entropy(_):
 
 def snapshot(side):
     """All that a message may change, the keys as bytes."""
-    local = {name: pair.private for name, pair in side._local.items()}
-    remote = {name: key.public_bytes_raw() for name, key in side._remote.items()}
-    return local, remote, side._symmetric_state.checkpoint(), side.my_turn, side.finished
+    local = {name: pair.private for name, pair in side._keys.local.items()}
+    remote = {name: key.public_bytes_raw() for name, key in side._keys.remote.items()}
+    psks = dict(side._keys._psks)
+    return local, remote, psks, side._symmetric_state.checkpoint(), side.my_turn, side.finished
 
 
 @every_pattern
@@ -152,7 +159,7 @@ def test_a_failed_read_forgets_the_keys_it_had_read(make_sides):
     with pytest.raises(DecryptError):
         sides.responder.read_message(bytes(message))
     assert sides.responder.rs is None
-    assert "e" not in sides.responder._remote
+    assert "e" not in sides.responder._keys.remote
 
 
 def test_a_failed_write_forgets_its_ephemeral_key(make_sides):
@@ -227,13 +234,24 @@ def test_payload_encrypted_is_known_before_each_message(make_sides, pattern, enc
 @pytest.mark.parametrize(
     ("protocol", "initiator", "keys", "fault"),
     [
-        (XX, True, {}, "needs our static key pair s"),
-        (XX, False, {}, "needs our static key pair s"),
         (IK, False, {}, "needs our static key pair s"),
         (IK, True, {"s": S}, "needs the peer's static public key rs"),
         (IK, False, {"s": S, "rs": S.public}, "takes no rs"),
         (XX, True, {"s": S, "rs": S.public}, "takes no rs"),
         (IK, True, {"s": S, "rs": b"short"}, "rs of 5 bytes, 32 needed"),
+        (XX, True, {"s": S448}, "s of DH 448, .*25519.* needs 25519"),
+        (XX448, True, {"s": S}, "s of DH 25519, .*448.* needs 448"),
+        (IK448, True, {"s": S448, "rs": S.public}, "rs of 32 bytes, 56 needed"),
+        (XX, True, {"e": S}, "takes no e"),
+        (XX, True, {"re": S.public}, "takes no re"),
+        (FALLBACK, True, {"s": S}, "needs the peer's ephemeral public key re"),
+        (FALLBACK, True, {"s": S, "re": S.public[1:]}, "re of 31 bytes, 32 needed"),
+        (FALLBACK, True, {"s": S, "re": S.public, "e": S}, "takes no e"),
+        (FALLBACK, False, {"s": S}, "needs our ephemeral key pair e"),
+        (FALLBACK, False, {"s": S, "e": S, "re": S.public}, "takes no re"),
+        (XX, True, {"psks": {3: bytes(32)}}, "XX takes no psk3"),
+        (XXPSK3, True, {"psks": {0: bytes(32)}}, "XXpsk3 takes no psk0"),
+        (XXPSK3, True, {"psks": {3: bytes(31)}}, "psk3 of 31 bytes, 32 needed"),
     ],
 )
 def test_keys_that_do_not_fit_the_pattern_are_our_fault(protocol, initiator, keys, fault):

@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise import InvalidPublicKey, KeyPair
-from p2pnoise.noise.functions import HASHES, dh
+from p2pnoise.noise.dh import dh
+from p2pnoise.noise.functions import HASHES
 
 # RFC 7748, section 6.1.
 ALICE = bytes.fromhex("77076d0a7318a57d3c16c17251b26645f6c8b8e8c2c92f1f1b8f5d0dfc5c5a5e")

@@ -6,20 +6,38 @@ import pytest
 
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise import Protocol
+from p2pnoise.noise.dh import DH_FUNCTIONS
 from p2pnoise.noise.functions import CIPHERS, HASHES
 from p2pnoise.noise.patterns import PATTERNS
 
 
 def test_every_name_we_can_speak_is_read_back():
-    names = [f"Noise_{pattern}_25519_{c}_{h}" for pattern, c, h in product(PATTERNS, CIPHERS, HASHES)]
+    names = [f"Noise_{pattern}_{dh}_{c}_{h}" for pattern, dh, c, h in product(PATTERNS, DH_FUNCTIONS, CIPHERS, HASHES)]
     assert [Protocol.parse(name).name for name in names] == names
 
 
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("Noise_XY_25519_ChaChaPoly_BLAKE2s", "pattern 'XY'.* XX, IK expected"),
-        ("Noise_XX_448_ChaChaPoly_BLAKE2s", "DH '448'.* 25519 expected"),
+        ("Noise_XY_25519_ChaChaPoly_BLAKE2s", "pattern 'XY'.* XX, IN, IK, .* expected"),
+        ("Noise_XYpsk3_25519_ChaChaPoly_BLAKE2s", "pattern 'XY' in 'XYpsk3'"),
+        ("Noise_psk0_25519_ChaChaPoly_BLAKE2s", "pattern 'psk0'"),
+        ("Noise_XXpsk4_25519_ChaChaPoly_BLAKE2s", "modifier 'psk4' in 'XXpsk4', psk0 to psk3 expected"),
+        ("Noise_XXpsk03_25519_ChaChaPoly_BLAKE2s", "modifier 'psk03' in 'XXpsk03', fallback or psk and a number"),
+        ("Noise_XXpsk\u0663_25519_ChaChaPoly_BLAKE2s", "modifier 'psk\u0663'"),
+        (f"Noise_XXpsk{'9' * 5000}_25519_ChaChaPoly_BLAKE2s", "modifier 'psk999"),
+        ("Noise_XXhfs_25519_ChaChaPoly_BLAKE2s", "modifier 'hfs' in 'XXhfs'"),
+        ("Noise_XXpsk0+_25519_ChaChaPoly_BLAKE2s", "modifier '' in 'XXpsk0\\+'"),
+        ("Noise_XX+psk0_25519_ChaChaPoly_BLAKE2s", "modifier '' in 'XX\\+psk0'"),
+        ("Noise_XXpsk0psk3_25519_ChaChaPoly_BLAKE2s", "modifier 'psk0psk3'"),
+        ("Noise_XXpsk3+psk0_25519_ChaChaPoly_BLAKE2s", "modifier 'psk0'.* above psk3 expected: sort them"),
+        ("Noise_XXpsk3+psk3_25519_ChaChaPoly_BLAKE2s", "modifier 'psk3'.* above psk3 expected"),
+        ("Noise_IKfallback_25519_ChaChaPoly_BLAKE2s", "modifier 'fallback' in 'IKfallback', none expected"),
+        ("Noise_KNfallback_25519_ChaChaPoly_BLAKE2s", "modifier 'fallback' in 'KNfallback', none expected"),
+        ("Noise_XXpsk1+fallback_25519_ChaChaPoly_BLAKE2s", "modifier 'fallback' in 'XXpsk1\\+fallback'"),
+        ("Noise_XXfallback+psk3_25519_ChaChaPoly_BLAKE2s", "modifier 'psk3'.* psk0 to psk2 expected"),
+        ("Noise_XXfallback+fallback_25519_ChaChaPoly_BLAKE2s", "modifier 'fallback'"),
+        ("Noise_XX_25519+448_ChaChaPoly_BLAKE2s", "DH '25519\\+448'.* 25519, 448 expected"),
         ("Noise_XX_25519_RC4_BLAKE2s", "cipher 'RC4'.* ChaChaPoly, AESGCM expected"),
         ("Noise_XX_25519_ChaChaPoly_MD5", "hash 'MD5'.* SHA256, SHA512, BLAKE2s, BLAKE2b expected"),
         ("Noise_XX_25519_ChaChaPoly", "not of the form"),

@@ -1,0 +1,57 @@
+"""What a run of test vectors came to, and how a file of them is opened."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+
+class UnusableFile(Exception):  # noqa: N818 - says what is unusable
+    """A file from which no vector can be run; the message is one sentence for the person who named it."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class VectorFailed(Exception):  # noqa: N818 - says what failed
+    """A vector that we do not reproduce, or of which we do not know what it says."""
+
+
+class Report:
+    """Counts vectors, and tells why each that failed did."""
+
+    def __init__(self, tell: Callable[[str], object]) -> None:
+        self.tell = tell
+        self.passed = 0
+        self.failed = 0
+
+    def run(self, name: str, vector: Callable[[], None]) -> None:
+        """Runs one vector; VectorFailed is its failure."""
+        try:
+            vector()
+        except VectorFailed as error:
+            self.failed += 1
+            self.tell(f"{name}: {error}")
+        else:
+            self.passed += 1
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed"
+
+
+def load_vectors(path: Path) -> list[object]:
+    """The list `vectors` of a JSON file. Raises UnusableFile."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise UnusableFile("not a text file", 3) from None
+    except (OSError, ValueError) as error:
+        raise UnusableFile(f"cannot be read: {getattr(error, 'strerror', None) or error}", 1) from None
+    try:
+        loaded = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnusableFile(f"not JSON: {error}", 3) from None
+    vectors = loaded.get("vectors") if isinstance(loaded, dict) else None
+    if not isinstance(vectors, list) or not vectors:
+        raise UnusableFile('of another form: an object with a list "vectors" expected', 3)
+    return vectors
