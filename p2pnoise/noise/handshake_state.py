@@ -108,6 +108,7 @@ class HandshakeState:
 
         Raises LocalProtocolError if it is of another DH than the protocol's or already there.
         """
+        self._check_not_abandoned()
         self._keys.give_local("s", s)
 
     def set_psk(self, number: int, psk: bytes) -> None:
@@ -116,6 +117,7 @@ class HandshakeState:
         Raises LocalProtocolError if the pattern has no such modifier, its message has passed, or the length is
         another.
         """
+        self._check_not_abandoned()
         passed = self.protocol.pattern.messages[: self._position]
         if any(f"psk{number}" in tokens for tokens in passed):
             raise LocalProtocolError(f"the message of psk{number} has passed")
