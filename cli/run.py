@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,11 +117,11 @@ def command(
                     tell=_printer(as_json=as_json),
                 )
             )
-        except* (StoreError, ListenError) as group:
-            first = _first(group)
-            raise Fault(str(first), getattr(first, "hint", "")) from None
-        except* KeyboardInterrupt:
-            pass
+        except (BaseExceptionGroup, StoreError, ListenError) as error:
+            first = _first(error)  # trio groups what comes out of its nurseries
+            if isinstance(first, StoreError | ListenError):
+                raise Fault(str(first), first.hint) from None
+            raise first from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,47 +168,56 @@ async def _run(
     from p2pnoise.config import NodeConfig
     from p2pnoise.node.driver import open_node
 
-    async with open_node(
-        key=settings.key,
-        card=settings.card,
-        policy=settings.policy,
-        database=settings.home.path / "node.db",
-        lists=settings.lists,
-        listen=listen,
-        advertise=advertise,
-        config=NodeConfig(bootstrap=bootstrap),
-        on_event=tell,
-    ) as node:
-        if not advertise and all(address.host in ("0.0.0.0", "::") for address in node.addresses):  # noqa: S104
-            say("this node tells nobody where to dial it: add --advertise HOST:PORT if others can")
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_watch, settings, node, tell)
-            if until_eof:
-                nursery.start_soon(_wait_for_eof, nursery.cancel_scope)
-            await _wait_for_signal()
-            nursery.cancel_scope.cancel()
+    word = trio.Event()  # to stop
+    async with trio.open_nursery() as outer:
+        # Before the node says that it listens: from then on a signal must not find the system's default in place.
+        await outer.start(_heed_signals, word)
+        async with open_node(
+            key=settings.key,
+            card=settings.card,
+            policy=settings.policy,
+            database=settings.home.path / "node.db",
+            lists=settings.lists,
+            listen=listen,
+            advertise=advertise,
+            config=NodeConfig(bootstrap=bootstrap),
+            on_event=tell,
+        ) as node:
+            if not advertise and all(address.host in ("0.0.0.0", "::") for address in node.addresses):  # noqa: S104
+                say("this node tells nobody where to dial it: add --advertise HOST:PORT if others can")
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_watch, settings, node, tell)
+                if until_eof:
+                    nursery.start_soon(_wait_for_eof, word)
+                await word.wait()
+                nursery.cancel_scope.cancel()
+        outer.cancel_scope.cancel()
 
 
-async def _wait_for_signal() -> None:
+async def _heed_signals(word: Any, *, task_status: Any) -> None:
+    """Until all is over, so that a second signal does not cut the goodbye short."""
     import trio
 
     if sys.platform == "win32":
-        await trio.sleep_forever()
+        task_status.started()
+        return
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
         async for _ in signals:
-            return
+            word.set()
 
 
-async def _wait_for_eof(scope: Any) -> None:
+async def _wait_for_eof(word: Any) -> None:
     import trio
 
     def read() -> None:
         # Not sys.stdin: a thread that waits in it when the interpreter ends holds its lock, which is fatal.
-        while os.read(0, 4096):
-            pass
+        with suppress(OSError):  # closed, or none from the beginning
+            while os.read(0, 4096):
+                pass
 
     await trio.to_thread.run_sync(read, abandon_on_cancel=True)
-    scope.cancel()
+    word.set()
 
 
 async def _watch(settings: _Settings, node: "Node", tell: "Callable[[Event], None]") -> None:
@@ -249,6 +259,8 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 def _lists(home: NodeFolder) -> "list[Input]":
     from p2pnoise.node.effects import ListOffered
 
+    if not home.revocations.exists():
+        raise Fault("it is gone", "put it back; the lists in force stay in force")
     return [ListOffered(one, home.revocations.name) for one in home.read_revocations()]
 
 
@@ -288,8 +300,7 @@ def _printer(*, as_json: bool) -> "Callable[[Event], None]":
     return tell
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    first: BaseException = group
-    while isinstance(first, BaseExceptionGroup):
-        first = first.exceptions[0]
-    return first
+def _first(error: BaseException) -> BaseException:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
