@@ -43,7 +43,7 @@ def counting_entropy(start: int) -> Callable[[int], bytes]:
     return lambda length: bytes([next(numbers)]) * length
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_sides() -> Callable[..., Sides]:
     """Builds both sides of a handshake by its pattern, with keys of their own; `options` go to both."""
 

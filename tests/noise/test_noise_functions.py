@@ -1,12 +1,13 @@
 """The crypto functions, against the standard library and RFC 7748."""
 
 import hmac
+import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from p2pnoise.errors import LocalProtocolError
-from p2pnoise.noise import InvalidPublicKey, KeyPair
+from p2pnoise.noise import DH_448, DH_25519, InvalidPublicKey, KeyPair
 from p2pnoise.noise.dh import dh
 from p2pnoise.noise.functions import HASHES
 
@@ -32,9 +33,62 @@ def test_hmac_is_that_of_the_standard_library(name):
 
 
 @pytest.mark.parametrize("name", HASHES)
+def test_hkdf_is_that_of_the_spec(name):
+    function = HASHES[name]
+    temp_key = hmac.digest(b"ck".ljust(function.hash_len), b"input", name.lower())
+    outputs = [hmac.digest(temp_key, b"\x01", name.lower())]
+    for number in (2, 3):
+        outputs.append(hmac.digest(temp_key, outputs[-1] + bytes([number]), name.lower()))
+    assert function.hkdf3(b"ck".ljust(function.hash_len), b"input") == tuple(outputs)
+    assert function.hkdf(b"ck".ljust(function.hash_len), b"input") == tuple(outputs[:2])
+
+
+@pytest.mark.parametrize("name", HASHES)
 def test_hash_lengths_are_those_of_the_hash(name):
     digest = HASHES[name].new(b"")
     assert (digest.digest_size, digest.block_size) == (HASHES[name].hash_len, HASHES[name].block_len)
+
+
+@pytest.mark.parametrize("u", [0, 1, 2**448 - 2**224 - 2, 2**448 - 2**224 - 1, 2**448 - 2**224])
+def test_a_dh_448_with_a_point_of_low_order_is_refused(u):
+    pair = KeyPair.from_private(b"\x07" * 56, DH_448)
+    with pytest.raises(InvalidPublicKey, match="low order"):
+        dh(pair, DH_448.public_key(u.to_bytes(56, "little")))
+
+
+def test_dh_448_is_that_of_rfc_7748():
+    # Section 6.2.
+    alice = KeyPair.from_private(
+        bytes.fromhex(
+            "9a8f4925d1519f5775cf46b04b5800d4ee9ee8bae8bc5565d498c28d"
+            "d9c9baf574a9419744897391006382a6f127ab1d9ac2d8c0a598726b"
+        ),
+        DH_448,
+    )
+    bob = bytes.fromhex(
+        "3eb7a829b0cd20f5bcfc0b599b6feccf6da4627107bdb0d4f345b430"
+        "27d8b972fc3e34fb4232a13ca706dcb57aec3dae07bdc1c67bf33609"
+    )
+    assert dh(alice, DH_448.public_key(bob)).hex() == (
+        "07fff4181ac6cc95ec1c16a94a0f74d12da232ce40a77552281d282b"
+        "b60c0b56fd2464c335543936521c24403085d59a449a5037514a879d"
+    )
+
+
+def test_wycheproof_x25519_secrets_are_ours_and_the_zero_ones_are_refused(published):
+    judged = zero = 0
+    for group in json.loads(published("crypto/wycheproof-x25519.json").read_text())["testGroups"]:
+        for test in group["tests"]:
+            private, public, shared = (bytes.fromhex(test[key]) for key in ("private", "public", "shared"))
+            pair, peer = KeyPair.from_private(private), DH_25519.public_key(public)
+            judged += 1
+            if any(shared):
+                assert dh(pair, peer) == shared, test["tcId"]
+            else:
+                zero += 1
+                with pytest.raises(InvalidPublicKey, match="low order"):
+                    dh(pair, peer)
+    assert (judged, zero) == (518, 31)
 
 
 @pytest.mark.parametrize("point", LOW_ORDER, ids=lambda point: point.hex()[:8])
@@ -56,6 +110,12 @@ def test_a_key_pair_is_generated_from_32_bytes_of_the_given_entropy():
 def test_a_private_key_of_another_length_is_our_fault():
     with pytest.raises(LocalProtocolError, match="private key of 31 bytes, 32 needed"):
         KeyPair.from_private(b"\x05" * 31)
+
+
+@pytest.mark.parametrize("length", [0, 32, 55, 57])
+def test_a_private_key_of_448_is_56_bytes(length):
+    with pytest.raises(LocalProtocolError, match=f"private key of {length} bytes, 56 needed"):
+        KeyPair.from_private(bytes(length), DH_448)
 
 
 def test_a_key_pair_does_not_print_its_private_key():

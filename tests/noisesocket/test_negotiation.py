@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise import Protocol
 from p2pnoise.noisesocket import NegotiationError
 from p2pnoise.noisesocket.negotiation import (
@@ -82,3 +83,14 @@ def test_arbitrary_negotiation_data_raises_nothing_else(data):
             parse(data)
         except NegotiationError:
             continue
+
+
+@pytest.mark.parametrize("pattern", ["NN", "XXpsk3", "XXfallback", "XX1"])
+def test_a_protocol_without_a_number_is_our_fault(pattern):
+    with pytest.raises(LocalProtocolError, match=f"Noise_{pattern}_25519_.* has no negotiation data"):
+        encode_negotiation_data(Protocol.parse(f"Noise_{pattern}_25519_ChaChaPoly_BLAKE2s"))
+
+
+def test_448_is_not_sent_as_25519():
+    with pytest.raises(LocalProtocolError, match="Noise_XX_448_ChaChaPoly_BLAKE2s has no negotiation data"):
+        encode_negotiation_data(Protocol.parse("Noise_XX_448_ChaChaPoly_BLAKE2s"))
