@@ -29,7 +29,7 @@ from .items import ItemIndex, body_id, grant_ids, record_id
 
 Provenance = Literal["proven", "live"]
 
-MAX_PEERS = 100_000  # cards; the next is refused. About 1 kB of memory each.
+MAX_PEERS = 50_000  # cards; the next is refused. Three items each fill the 64 buckets of 3,000 that digests compare.
 _SLACK = 1_000  # ends in the heap that no row needs any longer, beyond one for each row
 
 

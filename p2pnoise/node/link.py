@@ -123,7 +123,7 @@ class Link:
         self.deadline: int | None = None  # for the stage it is in
         self.heard_at = now
         self.pinged_at: int | None = None
-        self.counted_up = False  # whether the application was told of this peer by way of this link
+        self.counted_up = False  # whether the application counts on this link for its peer
         self.was_up = False
         self.ended_by_us = False
         self.closed_by: Code | None = None  # what the peer said when it ended the link

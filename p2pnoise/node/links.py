@@ -185,8 +185,7 @@ class Links:
             link.deadline = now.monotonic + ns(self._config.clone_timeout)
             self._contests.begin(connection, older)
         elif pairing.newcomer_stays(self._table.own, link, other, hello):
-            self._compare_lists(connection, link, now)
-            self._close(older, Code.GOODBYE, now)
+            self._compare_lists(connection, link, now)  # the older one goes on until this one is up
         else:
             self._close(connection, Code.GOODBYE, now)
 
@@ -228,12 +227,19 @@ class Links:
         link.deadline = _end_of(link.verdict, now)
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)
-        first = not self._others_up(claim.node_id)
+        older = [
+            number
+            for number, other in self.all.items()
+            if other is not link and other.counted_up and other.node_id == claim.node_id
+        ]
+        first = not older and not link.counted_up
         link.counted_up = link.was_up = True
         self.apply(self._overlay.offer_card(claim, now, live=True), now)
         if first:
             self._emit(telling.verified(link, claim.node_id, len(self._table)))
         self.apply(self._overlay.peer_up(connection, now), now)
+        for number in older:
+            self._close(number, Code.GOODBYE, now)
 
     def recheck(self, now: Instant) -> None:
         """Trust or time changed: cut every live link whose peer no longer counts."""
@@ -302,8 +308,14 @@ class Links:
         self.apply(self._overlay.peer_down(connection, now), now)
         self._contests.over(connection)
         counted, link.counted_up = link.counted_up, False
-        if counted and link.node_id is not None and not self._others_up(link.node_id):
-            self._emit(telling.lost(link, link.node_id, reason))
+        if counted and link.node_id is not None:
+            # Another link that its peer has proven to live on takes its place: the application hears nothing of that.
+            heirs = (other for other in self.all.values() if other is not link and other.node_id == link.node_id)
+            heir = next((other for other in heirs if other.stage in (Stage.COMPARING, Stage.UP)), None)
+            if heir is not None:
+                heir.counted_up = True
+            else:
+                self._emit(telling.lost(link, link.node_id, reason))
         for newcomer in self._contests.against(connection):
             self._take_over(newcomer, now)
 
@@ -315,9 +327,6 @@ class Links:
         claims = [link.verdict.claim for link in self.all.values() if link.greeted and link.verdict is not None]
         if any(claim and claim.identity == card.identity and claim.node_id != card.node_id for claim in claims):
             self.recheck(now)
-
-    def _others_up(self, node_id: bytes) -> bool:
-        return any(link.counted_up for link in self.all.values() if link.node_id == node_id)
 
     def _dial_failed(self, address: Address, node_id: NodeId | None, reason: str, now: Instant) -> None:
         pause = self._dialler.failed(address, now.monotonic)

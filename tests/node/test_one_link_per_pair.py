@@ -33,6 +33,17 @@ def test_simultaneous_dials_leave_the_link_that_the_lower_node_id_dialled(any_ne
     assert not low.told("duplicate-node")
 
 
+@pytest.mark.parametrize("second", ["low", "high"])
+def test_the_application_hears_nothing_of_a_change_of_carriers(net, second):
+    low, high = net.pair()
+    net.link(*((low, high) if second == "low" else (high, low)))
+    for member in (low, high):
+        assert len(member.told("peer-verified")) == 1
+        assert not member.told("peer-lost")
+    net.cut(low, high)
+    assert len(low.told("peer-lost")) == 1
+
+
 def test_simultaneous_dials_would_leave_none_if_each_kept_its_own(net, monkeypatch):
     """The companion: a rule that is not symmetric keeps both links or neither."""
     from p2pnoise.node import pairing  # noqa: PLC0415
