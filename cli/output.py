@@ -138,7 +138,7 @@ def until(seconds: int, now: int) -> str:
         day = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
     except (ValueError, OverflowError, OSError):  # claimed times may lie beyond the year 9999
         return f"second {seconds}"
-    days = abs(seconds - now) // 86400
+    days = (abs(seconds - now) + 43200) // 86400  # the nearest: a year from a second ago is 365 days away
     distance = "today" if not days else f"in {days} days" if seconds > now else f"{days} days ago"
     return f"{day} ({distance})"
 
