@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from types import FrameType
 from typing import Any
 
@@ -22,6 +23,9 @@ from .output import Fault
 NETWORK = "demo-net"
 MEMBERS = 6
 CUT_WITHIN = 5.0  # seconds that a live session with a revoked peer may last
+
+# What a terminal or a parent process says to stop, besides Ctrl-C.
+_WORDS = (signal.SIGTERM,) if sys.platform == "win32" else (signal.SIGTERM, signal.SIGHUP)
 
 
 @click.command()
@@ -260,10 +264,10 @@ class _Story:
         program = _program()
         lines += [
             f"all data is in {self._stage.folder}; look at it with",
-            f"  {program} peers --home {home}",
-            f"  {program} card show --home {home}",
-            f"  cat {home / 'events.jsonl'}",
-            f"and remove it with: rm -r {self._stage.folder}",
+            f"  {program} peers --home {quote(str(home))}",
+            f"  {program} card show --home {quote(str(home))}",
+            f"  cat {quote(str(home / 'events.jsonl'))}",
+            f"and remove it with: rm -r {quote(str(self._stage.folder))}",
         ]
         facts = {
             "ok": True,
@@ -303,8 +307,7 @@ def _stopped_by_signals() -> Iterator[None]:
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    names = [signal.SIGTERM] if sys.platform == "win32" else [signal.SIGTERM, signal.SIGHUP]
-    before = {name: signal.signal(name, stop) for name in names}
+    before = {name: signal.signal(name, stop) for name in _WORDS}
     try:
         yield
     finally:
@@ -315,7 +318,7 @@ def _stopped_by_signals() -> Iterator[None]:
 @contextmanager
 def _deaf() -> Iterator[None]:
     """While the stage is cleared, a second Ctrl-C must not leave half of it standing."""
-    names = [signal.SIGINT, signal.SIGTERM]
+    names = [signal.SIGINT, *_WORDS]
     before = {name: signal.signal(name, signal.SIG_IGN) for name in names}
     try:
         yield

@@ -2,9 +2,9 @@
 
 import click
 
-from cards import Policy, Revocations, Verdict, verify_card
+from cards import Policy, RevocationList, Revocations, Verdict, verify_card
 
-from . import options
+from . import documents, options
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, say, until
 
@@ -32,11 +32,7 @@ def command(*, home: NodeFolder, as_json: bool) -> None:
     except StoreError as error:
         raise Fault(str(error), error.hint) from None
     now = options.now()
-    revocations = Revocations()
-    for one in table.lists:
-        revocations, _ = revocations.add(
-            one, issuers=policy.issuers.values(), network=policy.network, now=now, leeway=policy.leeway
-        )
+    revocations, _ = documents.accept((*table.lists, *_handed(home)), policy, now)
     judged = [(row, _judge(row.card, policy, revocations, now)) for row in table.rows]
     if as_json:
         answer_json(
@@ -80,6 +76,15 @@ def command(*, home: NodeFolder, as_json: bool) -> None:
     answer(*("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines))
     good = sum(verdict.ok for _, verdict in judged)
     say(f"{good} of {len(judged)} cards count today; the network is {policy.network}")
+
+
+def _handed(home: NodeFolder) -> tuple[RevocationList, ...]:
+    """The lists that lie in the folder: the node takes them in when it next looks, so they count here too."""
+    try:
+        return home.read_revocations()
+    except Fault as fault:
+        say(f"warning: not used: {fault}", f"fix: {fault.fix}")
+        return ()
 
 
 def _judge(card: object, policy: Policy, revocations: Revocations, now: int) -> Verdict:

@@ -1,5 +1,6 @@
 """`p2pnoise simulate`: the same node by the hundred, in virtual time, repeatable bit for bit."""
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,12 @@ from . import options
 from .output import Fault, answer, answer_json, rows, say
 
 
+def _number(_ctx: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):  # in no range, and in none of the comparisons that would say so
+        raise click.BadParameter("not a number")
+    return value
+
+
 @click.command()
 @click.option("--nodes", type=click.IntRange(1, 2000), default=100, show_default=True, help="how many nodes start")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="the same seed, the same bits")
@@ -19,6 +26,7 @@ from .output import Fault, answer, answer_json, rows, say
     type=click.FloatRange(1, 86400),
     default=120.0,
     show_default=True,
+    callback=_number,
     metavar="SECONDS",
     help="virtual time after which an answer is given up",
 )

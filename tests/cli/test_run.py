@@ -39,7 +39,8 @@ class Process:
 
     @property
     def events(self):
-        return [json.loads(line) for line in list(self.lines) if line.endswith("\n")]
+        told = [json.loads(line) for line in list(self.lines) if line.endswith("\n")]
+        return [event for event in told if "event" in event]
 
     def find(self, kind, **fields):
         for event in self.events:

@@ -1,0 +1,164 @@
+"""`p2pnoise peers`: the table of a node, running or not, and what its cards are worth today."""
+
+import json
+import sqlite3
+
+import pytest
+
+PATIENCE = 15  # seconds
+
+
+@pytest.fixture
+def start(place):
+    """Start a node, and give its process once it has told of each of these events."""
+    running = []
+
+    def begin(home, *kinds, bootstrap=""):
+        options = ["--bootstrap", bootstrap] if bootstrap else []
+        arguments = ["run", "--home", place / home, "--listen", "127.0.0.1:0", "--json", *options]
+        process = place.start(*arguments, stdout=-1, text=True)
+        running.append(process)
+        missing, told = {"listening", *kinds}, []
+        while missing:
+            told.append(json.loads(process.stdout.readline()))
+            missing.discard(told[-1]["event"])
+        process.told = told
+        return process
+
+    def end():
+        for process in running:
+            process.terminate()
+            process.stdout.read()
+            process.wait(PATIENCE)
+            process.stdout.close()
+        running.clear()
+
+    begin.end = end
+    yield begin
+    end()
+
+
+@pytest.fixture
+def pair(place, issuer, start):
+    """Two nodes, `ada` and `bob`, that have met and run."""
+    for name in ("ada", "bob"):
+        card = place.make_card(name, name)
+        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+    listening = next(event for event in start("ada").told if event["event"] == "listening")
+    start("bob", "peer-verified", "address-learned", bootstrap=f"{listening['node_id']}@{listening['addresses'][0]}")
+    return place
+
+
+def _standings(place, home="bob"):
+    return {peer["name"]: peer["standing"] for peer in place.json("peers", "--home", place / home)["peers"]}
+
+
+def test_the_table_of_a_running_node_is_shown(pair):
+    text = pair.ok("peers", "--home", pair / "bob").stdout.splitlines()
+    assert text[0].split() == ["NAME", "NODE", "STANDING", "PROOF", "ADDRESSES", "CARD", "UNTIL"]
+    assert text[1].startswith("bob")
+    assert "this node" in text[1]
+    assert text[2].startswith("ada")
+    assert "verified" in text[2]
+    assert "live" in text[2]
+
+
+def test_the_table_of_a_stopped_node_is_the_same(pair, start):
+    running = pair.json("peers", "--home", pair / "bob")
+    start.end()
+    before = (pair / "bob" / "node.db").read_bytes()
+    assert pair.json("peers", "--home", pair / "bob") == running
+    assert (pair / "bob" / "node.db").read_bytes() == before
+
+
+def test_json_gives_every_peer_with_all_that_is_known(pair):
+    answer = pair.json("peers", "--home", pair / "bob")
+    assert (answer["ok"], answer["network"]) == (True, "example-net")
+    own, ada = answer["peers"]
+    assert (own["own"], ada["own"]) == (True, False)
+    assert set(ada) == {
+        "name", "node_id", "identity", "own", "standing", "provenance", "sequence", "groups", "addresses",
+        "valid_until", "first_seen", "findings",
+    }  # fmt: skip
+    assert (ada["name"], ada["standing"], ada["provenance"], ada["findings"]) == ("ada", "verified", "live", [])
+    assert ada["addresses"][0].startswith("127.0.0.1:")
+
+
+def test_a_peer_that_a_running_node_learns_to_be_revoked_is_shown_as_revoked(pair):
+    pair.ok("revoke", "add", "ada")
+    pair.ok("revoke", "publish", "--output", pair / "bob" / "revocations.pem")
+    assert _standings(pair)["ada"] == "revoked"
+
+
+def test_a_list_handed_to_a_stopped_node_counts_at_once(pair, start):
+    start.end()
+    assert _standings(pair)["ada"] == "verified"
+    pair.ok("revoke", "add", "ada")
+    pair.ok("revoke", "publish", "--output", pair / "bob" / "revocations.pem")
+    assert _standings(pair) == {"bob": "verified", "ada": "revoked"}
+
+
+def test_another_policy_gives_another_standing(pair, start):
+    start.end()
+    other = pair.json("issuer", "new", "lab", "--network", "example-net", "--issuer-home", pair / "lab")["issuer"]
+    text = (pair / "bob" / "policy.toml").read_text()
+    key = next(line for line in text.splitlines() if line.startswith("key"))
+    (pair / "bob" / "policy.toml").write_text(text.replace(key, f'key = "{other}"'))
+    assert "verified" not in _standings(pair).values()
+
+
+def test_what_the_database_says_of_a_peer_is_not_believed(pair, start):
+    start.end()
+    database = sqlite3.connect(pair / "bob" / "node.db")
+    database.execute("UPDATE peers SET standing = 'revoked', provenance = 'blessed' WHERE name = 'ada'")
+    database.commit()
+    database.close()
+    (ada,) = [peer for peer in pair.json("peers", "--home", pair / "bob")["peers"] if peer["name"] == "ada"]
+    assert (ada["standing"], ada["provenance"]) == ("verified", "proven")
+
+
+def test_a_broken_list_beside_it_is_named_and_the_table_still_shown(pair, start):
+    start.end()
+    (pair / "bob" / "revocations.pem").write_bytes(b"\x1b[2J broken")
+    result = pair.ok("peers", "--home", pair / "bob")
+    assert "revocations.pem" in result.stderr
+    assert "ada" in result.stdout
+    assert "\x1b" not in result.output
+
+
+def test_an_empty_table_is_a_table(pair, start):
+    start.end()
+    database = sqlite3.connect(pair / "bob" / "node.db")
+    database.execute("DELETE FROM peers")
+    database.commit()
+    database.close()
+    result = pair.ok("peers", "--home", pair / "bob")
+    assert len(result.stdout.splitlines()) == 1
+    assert "0 of 0 cards" in result.stderr
+    assert pair.json("peers", "--home", pair / "bob")["peers"] == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_node_that_never_ran_has_no_table(place):
+    place.refuses("peers", says="there is no node database", code=1)
+    assert not (place.node / "node.db").exists()
+
+
+def test_a_folder_without_a_policy_is_named(place):
+    place.refuses("peers", says="no policy in", code=1)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("content", [b"garbage" * 1000, b"SQLite format 3\x00" + bytes(5000)])
+def test_a_broken_database_is_refused(place, content):
+    (place.node / "node.db").write_bytes(content)
+    place.refuses("peers", says="node.db", code=1)
+    assert place.json("peers")["ok"] is False
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_foreign_database_is_refused(place):
+    foreign = sqlite3.connect(place.node / "node.db")
+    foreign.execute("CREATE TABLE t (x)")
+    foreign.close()
+    place.refuses("peers", says="not a node's database", code=1)
