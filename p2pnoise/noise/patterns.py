@@ -53,7 +53,7 @@ class Pattern:
 def _layouts(pattern: Pattern) -> Iterator[Layout]:
     # Any DH and any psk makes a key. Where there is a psk, each ephemeral public key does too (9.2).
     ephemeral_keyed = bool(pattern.psks)
-    keyed = ephemeral_keyed and any("e" in tokens for tokens in pattern.pre_messages)
+    keyed = False
     for tokens in pattern.messages:
         public_keys = tags = 0
         for token in tokens:
@@ -173,7 +173,7 @@ def _with_psk(pattern: Pattern, number: int, modified_name: str, name: str) -> P
 def _with_fallback(pattern: Pattern, modified_name: str, name: str) -> Pattern:
     # 10.2: Alice's first message becomes a pre-message; so it must be "e", "s" or "e, s".
     first, *others = pattern.messages
-    if not set(first) <= {"e", "s"} or pattern.pre_messages[0] or not others:
+    if not set(first) <= {"e", "s"} or pattern.pre_messages[0]:
         raise LocalProtocolError(f"modifier 'fallback' in {name!r}, none expected: no first message of e or s alone")
     # The rest is Bob-initiated. Our rows are all of the initiator's view: the sides change places, in the
     # pre-messages and in the DH tokens (7.2).

@@ -106,6 +106,7 @@ def test_a_responder_may_fall_back_although_it_could_read(make_sides):
     sides.responder.read_message(message)
     bob = sides.responder.fall_back(FALLBACK, s=sides.responder_s, message=message)
     alice = sides.initiator.fall_back(FALLBACK, s=sides.initiator_s)
+    assert not sides.responder.my_turn
     alice.read_message(bob.write_message(b""))
     bob.read_message(alice.write_message(b""))
 
