@@ -85,6 +85,7 @@ class Stage:
         self.actors: list[Actor] = []
         self._changed = threading.Condition()
         self._closed = False
+        self._stopping = False
         self._verbs: set[subprocess.Popen[str]] = set()
 
     def add(self, name: str, *, role: str = "member") -> Actor:
@@ -162,12 +163,21 @@ class Stage:
                 left = begun + seconds - time.monotonic()
                 if left <= 0:
                     raise DemoFailure(f"waited {seconds:g} s in vain for {what}", f"look at the logs in {self.folder}")
-                for actor in self.actors:
-                    if actor.process is not None and actor.process.poll() not in (None, 0) and actor.role != "killed":
-                        words = (actor.home / "stderr.log").read_text()[-400:].strip()
-                        raise DemoFailure(f"{actor.name} ended with {actor.process.poll()}: {words}")
+                self._check_alive()
                 self._changed.wait(min(left, 0.2))
         return time.monotonic() - begun
+
+    def _check_alive(self) -> None:
+        """Raises `DemoFailure` for a node that has ended, and was not meant to, or not so."""
+        for actor in self.actors:
+            code = actor.process.poll() if actor.process is not None else None
+            if code is None or actor.role == "killed" or (self._stopping and code == 0):
+                continue
+            words = (actor.home / "stderr.log").read_text(errors="replace")[-400:].strip()
+            raise DemoFailure(
+                f"{actor.name} ended with {code}" + (f": {words}" if words else ""),
+                f"look at the logs in {self.folder}",
+            )
 
     def kill(self, actor: Actor) -> None:
         """SIGKILL: no goodbye, nothing flushed."""
@@ -178,6 +188,7 @@ class Stage:
 
     def stop(self) -> None:
         """End every node by a word, as an operator would. Raises `DemoFailure` for one that does not end well."""
+        self._stopping = True
         for process in self._processes():
             process.terminate()
         self.wait(lambda: not any(self._processes()), STOP_TIMEOUT, "all nodes to stop")

@@ -1,0 +1,270 @@
+"""`p2pnoise demo`: the whole story, each step proven; however it ends, it leaves no process behind."""
+
+import fcntl
+import json
+import os
+import pty
+import random
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "cli", "demo"]
+LONGEST = 90  # seconds that a demo may take on a busy machine
+GONE = 8  # seconds within which a demo that was stopped has left nothing
+STEPS = 7
+FACTS = 43  # lines that a demo tells with --json, about
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc here")
+
+
+def _left(folder):
+    """The processes whose command line names this folder."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue  # gone in the meantime
+        if any(os.fsencode(folder) in word for word in words):
+            found[int(path.parent.name)] = words
+    return found
+
+
+def _wait_until_gone(folder, seconds=GONE):
+    end = time.monotonic() + seconds
+    while left := _left(folder):
+        assert time.monotonic() < end, left
+        time.sleep(0.05)
+
+
+def _demo(folder, *options, **more):
+    return subprocess.run(
+        [*COMMAND, "--dir", folder, *options], capture_output=True, text=True, check=False, timeout=LONGEST, **more
+    )
+
+
+def test_every_step_does_what_it_says(tmp_path):
+    folder = tmp_path / "a demo"
+    done = _demo(folder, "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [fact["step"] for fact in told if "step" in fact] == list(range(1, STEPS + 1))
+    assert [fact["done"] for fact in told if "done" in fact] == list(range(1, STEPS + 1))
+    assert told[-1]["summary"]["ok"] is True
+    assert told[-1]["summary"]["folder"] == str(folder)
+    events = [json.loads(line) for line in (folder / "node-2" / "events.jsonl").read_text().splitlines()]
+    assert any(event["event"] == "dialling" and event["source"] == "table" for event in events)
+    assert all((folder / f"node-{number}" / "node.db").exists() for number in range(1, 8))
+    assert _left(folder) == {}
+
+
+def test_plain_lines_tell_the_same_story_and_can_be_pasted(tmp_path):
+    folder = tmp_path / "a demo; echo"
+    done = _demo(folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line[0] for line in lines if re.match(r"\d\. ", line)] == [str(number) for number in range(1, STEPS + 1)]
+    assert sum(line.startswith("   done in ") for line in lines) == STEPS
+    assert "every step did what it says" in lines
+    assert all(line.isprintable() for line in lines)
+    assert lines[-1] == f"and remove it with: rm -r '{folder}'"
+    (look,) = [line for line in lines if line.startswith("  cat ")]
+    shown = subprocess.run(["/bin/sh", "-c", look], capture_output=True, check=False)
+    assert shown.stdout == (folder / "node-1" / "events.jsonl").read_bytes()
+
+
+def test_a_folder_that_is_not_empty_is_refused(tmp_path):
+    (tmp_path / "mine").write_text("kept")
+    done = _demo(tmp_path)
+    assert done.returncode == 1
+    assert "is not empty" in done.stderr
+    assert "fix: " in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_file_instead_of_a_folder_is_refused(tmp_path):
+    (tmp_path / "mine").write_text("kept")
+    done = _demo(tmp_path / "mine")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "fix: " in done.stderr
+
+
+class Demo:
+    """A demo that runs, with the facts it has told."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [*COMMAND, "--dir", folder, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        self.facts, self._changed = [], threading.Condition()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self.process.kill()  # what it owns ends by itself
+        self.process.wait()
+        self._reader.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def _read(self):
+        for line in self.process.stdout:
+            with self._changed:
+                self.facts.append(json.loads(line))
+                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait(self, condition):
+        with self._changed:
+            self._changed.wait_for(lambda: condition(self.facts) or not self._reader.is_alive(), LONGEST)
+        assert condition(self.facts), (self.facts, self.process.stderr.read())
+
+    def end(self, seconds=LONGEST):
+        """Its exit code and its words on stderr."""
+        code = self.process.wait(seconds)
+        self._reader.join()
+        return code, self.process.stderr.read()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_node_that_ends_from_outside_ends_the_demo_with_a_sentence(tmp_path, number):
+    with Demo(tmp_path / "demo") as demo:
+        demo.wait(lambda facts: any("pid" in fact and fact["name"] == "node-3" for fact in facts))
+        (pid,) = [fact["pid"] for fact in demo.facts if fact.get("name") == "node-3" and "pid" in fact]
+        os.kill(pid, number)
+        code, errors = demo.end(15)
+    assert code == 1
+    assert "Traceback" not in errors
+    error = demo.facts[-1]["error"]
+    assert "node-3" in error
+    assert "\n" not in error
+    _wait_until_gone(demo.folder)
+
+
+def _stopped_at(folder, facts, delay, number):
+    """Start a demo, send this signal a little after it has told so many facts; what it left is gone in time."""
+    with Demo(folder) as demo:
+        demo.wait(lambda told: len(told) >= facts)
+        time.sleep(delay)  # the moment is what this test varies
+        demo.process.send_signal(number)
+        code, errors = demo.end(GONE + 1)
+    _wait_until_gone(folder)
+    assert code in ((0, -signal.SIGKILL) if number == signal.SIGKILL else (0, 130)), (code, errors)
+    assert "Traceback" not in errors
+    return code
+
+
+def _stop_at_moments(tmp_path, count, seed):
+    """Two at a time; the moments are spread over all that a demo tells."""
+    rng = random.Random(seed)
+    kinds = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP]
+    plan = [(1 + FACTS * n // count, rng.uniform(0, 0.5), kinds[n % len(kinds)]) for n in range(count)]
+    rng.shuffle(plan)
+    failures, stopped = [], []
+
+    def work(number):
+        for turn, moment in enumerate(plan[number::2]):
+            try:
+                stopped.append(_stopped_at(tmp_path / f"demo-{number}-{turn}", *moment))
+            except Exception as error:  # noqa: BLE001 - told below
+                failures.append((moment, error))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    return stopped
+
+
+@pytest.mark.parametrize("seed", [1])
+def test_a_demo_stopped_at_any_moment_leaves_no_process(tmp_path, seed):
+    stopped = _stop_at_moments(tmp_path, 8, seed)
+    assert sum(code != 0 for code in stopped) >= 5  # most were stopped at work
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [2])
+def test_a_demo_stopped_at_any_of_many_moments_leaves_no_process(tmp_path, seed):
+    stopped = _stop_at_moments(tmp_path, 60, seed)
+    assert sum(code != 0 for code in stopped) >= 40
+
+
+@pytest.mark.long
+def test_twenty_demos_in_a_row_succeed(tmp_path):
+    for number in range(20):
+        done = _demo(tmp_path / f"demo-{number}", "--json")
+        assert done.returncode == 0, (number, done.stdout[-500:], done.stderr)
+
+
+def _in_a_terminal(folder, act=None):
+    """Run a demo in a pseudo-terminal of 100 columns; its exit code and everything that the terminal got."""
+    main, other = pty.openpty()
+    fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    before = termios.tcgetattr(other)
+    process = subprocess.Popen(
+        [*COMMAND, "--dir", folder],
+        stdin=other, stdout=other, stderr=other, start_new_session=True,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "40"},
+    )  # fmt: skip
+    shown, end = b"", time.monotonic() + LONGEST
+    while time.monotonic() < end:
+        ready, _, _ = select.select([main], [], [], 0.1)
+        if ready:
+            shown += os.read(main, 65_536)
+            if act is not None and act(process, shown):
+                act = None
+        elif process.poll() is not None:
+            break
+    assert termios.tcgetattr(other) == before
+    os.close(other)
+    os.close(main)
+    return process.wait(1), shown.decode()
+
+
+def _sane(shown):
+    """The cursor is visible at the end, and no colour or other screen is left on."""
+    assert shown.rfind("\x1b[?25h") > shown.rfind("\x1b[?25l") >= 0
+    assert "\x1b[?1049h" not in shown
+    colours = re.findall(r"\x1b\[([\d;]*)m", shown)
+    assert not colours or colours[-1] in ("", "0")
+
+
+def test_a_terminal_shows_the_table_and_is_left_sane(tmp_path):
+    code, shown = _in_a_terminal(tmp_path / "demo")
+    assert code == 0
+    assert "cards it verified" in shown
+    assert "●" in shown
+    assert "every step did what it says" in shown
+    _sane(shown)
+
+
+def test_ctrl_c_in_a_terminal_leaves_it_sane_and_nothing_running(tmp_path):
+    def press(process, shown):
+        if b"\xe2\x97\x8f" not in shown:
+            return False
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to everybody in it
+        return True
+
+    code, shown = _in_a_terminal(tmp_path / "demo", press)
+    assert code == 130
+    assert "Traceback" not in shown
+    _sane(shown)
+    _wait_until_gone(tmp_path / "demo")
