@@ -136,7 +136,7 @@ class HandshakeState:
             raise LocalProtocolError(f"payload of {len(payload)} bytes, at most {self.max_payload}")
         checkpoint = self._keys.checkpoint(), self._symmetric_state.checkpoint()
         try:
-            parts = [self._write_token(token) for token in self._tokens()]
+            parts = [self._write_token(token) for token in self.protocol.pattern.messages[self._position]]
             # Appends EncryptAndHash(payload) to the buffer.
             parts.append(self._symmetric_state.encrypt_and_hash(payload))
         except BaseException:
@@ -159,7 +159,7 @@ class HandshakeState:
         checkpoint = self._keys.checkpoint(), self._symmetric_state.checkpoint()
         try:
             offset = 0
-            for token in self._tokens():
+            for token in self.protocol.pattern.messages[self._position]:
                 offset = self._read_token(token, message, offset)
             # Calls DecryptAndHash() on the remaining bytes of the message and stores the output into
             # payload_buffer.
@@ -226,9 +226,6 @@ class HandshakeState:
         self._keys = HandshakeKeys(self.protocol, initiator=self.initiator)
         return fallback
 
-    def _tokens(self) -> tuple[Token, ...]:
-        return self.protocol.pattern.messages[self._position]
-
     def _write_token(self, token: Token) -> bytes:
         match token:
             case "e":
@@ -271,12 +268,13 @@ class HandshakeState:
             self._symmetric_state.mix_key(public_key)
 
     def _mix_secret(self, token: Token) -> None:
-        if token.startswith("psk"):
-            # 9.2: for "psk", calls MixKeyAndHash(psk).
-            self._symmetric_state.mix_key_and_hash(self._keys.psk(token))
-        else:
-            # For "es": calls MixKey(DH(e, rs)) if initiator, MixKey(DH(s, re)) if responder. The others likewise.
-            self._symmetric_state.mix_key(self._keys.dh(token))
+        match token:
+            case "ee" | "es" | "se" | "ss":
+                # For "es": calls MixKey(DH(e, rs)) if initiator, MixKey(DH(s, re)) if responder. The others likewise.
+                self._symmetric_state.mix_key(self._keys.dh(token))
+            case _:
+                # 9.2: for "psk", calls MixKeyAndHash(psk).
+                self._symmetric_state.mix_key_and_hash(self._keys.psk(token))
 
     def _check_not_abandoned(self) -> None:
         if self._abandoned:
