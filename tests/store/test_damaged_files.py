@@ -384,7 +384,9 @@ def test_a_full_disk_is_named_and_everything_acknowledged_stays(shelf, limit):
     names = {row.card.name for row in shelf.read()[2]}
     assert names >= {f"{kind}-{number}" for kind in ("peer", "twin") for number in range(acknowledged)}
     assert {f"peer-{acknowledged}" in names, f"twin-{acknowledged}" in names} != {True, False}  # whole batches only
-    assert shelf.open().commit([shelf.peer("later")]) is None
+    store = shelf.open()
+    store.commit([shelf.peer("later")])
+    store.close()
 
 
 def test_a_disk_that_is_full_from_the_start_is_refused_with_a_sentence(shelf):

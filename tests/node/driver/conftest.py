@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import socket
+import sys
 import time
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -22,7 +23,8 @@ from p2pnoise.noise import KeyPair
 
 NETWORK = "example-net"
 HOUR = 3600
-HOSTILE = "127.0.0.66"  # where those who mean harm come from: they share no limit with the good ones
+# Where those who mean harm come from: they share no limit with the good ones, where the system has such addresses.
+HOSTILE = "127.0.0.66" if sys.platform == "linux" else "127.0.0.1"
 PATIENCE = 15  # seconds that a condition may take to come true on a busy machine
 
 
