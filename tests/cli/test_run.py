@@ -421,6 +421,7 @@ def _killed_at_events(place, run, member, rounds, seed):
                 path.unlink()
         process = run("cleo", "--bootstrap", first.bootstrap)
         kind = rng.choice(["peer-verified", "card-learned", "list-applied", "address-learned"])
+        process.wait_for_lines(1)
         deadline = time.monotonic() + 1.5
         while process.find(kind) is None and time.monotonic() < deadline and process.process.poll() is None:
             with process._changed:
