@@ -69,6 +69,7 @@ class _Link:
     heads_seen: bool = False
     compared: bool = False  # its lists are ours; the node may judge it
     up: bool = False  # it was judged and takes part
+    given: set[bytes] = field(default_factory=set)  # digests of the lists that it got from us: each goes out once
 
 
 class Overlay:
@@ -187,7 +188,9 @@ class Overlay:
                 for issuer in sorted(set(issuers) & set(self.table.revocations.by_issuer)):
                     # With the older ones that are still needed, or a latecomer would take back what they revoke.
                     for one in self.table.revocations.by_issuer[issuer].lists:
-                        self._send(link, GivenList(one.raw))
+                        if one.digest not in state.given:
+                            state.given.add(one.digest)
+                            self._send(link, GivenList(one.raw))
             case GivenList(raw):
                 try:
                     self._take_list(RevocationList.parse(raw), now, state.node_id, link)

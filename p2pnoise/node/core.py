@@ -122,8 +122,12 @@ class NodeCore:
                 self._install(now)
                 self.links.recheck(now)
             case io.OwnCardChanged(card):
-                self.links.card = card
-                self._install(now)
+                verdict = self.table.judge(card, now.unix, own=True)
+                if verdict.ok or waits_for_lists(verdict):
+                    self.links.card = card
+                    self._install(now)
+                else:  # the one in use stays in use
+                    self._emit(events.OwnCardRejected(findings=verdict.errors))
             case io.Stop():
                 self.links.close_all(now)
             case _:

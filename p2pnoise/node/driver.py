@@ -30,6 +30,7 @@ from .core import NodeCore
 
 RECEIVE_SIZE = 65_536  # bytes asked of a socket at once: the core keeps less than two packets of one connection
 MAX_UNSENT = 4 * 1024 * 1024  # bytes waiting for one peer; more means that it does not read, and it is cut off
+MAX_GATHERED = 1024 * 1024  # bytes to send that are gathered from several inputs before they are carried out
 QUEUE = 64  # inputs waiting for the core; then readers wait, and TCP makes the senders wait
 RESTORED_AT_ONCE = 500  # stored peers verified in one go: about a third of a second
 CONNECT_TIMEOUT = 10.0  # seconds
@@ -151,7 +152,7 @@ class Node:
     async def _run_core(self, *, task_status: trio.TaskStatus[None]) -> None:
         try:
             while True:
-                await self._carry_out([effect for given in await self._next_inputs() for effect in self._handle(given)])
+                await self._take_in(await self._next_inputs())
                 task_status.started()
                 task_status = trio.TASK_STATUS_IGNORED
                 self._note_idle()
@@ -160,6 +161,19 @@ class Node:
             task_status.started()
             self._nursery.cancel_scope.cancel()
             self._block.cancel_scope.cancel()
+
+    async def _take_in(self, inputs: list[io.Input]) -> None:
+        """Hand the core what waits and carry out what follows: many inputs share one commit, few bytes wait for it."""
+        effects: list[io.Effect] = []
+        waiting = 0
+        for given in inputs:
+            new = self._handle(given)
+            effects += new
+            waiting += sum(len(effect.data) for effect in new if isinstance(effect, io.SendBytes))
+            if waiting > MAX_GATHERED:
+                await self._carry_out(effects)
+                effects, waiting = [], 0
+        await self._carry_out(effects)
 
     async def _next_inputs(self) -> list[io.Input]:
         """Everything that waits, or a tick when the core's deadline comes first."""
@@ -335,7 +349,8 @@ async def open_node(
             yield node
     finally:
         store.close()
-        on_event(Stopped(node_id=key.public))
+        if node is not None and node.addresses:
+            on_event(Stopped(node_id=key.public))
         if node is not None and node.failure is not None:
             raise node.failure from None
 

@@ -125,6 +125,7 @@ class Link:
         self.pinged_at: int | None = None
         self.counted_up = False  # whether the application counts on this link for its peer
         self.was_up = False
+        self.told_of = False  # whether the application was told why this link never came up
         self.ended_by_us = False
         self.closed_by: Code | None = None  # what the peer said when it ended the link
         self.skipped_frames = 0
@@ -294,6 +295,11 @@ class Link:
         self._send(encode_frame(Kind.CLOSE, bytes([code])))
         self._send_end()
         self.stage = Stage.CLOSING
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for `take_output`."""
+        return len(self._out) + len(self._frames)
 
     def take_output(self) -> bytes:
         """The bytes to send now, once."""

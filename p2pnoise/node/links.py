@@ -22,6 +22,7 @@ from .frames import Code, Hello
 from .link import CardPresented, Ended, GossipReceived, Greeted, Link, LinkEvent, PeerClosed, Ponged, Stage
 
 MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
+MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws 100 kB
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
 
@@ -169,6 +170,7 @@ class Links:
         """Send a peer away: with a reason if an accepted issuer vouched for it once, in silence otherwise (P13)."""
         code = Code.of(verdict.errors)
         told = link.refuse(code if verdict.endorsed else None)
+        link.told_of = True
         self._emit(telling.refused(link, code.label, told=told))
         self._drop(connection, code.label, now)
 
@@ -300,7 +302,7 @@ class Links:
             self._dial_failed(link.address, link.expected, reason or silent, now)
         elif link.initiator:
             self._dialler.ended(link.address, now.monotonic)
-        elif not link.initiator and link.verdict is None and reason:
+        elif not link.initiator and not link.was_up and not link.ended_by_us and not link.told_of and reason:
             self._emit(events.ConnectionFailed(address=link.address, reason=reason))
 
     def _unlink(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
@@ -381,9 +383,7 @@ class Links:
         for effect in effects:
             match effect:
                 case gossip.SendMessage(connection, data):
-                    link = self.all.get(connection)
-                    if link is not None and link.greeted:
-                        link.send_gossip(data)
+                    self._send_gossip(connection, data, now)
                 case gossip.StorePeer() | gossip.StoreRevocations():
                     self._out.append(effect)
                     self._follow(effect, now)
@@ -404,6 +404,13 @@ class Links:
                     self.recheck(now)
                 case _:
                     assert_never(effect)
+
+    def _send_gossip(self, connection: io.ConnectionId, data: bytes, now: Instant) -> None:
+        link = self.all.get(connection)
+        if link is not None and link.greeted:
+            link.send_gossip(data)
+            if link.unsent > MAX_ANSWERS:
+                self._drop(connection, f"it asked for more than {MAX_ANSWERS} bytes at once", now)
 
     def flush(self) -> None:
         """Hand out the bytes that all links have gathered during one input: one write for each."""
