@@ -72,9 +72,14 @@ def request(
         files.check_target(Path(str(output)), force=force)
     with files.lock(home.path):
         installed = home.read_card()
-        # Cards of an identity before this one say nothing about our numbers.
-        ours = [card for card in (home.read_request(), installed) if card and card.identity == identity.public]
-        previous = installed if installed in ours else None
+        ours = [card for card in (home.read_request(), installed) if card]
+        if any(card.identity != identity.public for card in ours):
+            # Writing over them would forget which numbers the other identity has spent.
+            raise Fault(
+                f"{home.identity_key} is not the key of the cards in {home.path}",
+                "restore the key that they belong to, or begin anew: p2pnoise id new --force",
+                code=BINDING,
+            )
         card = make_card(
             identity,
             node,
@@ -83,7 +88,7 @@ def request(
             name=name,
             sequence=1 + max((card.sequence for card in ours), default=0),
             lifetime=days * DAY,
-            previous=previous.card_id if previous else None,
+            previous=installed.card_id if installed else None,
         )
         # Kept before anybody sees it: one number never names two cards.
         block = documents.card_block(card)
@@ -214,7 +219,8 @@ def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_
     """Take a card into use where its keys are.
 
     The first install says with --issuer whom this node believes, which writes policy.toml; later ones go by that
-    file. A revocation list in FILE is taken over when it is newer than the one here. All of it happens or nothing.
+    file. A revocation list in FILE is taken over when it is newer than the one here. List, policy and card are put in
+    place in this order, each whole: run it again after a crash.
 
     \b
     Examples:

@@ -47,6 +47,9 @@ def new(*, home: NodeFolder, force: bool, as_json: bool) -> None:
         # The other way round a new identity would sign for a node that had another owner.
         files.write(home.node_key, node.to_pem(), secret=True, force=force)
         files.write(home.identity_key, identity.to_pem(), secret=True, force=force)
+        # What the identity before signed says nothing about this one; its numbers went with its key.
+        for path in (home.request, home.card):
+            path.unlink(missing_ok=True)
     _print(home, identity, node, as_json=as_json)
     if old:
         say("the keys before these are gone, and the card that was issued for them is void")

@@ -149,3 +149,16 @@ def test_a_suggested_command_can_be_pasted_whatever_the_file_is_called(place):
     place.ok("id", "new")
     result = place.ok("card", "request", "--network", "n", "-o", place / "my request")
     assert f"p2pnoise card issue '{place / 'my request'}' -o" in result.stderr
+
+
+def test_a_foreign_identity_key_cannot_make_the_folder_forget_its_numbers(place, installed):  # noqa: ARG001
+    home = place / "node"
+    (home / "identity.key").write_bytes((place / "issuer" / "issuer.key").read_bytes())
+    before = place.snapshot(home)
+    place.refuses("card", "request", "--network", "example-net", says="is not the key of the cards in", code=9)
+    assert place.snapshot(home) == before
+
+
+def test_new_keys_begin_their_numbers_anew(place, installed):  # noqa: ARG001
+    place.ok("id", "new", "--force")
+    assert place.json("card", "request", "--network", "example-net")["card"]["sequence"] == 1
