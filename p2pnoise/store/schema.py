@@ -19,6 +19,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     try:
         if read_only and (not path.exists() or path.stat().st_size == 0):
             raise _none(path)
+        if not read_only and not path.exists():
+            path.touch(mode=0o600)  # who is linked with whom is nobody else's business
         target = _read_only(path) if read_only else str(path)
         # One thread at a time uses it: the driver's, handed from worker to worker.
         db = sqlite3.connect(target, uri=read_only, check_same_thread=False, isolation_level=None, timeout=5)
