@@ -33,15 +33,18 @@ CODES: dict[str, _Code] = {
     "unknown-critical": _Code(MALFORMED, "upgrade this software: the sender demands that this extension is understood"),
     "out-of-range": _Code(MALFORMED, _REISSUE),
     "bad-validity": _Code(MALFORMED, "give an end after the beginning, at most ten years later"),
-    "bad-name": _Code(MALFORMED, "use 1 to 64 of a-z 0-9 . _ -"),
+    "bad-name": _Code(MALFORMED, "use a-z 0-9 . _ - alone, as many as it says"),
     "bad-address": _Code(MALFORMED, "write host:port, an IPv6 address in brackets, for example [::1]:7060"),
     "weak-key": _Code(MALFORMED, "make a new key with: p2pnoise id new"),
     "bad-node-id": _Code(MALFORMED, "make a new node key with: p2pnoise id new"),
     "key-reuse": _Code(MALFORMED, "identity and node need keys of their own: p2pnoise id new"),
     "too-many-signatures": _Code(MALFORMED, "a card carries at most four app signatures: leave some out"),
     "armor-invalid": _Code(MALFORMED, "copy the block again from its BEGIN to its END line"),
-    "text-invalid": _Code(MALFORMED, "copy it again, whole; one character of it is wrong"),
-    "policy-invalid": _Code(MALFORMED, "mend the policy file; the README's section on files shows one"),
+    "text-invalid": _Code(MALFORMED, "copy it again, whole, from where it came"),
+    "policy-invalid": _Code(
+        MALFORMED,
+        'mend the file; whole it is: network = "NET", and for each issuer [issuer.NAME] with key = "issuer1…"',
+    ),
     # Signatures and what they bind.
     "key-signature-invalid": _Code(
         BAD_SIGNATURE, "the body was changed after signing: ask the owner for the card again"

@@ -22,6 +22,8 @@ def read(path: str | Path, *, limit: int, what: str) -> bytes:
     """All bytes of the file, or of stdin for `-`; more than `limit` are refused unread. Raises `Fault`."""
     name = "standard input" if str(path) == STREAM else str(path)
     try:
+        if str(path) == STREAM and sys.stdin is None:
+            raise Fault("standard input is closed", "name a file, or pipe one in")
         if str(path) == STREAM:
             size, data = 0, sys.stdin.buffer.read(limit + 1)
         else:

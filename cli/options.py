@@ -15,7 +15,7 @@ from .folders import IssuerFolder, NodeFolder
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DAY = 86400  # seconds
-FILE = click.Path(allow_dash=True, path_type=str)
+FILE = click.Path(allow_dash=True, path_type=str, readable=False)  # reading says it better
 
 
 def now() -> int:

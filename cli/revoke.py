@@ -98,7 +98,7 @@ def _resolve(subject: str, issuer: Issuer) -> tuple[IdentityId | bytes, str]:
     granted = registry.holder(subject)
     if granted is not None:
         return granted.owner, f"{subject}, identity {granted.identity}"
-    if subject == files.STREAM or Path(subject).exists():
+    if subject == files.STREAM or (subject and Path(subject).exists()):
         card = documents.read(subject).card
         return card.identity, f"{card.label}, identity {card.identity}"
     near = difflib.get_close_matches(subject, registry.names(), 3)

@@ -140,8 +140,9 @@ class _Settings:
         card = home.read_card()
         policy = home.read_policy()
         if card is None or policy is None:
+            what = "card is installed" if card is None else "policy.toml lies"
             raise Fault(
-                f"no card is installed in {home.path}",
+                f"no {what} in {home.path}",
                 "p2pnoise card request, have it issued, then p2pnoise card install FILE --issuer issuer1...",
                 code=UNTRUSTED,
             )
@@ -245,7 +246,9 @@ async def _watch(settings: _Settings, node: "Node", tell: "Callable[[Event], Non
                 for given in read():
                     await node.offer(given)
             except (Fault, CardError, OSError) as error:
-                tell(FileRejected(file=path.name, reason=str(error)))
+                fix = getattr(error, "fix", "")
+                reason = str(error).removeprefix(f"{path}: ") + (f" (fix: {fix})" if fix else "")
+                tell(FileRejected(file=path.name, reason=reason))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
