@@ -42,7 +42,7 @@ class NodeConfig:
     """Unproven connections from one IP address: half of the above, so that one host cannot fill it."""
 
     handshake_timeout: float = 10.0
-    """From the first byte to a verified peer; a slow link needs three round trips and one list. A guess."""
+    """From a connection to its first HELLO, and from there to a verified peer: three round trips each. A guess."""
 
     ping_interval: float = 15.0
     """Silence after which a peer is asked whether it is there. Half of the shortest NAT timeouts in use (30 s)."""

@@ -85,8 +85,12 @@ class Hello:
         except CardError as error:
             raise FrameError(str(error)) from None
         match value:
-            case [int(), bytes(boot_id), bytes(replaces), list(features), *_] if (
-                len(boot_id) == 16 and len(replaces) in (0, 32) and len(features) <= MAX_FEATURES
+            case [int(version), bytes(boot_id), bytes(replaces), list(features), *_] if (
+                type(version) is int
+                and version >= 1
+                and len(boot_id) == 16
+                and len(replaces) in (0, 32)
+                and len(features) <= MAX_FEATURES
             ):
                 if all(isinstance(feature, str) for feature in features):
                     return cls(boot_id, replaces, tuple(features))
