@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cards import Address, CardError
-from cards.findings import BINDING, UNTRUSTED
+from cards.findings import BINDING, UNTRUSTED, USAGE
 
 from . import event_text, files, options
 from .folders import NodeFolder
@@ -32,22 +32,27 @@ if TYPE_CHECKING:
 POLL = 0.25  # seconds between two looks at the watched files; a stat each
 
 
-def _listen(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Address, ...]:
+def _each(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[Any, ...]]:
+    """A click callback: every value parsed; a wrong one is a fault of the command line that names its option."""
+
+    def check(_ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Any, ...]:
+        try:
+            return tuple(parse(value) for value in values)
+        except CardError as error:
+            raise Fault(f"{parameter.opts[0]}: {error}", error.finding.hint, code=USAGE) from None
+
+    return check
+
+
+def _listen(text: str) -> Address:
     # Port 0, "any free one", is for listening alone: no card or record may name it.
-    return tuple(
-        Address(Address.parse(value[:-1] + "1").host, 0) if value.endswith(":0") else Address.parse(value)
-        for value in values
-    )
+    return Address(Address.parse(text[:-1] + "1").host, 0) if text.endswith(":0") else Address.parse(text)
 
 
-def _addresses(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[Address, ...]:
-    return tuple(Address.parse(value) for value in values)
-
-
-def _bootstrap(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> "tuple[Bootstrap, ...]":
+def _bootstrap(text: str) -> "Bootstrap":
     from p2pnoise.config import Bootstrap
 
-    return tuple(Bootstrap.parse(value) for value in values)
+    return Bootstrap.parse(text)
 
 
 @click.command()
@@ -57,21 +62,21 @@ def _bootstrap(_ctx: click.Context, _parameter: click.Parameter, values: tuple[s
     multiple=True,
     default=("127.0.0.1:7060",),
     show_default=True,
-    callback=_listen,
+    callback=_each(_listen),
     metavar="HOST:PORT",
     help="where to accept connections; port 0 takes any free one; may be repeated",
 )
 @click.option(
     "--advertise",
     multiple=True,
-    callback=_addresses,
+    callback=_each(Address.parse),
     metavar="HOST:PORT",
     help="where others should dial, if that is not where the node listens; may be repeated",
 )
 @click.option(
     "--bootstrap",
     multiple=True,
-    callback=_bootstrap,
+    callback=_each(_bootstrap),
     metavar="[NODE@]HOST:PORT",
     help="a peer to begin with; once the table knows others it is not needed; may be repeated",
 )

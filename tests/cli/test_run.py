@@ -183,10 +183,8 @@ def test_a_port_in_use_is_named(place):
         ("--bootstrap", "127.0.0.1"),
     ],
 )
-def test_an_address_that_is_none_is_refused(place, option):
-    result = place.run("run", *option)
-    assert result.exit_code in (2, 3)
-    assert "fix: " in result.stderr
+def test_an_address_that_is_none_is_refused_by_the_name_of_its_option(place, option):
+    place.refuses("run", *option, says=option[0], code=2)
 
 
 def test_a_second_node_on_one_folder_is_refused_and_the_first_goes_on(place, node):
