@@ -52,7 +52,7 @@ def new(*, home: NodeFolder, force: bool, as_json: bool) -> None:
             path.unlink(missing_ok=True)
     _print(home, identity, node, as_json=as_json)
     if old:
-        say("the keys before these are gone, and the card that was issued for them is void")
+        say("the keys before these are gone, and so is the card that was made for them")
     say("next: p2pnoise card request --network NET -o FILE")
 
 
