@@ -10,10 +10,10 @@ def test_keys_are_not_replaced_without_force(place):
     assert (place.node / "identity.key").read_bytes() == before
 
 
-def test_forced_keys_are_both_new_and_say_that_the_card_is_void(place):
+def test_forced_keys_are_both_new_and_take_the_old_card_along(place):
     first = place.json("id", "new")
     result = place.ok("id", "new", "--force")
-    assert "card that was issued for them is void" in result.stderr
+    assert "so is the card that was made for them" in result.stderr
     second = place.json("id", "show")
     assert first["identity"] != second["identity"]
     assert first["node_id"] != second["node_id"]
