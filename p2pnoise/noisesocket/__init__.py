@@ -19,8 +19,9 @@ from p2pnoise.noisesocket.events import (
     Rejected,
     Truncated,
 )
-from p2pnoise.noisesocket.framing import MAX_BODY
-from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS, Padding
+from p2pnoise.noisesocket.framing import MAX_BODY, Padding
+from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS
+from p2pnoise.noisesocket.transport import Transport
 
 __all__ = [
     "DEFAULT_ACCEPTS",
@@ -39,6 +40,7 @@ __all__ = [
     "NoiseSocketError",
     "Padding",
     "Rejected",
+    "Transport",
     "Truncated",
     "no_padding",
 ]

@@ -1,30 +1,16 @@
 """NoiseSocketConnection: one side of one connection, from the first handshake byte to the end; bytes in, events out.
 
-It joins a HandshakeExchange and the transport (NoiseSocket, revision 2). It knows no sockets, no clock and no
+It joins a HandshakeExchange and a Transport (NoiseSocket, revision 2). It knows no sockets, no clock and no
 cards: whoever owns it evaluates what a handshake message carried before answering.
 """
 
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
-from p2pnoise.noise import CipherState, Entropy, KeyPair, Protocol
+from p2pnoise.noise import Entropy, KeyPair, Protocol
 from p2pnoise.noisesocket.errors import FramingError, NegotiationError
-from p2pnoise.noisesocket.events import (
-    NEED_DATA,
-    EndOfStream,
-    HandshakeCompleted,
-    MessageReceived,
-    NextEvent,
-    Rejected,
-    Truncated,
-)
-from p2pnoise.noisesocket.framing import (
-    MAX_BODY,
-    MIN_TRANSPORT,
-    ReceiveBuffer,
-    decode_payload,
-    encode_field,
-    encode_payload,
-)
-from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS, HandshakeExchange, Padding
+from p2pnoise.noisesocket.events import NEED_DATA, HandshakeCompleted, NextEvent, Rejected, Truncated
+from p2pnoise.noisesocket.framing import Padding, ReceiveBuffer
+from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS, HandshakeExchange
+from p2pnoise.noisesocket.transport import Transport
 
 __all__ = ["NoiseSocketConnection", "no_padding"]
 
@@ -78,8 +64,8 @@ class NoiseSocketConnection:
         self._buffer = ReceiveBuffer()
         self._failure: RemoteProtocolError | None = None
         self._completed: HandshakeCompleted | None = None  # to be told by next_event
-        self._nothing_follows = False  # from the peer, after the end of any kind
-        self._sent_end = False
+        self._transport: Transport | None = None
+        self._nothing_follows = False  # from the peer, after the end of a handshake that failed
         self._sent_reject = False
 
     @property
@@ -90,7 +76,14 @@ class NoiseSocketConnection:
     @property
     def finished(self) -> bool:
         """Whether the handshake is finished, so that messages may be sent."""
-        return self._exchange.outcome is not None
+        return self._transport is not None
+
+    @property
+    def transport(self) -> Transport:
+        """What follows the handshake. Raises LocalProtocolError before its end."""
+        if self._transport is None:
+            raise LocalProtocolError("the handshake is not finished")
+        return self._transport
 
     @property
     def rs(self) -> bytes | None:
@@ -154,9 +147,12 @@ class NoiseSocketConnection:
         NonceExhausted after 2**64 - 1 messages.
         """
         self._raise_failure()
-        if not body:
-            raise LocalProtocolError("body of 0 bytes, at least 1: an empty one ends the stream, see send_end")
-        return self._transport_message(body)
+        return self.transport.send_message(body)
+
+    def send_data(self, data: bytes | bytearray | memoryview) -> bytes:
+        """The bytes of as many transport messages as `data` of any length needs. Raises as `send_message` does."""
+        self._raise_failure()
+        return self.transport.send_data(data)
 
     def send_end(self) -> bytes:
         """The bytes that say, authenticated, that we send no more. We still receive.
@@ -164,9 +160,7 @@ class NoiseSocketConnection:
         Raises LocalProtocolError before the handshake is finished and the second time.
         """
         self._raise_failure()
-        end = self._transport_message(b"")
-        self._sent_end = True
-        return end
+        return self.transport.send_end()
 
     def reject(self) -> bytes:
         """The bytes of an explicit reject, which lists what we accept; the same for every reason. Close after it.
@@ -189,24 +183,17 @@ class NoiseSocketConnection:
             # Without the traceback of earlier raises, which would grow with each.
             raise self._failure.with_traceback(None)
 
-    def _transport_message(self, body: bytes) -> bytes:
-        if self._exchange.outcome is None:
-            raise LocalProtocolError("the handshake is not finished")
-        if self._sent_end:
-            raise LocalProtocolError("we have ended our direction, nothing follows")
-        payload = encode_payload(body, self._padding(len(body)), MAX_BODY)
-        return encode_field(self._exchange.outcome.send.encrypt_with_ad(b"", payload))
-
     def _next_event(self) -> NextEvent:
         if self._completed is not None:
             completed, self._completed = self._completed, None
             return completed
+        if self._transport is not None:
+            return self._transport.next_event()
         if self._nothing_follows:
             if self._buffer:
                 raise FramingError(f"{len(self._buffer)} bytes after the end, nothing follows")
             return NEED_DATA
-        outcome = self._exchange.outcome
-        event = self._read_handshake() if outcome is None else self._read_transport(outcome.receive)
+        event = self._read_handshake()
         if event is NEED_DATA and self._buffer.at_eof:
             self._buffer.clear()
             self._nothing_follows = True
@@ -224,19 +211,7 @@ class NoiseSocketConnection:
         return event or NEED_DATA
 
     def _note_completion(self) -> None:
-        if self._exchange.outcome is not None:
-            self._completed = self._exchange.outcome.completed
-
-    def _read_transport(self, receive: CipherState) -> NextEvent:
-        length = self._buffer.peek_length()
-        if length is not None and length < MIN_TRANSPORT:
-            raise FramingError(f"transport message of {length} bytes, at least {MIN_TRANSPORT}")
-        noise_message = self._buffer.take_field()
-        if noise_message is None:
-            return NEED_DATA
-        body = decode_payload(receive.decrypt_with_ad(b"", noise_message))
-        if body:
-            return MessageReceived(body)
-        # In our profile an authenticated body_len of 0 ends the direction, with any padding.
-        self._nothing_follows = True
-        return EndOfStream()
+        outcome = self._exchange.outcome
+        if outcome is not None:
+            self._completed = outcome.completed
+            self._transport = Transport(outcome.send, outcome.receive, buffer=self._buffer, padding=self._padding)

@@ -3,6 +3,8 @@
 NoiseSocket, revision 2: every length is 2 bytes, big-endian. Nothing here knows keys or whose turn it is.
 """
 
+from collections.abc import Callable
+
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noisesocket.errors import FramingError
 
@@ -12,6 +14,7 @@ __all__ = [
     "MAX_FIELD",
     "MAX_PACKET",
     "MIN_TRANSPORT",
+    "Padding",
     "ReceiveBuffer",
     "decode_payload",
     "encode_field",
@@ -27,6 +30,9 @@ MIN_TRANSPORT = BODY_LEN + 16
 """The shortest noise_message of the transport: body_len and the authentication tag."""
 MAX_BODY = MAX_FIELD - MIN_TRANSPORT
 """65517, the longest body of a transport message."""
+
+Padding = Callable[[int], int]
+"""From the length of a body to that of body and padding together."""
 
 
 def encode_field(data: bytes) -> bytes:

@@ -4,14 +4,13 @@ NoiseSocket, revision 2: accept and explicit reject, no switch, no retry. It par
 and writes packets; when the transport takes over, `outcome` says with what.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise import CipherState, Entropy, HandshakeState, KeyPair, Protocol
 from p2pnoise.noisesocket.errors import NegotiationError
 from p2pnoise.noisesocket.events import HandshakeCompleted, HandshakePayload, Rejected
-from p2pnoise.noisesocket.framing import BODY_LEN, ReceiveBuffer, decode_payload, encode_field, encode_payload
+from p2pnoise.noisesocket.framing import BODY_LEN, Padding, ReceiveBuffer, decode_payload, encode_field, encode_payload
 from p2pnoise.noisesocket.negotiation import (
     NEGOTIATION_DATA_LEN,
     encode_negotiation_data,
@@ -21,14 +20,11 @@ from p2pnoise.noisesocket.negotiation import (
     parse_reject,
 )
 
-__all__ = ["DEFAULT_ACCEPTS", "HandshakeExchange", "Outcome", "Padding"]
+__all__ = ["DEFAULT_ACCEPTS", "HandshakeExchange", "Outcome"]
 
 DEFAULT_IK = Protocol.parse("Noise_IK_25519_ChaChaPoly_BLAKE2s")
 DEFAULT_XX = Protocol.parse("Noise_XX_25519_ChaChaPoly_BLAKE2s")
 DEFAULT_ACCEPTS = (DEFAULT_XX, DEFAULT_IK)
-
-Padding = Callable[[int], int]
-"""From the length of a body to that of body and padding together."""
 
 
 class Outcome(NamedTuple):

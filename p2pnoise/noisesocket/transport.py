@@ -1,0 +1,122 @@
+"""Transport: what follows the handshake of one connection: messages, the data they carry, the end of each direction.
+
+It is made of the two CipherStates of a completed handshake and knows neither how they came to be nor what carries the
+bytes.
+"""
+
+from typing import Literal
+
+from p2pnoise.errors import LocalProtocolError
+from p2pnoise.noise import CipherState
+from p2pnoise.noisesocket.errors import FramingError
+from p2pnoise.noisesocket.events import NEED_DATA, EndOfStream, MessageReceived, NeedData, Truncated
+from p2pnoise.noisesocket.framing import (
+    MAX_BODY,
+    MIN_TRANSPORT,
+    Padding,
+    ReceiveBuffer,
+    decode_payload,
+    encode_field,
+    encode_payload,
+)
+
+__all__ = ["Transport", "TransportEvent"]
+
+TransportEvent = MessageReceived | EndOfStream | Truncated | Literal[NeedData.NEED_DATA]
+
+
+class Transport:
+    """Feed `receive_data`, then ask `next_event` until it returns NEED_DATA.
+
+    After a LocalProtocolError the object is unchanged. After a RemoteProtocolError nothing more can be received; its
+    owner closes the connection.
+    """
+
+    __slots__ = ("_authenticated_end", "_buffer", "_nothing_follows", "_padding", "_receive", "_send", "_sent_end")
+
+    def __init__(
+        self,
+        send: CipherState,
+        receive: CipherState,
+        *,
+        buffer: ReceiveBuffer,
+        padding: Padding,
+        authenticated_end: bool = True,
+    ) -> None:
+        """`buffer` may hold what the carrier brought behind the handshake.
+
+        With `authenticated_end` a message with an empty body ends its direction, and the carrier's end without one is
+        a truncation: our profile. Without it an empty body is a message like any other, and the carrier's end
+        between two messages is the end: plain NoiseSocket, revision 2, where whoever cuts cables can feign it.
+        """
+        self._send = send
+        self._receive = receive
+        self._buffer = buffer
+        self._padding = padding
+        self._authenticated_end = authenticated_end
+        self._nothing_follows = False  # from the peer
+        self._sent_end = False
+
+    def receive_data(self, data: bytes) -> None:
+        """Take what the carrier brought; b"" is its end.
+
+        Raises LocalProtocolError, taking nothing, after the end or while a whole packet lies unread.
+        """
+        self._buffer.feed(data)
+
+    def next_event(self) -> TransportEvent:
+        """What happened next, or NEED_DATA. Raises FramingError or DecryptError for what no honest peer sends."""
+        if self._nothing_follows:
+            if self._buffer:
+                raise FramingError(f"{len(self._buffer)} bytes after the end, nothing follows")
+            return NEED_DATA
+        length = self._buffer.peek_length()
+        if length is not None and length < MIN_TRANSPORT:
+            raise FramingError(f"transport message of {length} bytes, at least {MIN_TRANSPORT}")
+        noise_message = self._buffer.take_field()
+        if noise_message is None:
+            return self._carrier_end() if self._buffer.at_eof else NEED_DATA
+        body = decode_payload(self._receive.decrypt_with_ad(b"", noise_message))
+        if body or not self._authenticated_end:
+            return MessageReceived(body)
+        self._nothing_follows = True
+        return EndOfStream()
+
+    def send_message(self, body: bytes) -> bytes:
+        """The bytes of one message, 1 to 65517 bytes of body; an empty one only without `authenticated_end`.
+
+        Raises LocalProtocolError for another length and after `send_end`; NonceExhausted after 2**64 - 1 messages.
+        """
+        if not body and self._authenticated_end:
+            raise LocalProtocolError("body of 0 bytes, at least 1: an empty one ends the stream, see send_end")
+        return self._message(body)
+
+    def send_data(self, data: bytes | bytearray | memoryview) -> bytes:
+        """The bytes of as many messages as `data` of any length needs; none for no data.
+
+        Raises LocalProtocolError after `send_end`; NonceExhausted after 2**64 - 1 messages.
+        """
+        with memoryview(data).cast("B") as view:
+            messages = [self._message(bytes(view[start : start + MAX_BODY])) for start in range(0, len(view), MAX_BODY)]
+        return b"".join(messages)
+
+    def send_end(self) -> bytes:
+        """The bytes that say, authenticated, that we send no more; none without `authenticated_end`. We still receive.
+
+        Raises LocalProtocolError the second time.
+        """
+        end = self._message(b"") if self._authenticated_end else b""
+        self._sent_end = True
+        return end
+
+    def _message(self, body: bytes) -> bytes:
+        if self._sent_end:
+            raise LocalProtocolError("we have ended our direction, nothing follows")
+        payload = encode_payload(body, self._padding(len(body)), MAX_BODY)
+        return encode_field(self._send.encrypt_with_ad(b"", payload))
+
+    def _carrier_end(self) -> EndOfStream | Truncated:
+        cut = bool(self._buffer) or self._authenticated_end
+        self._buffer.clear()
+        self._nothing_follows = True
+        return Truncated() if cut else EndOfStream()
