@@ -29,6 +29,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "peers": ("cli.peers", "show the peers that a node knows"),
     "demo": ("cli.demo", "run a whole network on this machine and watch it"),
     "simulate": ("cli.simulate", "simulate a network of real nodes"),
+    "bench": ("cli.bench.command", "measure it against what you would use instead"),
 }
 
 _NO_COMMAND = re.compile(r"No such command '(.+)'")
