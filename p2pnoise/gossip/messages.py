@@ -171,6 +171,8 @@ def decode(data: bytes) -> Message | Unknown:
     except CardError as error:
         raise MessageError(str(error)) from None
     match value:
+        case [bool(), *_] | [_, bool(), *_]:
+            pass  # to Python True is 1, and one meaning would have two forms
         case [1, int(kind), *fields] if kind in _TYPES.values():
             message = _read(kind, fields)
             if message is None:
@@ -205,6 +207,8 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: PLR0911 - a 
 
 def _read_item(item: Any) -> Item | None:
     match item:
+        case [bool(), *_]:
+            return None
         case [1, bytes(raw)]:
             return CardItem(raw)
         case [2, bytes(card_id), bytes(kid), bytes(attrs), bytes(signature)]:
@@ -216,7 +220,7 @@ def _read_item(item: Any) -> Item | None:
 
 def _is_head(head: Any) -> bool:
     match head:
-        case [bytes(issuer), int(), bytes(digest)]:
+        case [bytes(issuer), int(sequence), bytes(digest)] if not isinstance(sequence, bool):
             return len(issuer) == 32 and len(digest) == 32
     return False
 

@@ -129,6 +129,8 @@ def decode_handshake(body: bytes) -> bytes | Code:
     except CardError as error:
         raise FrameError(str(error)) from None
     match value:
+        case [bool(), *_]:
+            pass  # to Python True is 1, and one meaning would have two forms
         case [1, bytes(card)]:
             return card
         case [1, int(code)] if type(code) is int:

@@ -143,7 +143,9 @@ def test_frames_are_split_as_they_were_joined():
     assert split_frames(b"".join(encode_frame(kind, payload) for kind, payload in frames)) == frames
 
 
-@pytest.mark.parametrize("body", [b"", b"\x90", b"\x91\x01", b"\x92\x02\xc4\x00", b"\x92\x01\xc3", b"\xc4\x00"])
+@pytest.mark.parametrize(
+    "body", [b"", b"\x90", b"\x91\x01", b"\x92\x02\xc4\x00", b"\x92\x01\xc3", b"\xc4\x00", b"\x92\xc3\x00"]
+)
 def test_a_handshake_payload_is_a_card_or_a_refusal(body):
     with pytest.raises(FrameError):
         decode_handshake(body)
