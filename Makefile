@@ -1,17 +1,19 @@
 # What a person runs: demo, test, check. Each sets up .venv first, once, from the versions in constraints.txt.
 
 PYTHON ?= python3
+MINUTES ?= 1
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: help demo test test-all check format lock clean
+.PHONY: help demo test test-all fuzz check format lock clean
 
 help:
 	@echo "make demo      run a real network of peer nodes on this machine"
 	@echo "make test      run the tests"
 	@echo "make check     format, lint, types, import rules"
 	@echo "make test-all  the long campaigns too, on every CPython >= 3.11 found here"
+	@echo "make fuzz      fuzz every decoder, MINUTES=1 for all together; needs CPython 3.11 to 3.13 on Linux x86-64"
 	@echo "make format    let ruff format and fix"
 	@echo "make lock      resolve constraints.txt anew"
 	@echo "make clean     remove what make made"
@@ -35,6 +37,14 @@ format: $(STAMP)
 test-all: $(STAMP)
 	sh tests/every_python.sh
 
+# atheris is no part of .venv until somebody fuzzes: it is large, and has no wheel for the other Pythons and systems.
+fuzz: $(STAMP)
+	@$(BIN)/python -c "import atheris" 2>/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: --group fuzz || \
+	  { echo "make fuzz needs atheris, which has wheels for CPython 3.11 to 3.13 on Linux x86-64 alone;" \
+	    "elsewhere \`make test\` still runs every decoder over its corpus" >&2; exit 1; }
+	@$(BIN)/python -m tests.fuzz --minutes "$(MINUTES)"
+
 # The stamp is younger than both files whenever .venv holds what they ask for, so the second run starts at once.
 $(STAMP): pyproject.toml constraints.txt
 	@sh tests/make_venv.sh "$(PYTHON)" "$(VENV)"
@@ -50,4 +60,4 @@ lock:
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist build
+	rm -rf $(VENV) .venvs .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist build

@@ -1,0 +1,11 @@
+"""Every fuzz target by its name."""
+
+from tests.fuzz import card_targets, message_targets, node_targets, noise_targets, noisesocket_targets
+
+TARGETS = {
+    **card_targets.TARGETS,
+    **noise_targets.TARGETS,
+    **noisesocket_targets.TARGETS,
+    **message_targets.TARGETS,
+    **node_targets.TARGETS,
+}
