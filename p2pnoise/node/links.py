@@ -75,6 +75,10 @@ class Links:
         target = self._dialler.open.pop(connection, None)
         if target is None or self.stopping:
             self._out.append(io.Disconnect(connection))
+        elif len(self.all) >= self._config.max_links:  # others came in while we were dialling
+            self._out.append(io.Disconnect(connection))
+            reason = f"{len(self.all)} links, at most {self._config.max_links}"
+            self._dial_failed(target.address, target.node_id, reason, now)
         else:
             self._open(connection, target.address, now, initiator=True, rs=target.node_id).start()
 

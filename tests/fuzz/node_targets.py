@@ -21,7 +21,8 @@ from tests.fuzz.script import Script
 from tests.fuzz.target import Target
 
 ADDRESS = Address("10.0.0.1", 7060)
-CONFIG = NodeConfig(bootstrap=(Bootstrap(Address("10.0.0.2", 7060), world.NODES["bob"].public),), max_links=8)
+BOOTSTRAP = Bootstrap(Address("10.0.0.2", 7060), world.NODES["bob"].public)
+CONFIG = NodeConfig(bootstrap=(BOOTSTRAP,), max_links=8)
 PEERS = ("bob", "carl")
 GOSSIP = tuple(gossip_messages())
 HEADS = encode(Heads(world.REVOCATIONS.heads))

@@ -44,6 +44,16 @@ def test_connections_in_any_state_are_limited(net):
     assert all(peer.link.stage is Stage.UP for peer in peers)
 
 
+def test_a_dial_that_arrives_when_others_have_come_in_opens_no_link(net):
+    ada, bob = net.member("ada", target_links=0, max_links=2), net.member("bob", target_links=0)
+    connection = net.target(ada, bob.address, bob.core.node_id)
+    assert strangers(net, ada, 2) == 2
+    effects = net.give(ada, io.Connected(connection))
+    assert io.Disconnect(connection) in effects
+    assert len(ada.links) == 2
+    assert [event.reason for event in ada.told("dial-failed")] == ["2 links, at most 2"]
+
+
 def test_proven_peers_do_not_count_as_strangers(net):
     ada = net.member("ada", target_links=0, max_handshakes=1)
     for number in range(5):
