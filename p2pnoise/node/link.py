@@ -5,7 +5,6 @@ nothing: when a card is presented it waits for `accept` or `refuse`. The order o
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TypeAlias
@@ -179,7 +178,7 @@ class Link:
             while not self.closed and (event := self._conn.next_event()) is not NEED_DATA:
                 yield from self._translate(event)
         except NegotiationError as error:
-            with suppress(LocalProtocolError):  # only a responder's first answer may be a reject
+            if self._conn.may_reject:
                 self._out += self._conn.reject()
             yield self._end(str(error))
         except (RemoteProtocolError, FrameError) as error:

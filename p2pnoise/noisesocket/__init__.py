@@ -1,11 +1,12 @@
 """NoiseSocket, revision 2, without I/O: framing, negotiation and the connection.
 
-alice = NoiseSocketConnection(initiator=True, s=pair, rs=bob, application_prologue=b"",
-entropy=os.urandom) carrier.send(alice.send_handshake(b"hello")) alice.receive_data(carrier.receive())
+alice = NoiseSocketConnection(initiator=True, s=pair, rs=bob, application_prologue=b"", entropy=os.urandom)
+carrier.send(alice.send_handshake(b"hello"))
+alice.receive_data(carrier.receive())
 event = alice.next_event()
 """
 
-from p2pnoise.noisesocket.connection import NoiseSocketConnection, no_padding
+from p2pnoise.noisesocket.connection import NoiseSocketConnection
 from p2pnoise.noisesocket.errors import FramingError, NegotiationError, NoiseSocketError
 from p2pnoise.noisesocket.events import (
     NEED_DATA,
@@ -17,16 +18,23 @@ from p2pnoise.noisesocket.events import (
     NeedData,
     NextEvent,
     Rejected,
+    RetryRequested,
+    SwitchRequested,
     Truncated,
 )
 from p2pnoise.noisesocket.framing import MAX_BODY, Padding
 from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS
+from p2pnoise.noisesocket.padding import buckets, no_padding, padded_len
+from p2pnoise.noisesocket.profile import GO, P2PNOISE, PLAIN, Profile
 from p2pnoise.noisesocket.transport import Transport
 
 __all__ = [
     "DEFAULT_ACCEPTS",
+    "GO",
     "MAX_BODY",
     "NEED_DATA",
+    "P2PNOISE",
+    "PLAIN",
     "EndOfStream",
     "Event",
     "FramingError",
@@ -39,8 +47,13 @@ __all__ = [
     "NoiseSocketConnection",
     "NoiseSocketError",
     "Padding",
+    "Profile",
     "Rejected",
+    "RetryRequested",
+    "SwitchRequested",
     "Transport",
     "Truncated",
+    "buckets",
     "no_padding",
+    "padded_len",
 ]

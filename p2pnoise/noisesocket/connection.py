@@ -4,20 +4,20 @@ It joins a HandshakeExchange and a Transport (NoiseSocket, revision 2). It knows
 cards: whoever owns it evaluates what a handshake message carried before answering.
 """
 
+from collections.abc import Mapping
+
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
 from p2pnoise.noise import Entropy, KeyPair, Protocol
-from p2pnoise.noisesocket.errors import FramingError, NegotiationError
+from p2pnoise.noisesocket.errors import FramingError
 from p2pnoise.noisesocket.events import NEED_DATA, HandshakeCompleted, NextEvent, Rejected, Truncated
-from p2pnoise.noisesocket.framing import Padding, ReceiveBuffer
-from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS, HandshakeExchange
+from p2pnoise.noisesocket.framing import MIN_TRANSPORT, Padding, ReceiveBuffer
+from p2pnoise.noisesocket.handshake import HandshakeExchange, Keys
+from p2pnoise.noisesocket.negotiation import GO_REJECT
+from p2pnoise.noisesocket.padding import no_padding
+from p2pnoise.noisesocket.profile import P2PNOISE, Profile
 from p2pnoise.noisesocket.transport import Transport
 
-__all__ = ["NoiseSocketConnection", "no_padding"]
-
-
-def no_padding(body_len: int) -> int:
-    """The padding policy that adds nothing."""
-    return body_len
+__all__ = ["NoiseSocketConnection"]
 
 
 class NoiseSocketConnection:
@@ -27,51 +27,69 @@ class NoiseSocketConnection:
     bytes that come all the same are refused.
 
     After a LocalProtocolError the object is unchanged. After a RemoteProtocolError it is finished: every
-    later call raises the same error, but that a responder may still `reject` a first message it could not
-    agree to.
+    later call raises the same error. One thing is left to a responder that could not agree to the first message, or
+    not read it: to `reject` it, or to go on with another protocol by `switch` or `request_retry`, while `may_switch`.
+    To close without a word is the silent reject.
     """
 
     def __init__(
         self,
         *,
         initiator: bool,
-        s: KeyPair,
+        s: KeyPair | None,
         entropy: Entropy,
         application_prologue: bytes,
         rs: bytes | None = None,
+        psks: Mapping[int, bytes] | None = None,
         protocol: Protocol | None = None,
-        accepts: tuple[Protocol, ...] = DEFAULT_ACCEPTS,
+        accepts: tuple[Protocol, ...] | None = None,
         padding: Padding = no_padding,
+        profile: Profile = P2PNOISE,
     ) -> None:
-        """`rs` and `protocol` are the initiator's to choose, `accepts` is the responder's.
+        """`protocol` is the initiator's to choose: without it, it is IK if `rs` is given and XX if not.
 
-        Without `protocol` it is IK if `rs` is given and XX if not, over 25519, ChaChaPoly and BLAKE2s.
-        `padding` applies to every encrypted payload; what it asks for beyond the longest message is left out.
+        `accepts` are the protocols that a responder speaks, XX and IK by default, or to which an initiator lets the
+        responder switch or ask it to retry with, none by default. All defaults are of 25519, ChaChaPoly and BLAKE2s.
+        `s` may be None where no pattern needs it; `psks` go by their modifiers. `padding` applies to every encrypted
+        payload; what it asks for beyond the longest message is left out.
 
-        Raises LocalProtocolError if the keys do not fit the pattern, or a responder is given rs or protocol.
+        Raises LocalProtocolError if the keys do not fit a protocol, or a responder is given one.
         """
         self._exchange = HandshakeExchange(
             initiator=initiator,
-            s=s,
+            keys=Keys(s, rs, psks),
             entropy=entropy,
             application_prologue=application_prologue,
-            rs=rs,
             protocol=protocol,
             accepts=accepts,
             padding=padding,
+            profile=profile,
         )
+        self._s = s
+        self._profile = profile
         self._padding = padding
         self._buffer = ReceiveBuffer()
         self._failure: RemoteProtocolError | None = None
         self._completed: HandshakeCompleted | None = None  # to be told by next_event
         self._transport: Transport | None = None
         self._nothing_follows = False  # from the peer, after the end of a handshake that failed
-        self._sent_reject = False
+        self._may_be_refused = initiator and profile.go_form
 
     @property
     def my_turn(self) -> bool:
         """Whether a handshake message is ours to write."""
         return self._exchange.my_turn and not self._nothing_follows
+
+    @property
+    def may_switch(self) -> bool:
+        """Whether this is a responder that has the whole first message and has not answered it."""
+        return self._exchange.may_switch and not self._nothing_follows
+
+    @property
+    def may_reject(self) -> bool:
+        """Whether a reject is ours to write."""
+        may_answer = self._failure is not None or self.my_turn
+        return may_answer and self._exchange.may_reject and not self._nothing_follows
 
     @property
     def finished(self) -> bool:
@@ -87,7 +105,7 @@ class NoiseSocketConnection:
 
     @property
     def rs(self) -> bytes | None:
-        """The peer's static public key, 32 bytes, where it is known."""
+        """The peer's static public key, 32 bytes or 56 for 448, where it is known."""
         return self._exchange.rs
 
     @property
@@ -165,18 +183,61 @@ class NoiseSocketConnection:
     def reject(self) -> bytes:
         """The bytes of an explicit reject, which lists what we accept; the same for every reason. Close after it.
 
-        Only a responder's first answer may be one: after a NegotiationError, or instead of its first
-        `send_handshake`. Raises LocalProtocolError otherwise and the second time.
+        Only a responder's first answer may be one (any, with the Go profile): after a RemoteProtocolError, or instead
+        of `send_handshake`. Raises LocalProtocolError otherwise and the second time.
         """
-        refused = isinstance(self._failure, NegotiationError)
-        if not refused:
-            self._raise_failure()
-        may_reject = self._exchange.before_first_answer and not self._sent_reject
-        if not may_reject or not (refused or self.my_turn):
+        if not self.may_reject:
             raise LocalProtocolError("only a responder's first answer may be a reject")
-        self._sent_reject = True
         self._nothing_follows = True
         return self._exchange.reject()
+
+    def switch(
+        self,
+        protocol: Protocol,
+        *,
+        s: KeyPair | None = None,
+        rs: bytes | None = None,
+        psks: Mapping[int, bytes] | None = None,
+    ) -> None:
+        """As a responder, answer with the first message of another protocol, whose initiator we are.
+
+        `send_handshake` writes it. A fallback pattern takes over the ephemeral key of the message that we answer.
+        `s` is by default the one of this connection. Raises LocalProtocolError unless `may_switch` and the keys fit;
+        MessageSizeError where a fallback pattern finds no ephemeral key.
+        """
+        try:
+            self._exchange.switch(protocol, Keys(s or self._s, rs, psks))
+        except RemoteProtocolError as error:
+            self._failure = error
+            raise
+        self._failure = None
+
+    def request_retry(
+        self,
+        protocol: Protocol,
+        *,
+        s: KeyPair | None = None,
+        rs: bytes | None = None,
+        psks: Mapping[int, bytes] | None = None,
+    ) -> bytes:
+        """As a responder, the bytes that ask the initiator to begin again with this protocol; then read on.
+
+        `s` is by default the one of this connection. Raises LocalProtocolError unless `may_switch` and the keys fit.
+        """
+        request = self._exchange.request_retry(protocol, Keys(s or self._s, rs, psks))
+        self._failure = None
+        return request
+
+    def follow(
+        self, *, s: KeyPair | None = None, rs: bytes | None = None, psks: Mapping[int, bytes] | None = None
+    ) -> None:
+        """As an initiator, do as SwitchRequested or RetryRequested asks: ask `next_event`, or `send_handshake`.
+
+        `s` is by default the one of this connection. Raises LocalProtocolError if nothing was asked or the keys do
+        not fit.
+        """
+        self._raise_failure()
+        self._exchange.follow(Keys(s or self._s, rs, psks))
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -187,12 +248,12 @@ class NoiseSocketConnection:
         if self._completed is not None:
             completed, self._completed = self._completed, None
             return completed
-        if self._transport is not None:
-            return self._transport.next_event()
         if self._nothing_follows:
             if self._buffer:
                 raise FramingError(f"{len(self._buffer)} bytes after the end, nothing follows")
             return NEED_DATA
+        if self._transport is not None:
+            return self._read_go_refusal() or self._transport.next_event()
         event = self._read_handshake()
         if event is NEED_DATA and self._buffer.at_eof:
             self._buffer.clear()
@@ -210,8 +271,30 @@ class NoiseSocketConnection:
         self._nothing_follows = isinstance(event, Rejected)
         return event or NEED_DATA
 
+    def _read_go_refusal(self) -> NextEvent | None:
+        """A Go responder refuses our last handshake message where its first transport message should be."""
+        length = self._buffer.peek_length() if self._may_be_refused else None
+        if length is None:
+            return None
+        self._may_be_refused = length == len(GO_REJECT)
+        if not self._may_be_refused:
+            return None
+        refusal = self._buffer.take_field()
+        if refusal is None:
+            return NEED_DATA
+        if refusal != GO_REJECT:
+            raise FramingError(f"transport message of {length} bytes, at least {MIN_TRANSPORT}")
+        self._nothing_follows = True
+        return Rejected(())
+
     def _note_completion(self) -> None:
         outcome = self._exchange.outcome
         if outcome is not None:
             self._completed = outcome.completed
-            self._transport = Transport(outcome.send, outcome.receive, buffer=self._buffer, padding=self._padding)
+            self._transport = Transport(
+                outcome.send,
+                outcome.receive,
+                buffer=self._buffer,
+                padding=self._padding,
+                authenticated_end=self._profile.authenticated_end,
+            )

@@ -15,6 +15,8 @@ __all__ = [
     "MessageReceived",
     "NeedData",
     "Rejected",
+    "RetryRequested",
+    "SwitchRequested",
     "Truncated",
 ]
 
@@ -38,8 +40,10 @@ class HandshakePayload:
     """Whether the body came encrypted and authenticated. If not, anybody may have written it."""
     replayable: bool
     """Whether a recording of it would be read as well: it is the first message, so nothing of ours went into it."""
+    ephemeral: bytes
+    """The peer's ephemeral public key where it is replayable, else empty: it tells a message from its recording."""
     rs: bytes | None
-    """The peer's static public key, 32 bytes, where it is known by now."""
+    """The peer's static public key, 32 bytes or 56 for 448, where it is known by now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +55,8 @@ class HandshakeCompleted:
     """
 
     handshake_hash: bytes
-    rs: bytes
-    """The peer's static public key, 32 bytes."""
+    rs: bytes | None
+    """The peer's static public key, 32 bytes or 56 for 448; None where the pattern has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +84,31 @@ class Rejected:
     """What the responder says it accepts, as far as we know it."""
 
 
-Event = HandshakePayload | HandshakeCompleted | MessageReceived | EndOfStream | Truncated | Rejected
+@dataclass(frozen=True, slots=True)
+class SwitchRequested:
+    """The responder's answer begins another handshake, of which it is the initiator: `follow` it, or close.
+
+    Nothing is authenticated yet. Following it may tell our static key to somebody else than we wanted: compare.
+    """
+
+    protocol: Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequested:
+    """The responder asks us, in clear, to begin again with this protocol: `follow` it, or close."""
+
+    protocol: Protocol
+
+
+Event = (
+    HandshakePayload
+    | HandshakeCompleted
+    | MessageReceived
+    | EndOfStream
+    | Truncated
+    | Rejected
+    | SwitchRequested
+    | RetryRequested
+)
 NextEvent = Event | Literal[NeedData.NEED_DATA]

@@ -16,8 +16,10 @@ __all__ = [
     "MIN_TRANSPORT",
     "Padding",
     "ReceiveBuffer",
+    "decode_go_payload",
     "decode_payload",
     "encode_field",
+    "encode_go_payload",
     "encode_payload",
 ]
 
@@ -65,6 +67,23 @@ def decode_payload(plaintext: bytes) -> bytes:
     if body_len > len(plaintext) - BODY_LEN:
         raise FramingError(f"body_len {body_len}, at most the {len(plaintext) - BODY_LEN} bytes that follow it")
     return plaintext[BODY_LEN : BODY_LEN + body_len]
+
+
+def encode_go_payload(body: bytes) -> bytes:
+    """A handshake payload as the Go reference writes it, encrypted or not: two bytes that it never fills in, the body.
+
+    Raises LocalProtocolError if both are above 65535 bytes.
+    """
+    if len(body) > MAX_FIELD - BODY_LEN:
+        raise LocalProtocolError(f"body of {len(body)} bytes, at most {MAX_FIELD - BODY_LEN}")
+    return bytes(BODY_LEN) + body
+
+
+def decode_go_payload(payload: bytes) -> bytes:
+    """The body of such a payload. Raises FramingError if it does not begin with two zero bytes."""
+    if not payload.startswith(bytes(BODY_LEN)):
+        raise FramingError(f"payload of {len(payload)} bytes in Go's form, {BODY_LEN} zero bytes at its front expected")
+    return payload[BODY_LEN:]
 
 
 class ReceiveBuffer:

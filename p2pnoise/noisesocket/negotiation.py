@@ -1,104 +1,158 @@
-"""Negotiation data: which Noise protocol the first message speaks, and the explicit reject that names those we accept.
+"""Negotiation data: which Noise protocol a message speaks, and the explicit reject that names those we accept.
 
-NoiseSocket leaves the contents to the application; this is the six-byte form of the Go reference: version
-0001, DH, cipher, hash, pattern. The numbers are those of noise-c.
+NoiseSocket leaves the contents to the application. Ours are the six bytes of the Go reference: version 0001, DH,
+cipher, hash, pattern. The numbers are those of noise-c.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Generic, TypeVar
+from typing import Protocol as Interface
 
 from p2pnoise.errors import LocalProtocolError
-from p2pnoise.noise import DH_25519, Protocol
+from p2pnoise.noise import Protocol
+from p2pnoise.noise.dh import DH_448, DH_25519
 from p2pnoise.noise.functions import CIPHERS, HASHES
-from p2pnoise.noise.patterns import PATTERNS
+from p2pnoise.noise.patterns import Pattern, parse_pattern
 from p2pnoise.noisesocket.errors import NegotiationError
-from p2pnoise.noisesocket.framing import encode_field
 
-__all__ = [
-    "NEGOTIATION_DATA_LEN",
-    "encode_negotiation_data",
-    "encode_reject",
-    "initial_prologue",
-    "parse_negotiation_data",
-    "parse_reject",
-]
+__all__ = ["GO_REJECT", "SIX_BYTES", "Negotiation", "SixBytes"]
+
+GO_REJECT = b"\xff"
+"""The negotiation data of the Go reference's refusal. No noise_message_len follows them: its whole packet is 0001ff."""
+
+
+class Negotiation(Interface):
+    """How an application writes what NoiseSocket leaves to it.
+
+    Negotiation data of a first message name its protocol. Those of an answer name the protocol of a switch, where a
+    noise_message follows them, or of a request retry, where none does; or they are an explicit reject.
+    """
+
+    longest: int
+    """Bytes of negotiation data that name a protocol, at most."""
+
+    def encode(self, protocol: Protocol) -> bytes:
+        """The negotiation data for this protocol. Raises LocalProtocolError if there are none."""
+        ...
+
+    def decode(self, data: bytes) -> Protocol:
+        """The protocol that `data` name. Raises NegotiationError."""
+        ...
+
+    def encode_reject(self, accepts: Iterable[Protocol]) -> bytes:
+        """The negotiation data of an explicit reject by somebody who accepts these."""
+        ...
+
+    def decode_reject(self, data: bytes) -> tuple[Protocol, ...] | None:
+        """The protocols that an explicit reject names, as far as we know them; None if `data` are no reject."""
+        ...
+
 
 _VERSION = bytes.fromhex("0001")
 _REJECT = _VERSION + b"\xff"
-_DH_25519 = 1
-_CIPHER_CODES = {"ChaChaPoly": 1, "AESGCM": 2}
-_HASH_CODES = {"BLAKE2s": 1, "BLAKE2b": 2, "SHA256": 3, "SHA512": 4}
-_PATTERN_CODES = {"XX": 9, "IK": 14}
-_CIPHERS = {code: CIPHERS[name] for name, code in _CIPHER_CODES.items()}
-_HASHES = {code: HASHES[name] for name, code in _HASH_CODES.items()}
-_PATTERNS = {code: PATTERNS[name] for name, code in _PATTERN_CODES.items()}
 _SUITE_LEN = 4
-NEGOTIATION_DATA_LEN = len(_VERSION) + _SUITE_LEN
+_NUMBERED = ["N", "X", "K", "NN", "NK", "NX", "XN", "XK", "XX", "KN", "KK", "KX", "IN", "IK", "IX"]
 
 
-def encode_negotiation_data(protocol: Protocol) -> bytes:
-    """The six bytes by which an initiator names its protocol. Raises LocalProtocolError if they cannot."""
-    return _VERSION + _suite(protocol)
+def _patterns() -> dict[int, Pattern]:
+    """By code. A psk modifier k, of 0 to 3, adds 0x40 + 0x10 * k: ours, where noise-c's numbers end."""
+    patterns = {16: parse_pattern("XXfallback")}
+    for code, name in enumerate(_NUMBERED, 1):
+        patterns[code] = parse_pattern(name)
+        for k in range(min(len(patterns[code].messages), 3) + 1):
+            patterns[code + 0x40 + 0x10 * k] = parse_pattern(f"{name}psk{k}")
+    return patterns
 
 
-def parse_negotiation_data(data: bytes) -> Protocol:
-    """The protocol that six bytes name. Raises NegotiationError saying which of them we do not know."""
-    if len(data) != NEGOTIATION_DATA_LEN:
-        raise NegotiationError(f"negotiation data of {len(data)} bytes, {NEGOTIATION_DATA_LEN} needed")
-    if not data.startswith(_VERSION):
-        raise NegotiationError(f"negotiation data of version {data[:2].hex()}, we speak {_VERSION.hex()}")
-    return _protocol(data[len(_VERSION) :])
+class _Named(Interface):
+    @property
+    def name(self) -> str: ...
 
 
-def encode_reject(accepts: Iterable[Protocol]) -> bytes:
-    """The whole packet of an explicit reject: 0001ff and four bytes for each protocol, and no noise_message."""
-    # A non-empty negotiation_data with an empty noise_message is an explicit reject.
-    return encode_field(_REJECT + b"".join(map(_suite, accepts))) + encode_field(b"")
+_What = TypeVar("_What", bound=_Named)
 
 
-def parse_reject(data: bytes) -> tuple[Protocol, ...]:
-    """The protocols that an explicit reject names, without those that this version does not know.
+class _Codes(Generic[_What]):
+    """One of the four codes of a suite, both ways."""
 
-    Raises NegotiationError if the data is no explicit reject; a switch and a retry request are none.
-    """
-    suites = data[len(_REJECT) :]
-    if not data.startswith(_REJECT) or len(suites) % _SUITE_LEN:
-        raise NegotiationError(f"{len(data)} bytes of negotiation data in the answer, neither accept nor reject")
-    speaks = []
-    for start in range(0, len(suites), _SUITE_LEN):
-        try:
-            speaks.append(_protocol(suites[start : start + _SUITE_LEN]))
-        except NegotiationError:
-            continue  # of a newer peer; the others are still worth knowing
-    return tuple(speaks)
+    def __init__(self, what: str, known: Mapping[int, _What]) -> None:
+        self._what = what
+        self._known = known
+        self._by_name = {meant.name: code for code, meant in known.items()}
+
+    def __contains__(self, meant: _What) -> bool:
+        return meant.name in self._by_name
+
+    def encode(self, meant: _What) -> int:
+        return self._by_name[meant.name]
+
+    def decode(self, code: int) -> _What:
+        if code not in self._known:
+            raise NegotiationError(
+                f"{self._what} {code} in the negotiation data, one of {sorted(self._known)} expected"
+            )
+        return self._known[code]
 
 
-def initial_prologue(negotiation_data: bytes, application_prologue: bytes) -> bytes:
-    """The Noise prologue of the initial protocol, which ties the negotiation to the handshake."""
-    # "NoiseSocketInit1" | negotiation_data_len | negotiation_data | application_prologue
-    return b"NoiseSocketInit1" + encode_field(negotiation_data) + application_prologue
+_DH = _Codes("DH", {1: DH_25519, 2: DH_448})
+_CIPHER = _Codes("cipher", {1: CIPHERS["ChaChaPoly"], 2: CIPHERS["AESGCM"]})
+_HASH = _Codes("hash", {1: HASHES["BLAKE2s"], 2: HASHES["BLAKE2b"], 3: HASHES["SHA256"], 4: HASHES["SHA512"]})
+_PATTERN = _Codes("pattern", _patterns())
+
+
+class SixBytes:
+    """The negotiation data of the Go reference, with the codes of noise-c; PROTOCOL.md has the table."""
+
+    longest = len(_VERSION) + _SUITE_LEN
+
+    def encode(self, protocol: Protocol) -> bytes:
+        """The six bytes for this protocol. Raises LocalProtocolError if they cannot name it."""
+        if protocol.pattern not in _PATTERN:
+            raise LocalProtocolError(f"{protocol.name} has no negotiation data of six bytes")
+        return _VERSION + _suite(protocol)
+
+    def decode(self, data: bytes) -> Protocol:
+        """The protocol that six bytes name. Raises NegotiationError saying which of them we do not know."""
+        if len(data) != self.longest:
+            raise NegotiationError(f"negotiation data of {len(data)} bytes, {self.longest} needed")
+        if not data.startswith(_VERSION):
+            raise NegotiationError(f"negotiation data of version {data[:2].hex()}, we speak {_VERSION.hex()}")
+        return _protocol(data[len(_VERSION) :])
+
+    def encode_reject(self, accepts: Iterable[Protocol]) -> bytes:
+        """0001ff and four bytes for each protocol that six bytes can name."""
+        return _REJECT + b"".join(_suite(protocol) for protocol in accepts if protocol.pattern in _PATTERN)
+
+    def decode_reject(self, data: bytes) -> tuple[Protocol, ...] | None:
+        """The protocols that follow 0001ff, without those that this version does not know; none in Go's ff."""
+        if data == GO_REJECT:
+            return ()
+        suites = data[len(_REJECT) :]
+        if not data.startswith(_REJECT) or len(suites) % _SUITE_LEN:
+            return None
+        speaks = []
+        for start in range(0, len(suites), _SUITE_LEN):
+            try:
+                speaks.append(_protocol(suites[start : start + _SUITE_LEN]))
+            except NegotiationError:
+                continue  # of a newer peer; the others are still worth knowing
+        return tuple(speaks)
+
+
+SIX_BYTES = SixBytes()
 
 
 def _suite(protocol: Protocol) -> bytes:
-    if protocol.dh is not DH_25519 or protocol.pattern.name not in _PATTERN_CODES:
-        raise LocalProtocolError(f"{protocol.name} has no negotiation data of six bytes")
     return bytes(
         (
-            _DH_25519,
-            _CIPHER_CODES[protocol.cipher.name],
-            _HASH_CODES[protocol.hash.name],
-            _PATTERN_CODES[protocol.pattern.name],
+            _DH.encode(protocol.dh),
+            _CIPHER.encode(protocol.cipher),
+            _HASH.encode(protocol.hash),
+            _PATTERN.encode(protocol.pattern),
         )
     )
 
 
 def _protocol(suite: bytes) -> Protocol:
     dh, cipher, hash_code, pattern = suite
-    for what, code, known in (
-        ("DH", dh, (_DH_25519,)),
-        ("cipher", cipher, _CIPHERS),
-        ("hash", hash_code, _HASHES),
-        ("pattern", pattern, _PATTERNS),
-    ):
-        if code not in known:
-            raise NegotiationError(f"{what} {code} in the negotiation data, one of {sorted(known)} expected")
-    return Protocol(_PATTERNS[pattern], DH_25519, _CIPHERS[cipher], _HASHES[hash_code])
+    return Protocol(_PATTERN.decode(pattern), _DH.decode(dh), _CIPHER.decode(cipher), _HASH.decode(hash_code))

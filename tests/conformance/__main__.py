@@ -1,4 +1,4 @@
-"""Runs published test vectors against p2pnoise: python -m tests.conformance noise FILE...
+"""Runs published test vectors against p2pnoise: python -m tests.conformance noise|noisesocket FILE...
 
 Says on standard error what failed and why, and ends with the line `N passed, M failed`. Exit codes: 0 if every
 vector passed, 1 if one failed or a file cannot be read, 2 if the call is none, 3 if a file holds no vectors.
@@ -8,12 +8,12 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.conformance import noise_vectors
+from tests.conformance import noise_vectors, noisesocket_vectors
 from tests.conformance.report import Report, UnusableFile
 
 Runner = Callable[[Path, Report], None]
 
-KINDS: Mapping[str, Runner] = {"noise": noise_vectors.run}
+KINDS: Mapping[str, Runner] = {"noise": noise_vectors.run, "noisesocket": noisesocket_vectors.run}
 """What runs the vectors of each kind."""
 
 USAGE = f"usage: python -m tests.conformance {'|'.join(KINDS)} FILE..."

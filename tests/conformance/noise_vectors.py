@@ -173,7 +173,7 @@ def play(vector: Mapping[str, Any]) -> None:
 
 def run(path: Path, report: Report) -> None:
     """Plays every vector of the file. Raises UnusableFile."""
-    vectors = load_vectors(path)
+    vectors = load_vectors(path, "vectors")
     objects = [vector if isinstance(vector, dict) else {} for vector in vectors]
     if not any({"protocol_name", "name"} & vector.keys() and "messages" in vector for vector in objects):
         raise UnusableFile("of another form: vectors with protocol_name or name, and messages, expected", 3)

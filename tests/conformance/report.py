@@ -39,8 +39,8 @@ class Report:
         return f"{self.passed} passed, {self.failed} failed"
 
 
-def load_vectors(path: Path) -> list[object]:
-    """The list `vectors` of a JSON file. Raises UnusableFile."""
+def load_vectors(path: Path, *keys: str) -> list[object]:
+    """The list under one of these keys of a JSON file. Raises UnusableFile."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -51,7 +51,9 @@ def load_vectors(path: Path) -> list[object]:
         loaded = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnusableFile(f"not JSON: {error}", 3) from None
-    vectors = loaded.get("vectors") if isinstance(loaded, dict) else None
-    if not isinstance(vectors, list) or not vectors:
-        raise UnusableFile('of another form: an object with a list "vectors" expected', 3)
+    lists = [loaded.get(key) for key in keys] if isinstance(loaded, dict) else []
+    vectors = next((vectors for vectors in lists if isinstance(vectors, list) and vectors), None)
+    if vectors is None:
+        names = " or ".join(f'"{key}"' for key in keys)
+        raise UnusableFile(f"of another form: an object with a list {names} expected", 3)
     return vectors

@@ -107,6 +107,7 @@ class Play:
 
     initiator_s = INITIATOR_S
     responder_s = RESPONDER_S
+    initiator_e = KeyPair.from_private(bytes([16]) * 32).public
     prologue = PROLOGUE
     connection = staticmethod(new_connection)
     drain = staticmethod(drain)

@@ -124,7 +124,6 @@ def test_after_a_peer_s_fault_every_call_raises_the_same_error(make_open_pair, p
         pair.responder.next_event,
         pair.responder.send_handshake,
         pair.responder.send_end,
-        pair.responder.reject,
         lambda: pair.responder.send_message(b"x"),
         lambda: pair.responder.send_message(b""),
         lambda: pair.responder.receive_data(b"x"),
@@ -176,4 +175,4 @@ def test_the_handshake_s_keys_are_forgotten(make_open_pair):
     pair = make_open_pair()
     assert pair.initiator._exchange._state is None
     assert pair.responder._exchange._state is None
-    assert pair.responder._exchange._agreed is None
+    assert pair.responder._exchange._opening is None
