@@ -15,6 +15,21 @@ if TYPE_CHECKING:
     from .errors import LocalProtocolError, P2PNoiseError, RemoteProtocolError
     from .event_log import log_event
     from .node.driver import ListenError, Node, open_node
+    from .noise import KeyPair
+    from .noisesocket.stream import (
+        EarlyData,
+        HandshakeRejected,
+        HandshakeTimeout,
+        NoiseListener,
+        NoiseStream,
+        NoiseStreamError,
+        PeerProtocolError,
+        PeerRefused,
+        TruncatedError,
+        anyone,
+        open_noise_stream,
+        serve_noise,
+    )
     from .store import StoreError
 
 _HOMES = {
@@ -34,6 +49,21 @@ _HOMES = {
     "p2pnoise.errors": ("LocalProtocolError", "P2PNoiseError", "RemoteProtocolError"),
     "p2pnoise.event_log": ("log_event",),
     "p2pnoise.node.driver": ("ListenError", "Node", "open_node"),
+    "p2pnoise.noise": ("KeyPair",),
+    "p2pnoise.noisesocket.stream": (
+        "EarlyData",
+        "HandshakeRejected",
+        "HandshakeTimeout",
+        "NoiseListener",
+        "NoiseStream",
+        "NoiseStreamError",
+        "PeerProtocolError",
+        "PeerRefused",
+        "TruncatedError",
+        "anyone",
+        "open_noise_stream",
+        "serve_noise",
+    ),
     "p2pnoise.store": ("StoreError",),
 }
 
@@ -42,21 +72,34 @@ __all__ = [
     "Bootstrap",
     "Card",
     "CardError",
+    "EarlyData",
+    "HandshakeRejected",
+    "HandshakeTimeout",
     "IdentityKey",
     "IssuerKey",
+    "KeyPair",
     "ListenError",
     "LocalProtocolError",
     "Node",
     "NodeConfig",
     "NodeId",
     "NodeKey",
+    "NoiseListener",
+    "NoiseStream",
+    "NoiseStreamError",
     "P2PNoiseError",
+    "PeerProtocolError",
+    "PeerRefused",
     "Policy",
     "RemoteProtocolError",
     "StoreError",
+    "TruncatedError",
     "Verdict",
+    "anyone",
     "log_event",
     "open_node",
+    "open_noise_stream",
+    "serve_noise",
     "verify_card",
 ]
 

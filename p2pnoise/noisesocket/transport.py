@@ -6,7 +6,7 @@ bytes.
 
 from typing import Literal
 
-from p2pnoise.errors import LocalProtocolError
+from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
 from p2pnoise.noise import CipherState
 from p2pnoise.noisesocket.errors import FramingError
 from p2pnoise.noisesocket.events import NEED_DATA, EndOfStream, MessageReceived, NeedData, Truncated
@@ -32,7 +32,17 @@ class Transport:
     owner closes the connection.
     """
 
-    __slots__ = ("_authenticated_end", "_buffer", "_nothing_follows", "_padding", "_receive", "_send", "_sent_end")
+    __slots__ = (
+        "_authenticated_end",
+        "_buffer",
+        "_end",
+        "_failure",
+        "_nothing_follows",
+        "_padding",
+        "_receive",
+        "_send",
+        "_sent_end",
+    )
 
     def __init__(
         self,
@@ -55,6 +65,8 @@ class Transport:
         self._padding = padding
         self._authenticated_end = authenticated_end
         self._nothing_follows = False  # from the peer
+        self._end: EndOfStream | Truncated | None = None  # to be told
+        self._failure: RemoteProtocolError | None = None  # to be raised
         self._sent_end = False
 
     def receive_data(self, data: bytes) -> None:
@@ -66,21 +78,23 @@ class Transport:
 
     def next_event(self) -> TransportEvent:
         """What happened next, or NEED_DATA. Raises FramingError or DecryptError for what no honest peer sends."""
-        if self._nothing_follows:
-            if self._buffer:
-                raise FramingError(f"{len(self._buffer)} bytes after the end, nothing follows")
-            return NEED_DATA
-        length = self._buffer.peek_length()
-        if length is not None and length < MIN_TRANSPORT:
-            raise FramingError(f"transport message of {length} bytes, at least {MIN_TRANSPORT}")
-        noise_message = self._buffer.take_field()
-        if noise_message is None:
-            return self._carrier_end() if self._buffer.at_eof else NEED_DATA
-        body = decode_payload(self._receive.decrypt_with_ad(b"", noise_message))
-        if body or not self._authenticated_end:
-            return MessageReceived(body)
-        self._nothing_follows = True
-        return EndOfStream()
+        body = self._next_body()
+        return self._next_end() if body is None else MessageReceived(body)
+
+    def next_data(self) -> bytes | EndOfStream | Truncated | Literal[NeedData.NEED_DATA]:
+        """The bodies of all messages that are there, joined; what `next_event` says where there are none.
+
+        Raises as `next_event` does, once all that came before the fault is handed over.
+        """
+        bodies = []
+        try:
+            while (body := self._next_body()) is not None:
+                bodies.append(body)
+        except RemoteProtocolError as error:
+            if not bodies:
+                raise
+            self._failure = error
+        return b"".join(bodies) if bodies else self._next_end()
 
     def send_message(self, body: bytes) -> bytes:
         """The bytes of one message, 1 to 65517 bytes of body; an empty one only without `authenticated_end`.
@@ -115,8 +129,34 @@ class Transport:
         payload = encode_payload(body, self._padding(len(body)), MAX_BODY)
         return encode_field(self._send.encrypt_with_ad(b"", payload))
 
-    def _carrier_end(self) -> EndOfStream | Truncated:
-        cut = bool(self._buffer) or self._authenticated_end
-        self._buffer.clear()
+    def _next_body(self) -> bytes | None:
+        """The body of the next message, or None: for now, or because it was the end."""
+        if self._failure is not None:
+            # Without the traceback of earlier raises, which would grow with each.
+            raise self._failure.with_traceback(None)
+        if self._nothing_follows:
+            if self._buffer:
+                raise FramingError(f"{len(self._buffer)} bytes after the end, nothing follows")
+            return None
+        length = self._buffer.peek_length()
+        if length is not None and length < MIN_TRANSPORT:
+            raise FramingError(f"transport message of {length} bytes, at least {MIN_TRANSPORT}")
+        noise_message = self._buffer.take_field()
+        if noise_message is None:
+            return None
+        body = decode_payload(self._receive.decrypt_with_ad(b"", noise_message))
+        if body or not self._authenticated_end:
+            return body
         self._nothing_follows = True
-        return Truncated() if cut else EndOfStream()
+        self._end = EndOfStream()
+        return None
+
+    def _next_end(self) -> EndOfStream | Truncated | Literal[NeedData.NEED_DATA]:
+        """The end of the peer's direction, told once."""
+        if self._buffer.at_eof and not self._nothing_follows:
+            cut = bool(self._buffer) or self._authenticated_end
+            self._end = Truncated() if cut else EndOfStream()
+            self._buffer.clear()
+            self._nothing_follows = True
+        end, self._end = self._end, None
+        return end or NEED_DATA

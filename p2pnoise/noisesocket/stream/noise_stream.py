@@ -1,0 +1,332 @@
+"""NoiseStream: a NoiseSocketConnection over any trio stream, as a trio stream.
+
+It is to a trio.SocketStream what trio.SSLStream is, with three differences: it can be half-closed, the end of the
+data is always authenticated, and who the peer may be is judged in the handshake.
+"""
+
+import operator
+from types import TracebackType
+
+import trio
+
+from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
+from p2pnoise.noise import Protocol
+from p2pnoise.noisesocket.connection import NoiseSocketConnection
+from p2pnoise.noisesocket.events import NEED_DATA, EndOfStream, Truncated
+from p2pnoise.noisesocket.framing import MAX_BODY
+from p2pnoise.noisesocket.stream.carrier import Sendable, carrier_for
+from p2pnoise.noisesocket.stream.errors import (
+    HandshakeTimeout,
+    NoiseStreamError,
+    PeerProtocolError,
+    TruncatedError,
+)
+from p2pnoise.noisesocket.stream.half_open import HANDSHAKE_TIMEOUT, Place
+from p2pnoise.noisesocket.stream.handshake import Acquaintance, EarlyData, Handshake, Verify
+from p2pnoise.noisesocket.transport import Transport
+
+__all__ = ["NoiseStream"]
+
+_SEND_AT_ONCE = 8 * MAX_BODY
+"""Bytes sealed before they are sent: the eight messages beyond which more gained nothing."""
+
+
+class NoiseStream(trio.abc.HalfCloseableStream):
+    """A trio.abc.HalfCloseableStream.
+
+    The peer's end of the data is one of three: `receive_some` returns b"", for it said so; it raises TruncatedError,
+    for the carrier just ended; it raises PeerProtocolError, for something wrong came. After an error the stream is
+    closed, and every call but `aclose` raises it again.
+
+    Cancelling is safe at any await, and leaves the stream as follows: `receive_some` loses nothing; `send_all` has
+    sent nothing if it had not to wait, and otherwise an unknown part, so that no more can be sent (it raises
+    trio.BrokenResourceError) while receiving goes on; `do_handshake` has closed it.
+
+    After IK a responder has heard nothing yet that is not possibly a recording: what `receive_some` returns first
+    proves that the peer is there.
+    """
+
+    __slots__ = (
+        "_acquaintance",
+        "_carrier",
+        "_closed",
+        "_ended",
+        "_failure",
+        "_handshake",
+        "_receiving",
+        "_send_broken",
+        "_sending",
+        "_sent_end",
+        "_unread",
+        "transport_stream",
+    )
+
+    def __init__(
+        self,
+        transport_stream: trio.abc.Stream,
+        connection: NoiseSocketConnection,
+        *,
+        verify: Verify | None = None,
+        rs: bytes | None = None,
+        payload: bytes = b"",
+        early_data: bytes = b"",
+        take_early_data: EarlyData | None = None,
+        handshake_place: Place | None = None,
+        handshake_timeout: float = HANDSHAKE_TIMEOUT,
+    ) -> None:
+        """A stream over `transport_stream`, which it takes over. `connection` is new: it has said nothing.
+
+        `verify(rs, payload)` is asked once, in the handshake, whether we want the peer; so is whether it has the static
+        key `rs`, or the one that `connection` was given. One of them must be there. `payload` goes to the peer,
+        encrypted, for its `verify`. `early_data` go with the first message of an initiator that uses IK;
+        `take_early_data` is for responders. `handshake_timeout` in seconds from the beginning of the handshake, unless
+        it has a place among those of a listener, which has a deadline of its own.
+
+        Raises LocalProtocolError if nothing says whom we want, or early data have no place.
+        """
+        self.transport_stream = transport_stream
+        self._carrier = carrier_for(transport_stream)
+        self._handshake: Handshake | None = Handshake(
+            connection,
+            place=handshake_place or Place(trio.CancelScope(relative_deadline=handshake_timeout), _nothing),
+            verify=verify,
+            rs=rs,
+            payload=payload,
+            early_data=early_data,
+            early=take_early_data,
+        )
+        self._acquaintance: Acquaintance | None = None
+        self._unread: bytes | bytearray = b""
+        self._ended = False  # by the peer
+        self._sent_end = False
+        self._send_broken = False
+        self._closed = False
+        self._failure: NoiseStreamError | None = None
+        self._sending = _OneTask("sending on")
+        self._receiving = _OneTask("receiving on")
+
+    @property
+    def protocol(self) -> Protocol:
+        """The Noise protocol in use. Raises LocalProtocolError before the handshake is done, as all of these do."""
+        return self._met().protocol
+
+    @property
+    def rs(self) -> bytes | None:
+        """The peer's static public key; None where the pattern has none."""
+        return self._met().rs
+
+    @property
+    def handshake_hash(self) -> bytes:
+        """What both sides of this connection share and no other has, to bind what comes from elsewhere to it."""
+        return self._met().handshake_hash
+
+    @property
+    def peer_payload(self) -> bytes:
+        """What the peer gave as its `payload`."""
+        return self._met().payload
+
+    @property
+    def early_data(self) -> bytes:
+        """The initiator's early data, where we take them: at most once, and never younger than its window."""
+        return self._met().early_data
+
+    @property
+    def early_data_taken(self) -> bool:
+        """Whether the responder has taken early data. If not, it is for the initiator to send them again, or not."""
+        return self._met().early_data_taken
+
+    async def do_handshake(self) -> None:
+        """Have the handshake done. The first use of the stream does it too; here it can be waited for by itself.
+
+        Raises PeerRefused, HandshakeRejected, HandshakeTimeout, TruncatedError or PeerProtocolError. A handshake that
+        fails or is cancelled closes the stream.
+        """
+        self._check_usable()
+        handshake = self._handshake
+        if handshake is None:
+            await trio.lowlevel.checkpoint()
+            return
+        async with handshake.lock:
+            if self._handshake is None:
+                self._check_usable()
+                return
+            try:
+                self._acquaintance = await self._shake_hands(handshake)
+            except NoiseStreamError as error:
+                await self._give_up(error)
+                raise
+            except BaseException:
+                await self._give_up(NoiseStreamError("the handshake was cut short"))
+                raise
+            finally:
+                handshake.place.leave()
+            self._handshake = None
+
+    async def send_all(self, data: Sendable) -> None:
+        """Send `data` of any length.
+
+        Raises trio.ClosedResourceError after `send_eof` or `aclose`, trio.BrokenResourceError if the carrier broke or
+        an earlier call was cancelled midway, trio.BusyResourceError while another task sends, what `do_handshake`
+        raises, and what made the stream fail.
+        """
+        with self._sending, memoryview(data).cast("B") as view:
+            transport = await self._sendable()
+            if not view:
+                await trio.lowlevel.checkpoint()
+            for start in range(0, len(view), _SEND_AT_ONCE):
+                # Before a message is sealed: from there on it is sent, or the stream sends no more.
+                await trio.lowlevel.checkpoint_if_cancelled()
+                await self._send(transport.send_data(view[start : start + _SEND_AT_ONCE]))
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """As trio.abc.SendStream says. Raises as `send_all` does."""
+        with self._sending:
+            self._check_usable()
+            await self.transport_stream.wait_send_all_might_not_block()
+
+    async def send_eof(self) -> None:
+        """Tell the peer, authenticated, that we send no more. We still receive. The second time does nothing.
+
+        Raises as `send_all` does.
+        """
+        with self._sending:
+            if self._sent_end:
+                await trio.lowlevel.checkpoint()
+                return
+            transport = await self._sendable()
+            await trio.lowlevel.checkpoint_if_cancelled()
+            self._sent_end = True
+            await self._send(transport.send_end())
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """At least one byte and at most `max_bytes`, or whatever is there; b"" once the peer has said that it ends.
+
+        Raises TruncatedError, PeerProtocolError, trio.ClosedResourceError, trio.BusyResourceError while another task
+        receives, and what `do_handshake` raises.
+        """
+        if max_bytes is not None and operator.index(max_bytes) < 1:
+            raise ValueError(f"max_bytes is {max_bytes}, at least 1")
+        with self._receiving:
+            self._check_usable()
+            if self._handshake is not None:
+                await self.do_handshake()
+            if self._unread or self._ended:
+                await trio.lowlevel.checkpoint()
+            else:
+                await self._receive(self._met().transport)
+            return self._take(max_bytes or len(self._unread))
+
+    async def aclose(self) -> None:
+        """Say that we send no more, unless we have or cannot, and close the carrier. Cancelled, it closes at once."""
+        closed, self._closed = self._closed, True
+        cannot_send = closed or self._sent_end or self._send_broken or self._failure or self._sending.busy
+        try:
+            if self._acquaintance is not None and not cannot_send:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                await self._send(self._acquaintance.transport.send_end())
+        except trio.BrokenResourceError:
+            pass  # the peer has left already
+        finally:
+            self._unread = b""
+            if self._handshake is not None:
+                self._handshake.place.leave()
+            await self.transport_stream.aclose()
+
+    def _met(self) -> Acquaintance:
+        if self._acquaintance is None:
+            raise LocalProtocolError("the handshake is not done")
+        return self._acquaintance
+
+    def _check_usable(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("this stream was already closed")
+        if self._failure is not None:
+            # Without the traceback of earlier raises, which would grow with each.
+            raise self._failure.with_traceback(None)
+
+    async def _give_up(self, failure: NoiseStreamError) -> NoiseStreamError:
+        self._failure = failure
+        self._handshake = None
+        self._unread = b""
+        await trio.aclose_forcefully(self.transport_stream)
+        return failure
+
+    async def _shake_hands(self, handshake: Handshake) -> Acquaintance:
+        with handshake.place.scope:
+            return await handshake.run(self._carrier)
+        raise HandshakeTimeout("the handshake was not finished in time")
+
+    async def _sendable(self) -> Transport:
+        self._check_usable()
+        if self._sent_end:
+            raise trio.ClosedResourceError("we have ended our direction")
+        if self._send_broken:
+            raise trio.BrokenResourceError("an earlier call sent a part of its data and was cut short")
+        if self._handshake is not None:
+            await self.do_handshake()
+        return self._met().transport
+
+    async def _send(self, sealed: Sendable) -> None:
+        try:
+            await self._carrier.send_all(sealed)
+        except BaseException:
+            self._send_broken = True
+            raise
+
+    async def _receive(self, transport: Transport) -> None:
+        """Have something in `_unread`, or the peer's end."""
+        waited = False
+        try:
+            while (data := transport.next_data()) is NEED_DATA:
+                transport.receive_data(await self._carrier.receive())
+                waited = True
+        except RemoteProtocolError as error:
+            raise await self._give_up(PeerProtocolError(str(error))) from error
+        except trio.BrokenResourceError as error:
+            raise await self._give_up(TruncatedError(f"the carrier broke: {error}")) from error
+        match data:
+            case Truncated():
+                raise await self._give_up(TruncatedError("the carrier ended before the peer's data did"))
+            case EndOfStream():
+                self._ended = True
+            case _:
+                self._unread = data
+        if not waited:  # it had come behind the handshake, or the end behind data
+            await trio.lowlevel.checkpoint()
+
+    def _take(self, max_bytes: int) -> bytes | bytearray:
+        if max_bytes >= len(self._unread):
+            data, self._unread = self._unread, b""
+            return data
+        if not isinstance(self._unread, bytearray):
+            self._unread = bytearray(self._unread)  # whose front can be cut off without copying the rest
+        data = bytes(self._unread[:max_bytes])
+        del self._unread[:max_bytes]
+        return data
+
+
+class _OneTask:
+    """Refuses a second task where one is at work."""
+
+    __slots__ = ("_doing", "busy")
+
+    def __init__(self, doing: str) -> None:
+        self._doing = doing
+        self.busy = False
+
+    def __enter__(self) -> None:
+        if self.busy:
+            raise trio.BusyResourceError(f"another task is {self._doing} this stream")
+        self.busy = True
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.busy = False
+
+
+def _nothing() -> None:
+    """The leaving of a place that is none of a listener's."""
