@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol as Interface
+from typing import Self
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
@@ -47,8 +48,10 @@ CIPHERS = {
 
 
 class Digest(Interface):
-    """A finished hash of `hashlib`."""
+    """A hash of `hashlib`, which goes on or is read."""
 
+    def update(self, data: bytes, /) -> None: ...
+    def copy(self) -> Self: ...
     def digest(self) -> bytes: ...
 
 
@@ -74,26 +77,36 @@ class HashFunction:
 
         Written out because `hmac.digest` takes twice as long, and a handshake is made of these.
         """
+        inner, outer = self._pads(key)
+        inner.update(data)
+        outer.update(inner.digest())
+        return outer.digest()
+
+    def _pads(self, key: bytes) -> tuple[Digest, Digest]:
+        """The inner and the outer hash of an HMAC under this key, before any data."""
         block = key.ljust(self.block_len, b"\0")
-        inner = self.new(block.translate(_INNER_PAD) + data).digest()
-        return self.new(block.translate(_OUTER_PAD) + inner).digest()
+        return self.new(block.translate(_INNER_PAD)), self.new(block.translate(_OUTER_PAD))
 
     def hkdf(self, chaining_key: bytes, input_key_material: bytes) -> tuple[bytes, bytes]:
         """HKDF(chaining_key, input_key_material, 2); spec, section 4.3.
 
-        Both outputs are HMACs under one key, whose pads are made once: a seventh less time than three calls
-        of `hmac`, one part in a hundred of a handshake.
+        Both outputs are HMACs under one key, whose pads are hashed once and copied: a fifth less time than three
+        calls of `hmac`, and a handshake has eight of these.
         """
-        new, fill = self.new, self.block_len
         # Sets temp_key = HMAC-HASH(chaining_key, input_key_material).
-        block = chaining_key.ljust(fill, b"\0")
-        inner = new(block.translate(_INNER_PAD) + input_key_material).digest()
-        block = new(block.translate(_OUTER_PAD) + inner).digest().ljust(fill, b"\0")
-        inner, outer = block.translate(_INNER_PAD), block.translate(_OUTER_PAD)
+        inner, outer = self._pads(chaining_key)
+        inner.update(input_key_material)
+        outer.update(inner.digest())
+        inner, outer = self._pads(outer.digest())
         # Sets output1 = HMAC-HASH(temp_key, byte(0x01)).
-        output1 = new(outer + new(inner + b"\x01").digest()).digest()
+        inner1, outer1 = inner.copy(), outer.copy()
+        inner1.update(b"\x01")
+        outer1.update(inner1.digest())
+        output1 = outer1.digest()
         # Sets output2 = HMAC-HASH(temp_key, output1 || byte(0x02)).
-        return output1, new(outer + new(inner + output1 + b"\x02").digest()).digest()
+        inner.update(output1 + b"\x02")
+        outer.update(inner.digest())
+        return output1, outer.digest()
 
     def hkdf3(self, chaining_key: bytes, input_key_material: bytes) -> tuple[bytes, bytes, bytes]:
         """HKDF(chaining_key, input_key_material, 3); spec, section 4.3."""
