@@ -54,7 +54,8 @@ class CipherState:
         if self._k is None:
             return plaintext
         # If k is non-empty returns ENCRYPT(k, n++, ad, plaintext).
-        ciphertext = self._keyed(self._k).encrypt(self._nonce(), plaintext, ad)
+        aead, nonce = self._ready(self._k)
+        ciphertext = aead.encrypt(nonce, plaintext, ad)
         self.n += 1
         return ciphertext
 
@@ -65,8 +66,9 @@ class CipherState:
         """
         if self._k is None:
             return ciphertext
+        aead, nonce = self._ready(self._k)
         try:
-            plaintext = self._keyed(self._k).decrypt(self._nonce(), ciphertext, ad)
+            plaintext = aead.decrypt(nonce, ciphertext, ad)
         # If an authentication failure occurs in DECRYPT() then n is not incremented and an error is signaled.
         except InvalidTag as error:
             raise DecryptError(f"message {self.n} of {len(ciphertext)} bytes does not authenticate") from error
@@ -79,7 +81,7 @@ class CipherState:
             raise LocalProtocolError("rekey of a CipherState that has no key")
         # 4.2: the first 32 bytes from ENCRYPT(k, maxnonce, zerolen, zeros), where zeros is a sequence of 32
         # zeros.
-        zeros = self._keyed(self._k).encrypt(self._cipher.nonce(MAX_NONCE), _ZEROS, b"")
+        zeros = self._cipher.aead(self._k).encrypt(self._cipher.nonce(MAX_NONCE), _ZEROS, b"")
         self._k = zeros[:_KEYLEN]
         self._aead = None
 
@@ -91,17 +93,15 @@ class CipherState:
         """Be again as when `checkpoint` was taken."""
         self._k, self._aead, self.n = checkpoint
 
-    def _keyed(self, key: bytes) -> Aead:
-        if self._aead is None:
-            self._aead = self._cipher.aead(key)
-        return self._aead
-
-    def _nonce(self) -> bytes:
+    def _ready(self, key: bytes) -> tuple[Aead, bytes]:
+        """What the next message is encrypted or decrypted with: the AEAD under our key, the nonce."""
         # If incrementing n results in 2^64-1, then any further EncryptWithAd() or DecryptWithAd() calls will
         # signal an error to the caller.
         if self.n >= MAX_NONCE:
             raise NonceExhausted(f"{self.n} messages under one key, at most {MAX_NONCE}")
-        return self._cipher.nonce(self.n)
+        if self._aead is None:
+            self._aead = self._cipher.aead(key)
+        return self._aead, self._cipher.nonce(self.n)
 
 
 class SilentDirection(CipherState):

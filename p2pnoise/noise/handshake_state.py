@@ -11,14 +11,11 @@ from p2pnoise.noise.dh import Entropy, KeyPair
 from p2pnoise.noise.errors import MessageSizeError
 from p2pnoise.noise.functions import TAGLEN
 from p2pnoise.noise.keys import HandshakeKeys, KeysCheckpoint
-from p2pnoise.noise.patterns import Token
-from p2pnoise.noise.protocol import Protocol
+from p2pnoise.noise.patterns import Token, Tokens
+from p2pnoise.noise.protocol import MAX_MESSAGE, Protocol
 from p2pnoise.noise.symmetric_state import SymmetricCheckpoint, SymmetricState
 
 __all__ = ["MAX_MESSAGE", "HandshakeState"]
-
-MAX_MESSAGE = 65535
-"""Bytes of a Noise message, at most; spec, section 3."""
 
 
 class HandshakeState:
@@ -94,8 +91,7 @@ class HandshakeState:
     @property
     def max_payload(self) -> int:
         """Bytes of payload that the next message holds, at most."""
-        layout = self.protocol.pattern.layouts[self._position]
-        return MAX_MESSAGE - layout.public_keys * self.protocol.dh.dh_len - layout.tags * TAGLEN
+        return self.protocol.max_payloads[self._position]
 
     @property
     def handshake_hash(self) -> bytes:
@@ -129,21 +125,37 @@ class HandshakeState:
         Raises LocalProtocolError if it is not our turn, the payload is above `max_payload`, or our s or a psk
         is missing: give it and call again. InvalidPublicKey if the peer's key is of low order.
         """
-        self._check_not_abandoned()
-        if not self.my_turn:
-            raise LocalProtocolError(f"message {self._position + 1} is not ours to write")
-        if len(payload) > self.max_payload:
+        tokens = self._next_message(ours=True)
+        if len(payload) > self.protocol.max_payloads[self._position]:
             raise LocalProtocolError(f"payload of {len(payload)} bytes, at most {self.max_payload}")
-        checkpoint = self._keys.checkpoint(), self._symmetric_state.checkpoint()
+        keys, symmetric_state, message = self._keys, self._symmetric_state, b""
+        checkpoint = keys.checkpoint(), symmetric_state.checkpoint()
         try:
-            parts = [self._write_token(token) for token in self.protocol.pattern.messages[self._position]]
+            for token in tokens:
+                match token:
+                    case "ee" | "es" | "se" | "ss":
+                        # For "es": calls MixKey(DH(e, rs)) if initiator, MixKey(DH(s, re)) if responder. The
+                        # others likewise.
+                        symmetric_state.mix_key(keys.dh(token))
+                    case "e":
+                        # Sets e = GENERATE_KEYPAIR(). Appends e.public_key to the buffer. Calls
+                        # MixHash(e.public_key).
+                        public_key = keys.generate_e(self._entropy)
+                        message += public_key
+                        self._mix_e(public_key)
+                    case "s":
+                        # Appends EncryptAndHash(s.public_key) to the buffer.
+                        message += symmetric_state.encrypt_and_hash(keys.own(token).public)
+                    case _:
+                        # 9.2: for "psk", calls MixKeyAndHash(psk).
+                        symmetric_state.mix_key_and_hash(keys.psk(token))
             # Appends EncryptAndHash(payload) to the buffer.
-            parts.append(self._symmetric_state.encrypt_and_hash(payload))
+            message += symmetric_state.encrypt_and_hash(payload)
         except BaseException:
             self._rollback(*checkpoint)
             raise
         self._position += 1
-        return b"".join(parts)
+        return message
 
     def read_message(self, message: bytes) -> bytes:
         """ReadMessage(message): its payload.
@@ -151,19 +163,34 @@ class HandshakeState:
         Raises LocalProtocolError if it is not the peer's turn, or our s or a psk is missing: give it and call
         again. MessageSizeError, DecryptError or InvalidPublicKey for a message that no honest peer writes.
         """
-        self._check_not_abandoned()
-        if self.finished or self.my_turn:
-            raise LocalProtocolError(f"message {self._position + 1} is not ours to read")
+        tokens = self._next_message(ours=False)
         if len(message) > MAX_MESSAGE:
             raise MessageSizeError(f"message of {len(message)} bytes, at most {MAX_MESSAGE}")
-        checkpoint = self._keys.checkpoint(), self._symmetric_state.checkpoint()
+        keys, symmetric_state, dh_len, offset = self._keys, self._symmetric_state, self.protocol.dh.dh_len, 0
+        checkpoint = keys.checkpoint(), symmetric_state.checkpoint()
         try:
-            offset = 0
-            for token in self.protocol.pattern.messages[self._position]:
-                offset = self._read_token(token, message, offset)
+            for token in tokens:
+                match token:
+                    case "ee" | "es" | "se" | "ss":
+                        symmetric_state.mix_key(keys.dh(token))
+                    case "e":
+                        # Sets re to the next DHLEN bytes from the message. Calls MixHash(re.public_key).
+                        public_key = _part(message, offset, dh_len, token)
+                        offset += dh_len
+                        keys.read_remote(token, public_key)
+                        self._mix_e(public_key)
+                    case "s":
+                        # Sets temp to the next DHLEN + 16 bytes of the message if HasKey() == True, or to the
+                        # next DHLEN bytes otherwise. Sets rs to DecryptAndHash(temp).
+                        length = dh_len + TAGLEN if symmetric_state.has_key else dh_len
+                        temp = _part(message, offset, length, token)
+                        offset += length
+                        keys.read_remote(token, symmetric_state.decrypt_and_hash(temp))
+                    case _:
+                        symmetric_state.mix_key_and_hash(keys.psk(token))
             # Calls DecryptAndHash() on the remaining bytes of the message and stores the output into
             # payload_buffer.
-            payload = self._symmetric_state.decrypt_and_hash(message[offset:])
+            payload = symmetric_state.decrypt_and_hash(message[offset:])
         except BaseException:
             self._rollback(*checkpoint)
             raise
@@ -209,8 +236,7 @@ class HandshakeState:
             raise LocalProtocolError("only after its first message falls a handshake back")
         e, re = self._keys.local.get("e"), None
         if not self.initiator:
-            dh_len = self.protocol.dh.dh_len
-            re = message[: _end_of("e", dh_len, message, 0)]
+            re = _part(message, 0, self.protocol.dh.dh_len, "e")
         fallback = HandshakeState(
             protocol,
             initiator=not self.initiator,
@@ -226,55 +252,19 @@ class HandshakeState:
         self._keys = HandshakeKeys(self.protocol, initiator=self.initiator)
         return fallback
 
-    def _write_token(self, token: Token) -> bytes:
-        match token:
-            case "e":
-                # Sets e = GENERATE_KEYPAIR(). Appends e.public_key to the buffer. Calls
-                # MixHash(e.public_key).
-                public_key = self._keys.generate_e(self._entropy)
-                self._mix_e(public_key)
-                return public_key
-            case "s":
-                # Appends EncryptAndHash(s.public_key) to the buffer.
-                return self._symmetric_state.encrypt_and_hash(self._keys.own(token).public)
-            case _:
-                self._mix_secret(token)
-                return b""
-
-    def _read_token(self, token: Token, message: bytes, offset: int) -> int:
-        """Takes the token from `message` at `offset`; returns where the next one begins."""
-        dh_len = self.protocol.dh.dh_len
-        match token:
-            case "e":
-                # Sets re to the next DHLEN bytes from the message. Calls MixHash(re.public_key).
-                end = _end_of(token, dh_len, message, offset)
-                self._keys.read_remote(token, message[offset:end])
-                self._mix_e(message[offset:end])
-            case "s":
-                # Sets temp to the next DHLEN + 16 bytes of the message if HasKey() == True, or to the next
-                # DHLEN bytes otherwise. Sets rs to DecryptAndHash(temp).
-                length = dh_len + TAGLEN if self._symmetric_state.has_key else dh_len
-                end = _end_of(token, length, message, offset)
-                self._keys.read_remote(token, self._symmetric_state.decrypt_and_hash(message[offset:end]))
-            case _:
-                self._mix_secret(token)
-                end = offset
-        return end
+    def _next_message(self, *, ours: bool) -> Tokens:
+        """The tokens of the next message. Raises LocalProtocolError if it is not ours to write, or to read."""
+        messages = self.protocol.pattern.messages
+        if self._abandoned or self._position == len(messages) or ((self._position % 2 == 0) == self.initiator) != ours:
+            self._check_not_abandoned()
+            raise LocalProtocolError(f"message {self._position + 1} is not ours to {'write' if ours else 'read'}")
+        return messages[self._position]
 
     def _mix_e(self, public_key: bytes) -> None:
         self._symmetric_state.mix_hash(public_key)
         # 9.2: in a PSK handshake all of these calls are followed by MixKey(e.public_key).
         if self.protocol.pattern.psks:
             self._symmetric_state.mix_key(public_key)
-
-    def _mix_secret(self, token: Token) -> None:
-        match token:
-            case "ee" | "es" | "se" | "ss":
-                # For "es": calls MixKey(DH(e, rs)) if initiator, MixKey(DH(s, re)) if responder. The others likewise.
-                self._symmetric_state.mix_key(self._keys.dh(token))
-            case _:
-                # 9.2: for "psk", calls MixKeyAndHash(psk).
-                self._symmetric_state.mix_key_and_hash(self._keys.psk(token))
 
     def _check_not_abandoned(self) -> None:
         if self._abandoned:
@@ -290,7 +280,7 @@ class HandshakeState:
         self._symmetric_state.rollback(symmetric_state)
 
 
-def _end_of(token: Token, length: int, message: bytes, offset: int) -> int:
+def _part(message: bytes, offset: int, length: int, token: Token) -> bytes:
     if len(message) - offset < length:
         raise MessageSizeError(f"message of {len(message)} bytes, {offset + length} needed up to its {token}")
-    return offset + length
+    return message[offset : offset + length]

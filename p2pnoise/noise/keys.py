@@ -130,7 +130,7 @@ class HandshakeKeys:
     def dh(self, token: Token) -> bytes:
         """DH() of the token. Raises InvalidPublicKey, LocalProtocolError if our s is missing."""
         ours, theirs = self._dh_keys[token]
-        return dh(self.own(ours), self.remote[theirs])
+        return dh(self.local.get(ours) or self.own(ours), self.remote[theirs])
 
     def checkpoint(self) -> KeysCheckpoint:
         """All that a message may change, to hand to `rollback`."""

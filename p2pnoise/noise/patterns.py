@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from p2pnoise.errors import LocalProtocolError
 
-__all__ = ["PATTERNS", "Layout", "Pattern", "Token", "parse_pattern"]
+__all__ = ["PATTERNS", "Layout", "Pattern", "Token", "Tokens", "parse_pattern"]
 
 Token = str
 """e, s, ee, es, se, ss, or psk with the number of its modifier, as in psk0.

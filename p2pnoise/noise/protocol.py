@@ -6,10 +6,13 @@ from typing import Self, TypeVar
 
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise.dh import DH_FUNCTIONS, DhFunction
-from p2pnoise.noise.functions import CIPHERS, HASHES, CipherFunction, HashFunction
+from p2pnoise.noise.functions import CIPHERS, HASHES, TAGLEN, CipherFunction, HashFunction
 from p2pnoise.noise.patterns import Pattern, parse_pattern
 
-__all__ = ["Protocol"]
+__all__ = ["MAX_MESSAGE", "Protocol"]
+
+MAX_MESSAGE = 65535
+"""Bytes of a Noise message, at most; spec, section 3."""
 
 _Function = TypeVar("_Function")
 
@@ -24,10 +27,16 @@ class Protocol:
     hash: HashFunction
     name: str = field(init=False)
     """The protocol name, at most 255 ASCII characters."""
+    max_payloads: tuple[int, ...] = field(init=False, compare=False)
+    """Bytes of payload that each message holds, at most, and then those of the transport."""
 
     def __post_init__(self) -> None:
         parts = ("Noise", self.pattern.name, self.dh.name, self.cipher.name, self.hash.name)
         object.__setattr__(self, "name", "_".join(parts))
+        max_payloads = tuple(
+            MAX_MESSAGE - layout.public_keys * self.dh.dh_len - layout.tags * TAGLEN for layout in self.pattern.layouts
+        )
+        object.__setattr__(self, "max_payloads", max_payloads)
 
     @classmethod
     def parse(cls, name: str) -> Self:

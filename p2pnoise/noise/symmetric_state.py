@@ -80,9 +80,10 @@ class SymmetricState:
         # Sets temp_k1, temp_k2 = HKDF(ck, zerolen, 2). If HASHLEN is 64, truncates both to 32 bytes. Creates
         # two new CipherState objects c1 and c2. Calls c1.InitializeKey(temp_k1) and
         # c2.InitializeKey(temp_k2).
+        temp_k1, temp_k2 = self._hash.hkdf(self._ck, b"")
         c1, c2 = CipherState(self._cipher), CipherState(self._cipher)
-        for cipher_state, temp_k in zip((c1, c2), self._hash.hkdf(self._ck, b""), strict=True):
-            cipher_state.initialize_key(temp_k[:32])
+        c1.initialize_key(temp_k1[:32])
+        c2.initialize_key(temp_k2[:32])
         return c1, c2
 
     def checkpoint(self) -> SymmetricCheckpoint:
