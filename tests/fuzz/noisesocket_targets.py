@@ -1,157 +1,48 @@
-"""Fuzz targets of NoiseSocket: a carrier that lies, and a peer that holds the keys and lies in them.
+"""Fuzz targets of NoiseSocket: a carrier that lies, a peer that holds the keys and lies in them, raw bytes.
 
-The peer is not ours but a second reading of the spec, a HandshakeState behind lengths, so that it can say what a
+That peer is not ours but a second reading of the spec, a HandshakeState behind lengths, so that it can say what a
 NoiseSocketConnection never would.
 """
 
 from collections.abc import Iterator
 
-from p2pnoise.errors import RemoteProtocolError
-from p2pnoise.noise import HandshakeState, Protocol
+from p2pnoise.noise import HandshakeState, NoiseError, Protocol
 from p2pnoise.noisesocket import (
+    GO,
     NEED_DATA,
+    P2PNOISE,
+    PLAIN,
     EndOfStream,
-    HandshakeCompleted,
-    HandshakePayload,
+    FramingError,
     MessageReceived,
-    NoiseSocketConnection,
+    NegotiationError,
     Rejected,
     Truncated,
 )
+from p2pnoise.noisesocket.introduction import (
+    Answer,
+    Opening,
+    body_of_answer,
+    body_of_opening,
+    parse_answer,
+    parse_opening,
+)
+from p2pnoise.noisesocket.negotiation import GO_REJECT, SIX_BYTES
 from tests.fuzz import world
+from tests.fuzz.noisesocket_ends import FALLBACK, IK, NEGOTIATION_DATA, PATTERNS, PROLOGUE, XX, Direction, End
 from tests.fuzz.script import Script
 from tests.fuzz.target import Target
 
-PROLOGUE = b"fuzz"
-NEGOTIATION_DATA = {"XX": bytes.fromhex("000101010109"), "IK": bytes.fromhex("00010101010e")}
-PATTERNS = tuple(NEGOTIATION_DATA)
-KEYS = 2_048
-"""Bytes that a connection keeps besides what it has received: keys, hashes, names, ours to write again."""
+STORIES = (("XX", "bob", ""), ("IK", "bob", ""), ("IK", "carl", "switch"), ("IK", "carl", "retry"))
+"""The pattern that begins, whose key it is meant for, and what bob does if it was not his."""
 
 
-class End:
-    """One connection and its owner, who notes what it is told and what it keeps."""
-
-    def __init__(self, name: str, *, initiator: bool, pattern: str, padded: bool = False) -> None:
-        self.connection = NoiseSocketConnection(
-            initiator=initiator,
-            s=world.STATICS[name],
-            rs=world.STATICS["bob"].public if initiator and pattern == "IK" else None,
-            application_prologue=PROLOGUE,
-            entropy=world.stream(name),
-            padding=(lambda body_len: -(-body_len // 32) * 32) if padded else (lambda body_len: body_len),
-        )
-        self.events: list[object] = []
-        self.received = 0  # bytes
-        self.failed = False
-
-    def feed(self, data: bytes) -> None:
-        """What the carrier brought, and whatever comes of it."""
-        if self.failed or Truncated() in self.events:
-            return
-        self.received += len(data)
-        try:
-            self.connection.receive_data(data)
-            self.events += iter(self.connection.next_event, NEED_DATA)
-        except RemoteProtocolError as error:
-            self.failed = True
-            self._expect_again(type(error))
-        kept = world.held_bytes(self.connection)
-        assert kept <= KEYS + self.received, f"{kept} bytes kept after {self.received}"
-
-    def _expect_again(self, kind: type[RemoteProtocolError]) -> None:
-        try:
-            self.connection.next_event()
-        except kind:
-            return
-        raise AssertionError("a failed connection goes on")
-
-    @property
-    def may_shake(self) -> bool:
-        return not self.failed and self.connection.my_turn
-
-    @property
-    def may_talk(self) -> bool:
-        return not self.failed and self.connection.finished
-
-    @property
-    def completed(self) -> HandshakeCompleted | None:
-        return next((event for event in self.events if isinstance(event, HandshakeCompleted)), None)
-
-    @property
-    def payloads(self) -> list[HandshakePayload]:
-        return [event for event in self.events if isinstance(event, HandshakePayload)]
-
-    @property
-    def bodies(self) -> list[bytes]:
-        return [event.body for event in self.events if isinstance(event, MessageReceived)]
-
-
-class Direction:
-    """What one end said, and a carrier that does with it what the script says."""
-
-    def __init__(self, speaker: End, hearer: End) -> None:
-        self.speaker, self.hearer = speaker, hearer
-        self.shaken: list[bytes] = []
-        self.said: list[bytes] = []
-        self.ended = False
-        self._held_back = b""
-
-    def speak(self, script: Script) -> bytes:
-        """The next packet that the speaker may write, or nothing."""
-        connection = self.speaker.connection
-        if self.speaker.may_shake:
-            self.shaken.append(script.chunk())
-            packet = connection.send_handshake(self.shaken[-1])
-            self.speaker.events += iter(connection.next_event, NEED_DATA)
-            return packet
-        if not self.speaker.may_talk or self.ended:
-            return b""
-        body = script.chunk()
-        if not body:
-            self.ended = True
-            return connection.send_end()
-        self.said.append(body)
-        return connection.send_message(body)
-
-    def carry(self, packet: bytes, script: Script) -> None:
-        """Brings the packet, most often whole; or does to it what wires and strangers do."""
-        place = script.byte() % (len(packet) + 1)
-        match script.byte() % 12:
-            case 0:  # cut
-                packet = packet[:place]
-            case 1:  # corrupt
-                packet = packet[:place] + bytes([script.byte()]) + packet[place + 1 :]
-            case 2:  # duplicate
-                packet = packet + packet
-            case 3:  # insert
-                packet = packet[:place] + script.chunk() + packet[place:]
-            case 4:  # replace
-                packet = script.chunk()
-            case 5:  # reorder
-                packet, self._held_back = self._held_back, packet
-            case 6:  # drop
-                packet = b""
-        step = script.byte() or len(packet) or 1
-        for start in range(0, len(packet), step):
-            self.hearer.feed(packet[start : start + step])
-
-    def check(self) -> None:
-        """What was heard is the beginning of what was said."""
-        heard = self.hearer.bodies
-        assert heard == self.said[: len(heard)], "a wrong byte is delivered"
-        assert EndOfStream() not in self.hearer.events or (self.ended and heard == self.said)
-        for said, payload in zip(self.shaken, self.hearer.payloads, strict=False):
-            assert payload.body == said or not (payload.encrypted or self.hearer.completed)
-        assert len(self.hearer.payloads) <= len(self.shaken) or not self.hearer.completed
-
-
-def connection(data: bytes) -> bool:
+def carrier(data: bytes) -> bool:
     script = Script(data)
-    pattern = script.choose(PATTERNS)
+    pattern, key, instead = script.choose(STORIES)
     options = script.byte()
-    alice = End("ada", initiator=True, pattern=pattern, padded=bool(options & 1))
-    bob = End("bob", initiator=False, pattern=pattern, padded=bool(options & 2))
+    alice = End("ada", initiator=True, pattern=pattern, key=key, padded=bool(options & 1))
+    bob = End("bob", initiator=False, pattern=pattern, padded=bool(options & 2), instead=instead)
     ways = Direction(alice, bob), Direction(bob, alice)
     while script:
         way = script.choose(ways)
@@ -165,13 +56,15 @@ def connection(data: bytes) -> bool:
     return all(EndOfStream() in end.events for end in (alice, bob))
 
 
-def connection_seeds() -> Iterator[bytes]:
+def carrier_seeds() -> Iterator[bytes]:
     whole = bytes((0, 7, 0))  # no place, nothing done, in one piece
-    for pattern, shakes in ((0, (0, 1, 0)), (1, (0, 1))):
+    moves = (b"\x00" + b"\x03abc" + whole, b"\x01" + b"\x03abc" + whole)
+    for number, shakes in enumerate(((0, 1, 0), (0, 1), (0, 1, 0), (0, 2, 0, 1, 0))):
         for options in (0, 3):
-            story = bytes([pattern, options])
+            story = bytes([number, options])
             for way in (*shakes, 0, 1, 1, 0):
-                story += bytes([way, 3]) + b"abc" + whole
+                # What bob writes of himself to ask for a retry has no body.
+                story += b"\x01" + whole if way == 2 else moves[way]
             yield story + bytes([0, 0]) + whole + bytes([1, 0]) + bytes((0, 7, 1))
     yield bytes([0, 0, 0, 0, 5, 1, 1, 0])
     yield bytes([1, 0, 0, 0, 0, 2, 9])
@@ -204,7 +97,10 @@ def peer(data: bytes) -> bool:
         elif victim.may_shake:
             packet = victim.connection.send_handshake(script.chunk())
             victim.events += iter(victim.connection.next_event, NEED_DATA)
-            noise.read_message(fields(packet)[1])
+            try:
+                noise.read_message(fields(packet)[1])
+            except NoiseError:  # it was asked for another handshake, and begins one
+                break
         else:
             break
     if not (noise.finished and victim.may_talk):
@@ -266,11 +162,12 @@ def peer_seeds() -> Iterator[bytes]:
 
 
 def stranger(data: bytes) -> bool:
-    """Raw bytes for a connection that has come so far: role, pattern and messages by the first byte."""
+    """Raw bytes for a connection that has come so far: role, pattern, messages and profile by the first byte."""
     script = Script(data)
     choice = script.byte()
     pattern, role, messages = PATTERNS[choice & 1], choice >> 1 & 1, choice >> 2 & 3
-    ends = [End(name, initiator=name == "ada", pattern=pattern) for name in ("ada", "bob")]
+    profile = (P2PNOISE, PLAIN, GO, P2PNOISE)[choice >> 4 & 3]
+    ends = [End(name, initiator=name == "ada", pattern=pattern, profile=profile) for name in ("ada", "bob")]
     for _ in range(messages):
         for speaker, hearer in (ends, ends[::-1]):
             if speaker.may_shake:
@@ -284,21 +181,65 @@ def stranger(data: bytes) -> bool:
         victim.feed(script.take(step))
     victim.feed(b"")
     assert not victim.bodies
-    assert EndOfStream() not in victim.events
+    assert EndOfStream() not in victim.events or not profile.authenticated_end
     return any(not isinstance(event, Truncated) for event in victim.events[before:])
 
 
 def stranger_seeds() -> Iterator[bytes]:
     for number, pattern in enumerate(PATTERNS):
-        end = End("ada", initiator=True, pattern=pattern)
-        yield bytes([number | 2, 0]) + end.connection.send_handshake(b"body")
+        for bits, profile in enumerate((P2PNOISE, PLAIN, GO)):
+            end = End("ada", initiator=True, pattern=pattern, profile=profile)
+            yield bytes([number | 2 | bits << 4, 0]) + end.connection.send_handshake(b"body")
     yield bytes([4, 7]) + field(bytes.fromhex("0001ff0101010e")) + field(b"")
     yield bytes([4, 0]) + field(bytes.fromhex("0001ff"))
     yield bytes([4, 0]) + field(b"") + field(bytes(96))
+    yield bytes([5, 0]) + field(bytes.fromhex("000101010110")) + field(bytes(96))
+    yield bytes([5, 0]) + field(bytes.fromhex("000101010109")) + field(b"")
+
+
+def negotiation(data: bytes) -> bool:
+    """As that of a first message, and as an explicit reject."""
+    speaks = SIX_BYTES.decode_reject(data)
+    if speaks is not None and len(data) == len(SIX_BYTES.encode_reject(speaks)):  # it names what we know
+        assert SIX_BYTES.encode_reject(speaks) == data
+    try:
+        protocol = SIX_BYTES.decode(data)
+    except NegotiationError:
+        return speaks is not None
+    assert SIX_BYTES.encode(protocol) == data
+    return True
+
+
+def negotiation_seeds() -> Iterator[bytes]:
+    yield from (SIX_BYTES.encode(protocol) for protocol in (XX, IK, FALLBACK))
+    yield SIX_BYTES.encode(Protocol.parse("Noise_NNpsk2_448_AESGCM_SHA512"))
+    yield SIX_BYTES.encode_reject((XX, IK))
+    yield GO_REJECT
+
+
+def introduction(data: bytes) -> bool:
+    """The bodies of both handshake messages of a stream."""
+    accepted = False
+    for parse, body_of in ((parse_opening, body_of_opening), (parse_answer, body_of_answer)):
+        try:
+            parsed = parse(data)
+        except FramingError:
+            continue
+        assert body_of(parsed) == data
+        accepted = True
+    return accepted
+
+
+def introduction_seeds() -> Iterator[bytes]:
+    yield body_of_opening(Opening(b"card"))
+    yield body_of_opening(Opening(b"card", 1_800_000_000_000, b"GET /"))
+    yield body_of_answer(Answer(b"card", early_data_taken=True))
 
 
 TARGETS = {
-    "connection": Target(connection, connection_seeds, 600),
+    "negotiation": Target(negotiation, negotiation_seeds, 100),
+    "introduction": Target(introduction, introduction_seeds, 200),
+    "noisesocket-carrier": Target(carrier, carrier_seeds, 600),
     "noisesocket-peer": Target(peer, peer_seeds, 400),
     "noisesocket-stranger": Target(stranger, stranger_seeds, 400),
 }
