@@ -38,7 +38,8 @@ def command() -> None:
     \b
     Examples:
       p2pnoise bench handshake
-      p2pnoise bench handshake --json
+      p2pnoise bench rps --seconds 60
+      p2pnoise bench memory --json
     """
 
 
@@ -68,3 +69,81 @@ def handshake(*, seconds: float, as_json: bool) -> None:
     from cli.bench import handshake as bench  # noqa: PLC0415 - not for --help
 
     _run("handshake", bench.run, seconds=seconds, as_json=as_json)
+
+
+@command.command()
+@_seconds(20.0)
+@options.as_json
+def rps(*, seconds: float, as_json: bool) -> None:
+    """Requests over a new connection each, against TLS 1.3.
+
+    A client process and a server process on the loopback interface, eight requests at once, both ends verified; TLS
+    with real certificates of a CA made for this run, ECDSA P-256 and RSA-2048, and where only the server has one.
+
+    \b
+    Examples:
+      p2pnoise bench rps
+      p2pnoise bench rps --seconds 60 --json
+    """
+    from cli.bench import rps as bench  # noqa: PLC0415 - not for --help
+
+    _run("rps", bench.run, seconds=seconds, as_json=as_json)
+
+
+@command.command()
+@_seconds(15.0)
+@options.as_json
+def bulk(*, seconds: float, as_json: bool) -> None:
+    """Megabytes over one connection, against TLS 1.3 and plain TCP.
+
+    \b
+    Examples:
+      p2pnoise bench bulk
+      p2pnoise bench bulk --seconds 60 --json
+    """
+    from cli.bench import transfers  # noqa: PLC0415 - not for --help
+
+    _run("bulk", transfers.bulk, seconds=seconds, as_json=as_json)
+
+
+@command.command()
+@_seconds(15.0)
+@options.as_json
+def messages(*, seconds: float, as_json: bool) -> None:
+    """Messages of 64 bytes over one connection, against TLS 1.3.
+
+    Once 64 messages written at once, once each message by itself.
+
+    \b
+    Examples:
+      p2pnoise bench messages
+      p2pnoise bench messages --seconds 60 --json
+    """
+    from cli.bench import transfers  # noqa: PLC0415 - not for --help
+
+    _run("messages", transfers.messages, seconds=seconds, as_json=as_json)
+
+
+@command.command()
+@_seconds(10.0)
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 5000),
+    default=1000,
+    show_default=True,
+    help="how many are idle at a time",
+)
+@options.as_json
+def memory(*, seconds: float, connections: int, as_json: bool) -> None:
+    """Memory of an idle accepted connection, against TLS 1.3.
+
+    What the server process grows by, its trio task included; every sample is a new server.
+
+    \b
+    Examples:
+      p2pnoise bench memory
+      p2pnoise bench memory --connections 4000 --json
+    """
+    from cli.bench import memory as bench  # noqa: PLC0415 - not for --help
+
+    _run("memory", bench.run, seconds=seconds, connections=connections, as_json=as_json)

@@ -1,0 +1,142 @@
+"""The processes of a bench over sockets: a server and a client, started, asked and left behind by nobody."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+from cli.bench.certificates import CLIENT, SERVER
+from cli.bench.sides import PLAIN, TLS_SERVER_ONLY, Secrets
+from cli.output import Fault
+
+__all__ = ["Process", "Stage", "stage"]
+
+_LONGEST = 60.0  # seconds that an answer may take beyond what was asked for; on an idle machine none takes two
+_STOP_TIMEOUT = 5.0  # seconds from the end of its stdin until a process is killed
+
+# -P: a file named cli.py in the folder where the bench is started must not stand in for ours.
+_COMMAND = (sys.executable, "-P", "-m", "cli.bench.child")
+
+
+class Process:
+    """One end, in a process of its own. Raises `Fault` when it ends, or does not answer."""
+
+    def __init__(self, role: str, sides: Sequence[str], secrets: Secrets) -> None:
+        self._role = role
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - for as long as the process
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            _COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            # Ctrl-C is for the bench alone, which then ends its processes.
+            start_new_session=True,
+        )
+        try:
+            self._exchange({"sides": sides, "secrets": secrets.to_json()}, _LONGEST)
+        except BaseException:
+            self.close()
+            raise
+
+    def ask(self, command: str, **arguments: Any) -> Any:
+        """Its answer to a command."""
+        return self._exchange({"command": command, **arguments}, arguments.get("seconds", 0.0) + _LONGEST)
+
+    def _exchange(self, command: Mapping[str, Any], longest: float) -> Any:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None  # noqa: S101 - both are pipes
+        assert stdout is not None  # noqa: S101
+        watchdog = threading.Timer(longest, self._process.kill)
+        watchdog.start()
+        try:
+            stdin.write(json.dumps(command) + "\n")
+            stdin.flush()
+            line = stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            watchdog.cancel()
+        if not line:
+            raise Fault(*self._ending())
+        return json.loads(line)["answer"]
+
+    def _ending(self) -> tuple[str, str]:
+        """What to say of a process that has ended, and what to do."""
+        code = self._process.wait()
+        self._errors.seek(0)
+        words = self._errors.read().strip().splitlines()
+        last = f": {words[-1]}" if words else ""
+        return f"the bench's {self._role} ended with {code}{last}", "run it again; if it ends so twice, report it"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process.poll() is not None
+
+    def close(self) -> None:
+        """End it: a word first, then force."""
+        process = self._process
+        try:
+            if process.stdin is not None:
+                process.stdin.close()
+        except BrokenPipeError:
+            pass
+        try:
+            process.wait(_STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        finally:
+            if process.stdout is not None:
+                process.stdout.close()
+            self._errors.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Stage:
+    """A server that listens on every side, and a client that connects to it."""
+
+    def __init__(self, server: Process, client: Process, sides: Sequence[str]) -> None:
+        self._server, self._client = server, client
+        self._ports = {side: server.ask("listen", side=side) for side in sides}
+        for side in sides:
+            self._check_who(side)
+
+    def load(self, command: str, side: str, **arguments: Any) -> Any:
+        """What the client answers that did this on this side. Raises `Fault` when either process ends."""
+        try:
+            return self._client.ask(command, side=side, port=self._ports[side], **arguments)
+        except Fault:
+            if self._server.ended:  # which the client only noticed
+                self._server.ask("memory")
+            raise
+
+    def server_memory(self) -> int:
+        """Bytes of memory that the server process holds."""
+        memory: int = self._server.ask("memory")
+        return memory
+
+    def _check_who(self, side: str) -> None:
+        """Raises `Fault` unless both ends see whom this side promises: a bench of unverified peers would be none."""
+        seen = self.load("who", side)
+        wanted = {"server": SERVER * (side != PLAIN), "client": CLIENT * (side not in (PLAIN, TLS_SERVER_ONLY))}
+        if seen != wanted:
+            raise Fault(f"{side}: verification shows {seen}, {wanted} expected", "report it: nothing was measured")
+
+
+@contextmanager
+def stage(sides: Sequence[str]) -> Iterator[Stage]:
+    """The two processes, for as long as they are needed."""
+    secrets = Secrets.generate(sides)
+    with Process(SERVER, sides, secrets) as server, Process(CLIENT, sides, secrets) as client:
+        yield Stage(server, client, sides)
