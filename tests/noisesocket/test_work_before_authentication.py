@@ -158,6 +158,26 @@ def test_a_fallback_that_is_followed_costs_an_initiator_five_dhs_and_one_key_pai
     assert work.take() == (0, 3)
 
 
+def test_a_retry_adds_the_work_of_the_handshake_that_is_asked_for(play, work):
+    initiator = play.connection(initiator=True, pattern="IK", rs=OLD_S.public, accepts=(XX,))
+    responder = play.connection(initiator=False)
+    message_1 = initiator.send_handshake(b"")
+    assert work.take() == (1, 2)
+    refused(responder, play, message_1)
+    play.feed(initiator, responder.request_retry(XX))
+    assert work.take() == (0, 1)
+    initiator.follow()
+    play.feed(responder, initiator.send_handshake(b""))
+    assert work.take() == (1, 0)
+    answer = responder.send_handshake(b"")
+    assert work.take() == (1, 2)
+    play.feed(initiator, answer)
+    message_3 = initiator.send_handshake(b"")
+    assert work.take() == (0, 3)
+    refused(responder, play, spoilt(message_3))
+    assert work.take() == (0, 1)
+
+
 @pytest.mark.parametrize(("pattern", "heard", "said"), [("XX", 42, 102), ("IK", 108, 54)])
 def test_a_responder_says_so_many_bytes_to_so_many(make_pair, play, pattern, heard, said):
     """With empty bodies; each is longer by its body, which the owner chooses."""
