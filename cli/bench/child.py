@@ -22,7 +22,7 @@ _OPEN_FILES = 10_240  # what macOS lets a process have without asking
 
 
 class _Child:
-    """Carries out commands. The first names the sides and brings their keys."""
+    """Carries out commands, after a first line that names the sides and brings their keys."""
 
     def __init__(self, nursery: trio.Nursery, first: Mapping[str, Any]) -> None:
         secrets = Secrets.from_json(first["secrets"])
@@ -75,14 +75,10 @@ def _memory() -> int:
 
 async def _main() -> None:
     async with trio.open_nursery() as nursery:
-        child: _Child | None = None
+        child = _Child(nursery, json.loads(sys.stdin.readline()))
         # A thread, since trio waits for no pipe on every platform.
         while line := await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True):
-            command = json.loads(line)
-            if child is None:
-                child, answer = _Child(nursery, command), None
-            else:
-                answer = await child.do(**command)
+            answer = await child.do(**json.loads(line))
             print(json.dumps({"answer": answer}), flush=True)
         nursery.cancel_scope.cancel()
 

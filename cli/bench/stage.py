@@ -6,7 +6,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 from cli.bench.certificates import CLIENT, SERVER
@@ -37,33 +37,29 @@ class Process:
             # Ctrl-C is for the bench alone, which then ends its processes.
             start_new_session=True,
         )
-        try:
-            self._exchange({"sides": sides, "secrets": secrets.to_json()}, _LONGEST)
-        except BaseException:
-            self.close()
-            raise
+        assert self._process.stdin is not None  # noqa: S101 - both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        # It answers nothing yet: two processes start at the same time.
+        self._say({"sides": sides, "secrets": secrets.to_json()})
 
     def ask(self, command: str, **arguments: Any) -> Any:
         """Its answer to a command."""
-        return self._exchange({"command": command, **arguments}, arguments.get("seconds", 0.0) + _LONGEST)
-
-    def _exchange(self, command: Mapping[str, Any], longest: float) -> Any:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None  # noqa: S101 - both are pipes
-        assert stdout is not None  # noqa: S101
-        watchdog = threading.Timer(longest, self._process.kill)
+        watchdog = threading.Timer(arguments.get("seconds", 0.0) + _LONGEST, self._process.kill)
         watchdog.start()
         try:
-            stdin.write(json.dumps(command) + "\n")
-            stdin.flush()
-            line = stdout.readline()
-        except BrokenPipeError:
-            line = ""
+            self._say({"command": command, **arguments})
+            line = self._stdout.readline()
         finally:
             watchdog.cancel()
         if not line:
             raise Fault(*self._ending())
         return json.loads(line)["answer"]
+
+    def _say(self, line: Mapping[str, Any]) -> None:
+        with suppress(BrokenPipeError):  # that it has ended is found when it does not answer
+            self._stdin.write(json.dumps(line) + "\n")
+            self._stdin.flush()
 
     def _ending(self) -> tuple[str, str]:
         """What to say of a process that has ended, and what to do."""
@@ -80,20 +76,15 @@ class Process:
 
     def close(self) -> None:
         """End it: a word first, then force."""
-        process = self._process
         try:
-            if process.stdin is not None:
-                process.stdin.close()
-        except BrokenPipeError:
-            pass
-        try:
-            process.wait(_STOP_TIMEOUT)
+            with suppress(BrokenPipeError):
+                self._stdin.close()
+            self._process.wait(_STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self._process.kill()
+            self._process.wait()
         finally:
-            if process.stdout is not None:
-                process.stdout.close()
+            self._stdout.close()
             self._errors.close()
 
     def __enter__(self) -> Self:
