@@ -75,6 +75,28 @@ class CipherState:
         self.n += 1
         return plaintext
 
+    def encrypt_into(self, plaintext: memoryview, ciphertext: memoryview) -> None:
+        """EncryptWithAd(empty, plaintext) into `ciphertext`, 16 bytes longer, at whose front `plaintext` may lie.
+
+        Raises NonceExhausted once n is 2**64 - 1, LocalProtocolError without a key.
+        """
+        aead, nonce = self._ready(self._needed_key())
+        aead.encrypt_into(nonce, plaintext, b"", ciphertext)
+        self.n += 1
+
+    def decrypt_into(self, ciphertext: memoryview, plaintext: memoryview) -> None:
+        """DecryptWithAd(empty, ciphertext) into `plaintext`, 16 bytes shorter, whose contents are lost in any case.
+
+        Raises DecryptError if it does not authenticate, NonceExhausted once n is 2**64 - 1, LocalProtocolError without
+        a key.
+        """
+        aead, nonce = self._ready(self._needed_key())
+        try:
+            aead.decrypt_into(nonce, ciphertext, b"", plaintext)
+        except InvalidTag as error:
+            raise DecryptError(f"message {self.n} of {len(ciphertext)} bytes does not authenticate") from error
+        self.n += 1
+
     def rekey(self) -> None:
         """Rekey(): sets k = REKEY(k) and leaves n alone. Raises LocalProtocolError without a key."""
         if self._k is None:
@@ -84,6 +106,11 @@ class CipherState:
         zeros = self._cipher.aead(self._k).encrypt(self._cipher.nonce(MAX_NONCE), _ZEROS, b"")
         self._k = zeros[:_KEYLEN]
         self._aead = None
+
+    def _needed_key(self) -> bytes:
+        if self._k is None:
+            raise LocalProtocolError("this CipherState has no key")
+        return self._k
 
     def checkpoint(self) -> CipherCheckpoint:
         """All that a message may change, to hand to `rollback`."""
@@ -131,6 +158,16 @@ class SilentDirection(CipherState):
     def decrypt_with_ad(self, ad: bytes, ciphertext: bytes) -> bytes:
         """No plaintext: raises LocalProtocolError."""
         del ad, ciphertext
+        raise self._error()
+
+    def encrypt_into(self, plaintext: memoryview, ciphertext: memoryview) -> None:
+        """No ciphertext: raises LocalProtocolError."""
+        del plaintext, ciphertext
+        raise self._error()
+
+    def decrypt_into(self, ciphertext: memoryview, plaintext: memoryview) -> None:
+        """No plaintext: raises LocalProtocolError."""
+        del ciphertext, plaintext
         raise self._error()
 
     def rekey(self) -> None:

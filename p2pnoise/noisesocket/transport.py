@@ -8,13 +8,17 @@ from typing import Literal
 
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
 from p2pnoise.noise import CipherState
+from p2pnoise.noise.functions import TAGLEN
 from p2pnoise.noisesocket.errors import FramingError
 from p2pnoise.noisesocket.events import NEED_DATA, EndOfStream, MessageReceived, NeedData, Truncated
 from p2pnoise.noisesocket.framing import (
+    BODY_LEN,
     MAX_BODY,
     MIN_TRANSPORT,
+    PREFIX,
     Padding,
     ReceiveBuffer,
+    decode_body_len,
     decode_payload,
     encode_field,
     encode_payload,
@@ -78,23 +82,35 @@ class Transport:
 
     def next_event(self) -> TransportEvent:
         """What happened next, or NEED_DATA. Raises FramingError or DecryptError for what no honest peer sends."""
-        body = self._next_body()
-        return self._next_end() if body is None else MessageReceived(body)
+        noise_message = self._next_noise_message()
+        if noise_message is None:
+            return self._next_end()
+        body = decode_payload(self._receive.decrypt_with_ad(b"", bytes(noise_message)))
+        return MessageReceived(body) if body or not self._authenticated_end else self._peer_ends()
 
-    def next_data(self) -> bytes | EndOfStream | Truncated | Literal[NeedData.NEED_DATA]:
+    def next_data(self) -> bytearray | EndOfStream | Truncated | Literal[NeedData.NEED_DATA]:
         """The bodies of all messages that are there, joined; what `next_event` says where there are none.
 
         Raises as `next_event` does, once all that came before the fault is handed over.
         """
-        bodies = []
-        try:
-            while (body := self._next_body()) is not None:
-                bodies.append(body)
-        except RemoteProtocolError as error:
-            if not bodies:
-                raise
-            self._failure = error
-        return b"".join(bodies) if bodies else self._next_end()
+        data = bytearray(BODY_LEN + len(self._buffer))
+        end = BODY_LEN
+        with memoryview(data) as view:
+            try:
+                while (noise_message := self._next_noise_message()) is not None:
+                    body_len = self._decrypt_behind(noise_message, view[end - BODY_LEN :])
+                    if not body_len and self._authenticated_end:
+                        self._end = self._peer_ends()
+                        break
+                    end += body_len
+            except RemoteProtocolError as error:
+                if end == BODY_LEN:
+                    raise
+                self._failure = error.with_traceback(None)
+        if end == BODY_LEN:
+            return self._next_end()
+        del data[end:], data[:BODY_LEN]
+        return data
 
     def send_message(self, body: bytes) -> bytes:
         """The bytes of one message, 1 to 65517 bytes of body; an empty one only without `authenticated_end`.
@@ -105,14 +121,21 @@ class Transport:
             raise LocalProtocolError("body of 0 bytes, at least 1: an empty one ends the stream, see send_end")
         return self._message(body)
 
-    def send_data(self, data: bytes | bytearray | memoryview) -> bytes:
+    def send_data(self, data: bytes | bytearray | memoryview) -> bytearray:
         """The bytes of as many messages as `data` of any length needs; none for no data.
 
         Raises LocalProtocolError after `send_end`; NonceExhausted after 2**64 - 1 messages.
         """
+        self._check_may_send()
         with memoryview(data).cast("B") as view:
-            messages = [self._message(bytes(view[start : start + MAX_BODY])) for start in range(0, len(view), MAX_BODY)]
-        return b"".join(messages)
+            bodies = [view[start : start + MAX_BODY] for start in range(0, len(view), MAX_BODY)]
+            padded = [max(len(body), min(self._padding(len(body)), MAX_BODY)) for body in bodies]
+            messages = bytearray(sum(padded) + len(bodies) * (PREFIX + MIN_TRANSPORT))
+            with memoryview(messages) as out:
+                end = 0
+                for body, padded_len in zip(bodies, padded, strict=True):
+                    end += self._encrypt_to(body, padded_len, out[end:])
+        return messages
 
     def send_end(self) -> bytes:
         """The bytes that say, authenticated, that we send no more; none without `authenticated_end`. We still receive.
@@ -123,17 +146,33 @@ class Transport:
         self._sent_end = True
         return end
 
-    def _message(self, body: bytes) -> bytes:
+    def _check_may_send(self) -> None:
         if self._sent_end:
             raise LocalProtocolError("we have ended our direction, nothing follows")
+
+    def _message(self, body: bytes) -> bytes:
+        self._check_may_send()
         payload = encode_payload(body, self._padding(len(body)), MAX_BODY)
         return encode_field(self._send.encrypt_with_ad(b"", payload))
 
-    def _next_body(self) -> bytes | None:
-        """The body of the next message, or None: for now, or because it was the end."""
+    def _encrypt_to(self, body: memoryview, padded_len: int, message: memoryview) -> int:
+        """Write the message of this body to the front of `message`, which is all zeros; its length."""
+        # noise_message_len | body_len | body | padding, and encrypted where it lies: one copy of the data. Joining
+        # half a megabyte of messages instead takes four times as long as encrypting it.
+        end = PREFIX + BODY_LEN + padded_len
+        message[:PREFIX] = (end - PREFIX + TAGLEN).to_bytes(PREFIX, "big")
+        message[PREFIX : PREFIX + BODY_LEN] = len(body).to_bytes(BODY_LEN, "big")
+        message[PREFIX + BODY_LEN : PREFIX + BODY_LEN + len(body)] = body
+        self._send.encrypt_into(message[PREFIX:end], message[PREFIX : end + TAGLEN])
+        return end + TAGLEN
+
+    def _next_noise_message(self) -> memoryview | None:
+        """The next message, or None: for now, or because the end was there."""
         if self._failure is not None:
             # Without the traceback of earlier raises, which would grow with each.
             raise self._failure.with_traceback(None)
+        if self._end is not None:
+            return None
         if self._nothing_follows:
             if self._buffer:
                 raise FramingError(f"{len(self._buffer)} bytes after the end, nothing follows")
@@ -141,22 +180,30 @@ class Transport:
         length = self._buffer.peek_length()
         if length is not None and length < MIN_TRANSPORT:
             raise FramingError(f"transport message of {length} bytes, at least {MIN_TRANSPORT}")
-        noise_message = self._buffer.take_field()
-        if noise_message is None:
-            return None
-        body = decode_payload(self._receive.decrypt_with_ad(b"", noise_message))
-        if body or not self._authenticated_end:
-            return body
+        return self._buffer.take_view()
+
+    def _decrypt_behind(self, noise_message: memoryview, data: memoryview) -> int:
+        """Decrypt so that the body comes behind the first two bytes of `data`, which stay; the body's length."""
+        # The payload's own first two bytes, its body_len, lie over them meanwhile. So the bodies need not be joined,
+        # which for half a megabyte takes three times as long as decrypting it.
+        before = bytes(data[:BODY_LEN])
+        with data[: len(noise_message) - TAGLEN] as payload:
+            try:
+                self._receive.decrypt_into(noise_message, payload)
+                return decode_body_len(payload)
+            finally:
+                payload[:BODY_LEN] = before
+
+    def _peer_ends(self) -> EndOfStream:
         self._nothing_follows = True
-        self._end = EndOfStream()
-        return None
+        return EndOfStream()
 
     def _next_end(self) -> EndOfStream | Truncated | Literal[NeedData.NEED_DATA]:
         """The end of the peer's direction, told once."""
-        if self._buffer.at_eof and not self._nothing_follows:
+        if self._end is None and self._buffer.at_eof and not self._nothing_follows:
             cut = bool(self._buffer) or self._authenticated_end
-            self._end = Truncated() if cut else EndOfStream()
             self._buffer.clear()
+            self._end = self._peer_ends() if not cut else Truncated()
             self._nothing_follows = True
         end, self._end = self._end, None
         return end or NEED_DATA

@@ -94,14 +94,28 @@ def test_a_buffer_takes_nothing_after_the_carrier_s_end():
         buffer.feed(b"x")
 
 
-def test_a_field_taken_out_of_many_costs_no_more_than_itself():
-    """Nothing is moved while fields are taken: the big block is cut once, when more arrives."""
+def test_what_is_fed_is_not_copied_but_for_a_field_that_began_before():
     buffer = ReceiveBuffer()
-    buffer.feed(encode_field(b"x") * 1000)
-    block = buffer._data
-    for _ in range(999):
+    first, second = encode_field(b"x" * 10) + encode_field(b"y" * 10)[:5], encode_field(b"y" * 10)[5:] + b"\0\1z"
+    buffer.feed(first)
+    assert buffer.take_view().obj is first
+    assert buffer.take_view() is None
+    buffer.feed(second)
+    assert buffer.take_view() == b"y" * 10
+    assert buffer.take_view().obj is second
+
+
+def test_a_buffer_whose_fields_are_taken_holds_nothing():
+    buffer = ReceiveBuffer()
+    for piece in (encode_field(b"x" * 1000), encode_field(b"y" * 1000)[:10], encode_field(b"y" * 1000)[10:]):
+        buffer.feed(piece)
         buffer.take_field()
-    assert buffer._data is block
-    assert len(block) == 3000
-    buffer.feed(b"\x00")
-    assert len(buffer._data) == 4
+    assert (buffer._piece, buffer._head) == (b"", b"")
+
+
+def test_of_a_big_piece_only_the_beginning_of_an_unfinished_field_is_kept():
+    buffer = ReceiveBuffer()
+    buffer.feed(encode_field(b"x" * 1000) + b"\0\2y")
+    buffer.take_field()
+    assert buffer.take_field() is None
+    assert (buffer._piece, buffer._head) == (b"", b"\0\2y")
