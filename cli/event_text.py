@@ -20,6 +20,8 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"dial failed  {address}: {reason}; again in {pause:.1f} s"
         case events.PeerVerified(name=name, node_id=node, address=address, pattern=pattern, dialled=dialled):
             return f"verified     {who(name, node)} {'at' if dialled else 'from'} {address}, by {pattern}"
+        case events.PeerKeyChanged(name=name, node_id=node, previous=previous, address=address):
+            return f"new key      {who(name, node)} at {address}, which was {previous.short}"
         case events.PeerRefused(name=name, node_id=node, address=address, told=told, findings=findings, reason=reason):
             heard = "told so" if told else "told nothing"
             return f"refused      {who(name, node)} from {address}: {_why(findings, reason)}; {heard}"

@@ -1,6 +1,7 @@
 """Configuration of a node's core: limits and intervals, each with its source. Times in seconds."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from cards import Address, NodeId
 
@@ -28,6 +29,10 @@ class NodeConfig:
 
     bootstrap: tuple[Bootstrap, ...] = ()
     """Where to begin when the table knows nobody."""
+
+    accept: tuple[Literal["XX", "IK"], ...] = ("XX", "IK")
+    """Patterns that a dialler may begin with. IK alone answers nobody who does not know our key, and switches off the
+    fallback of both sides. Protocol rule P13."""
 
     target_links: int = 8
     """Dials are made until this many links stand. HyParView's active view is 5; 8 survive 80 % failures (measured)."""

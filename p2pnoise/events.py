@@ -65,6 +65,17 @@ class PeerVerified(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeerKeyChanged(_Event):
+    """The peer that we dialled as `previous` answered as `node_id`: the same identity with a newer card."""
+
+    kind: ClassVar[str] = "peer-key-changed"
+    node_id: NodeId
+    previous: NodeId
+    name: str | None
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PeerRefused(_Event):
     """We refused a peer. `told` says whether it heard `reason`, or nothing at all."""
 
@@ -201,6 +212,7 @@ Event: TypeAlias = (
     | Dialling
     | DialFailed
     | PeerVerified
+    | PeerKeyChanged
     | PeerRefused
     | RefusedByPeer
     | PeerLost

@@ -11,16 +11,21 @@ from typing import TypeAlias
 
 from cards import Address, NodeId, Verdict
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
-from p2pnoise.noise import Entropy, KeyPair
+from p2pnoise.noise import DecryptError, Entropy, KeyPair
 from p2pnoise.noisesocket import (
+    DEFAULT_FALLBACK,
+    DEFAULT_IK,
+    DEFAULT_XX,
     NEED_DATA,
     EndOfStream,
+    Event,
     HandshakeCompleted,
     HandshakePayload,
     MessageReceived,
     NegotiationError,
     NoiseSocketConnection,
     Rejected,
+    SwitchRequested,
     Truncated,
 )
 
@@ -111,6 +116,7 @@ class Link:
         entropy: Entropy,
         now: int,
         rs: NodeId | None = None,
+        accept: tuple[str, ...] = ("XX", "IK"),
     ) -> None:
         self.initiator = initiator
         self.address = address
@@ -133,8 +139,16 @@ class Link:
         self._own_card = own_card
         self._out = bytearray()
         self._frames = bytearray()  # to be sealed together: one transport message carries as many as fit
+        self._falls_back = "XX" in accept
+        # An initiator accepts the fallback and nothing else; whether to the same identity is judged with the card.
+        fallback = (DEFAULT_FALLBACK,) if self._falls_back else ()
         self._conn = NoiseSocketConnection(
-            initiator=initiator, s=static, rs=rs, application_prologue=APPLICATION_PROLOGUE, entropy=entropy
+            initiator=initiator,
+            s=static,
+            rs=rs,
+            application_prologue=APPLICATION_PROLOGUE,
+            entropy=entropy,
+            accepts=fallback if initiator else tuple(p for p in (DEFAULT_XX, DEFAULT_IK) if p.pattern.name in accept),
         )
 
     def start(self) -> None:
@@ -175,7 +189,7 @@ class Link:
             return
         try:
             self._conn.receive_data(data)
-            while not self.closed and (event := self._conn.next_event()) is not NEED_DATA:
+            while not self.closed and (event := self._next_event()) is not None:
                 yield from self._translate(event)
         except NegotiationError as error:
             if self._conn.may_reject:
@@ -187,10 +201,24 @@ class Link:
             # More bytes than one packet while a card waits to be judged, or after the end: the peer's doing.
             yield self._end(str(error))
 
-    def _translate(self, event: object) -> Iterator[LinkEvent]:
+    def _next_event(self) -> Event | None:
+        try:
+            event = self._conn.next_event()
+        except DecryptError:
+            if not (self._falls_back and self._conn.may_switch):
+                raise
+            # IK to a key that is not ours, or not any more: who we are now is said by XXfallback.
+            self._conn.switch(DEFAULT_FALLBACK)
+            self._out += self._conn.send_handshake(encode_card(self._own_card))
+            return None
+        return None if event is NEED_DATA else event
+
+    def _translate(self, event: Event) -> Iterator[LinkEvent]:
         match event:
             case HandshakePayload():
                 yield from self._payload(event)
+            case SwitchRequested():
+                self._conn.follow()
             case HandshakeCompleted():
                 pass
             case MessageReceived(body):
@@ -216,8 +244,9 @@ class Link:
             self._out += self._conn.send_handshake(encode_card(self._own_card))
             return
         given = decode_handshake(payload.body)
-        if isinstance(given, Code) and not self.initiator:
-            raise FrameError("a refusal from whoever asked to be let in")
+        # Anybody could speak for the dialled node in the answer of another pattern than IK.
+        if isinstance(given, Code) and not (self.initiator and self.pattern == "IK"):
+            raise FrameError("a refusal from whoever has not proven to be the one who may refuse")
         if isinstance(given, Code):
             self.closed_by = given
             yield PeerClosed(given)

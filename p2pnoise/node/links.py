@@ -4,9 +4,10 @@ This is the only place that binds a Noise static key to a card. It joins links, 
 what is to be done in `out`, in order.
 """
 
+from dataclasses import replace
 from typing import assert_never
 
-from cards import Address, Card, NodeId, Verdict
+from cards import Address, Card, Finding, NodeId, Verdict
 from p2pnoise import events
 from p2pnoise.config import NodeConfig
 from p2pnoise.errors import RemoteProtocolError
@@ -99,6 +100,7 @@ class Links:
             entropy=self._entropy,
             now=now.monotonic,
             rs=rs,
+            accept=self._config.accept,
         )
         link.deadline = now.monotonic + ns(self._config.handshake_timeout)
         self.all[connection] = link
@@ -160,7 +162,10 @@ class Links:
 
     def _judge(self, connection: io.ConnectionId, link: Link, raw: bytes, rs: bytes, now: Instant) -> None:
         """The card of a handshake. Until the peer's first transport frame nothing here may touch any state (P10)."""
-        verdict = link.verdict = self._table.judge(raw, now.unix, peer_static=rs)
+        verdict = self._table.judge(raw, now.unix, peer_static=rs)
+        if link.expected is not None and rs != link.expected and verdict.claim is not None:
+            verdict = self._judge_fallback(link.expected, verdict.claim, verdict)
+        link.verdict = verdict
         if verdict.claim is None or not (verdict.ok or waits_for_lists(verdict)):
             self._refuse(connection, link, verdict, now)
             return
@@ -169,6 +174,18 @@ class Links:
             link.accept(Hello(self.boot_id, self._last_hash.get(link.node_id, b"")))
         except RemoteProtocolError as error:
             self._drop(connection, str(error), now)
+
+    def _judge_fallback(self, dialled: NodeId, claim: Card, verdict: Verdict) -> Verdict:
+        """Fallback never changes the peer: a dialled Node ID is answered by its own identity with a newer card (P12).
+
+        Any member could stand on the path, garble our first message and answer for itself.
+        """
+        known = self._table.by_node(dialled)
+        if known is not None and claim.identity == known.card.identity and claim.sequence > known.card.sequence:
+            return verdict
+        why = "of which no card is known" if known is None else "without a newer card of the same identity"
+        finding = Finding("node-mismatch", f"{claim.node_id.short} answered for {dialled.short}, {why}")
+        return replace(verdict, level="reject", findings=(*verdict.findings, finding))
 
     def _refuse(self, connection: io.ConnectionId, link: Link, verdict: Verdict, now: Instant) -> None:
         """Send a peer away: with a reason if an accepted issuer vouched for it once, in silence otherwise (P13)."""
@@ -241,6 +258,8 @@ class Links:
         first = not older and not link.counted_up
         link.counted_up = link.was_up = True
         self.apply(self._overlay.offer_card(claim, now, live=True), now)
+        if link.expected is not None and link.expected != claim.node_id:
+            self._emit(telling.key_changed(link, link.expected, claim.node_id))
         if first:
             self._emit(telling.verified(link, claim.node_id, len(self._table)))
         self.apply(self._overlay.peer_up(connection, now), now)

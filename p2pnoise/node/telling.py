@@ -33,6 +33,10 @@ def verified(link: Link, node_id: NodeId, known_peers: int) -> events.PeerVerifi
     )
 
 
+def key_changed(link: Link, previous: NodeId, node_id: NodeId) -> events.PeerKeyChanged:
+    return events.PeerKeyChanged(node_id=node_id, previous=previous, name=name(link), address=link.address)
+
+
 def lost(link: Link, node_id: NodeId, reason: str) -> events.PeerLost:
     return events.PeerLost(node_id=node_id, name=name(link), reason=reason, findings=_errors(link))
 

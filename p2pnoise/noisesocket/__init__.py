@@ -23,13 +23,16 @@ from p2pnoise.noisesocket.events import (
     Truncated,
 )
 from p2pnoise.noisesocket.framing import MAX_BODY, Padding
-from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS
+from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS, DEFAULT_FALLBACK, DEFAULT_IK, DEFAULT_XX
 from p2pnoise.noisesocket.padding import buckets, no_padding, padded_len
 from p2pnoise.noisesocket.profile import GO, P2PNOISE, PLAIN, Profile
 from p2pnoise.noisesocket.transport import Transport
 
 __all__ = [
     "DEFAULT_ACCEPTS",
+    "DEFAULT_FALLBACK",
+    "DEFAULT_IK",
+    "DEFAULT_XX",
     "GO",
     "MAX_BODY",
     "NEED_DATA",

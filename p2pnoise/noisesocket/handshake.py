@@ -32,11 +32,12 @@ from p2pnoise.noisesocket.framing import (
 from p2pnoise.noisesocket.negotiation import GO_REJECT
 from p2pnoise.noisesocket.profile import Profile
 
-__all__ = ["DEFAULT_ACCEPTS", "HandshakeExchange", "Keys", "Outcome"]
+__all__ = ["DEFAULT_ACCEPTS", "DEFAULT_FALLBACK", "DEFAULT_IK", "DEFAULT_XX", "HandshakeExchange", "Keys", "Outcome"]
 
 DEFAULT_IK = Protocol.parse("Noise_IK_25519_ChaChaPoly_BLAKE2s")
 DEFAULT_XX = Protocol.parse("Noise_XX_25519_ChaChaPoly_BLAKE2s")
 DEFAULT_ACCEPTS = (DEFAULT_XX, DEFAULT_IK)
+DEFAULT_FALLBACK = Protocol.parse("Noise_XXfallback_25519_ChaChaPoly_BLAKE2s")
 
 ReadEvent = HandshakePayload | Rejected | SwitchRequested | RetryRequested
 
