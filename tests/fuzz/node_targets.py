@@ -14,9 +14,11 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
 from p2pnoise.node.frames import Hello, Kind, encode_card, encode_frame
 from p2pnoise.node.link import APPLICATION_PROLOGUE
-from p2pnoise.noisesocket import NEED_DATA, HandshakePayload, NoiseSocketConnection
+from p2pnoise.noise import DecryptError
+from p2pnoise.noisesocket import NEED_DATA, NoiseSocketConnection, SwitchRequested
 from tests.fuzz import world
 from tests.fuzz.message_targets import gossip_messages
+from tests.fuzz.noisesocket_ends import FALLBACK
 from tests.fuzz.script import Script
 from tests.fuzz.target import Target
 
@@ -37,12 +39,13 @@ class Puppet:
     """Somebody at the other end of one connection. It speaks as the script says, and listens to keep up."""
 
     def __init__(self, number: int, name: str, *, pattern: str | None, payload: bytes) -> None:
-        """`pattern` is the initiator's; a responder has none."""
+        """`pattern` is the initiator's; a responder has none. A stale IK is meant for a key that ada has not."""
         self.number, self.payload = number, payload
         self.conn = NoiseSocketConnection(
             initiator=pattern is not None,
             s=world.STATICS[name],
-            rs=world.NODES["ada"].public if pattern == "IK" else None,
+            rs={"IK": world.NODES["ada"].public, "stale IK": world.NODES["carl"].public}.get(pattern or ""),
+            accepts=(FALLBACK,) if pattern is not None else None,
             application_prologue=APPLICATION_PROLOGUE,
             entropy=world.stream(f"{name} {number}"),
         )
@@ -52,10 +55,21 @@ class Puppet:
         answer = b""
         with suppress(RemoteProtocolError, LocalProtocolError):
             self.conn.receive_data(data)
-            while (event := self.conn.next_event()) is not NEED_DATA:
-                if isinstance(event, HandshakePayload) and self.conn.my_turn:
+            while (event := self._next_event()) is not NEED_DATA:
+                if isinstance(event, SwitchRequested):
+                    self.conn.follow()
+                if self.conn.my_turn:
                     answer += self.conn.send_handshake(self.payload)
         return answer
+
+    def _next_event(self) -> object:
+        try:
+            return self.conn.next_event()
+        except DecryptError:
+            if not self.conn.may_switch:
+                raise
+            self.conn.switch(FALLBACK)
+            return None
 
     def say(self, *frames: bytes) -> bytes:
         """One transport message; nothing where there can be none."""
@@ -185,10 +199,10 @@ def frames(script: Script, stage: Stage) -> None:
 
 def arrive(script: Script, stage: Stage) -> None:
     """A connection, with a handshake or with nothing yet."""
-    name, pattern, payload = script.choose(PEERS), script.choose(("XX", "IK", "")), card_payload(script)
+    name, pattern, payload = script.choose(PEERS), script.choose(("XX", "IK", "", "stale IK")), card_payload(script)
     puppet = stage.accept(name, pattern=pattern or "XX", payload=payload)
     if pattern:
-        stage.tell(puppet, puppet.conn.send_handshake(payload if pattern == "IK" else b""))
+        stage.tell(puppet, puppet.conn.send_handshake(payload if "IK" in pattern else b""))
 
 
 def come_up(script: Script, stage: Stage) -> None:
@@ -237,6 +251,8 @@ def node_seeds() -> Iterator[bytes]:
     yield dialled + bob + b"\x01\x01" + greet + time_ + b"\xff"
     yield dialled + bob + b"\x00\x00" + time_ + b"\xff" + dialled + carl + b"\x01\x02"
     yield arrive_ + carl + b"\x00\x02" + greet + frames_ + b"\x00\x02" + b"\x02\x02\x00" + b"\x05\x02\x01\x00"
+    yield arrive_ + bob + b"\x03\x01" + greet  # IK for a key that ada has not
+    yield dialled + carl + b"\x01\x02" + time_ + b"\xff"  # who answers has another key
     yield arrive_ + bob + b"\x02\x00" + raw_ + b"\x00\x0a" + bytes.fromhex("00060001010101090000")
     yield arrive_ + bob + b"\x01\x07\x05abcde" + raw_ + b"\x00\x03abc"
 
