@@ -106,15 +106,15 @@ class ReceiveBuffer:
 
     def __init__(self) -> None:
         self._head = bytearray()  # the beginning of a field, from earlier pieces
-        self._piece = b""  # what follows it, from `_offset` on
+        self._piece: bytes | memoryview = b""  # what follows it, from `_offset` on
         self._offset = 0
         self.at_eof = False
 
     def __len__(self) -> int:
         return len(self._head) + len(self._piece) - self._offset
 
-    def feed(self, data: bytes) -> None:
-        """Append what the carrier brought; b"" is its end.
+    def feed(self, data: bytes | memoryview) -> None:
+        """Append what the carrier brought, which does not change until it is taken; b"" is its end.
 
         Raises LocalProtocolError after the end, or while a whole packet lies unread; nothing is appended
         then.
@@ -126,7 +126,7 @@ class ReceiveBuffer:
             raise LocalProtocolError(f"{len(data)} bytes after the carrier's end")
         if len(self) >= MAX_PACKET:
             raise LocalProtocolError(f"{len(self)} bytes unread, at most {MAX_PACKET}: read the events first")
-        self._piece = self._piece[self._offset :] + data if self._offset < len(self._piece) else bytes(data)
+        self._piece = b"".join((self._piece[self._offset :], data)) if self._offset < len(self._piece) else data
         self._offset = 0
 
     def peek_length(self) -> int | None:

@@ -73,8 +73,8 @@ class Transport:
         self._failure: RemoteProtocolError | None = None  # to be raised
         self._sent_end = False
 
-    def receive_data(self, data: bytes) -> None:
-        """Take what the carrier brought; b"" is its end.
+    def receive_data(self, data: bytes | memoryview) -> None:
+        """Take what the carrier brought; b"" is its end. It is not copied: `data` must stay until it is read.
 
         Raises LocalProtocolError, taking nothing, after the end or while a whole packet lies unread.
         """

@@ -7,17 +7,22 @@ nonces.
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Protocol as Interface
 
 import trio
 
+from p2pnoise.noisesocket.framing import MAX_FIELD, PREFIX
+
 __all__ = ["Carrier", "SocketCarrier", "StreamCarrier", "carrier_for"]
 
-_FIRST_RECEIVE = 4096
-_LONGEST_RECEIVE = 1 << 19
+_LONGEST_RECEIVE = 8 * (PREFIX + MAX_FIELD)
 """Eight of the longest messages, which is what one `send_all` of the peer hands its kernel."""
-
 Sendable = bytes | bytearray | memoryview
+Take = Callable[[bytes | memoryview], object]
+
+
+_buffers: list[bytearray] = []
 
 
 class Carrier(Interface):
@@ -27,8 +32,11 @@ class Carrier(Interface):
         """Send all of `data`. If it is cancelled, an unknown part is on its way."""
         ...
 
-    async def receive(self) -> bytes:
-        """At least one byte; b"" at the carrier's end. If it is cancelled, nothing is lost."""
+    async def receive(self, take: Take) -> None:
+        """Hand what is there to `take`, or else wait for it; b"" at the carrier's end.
+
+        If it is cancelled, nothing is lost. What `take` is handed is overwritten once it returns.
+        """
         ...
 
 
@@ -44,9 +52,9 @@ class StreamCarrier:
         """As Carrier says."""
         await self._stream.send_all(data)
 
-    async def receive(self) -> bytes:
+    async def receive(self, take: Take) -> None:
         """As Carrier says."""
-        return bytes(await self._stream.receive_some())
+        take(bytes(await self._stream.receive_some()))
 
 
 class SocketCarrier:
@@ -56,11 +64,10 @@ class SocketCarrier:
     call that need not wait still lets other tasks run, once.
     """
 
-    __slots__ = ("_receive_size", "_socket")
+    __slots__ = ("_socket",)
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._socket = stream.socket
-        self._receive_size = _FIRST_RECEIVE
 
     async def send_all(self, data: Sendable) -> None:
         """As Carrier says."""
@@ -75,27 +82,32 @@ class SocketCarrier:
         else:
             await self._send_rest(memoryview(data)[sent:])
 
-    async def receive(self) -> bytes:
+    async def receive(self, take: Take) -> None:
         """As Carrier says."""
         await trio.lowlevel.checkpoint_if_cancelled()
-        data = self._read()
-        if data is not None:
+        if self._received(take):
             await trio.lowlevel.cancel_shielded_checkpoint()
-        while data is None:
+            return
+        while True:
             await trio.lowlevel.wait_readable(self._descriptor())
-            data = self._read()
-        # Twice as much next time if this was full, so that bulk comes in big pieces and idle links cost nothing.
-        full = len(data) == self._receive_size
-        self._receive_size = min(2 * self._receive_size, _LONGEST_RECEIVE) if full else _FIRST_RECEIVE
-        return data
+            if self._received(take):
+                return
 
-    def _read(self) -> bytes | None:
+    def _received(self, take: Take) -> bool:
+        # One buffer serves all streams of a thread, since nothing is awaited while it is in use; an idle one has none.
+        # A new one for each call, in glibc's hands, costs as much as decrypting what is in it: its pages go back to the
+        # system and come again, 128 of them.
+        buffer = _buffers.pop() if _buffers else bytearray(_LONGEST_RECEIVE)
         try:
-            return os.read(self._descriptor(), self._receive_size)
+            length = os.readv(self._descriptor(), [buffer])
+            take(memoryview(buffer)[:length])
         except BlockingIOError:
-            return None
+            return False
         except OSError as error:
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
+        finally:
+            _buffers.append(buffer)
+        return True
 
     async def _send_rest(self, rest: memoryview) -> None:
         while rest:

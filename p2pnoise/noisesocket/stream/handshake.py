@@ -144,11 +144,14 @@ class Handshake:
                 elif self._connection.my_turn:
                     await carrier.send_all(self._speak())
                 else:
-                    self._connection.receive_data(await carrier.receive())
+                    await carrier.receive(self._feed)
         except RemoteProtocolError as error:
             raise PeerProtocolError(str(error)) from error
         except trio.BrokenResourceError as error:
             raise TruncatedError(f"the carrier broke in the handshake: {error}") from error
+
+    def _feed(self, data: bytes | memoryview) -> None:
+        self._connection.receive_data(bytes(data))
 
     def _speak(self) -> bytes:
         protocol = self._protocol()

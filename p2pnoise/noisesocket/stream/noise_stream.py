@@ -12,7 +12,7 @@ import trio
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
 from p2pnoise.noise import Protocol
 from p2pnoise.noisesocket.connection import NoiseSocketConnection
-from p2pnoise.noisesocket.events import NEED_DATA, EndOfStream, Truncated
+from p2pnoise.noisesocket.events import EndOfStream, Truncated
 from p2pnoise.noisesocket.framing import MAX_BODY
 from p2pnoise.noisesocket.stream.carrier import Sendable, carrier_for
 from p2pnoise.noisesocket.stream.errors import (
@@ -96,7 +96,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             early=take_early_data,
         )
         self._acquaintance: Acquaintance | None = None
-        self._unread: bytes | bytearray = b""
+        self._unread = bytearray()
         self._ended = False  # by the peer
         self._sent_end = False
         self._send_broken = False
@@ -198,7 +198,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             self._sent_end = True
             await self._send(transport.send_end())
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+    async def receive_some(self, max_bytes: int | None = None) -> bytearray:
         """At least one byte and at most `max_bytes`, or whatever is there; b"" once the peer has said that it ends.
 
         Raises TruncatedError, PeerProtocolError, trio.ClosedResourceError, trio.BusyResourceError while another task
@@ -213,7 +213,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             if self._unread or self._ended:
                 await trio.lowlevel.checkpoint()
             else:
-                await self._receive(self._met().transport)
+                await self._receive()
             return self._take(max_bytes or len(self._unread))
 
     async def aclose(self) -> None:
@@ -227,7 +227,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         except trio.BrokenResourceError:
             pass  # the peer has left already
         finally:
-            self._unread = b""
+            self._unread = bytearray()
             if self._handshake is not None:
                 self._handshake.place.leave()
             await self.transport_stream.aclose()
@@ -247,7 +247,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
     async def _give_up(self, failure: NoiseStreamError) -> NoiseStreamError:
         self._failure = failure
         self._handshake = None
-        self._unread = b""
+        self._unread = bytearray()
         await trio.aclose_forcefully(self.transport_stream)
         return failure
 
@@ -273,34 +273,40 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             self._send_broken = True
             raise
 
-    async def _receive(self, transport: Transport) -> None:
+    async def _receive(self) -> None:
         """Have something in `_unread`, or the peer's end."""
-        waited = False
         try:
-            while (data := transport.next_data()) is NEED_DATA:
-                transport.receive_data(await self._carrier.receive())
-                waited = True
+            self._read_on()  # what came behind the handshake, or the end that came behind data
+            if self._unread or self._ended:
+                await trio.lowlevel.checkpoint()
+            while not (self._unread or self._ended):
+                await self._carrier.receive(self._hear)
         except RemoteProtocolError as error:
             raise await self._give_up(PeerProtocolError(str(error))) from error
+        except TruncatedError as error:
+            await self._give_up(error)
+            raise
         except trio.BrokenResourceError as error:
             raise await self._give_up(TruncatedError(f"the carrier broke: {error}")) from error
-        match data:
-            case Truncated():
-                raise await self._give_up(TruncatedError("the carrier ended before the peer's data did"))
+
+    def _hear(self, data: bytes | memoryview) -> None:
+        self._met().transport.receive_data(data)
+        self._read_on()
+
+    def _read_on(self) -> None:
+        match self._met().transport.next_data():
+            case bytearray() as data:
+                self._unread = data
             case EndOfStream():
                 self._ended = True
-            case _:
-                self._unread = data
-        if not waited:  # it had come behind the handshake, or the end behind data
-            await trio.lowlevel.checkpoint()
+            case Truncated():
+                raise TruncatedError("the carrier ended before the peer's data did")
 
-    def _take(self, max_bytes: int) -> bytes | bytearray:
+    def _take(self, max_bytes: int) -> bytearray:
         if max_bytes >= len(self._unread):
-            data, self._unread = self._unread, b""
+            data, self._unread = self._unread, bytearray()
             return data
-        if not isinstance(self._unread, bytearray):
-            self._unread = bytearray(self._unread)  # whose front can be cut off without copying the rest
-        data = bytes(self._unread[:max_bytes])
+        data = self._unread[:max_bytes]
         del self._unread[:max_bytes]
         return data
 
