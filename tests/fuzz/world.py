@@ -64,6 +64,8 @@ def held_bytes(root: object) -> int:
         seen.add(id(value))
         if isinstance(value, bytes | bytearray):
             total += len(value)
+        elif isinstance(value, memoryview):  # of a part, but the whole is kept for it
+            waiting.append(value.obj)
         elif isinstance(value, dict):
             waiting += [*value.keys(), *value.values()]
         elif isinstance(value, list | tuple | set | frozenset):
