@@ -31,6 +31,7 @@ from p2pnoise.noisesocket.framing import (
 )
 from p2pnoise.noisesocket.negotiation import GO_REJECT
 from p2pnoise.noisesocket.profile import Profile
+from p2pnoise.noisesocket.prologue import Packet, accept_prologue, retry_prologue, switch_prologue
 
 __all__ = ["DEFAULT_ACCEPTS", "DEFAULT_FALLBACK", "DEFAULT_IK", "DEFAULT_XX", "HandshakeExchange", "Keys", "Outcome"]
 
@@ -56,16 +57,6 @@ class Outcome(NamedTuple):
     completed: HandshakeCompleted
     send: CipherState
     receive: CipherState
-
-
-class _Packet(NamedTuple):
-    """One packet of the negotiation, as later prologues need it."""
-
-    negotiation_data: bytes
-    noise_message: bytes
-
-    def encode(self) -> bytes:
-        return encode_field(self.negotiation_data) + encode_field(self.noise_message)
 
 
 class _Step(Enum):
@@ -115,13 +106,15 @@ class HandshakeExchange:
         self._ours = b""  # negotiation data of the next packet that we write
         self._theirs: bytes | None = None  # negotiation data of the packet that we are reading
         # The first packet, and what the responder asks for instead: until the answer is followed or given.
-        self._opening: _Packet | None = None
-        self._asked: tuple[Protocol, _Packet] | None = None
+        self._opening: Packet | None = None
+        self._asked: tuple[Protocol, Packet] | None = None
         self._unread: bytes | None = None  # the noise_message of a switch that is followed
         if initiator:
             self.protocol = protocol or (DEFAULT_XX if keys.rs is None else DEFAULT_IK)
             self._ours = profile.negotiation.encode(self.protocol)
-            self._state = self._new_state(self.protocol, initiator=True, prologue=self._first_prologue(self._ours))
+            self._state = self._new_state(
+                self.protocol, initiator=True, prologue=accept_prologue(self._ours, application_prologue)
+            )
         elif protocol is not None:
             raise LocalProtocolError("a responder takes no protocol: the initiator brings it, see accepts")
         else:
@@ -153,7 +146,7 @@ class HandshakeExchange:
         if state is None or not self.my_turn:
             raise LocalProtocolError("no handshake message is ours to write")
         noise_message = state.write_message(self._encode_payload(state, body))
-        packet, self._ours = _Packet(self._ours, noise_message), b""
+        packet, self._ours = Packet(self._ours, noise_message), b""
         # Only the initiator's first packet can still be answered by something else.
         self._opening = packet if self._initiator and self._step is _Step.ANSWER else None
         self._answered = True
@@ -179,7 +172,7 @@ class HandshakeExchange:
         field = buffer.take_field()
         if field is None:
             return None
-        packet, self._theirs = _Packet(self._theirs, field), None
+        packet, self._theirs = Packet(self._theirs, field), None
         return self._read_packet(packet)
 
     # The responder's answers
@@ -190,7 +183,7 @@ class HandshakeExchange:
         if self._profile.go_form:
             return encode_field(GO_REJECT)
         # A non-empty negotiation_data with an empty noise_message.
-        return _Packet(self._profile.negotiation.encode_reject(self._accepts), b"").encode()
+        return Packet(self._profile.negotiation.encode_reject(self._accepts), b"").encode()
 
     def switch(self, protocol: Protocol, keys: Keys) -> None:
         """Answer with the first message of another protocol, whose initiator we are; `write` it next.
@@ -200,7 +193,7 @@ class HandshakeExchange:
         """
         opening = self._check_may_switch()
         negotiation_data = self._profile.negotiation.encode(protocol)
-        prologue = self._switch_prologue(opening, negotiation_data)
+        prologue = switch_prologue(opening, negotiation_data, self._application_prologue)
         re = None
         if protocol.pattern.fallback:
             re = opening.noise_message[: protocol.dh.dh_len]
@@ -216,8 +209,8 @@ class HandshakeExchange:
         Raises LocalProtocolError unless `may_switch` and the keys fit.
         """
         opening = self._check_may_switch()
-        request = _Packet(self._profile.negotiation.encode(protocol), b"")
-        prologue = self._retry_prologue(opening, request)
+        request = Packet(self._profile.negotiation.encode(protocol), b"")
+        prologue = retry_prologue(opening, request, self._application_prologue)
         self._state = self._new_state(protocol, initiator=False, prologue=prologue, keys=keys)
         self.protocol, self.rs = protocol, self._state.rs
         self._step, self._opening = _Step.RETRY, None
@@ -234,11 +227,11 @@ class HandshakeExchange:
             raise LocalProtocolError("nothing to follow: the responder asked for no switch and no retry")
         protocol, answer = self._asked
         if not answer.noise_message:
-            prologue = self._retry_prologue(self._opening, answer)
+            prologue = retry_prologue(self._opening, answer, self._application_prologue)
             state = self._new_state(protocol, initiator=True, prologue=prologue, keys=keys)
             self._step = _Step.RETRY_ANSWER
         else:
-            prologue = self._switch_prologue(self._opening, answer.negotiation_data)
+            prologue = switch_prologue(self._opening, answer.negotiation_data, self._application_prologue)
             if protocol.pattern.fallback:
                 state = self._state.fall_back(protocol, prologue=prologue, s=keys.s, psks=_taken(protocol, keys))
             else:
@@ -248,7 +241,7 @@ class HandshakeExchange:
         self._state, self._asked, self._opening = state, None, None
         self.protocol, self.rs = protocol, state.rs
 
-    def _check_may_switch(self) -> _Packet:
+    def _check_may_switch(self) -> Packet:
         if not self.may_switch or self._opening is None:
             raise LocalProtocolError("only a responder's answer to a whole first message may be another protocol")
         return self._opening
@@ -273,19 +266,6 @@ class HandshakeExchange:
             psks=_taken(protocol, keys),
             entropy=self._entropy,
         )
-
-    # The three prologues tie the whole negotiation to the handshake: whoever changes a byte of it is found out.
-
-    def _first_prologue(self, negotiation_data: bytes) -> bytes:
-        return b"NoiseSocketInit1" + encode_field(negotiation_data) + self._application_prologue
-
-    def _switch_prologue(self, opening: _Packet, answer: bytes) -> bytes:
-        return b"NoiseSocketInit2" + opening.encode() + encode_field(answer) + self._application_prologue
-
-    def _retry_prologue(self, opening: _Packet, request: _Packet) -> bytes:
-        # The last field is the negotiation data of the retry itself: empty, it does as it was asked.
-        retry = opening.encode() + request.encode() + encode_field(b"")
-        return b"NoiseSocketInit3" + retry + self._application_prologue
 
     def _take_negotiation_data(self, buffer: ReceiveBuffer) -> bytes | None:
         longest = {
@@ -317,18 +297,18 @@ class HandshakeExchange:
             raise NegotiationError(f"the peer speaks {protocol.name}, we accept {accepted}")
         return protocol
 
-    def _read_packet(self, packet: _Packet) -> ReadEvent:
+    def _read_packet(self, packet: Packet) -> ReadEvent:
         negotiation = self._profile.negotiation
         if self._step is _Step.OPENING:
             self._opening = packet
             self.protocol = self._check_accepted(negotiation.decode(packet.negotiation_data))
-            prologue = self._first_prologue(packet.negotiation_data)
+            prologue = accept_prologue(packet.negotiation_data, self._application_prologue)
             self._state = self._new_state(self.protocol, initiator=False, prologue=prologue)
         elif packet.negotiation_data:
             return self._read_refusal(packet)
         return self._read_noise_message(packet.noise_message)
 
-    def _read_refusal(self, packet: _Packet) -> Rejected | SwitchRequested | RetryRequested:
+    def _read_refusal(self, packet: Packet) -> Rejected | SwitchRequested | RetryRequested:
         speaks = self._profile.negotiation.decode_reject(packet.negotiation_data)
         if speaks is None:
             protocol = self._check_asked(packet.negotiation_data)
