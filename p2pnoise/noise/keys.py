@@ -125,7 +125,13 @@ class HandshakeKeys:
 
     def read_remote(self, token: Token, public_key: bytes) -> None:
         """The peer's public key s or e, as long as the DH asks."""
-        self.remote = {**self.remote, token: self._protocol.dh.public_key(public_key)}
+        dh = self._protocol.dh
+        match token:
+            case "s":
+                parsed = dh.static_public_key(public_key)
+            case _:
+                parsed = dh.public_key(public_key)
+        self.remote = {**self.remote, token: parsed}
 
     def dh(self, token: Token) -> bytes:
         """DH() of the token. Raises InvalidPublicKey, LocalProtocolError if our s is missing."""

@@ -2,12 +2,13 @@
 
 import hmac
 import json
+import os
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from p2pnoise.errors import LocalProtocolError
-from p2pnoise.noise import DH_448, DH_25519, InvalidPublicKey, KeyPair
+from p2pnoise.noise import DH_448, DH_25519, HandshakeState, InvalidPublicKey, KeyPair, Protocol
 from p2pnoise.noise.dh import dh
 from p2pnoise.noise.functions import HASHES
 
@@ -123,3 +124,17 @@ def test_a_key_pair_does_not_print_its_private_key():
     assert ALICE.hex() not in repr(pair)
     assert repr(ALICE) not in repr(pair)
     assert repr(pair.public) in repr(pair)
+
+
+def test_a_static_key_that_comes_again_is_not_parsed_again():
+    raw = KeyPair.generate(os.urandom).public
+    assert DH_25519.static_public_key(raw) is DH_25519.static_public_key(bytes(bytearray(raw)))
+
+
+def test_ephemeral_keys_push_no_static_key_out():
+    protocol = Protocol.parse("Noise_NN_25519_ChaChaPoly_BLAKE2s")
+    alice, bob = (HandshakeState(protocol, initiator=first, entropy=os.urandom) for first in (True, False))
+    before = DH_25519.static_public_key.cache_info()
+    bob.read_message(alice.write_message(b""))
+    alice.read_message(bob.write_message(b""))
+    assert DH_25519.static_public_key.cache_info() == before
