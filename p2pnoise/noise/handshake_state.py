@@ -26,6 +26,17 @@ class HandshakeState:
     that the message needs, and the NoiseErrors named there.
     """
 
+    __slots__ = (
+        "_abandoned",
+        "_entropy",
+        "_keys",
+        "_position",
+        "_split",
+        "_symmetric_state",
+        "initiator",
+        "protocol",
+    )
+
     def __init__(
         self,
         protocol: Protocol,
@@ -55,7 +66,7 @@ class HandshakeState:
         self._keys.give(s=s, e=e, rs=rs, re=re, psks=psks)
         # Derives a protocol_name byte sequence by combining the names for the handshake pattern and crypto
         # functions. Calls InitializeSymmetric(protocol_name). Calls MixHash(prologue).
-        self._symmetric_state = SymmetricState(protocol.name.encode(), protocol.cipher, protocol.hash)
+        self._symmetric_state = SymmetricState(protocol.initial_h, protocol.cipher, protocol.hash)
         self._symmetric_state.mix_hash(prologue)
         # Calls MixHash() once for each public key listed in the pre-messages.
         for token, public_key in self._keys.pre_messages():

@@ -27,15 +27,21 @@ class Protocol:
     hash: HashFunction
     name: str = field(init=False)
     """The protocol name, at most 255 ASCII characters."""
+    initial_h: bytes = field(init=False, compare=False)
+    """The h with which every handshake begins."""
     max_payloads: tuple[int, ...] = field(init=False, compare=False)
     """Bytes of payload that each message holds, at most, and then those of the transport."""
 
     def __post_init__(self) -> None:
-        parts = ("Noise", self.pattern.name, self.dh.name, self.cipher.name, self.hash.name)
-        object.__setattr__(self, "name", "_".join(parts))
+        name = f"Noise_{self.pattern.name}_{self.dh.name}_{self.cipher.name}_{self.hash.name}"
+        # 5.2: if protocol_name is less than or equal to HASHLEN bytes in length, sets h equal to protocol_name
+        # with zero bytes appended to make HASHLEN bytes. Otherwise sets h = HASH(protocol_name).
+        h = name.encode().ljust(self.hash.hash_len, b"\0")
         max_payloads = tuple(
             MAX_MESSAGE - layout.public_keys * self.dh.dh_len - layout.tags * TAGLEN for layout in self.pattern.layouts
         )
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "initial_h", h if len(h) == self.hash.hash_len else self.hash.hash(h))
         object.__setattr__(self, "max_payloads", max_payloads)
 
     @classmethod

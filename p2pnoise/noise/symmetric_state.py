@@ -19,18 +19,12 @@ class SymmetricState:
 
     __slots__ = ("_cipher", "_cipher_state", "_ck", "_hash", "h")
 
-    def __init__(self, protocol_name: bytes, cipher: CipherFunction, hash_function: HashFunction) -> None:
-        """InitializeSymmetric(protocol_name)."""
+    def __init__(self, initial_h: bytes, cipher: CipherFunction, hash_function: HashFunction) -> None:
+        """InitializeSymmetric(protocol_name), with the h that the name makes: it is the same in every handshake."""
         self._cipher = cipher
         self._hash = hash_function
-        # If protocol_name is less than or equal to HASHLEN bytes in length, sets h equal to protocol_name
-        # with zero bytes appended to make HASHLEN bytes. Otherwise sets h = HASH(protocol_name).
-        if len(protocol_name) <= hash_function.hash_len:
-            self.h = protocol_name.ljust(hash_function.hash_len, b"\0")
-        else:
-            self.h = hash_function.hash(protocol_name)
         # Sets ck = h. Calls InitializeKey(empty).
-        self._ck = self.h
+        self._ck = self.h = initial_h
         self._cipher_state = CipherState(cipher)
 
     def __repr__(self) -> str:
