@@ -1,8 +1,8 @@
 """`p2pnoise bench handshake`: both sides of a handshake in this process, without I/O.
 
 Counted on our side: two HandshakeStates made, every message written and read, both split. The static key pairs are
-there beforehand, as a node's are. Protocol: 25519, ChaChaPoly, BLAKE2s. All times are of the processor: nothing waits
-here, and what else runs on the machine is no part of it.
+there beforehand, as a node's are, and the two have met before. Protocol: 25519, ChaChaPoly, BLAKE2s. All times are of
+the processor: nothing waits here, and what else runs on the machine is no part of it.
 
 The floor is what the same pattern asks of `cryptography` and nothing else: for each `e` a key pair generated, for each
 DH token an exchange on either side, with keys that are parsed beforehand. XX is 2 key pairs and 6 exchanges, IK 2 and
