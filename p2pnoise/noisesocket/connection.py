@@ -167,7 +167,7 @@ class NoiseSocketConnection:
         self._raise_failure()
         return self.transport.send_message(body)
 
-    def send_data(self, data: bytes | bytearray | memoryview) -> bytearray:
+    def send_data(self, data: bytes | bytearray | memoryview) -> bytes | bytearray:
         """The bytes of as many transport messages as `data` of any length needs. Raises as `send_message` does."""
         self._raise_failure()
         return self.transport.send_data(data)

@@ -5,6 +5,7 @@ data is always authenticated, and who the peer may be is judged in the handshake
 """
 
 import operator
+from collections.abc import Iterator
 from types import TracebackType
 
 import trio
@@ -23,7 +24,6 @@ from p2pnoise.noisesocket.stream.errors import (
 )
 from p2pnoise.noisesocket.stream.half_open import HANDSHAKE_TIMEOUT, Place
 from p2pnoise.noisesocket.stream.handshake import Acquaintance, EarlyData, Handshake, Verify
-from p2pnoise.noisesocket.transport import Transport
 
 __all__ = ["NoiseStream"]
 
@@ -169,14 +169,21 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         an earlier call was cancelled midway, trio.BusyResourceError while another task sends, what `do_handshake`
         raises, and what made the stream fail.
         """
-        with self._sending, memoryview(data).cast("B") as view:
-            transport = await self._sendable()
-            if not view:
+        with self._sending:
+            self._check_may_send()
+            if self._handshake is not None:
+                await self.do_handshake()
+            transport = self._met().transport
+            if isinstance(data, memoryview):
+                data = data.cast("B")
+            if not data:
                 await trio.lowlevel.checkpoint()
-            for start in range(0, len(view), _SEND_AT_ONCE):
+                return
+            pieces = (data,) if len(data) <= _SEND_AT_ONCE else _pieces(memoryview(data))
+            for piece in pieces:
                 # Before a message is sealed: from there on it is sent, or the stream sends no more.
                 await trio.lowlevel.checkpoint_if_cancelled()
-                await self._send(transport.send_data(view[start : start + _SEND_AT_ONCE]))
+                await self._send(transport.send_data(piece))
 
     async def wait_send_all_might_not_block(self) -> None:
         """As trio.abc.SendStream says. Raises as `send_all` does."""
@@ -193,10 +200,12 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             if self._sent_end:
                 await trio.lowlevel.checkpoint()
                 return
-            transport = await self._sendable()
+            self._check_may_send()
+            if self._handshake is not None:
+                await self.do_handshake()
             await trio.lowlevel.checkpoint_if_cancelled()
             self._sent_end = True
-            await self._send(transport.send_end())
+            await self._send(self._met().transport.send_end())
 
     async def receive_some(self, max_bytes: int | None = None) -> bytearray:
         """At least one byte and at most `max_bytes`, or whatever is there; b"" once the peer has said that it ends.
@@ -256,15 +265,12 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             return await handshake.run(self._carrier)
         raise HandshakeTimeout("the handshake was not finished in time")
 
-    async def _sendable(self) -> Transport:
+    def _check_may_send(self) -> None:
         self._check_usable()
         if self._sent_end:
             raise trio.ClosedResourceError("we have ended our direction")
         if self._send_broken:
             raise trio.BrokenResourceError("an earlier call sent a part of its data and was cut short")
-        if self._handshake is not None:
-            await self.do_handshake()
-        return self._met().transport
 
     async def _send(self, sealed: Sendable) -> None:
         try:
@@ -332,6 +338,11 @@ class _OneTask:
         traceback: TracebackType | None,
     ) -> None:
         self.busy = False
+
+
+def _pieces(data: memoryview) -> Iterator[memoryview]:
+    for start in range(0, len(data), _SEND_AT_ONCE):
+        yield data[start : start + _SEND_AT_ONCE]
 
 
 def _nothing() -> None:
