@@ -84,7 +84,7 @@ def main() -> int:
         total += executions
         failed += [] if well else [name]
         sys.stdout.write(f"{executions:12,} executions{'' if well else ', FINDING'}\n")
-    what = f"{len(failed)} findings: {', '.join(failed)}" if failed else "0 findings"
+    what = f"findings in {', '.join(failed)}" if failed else "no findings"
     sys.stdout.write(f"{total:,} executions of {len(names)} targets, {what}\n")
     return 1 if failed else 0
 
