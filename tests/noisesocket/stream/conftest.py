@@ -76,24 +76,33 @@ Maker = Callable[[], Awaitable[tuple[trio.abc.Stream, trio.abc.Stream]]]
 
 @pytest.fixture
 async def tcp() -> AsyncIterator[Maker]:
-    """Makes a pair of connected SocketStreams over the loopback interface."""
+    """Makes a pair of connected SocketStreams over the loopback interface, closed when the test is over."""
+    made = []
     async with (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0] as listener:
 
         async def make():
             port = listener.socket.getsockname()[1]
-            return await trio.open_tcp_stream("127.0.0.1", port), await listener.accept()
+            made.append((await trio.open_tcp_stream("127.0.0.1", port), await listener.accept()))
+            return made[-1]
 
         yield make
+    for pair in made:
+        for stream in pair:
+            await trio.aclose_forcefully(stream)
 
 
 @pytest.fixture(params=["memory", "tcp", "unix"])
-def carriers(request, tcp) -> Maker:
+async def carriers(request, tcp) -> AsyncIterator[Maker]:
     """Makes a pair of connected carriers, of each kind in turn."""
+    made = []
 
     async def memory():
         return trio.testing.memory_stream_pair()
 
     async def unix():
-        return tuple(trio.SocketStream(socket) for socket in trio.socket.socketpair())
+        made.extend(trio.SocketStream(socket) for socket in trio.socket.socketpair())
+        return made[-2:]
 
-    return {"memory": memory, "tcp": tcp, "unix": unix}[request.param]
+    yield {"memory": memory, "tcp": tcp, "unix": unix}[request.param]
+    for stream in made:
+        await trio.aclose_forcefully(stream)
