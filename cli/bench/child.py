@@ -96,6 +96,21 @@ def _allow_many_files() -> None:
         )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Serve the commands on stdin. What goes wrong is one line on stderr."""
     _allow_many_files()
-    trio.run(_main)
+    try:
+        trio.run(_main)
+    except Exception as error:  # noqa: BLE001 - the process ends, and the one that asked says why
+        cause = _innermost(error)
+        sys.exit(f"{type(cause).__name__}: {cause}")
+
+
+def _innermost(error: BaseException) -> BaseException:
+    if isinstance(error, BaseExceptionGroup):
+        return _innermost(error.exceptions[0])
+    return _innermost(error.__cause__) if error.__cause__ else error
+
+
+if __name__ == "__main__":
+    main()

@@ -84,8 +84,8 @@ class Result:
 
     @property
     def ratio(self) -> float | None:
-        """Our median by the other's."""
-        return self.ours.median / self.other.median if self.ours and self.other else None
+        """Our median by the other's; None where there is nothing to divide by."""
+        return self.ours.median / self.other.median if self.ours and self.other and self.other.median else None
 
     @property
     def met(self) -> bool | None:

@@ -13,7 +13,7 @@ SHORT = {
     "rps": ("--seconds", "0.01"),
     "bulk": ("--seconds", "0.01"),
     "messages": ("--seconds", "0.01"),
-    "memory": ("--seconds", "0.01", "--connections", "5"),
+    "memory": ("--seconds", "0.01", "--connections", "50"),
 }
 CASES = {"handshake": 5, "rps": 5, "bulk": 2, "messages": 2, "memory": 2}
 FIELDS = {"bench", "case", "ours", "other", "unit", "ratio", "target", "better", "met", "rounds"}

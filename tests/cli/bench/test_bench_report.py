@@ -72,3 +72,8 @@ def test_the_table_says_what_is_met_and_what_is_not(capsys):
     _, faster, smaller, *_ = capsys.readouterr().out.splitlines()
     assert faster.split()[-4:] == ["3", ">=", "2", "yes"]
     assert smaller.split()[-4:] == ["3", "<=", "0.5", "no"]
+
+
+def test_nothing_is_divided_by_nothing():
+    result = _one(FASTER, [1.0], [0.0])
+    assert (result.ratio, result.met) == (None, None)

@@ -1,5 +1,12 @@
 """Rounds: every side in turn, warmed up once."""
 
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
 from cli.bench.rounds import interleave, progress_bar
 
 
@@ -39,3 +46,16 @@ def test_there_is_no_bar_where_stderr_is_no_terminal(capsys):
     with progress_bar("some", as_json=False) as progress:
         progress(0.5)
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("more", "bar"), [((), True), (("--json",), False)])
+def test_there_is_a_bar_on_a_terminal_unless_a_program_reads(more, bar):
+    terminal, stderr = pty.openpty()
+    command = [sys.executable, "-m", "cli", "bench", "handshake", "--seconds", "0.01", *more]
+    with os.fdopen(terminal, "rb", buffering=0) as screen:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, timeout=30, check=True)
+        os.set_blocking(terminal, False)
+        shown = screen.read(65536) or b""
+        os.close(stderr)
+    assert (b"handshake" in shown) is bar
+    assert done.stdout

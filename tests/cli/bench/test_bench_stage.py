@@ -30,12 +30,14 @@ def test_both_ends_see_whom_their_side_promises(side, seen):
         assert both.load("who", side) == seen
 
 
-@pytest.mark.parametrize("side", [TLS, XX, IK])
-def test_a_bench_whose_ends_hold_other_keys_measures_nothing(side):
+@pytest.mark.parametrize(
+    ("side", "why"), [(TLS, "SSL[A-Za-z]*Error: "), (XX, "PeerRefused: "), (IK, "[A-Za-z]*Error: ")]
+)
+def test_a_bench_whose_ends_hold_other_keys_measures_nothing(side, why):
     one, two = (Secrets.generate([side]) for _ in range(2))
     with Process("server", [side], one) as server, Process("client", [side], two) as client:
         port = server.ask("listen", side=side)
-        with pytest.raises(Fault, match="the bench's client ended with 1"):
+        with pytest.raises(Fault, match=f"the bench's client ended with 1: {why}"):
             client.ask("requests", side=side, port=port, seconds=0.01)
 
 
