@@ -4,7 +4,7 @@ import ipaddress
 import ssl
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Certificates:
     """What both sides of a run need, in PEM: the CA's certificate, and key and certificate of each side."""
 
     ca: str
-    sides: Mapping[str, str]
+    sides: Mapping[str, str] = field(repr=False)
 
 
 def make_certificates(kind: str) -> Certificates:

@@ -38,9 +38,9 @@ _BACKLOG = 1024  # connections waiting to be accepted, on every side
 class Secrets:
     """What both ends of one run hold: the keys of all that they will play, new for it."""
 
-    noise: Mapping[str, str] = field(default_factory=dict)
+    noise: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Private keys by end, in hex."""
-    certificates: Mapping[str, Certificates] = field(default_factory=dict)
+    certificates: Mapping[str, Certificates] = field(default_factory=dict, repr=False)
     """By kind of key."""
 
     @classmethod

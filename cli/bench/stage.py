@@ -17,6 +17,7 @@ __all__ = ["Process", "Stage", "stage"]
 
 _LONGEST = 60.0  # seconds that an answer may take beyond what was asked for; on an idle machine none takes two
 _STOP_TIMEOUT = 5.0  # seconds from the end of its stdin until a process is killed
+_AGAIN = "run it again; if it ends so twice, report it"
 
 # -P: a file named cli.py in the folder where the bench is started must not stand in for ours.
 _COMMAND = (sys.executable, "-P", "-m", "cli.bench.child")
@@ -45,34 +46,41 @@ class Process:
 
     def ask(self, command: str, **arguments: Any) -> Any:
         """Its answer to a command."""
-        watchdog = threading.Timer(arguments.get("seconds", 0.0) + _LONGEST, self._process.kill)
+        longest = arguments.get("seconds", 0.0) + _LONGEST
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self._process.kill()
+
+        watchdog = threading.Timer(longest, end)
         watchdog.start()
         try:
             self._say({"command": command, **arguments})
             line = self._stdout.readline()
         finally:
             watchdog.cancel()
+        if late.is_set():
+            raise Fault(f"the bench's {self._role} did not answer within {longest:g} s", _AGAIN)
         if not line:
-            raise Fault(*self._ending())
+            self._process.wait()
+            self.check()
         return json.loads(line)["answer"]
+
+    def check(self) -> None:
+        """Raises `Fault` if it has ended."""
+        code = self._process.poll()
+        if code is None:
+            return
+        self._errors.seek(0)
+        words = self._errors.read().strip().splitlines()
+        last = f": {words[-1]}" if words else ""
+        raise Fault(f"the bench's {self._role} ended with {code}{last}", _AGAIN)
 
     def _say(self, line: Mapping[str, Any]) -> None:
         with suppress(BrokenPipeError):  # that it has ended is found when it does not answer
             self._stdin.write(json.dumps(line) + "\n")
             self._stdin.flush()
-
-    def _ending(self) -> tuple[str, str]:
-        """What to say of a process that has ended, and what to do."""
-        code = self._process.wait()
-        self._errors.seek(0)
-        words = self._errors.read().strip().splitlines()
-        last = f": {words[-1]}" if words else ""
-        return f"the bench's {self._role} ended with {code}{last}", "run it again; if it ends so twice, report it"
-
-    @property
-    def ended(self) -> bool:
-        """Whether it has ended by itself."""
-        return self._process.poll() is not None
 
     def close(self) -> None:
         """End it: a word first, then force."""
@@ -108,8 +116,7 @@ class Stage:
         try:
             return self._client.ask(command, side=side, port=self._ports[side], **arguments)
         except Fault:
-            if self._server.ended:  # which the client only noticed
-                self._server.ask("memory")
+            self._server.check()  # whose end the client only noticed
             raise
 
     def server_memory(self) -> int:

@@ -66,7 +66,7 @@ def test_a_process_that_does_not_answer_is_ended(monkeypatch):
     with stage([PLAIN]) as both:
         both._client._process.send_signal(signal.SIGSTOP)
         monkeypatch.setattr("cli.bench.stage._LONGEST", 0.1)
-        with pytest.raises(Fault, match="the bench's client ended with -9"):
+        with pytest.raises(Fault, match="the bench's client did not answer within"):
             both.load("requests", PLAIN, seconds=0.01)
 
 
@@ -126,3 +126,9 @@ def test_keys_find_their_way_to_the_other_process():
     secrets = Secrets.generate([TLS])
     assert Secrets.from_json(secrets.to_json()) == secrets
     make_side(TLS, secrets)
+
+
+def test_keys_are_not_printed():
+    secrets = Secrets.generate([TLS])
+    assert "PRIVATE" not in f"{secrets}{secrets.certificates}"
+    assert not any(key in str(secrets) for key in secrets.noise.values())
