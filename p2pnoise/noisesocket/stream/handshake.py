@@ -28,6 +28,7 @@ from p2pnoise.noisesocket.replay import ReplayCache
 from p2pnoise.noisesocket.stream.carrier import Carrier
 from p2pnoise.noisesocket.stream.errors import (
     HandshakeRejected,
+    NoiseStreamError,
     PeerProtocolError,
     PeerRefused,
     TruncatedError,
@@ -145,6 +146,8 @@ class Handshake:
                     await carrier.send_all(self._speak())
                 else:
                     await carrier.receive(self._feed)
+        except NoiseStreamError:
+            raise
         except RemoteProtocolError as error:
             raise PeerProtocolError(str(error)) from error
         except trio.BrokenResourceError as error:

@@ -158,8 +158,6 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             except BaseException:
                 await self._give_up(NoiseStreamError("the handshake was cut short"))
                 raise
-            finally:
-                handshake.place.leave()
             self._handshake = None
 
     async def send_all(self, data: Sendable) -> None:
@@ -261,8 +259,11 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         return failure
 
     async def _shake_hands(self, handshake: Handshake) -> Acquaintance:
-        with handshake.place.scope:
-            return await handshake.run(self._carrier)
+        try:
+            with handshake.place.scope:
+                return await handshake.run(self._carrier)
+        finally:
+            handshake.place.leave()
         raise HandshakeTimeout("the handshake was not finished in time")
 
     def _check_may_send(self) -> None:

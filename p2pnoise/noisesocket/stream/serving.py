@@ -107,7 +107,7 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
         Raises LocalProtocolError if the keys do not fit a protocol.
         """
         self.transport_listener = transport_listener
-        self._half_open = half_open or HalfOpen()
+        self._half_open = HalfOpen() if half_open is None else half_open
         self._host_of = host_of
         self._new_connection = partial(
             NoiseSocketConnection,
