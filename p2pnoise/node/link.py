@@ -233,8 +233,9 @@ class Link:
             case Truncated():
                 yield self._end("" if self.stage is Stage.CLOSING else "the connection was cut")
             case Rejected(speaks):
-                names = ", ".join(protocol.name for protocol in speaks) or "nothing that it names"
-                yield self._end(f"the other side refuses this protocol and speaks {names}")
+                names = ", ".join(protocol.name for protocol in speaks[:4]) or "nothing that it names"
+                more = f" and {len(speaks) - 4} others" if len(speaks) > 4 else ""
+                yield self._end(f"the other side refuses this protocol and speaks {names}{more}")
 
     def _payload(self, payload: HandshakePayload) -> Iterator[LinkEvent]:
         if not payload.encrypted or payload.rs is None:

@@ -20,7 +20,6 @@ from p2pnoise.noisesocket.events import (
 )
 from p2pnoise.noisesocket.framing import (
     BODY_LEN,
-    MAX_FIELD,
     Padding,
     ReceiveBuffer,
     decode_go_payload,
@@ -270,8 +269,8 @@ class HandshakeExchange:
     def _take_negotiation_data(self, buffer: ReceiveBuffer) -> bytes | None:
         longest = {
             _Step.OPENING: self._profile.negotiation.longest,
-            _Step.ANSWER: MAX_FIELD,
-            _Step.RETRY_ANSWER: MAX_FIELD,
+            _Step.ANSWER: self._profile.negotiation.longest_answer,
+            _Step.RETRY_ANSWER: self._profile.negotiation.longest_answer,
         }.get(self._step, 0)
         length = buffer.peek_length()
         # A length that cannot be is refused before its bytes are waited for.
@@ -312,6 +311,8 @@ class HandshakeExchange:
         speaks = self._profile.negotiation.decode_reject(packet.negotiation_data)
         if speaks is None:
             protocol = self._check_asked(packet.negotiation_data)
+            if protocol.pattern.fallback and not packet.noise_message:
+                raise NegotiationError(f"request retry with {protocol.name}, which nobody can begin with")
             self._asked = protocol, packet
             return SwitchRequested(protocol) if packet.noise_message else RetryRequested(protocol)
         if packet.noise_message:

@@ -30,6 +30,8 @@ class Negotiation(Interface):
 
     longest: int
     """Bytes of negotiation data that name a protocol, at most."""
+    longest_answer: int
+    """Bytes of negotiation data in an answer, at most: a protocol or a reject."""
 
     def encode(self, protocol: Protocol) -> bytes:
         """The negotiation data for this protocol. Raises LocalProtocolError if there are none."""
@@ -104,6 +106,8 @@ class SixBytes:
     """The negotiation data of the Go reference, with the codes of noise-c; PROTOCOL.md has the table."""
 
     longest = len(_VERSION) + _SUITE_LEN
+    # 64 protocols, a guess. Whoever is on the path can write a reject, and one of 65535 bytes took 100 ms to read.
+    longest_answer = len(_REJECT) + 64 * _SUITE_LEN
 
     def encode(self, protocol: Protocol) -> bytes:
         """The six bytes for this protocol. Raises LocalProtocolError if they cannot name it."""
@@ -120,8 +124,9 @@ class SixBytes:
         return _protocol(data[len(_VERSION) :])
 
     def encode_reject(self, accepts: Iterable[Protocol]) -> bytes:
-        """0001ff and four bytes for each protocol that six bytes can name."""
-        return _REJECT + b"".join(_suite(protocol) for protocol in accepts if protocol.pattern in _PATTERN)
+        """0001ff and four bytes for each of the first 64 protocols that six bytes can name."""
+        suites = [_suite(protocol) for protocol in accepts if protocol.pattern in _PATTERN]
+        return (_REJECT + b"".join(suites))[: self.longest_answer]
 
     def decode_reject(self, data: bytes) -> tuple[Protocol, ...] | None:
         """The protocols that follow 0001ff, without those that this version does not know; none in Go's ff."""

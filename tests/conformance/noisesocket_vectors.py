@@ -71,7 +71,7 @@ def _play_both(player: "type[Negotiation | Transcript]", vector: Fields) -> None
 class Named:
     """Negotiation data that a vector made up: we write one thing, and the peer may name one protocol."""
 
-    longest = 65535
+    longest = longest_answer = 65535
 
     def __init__(self, ours: bytes, theirs: bytes, meant: Protocol | None) -> None:
         self._ours = ours

@@ -182,6 +182,21 @@ def test_a_retry_may_be_rejected(make_pair, play):
     assert play.feed(pair.initiator, pair.responder.reject()) == [Rejected(())]
 
 
+def test_a_retry_with_a_fallback_is_the_peer_s_fault(make_pair, play):
+    """Nothing precedes it then, so nobody could begin."""
+    pair = make_pair("XX", initiator={"accepts": (XXFALLBACK,)})
+    pair.initiator.send_handshake()
+    with pytest.raises(NegotiationError, match="which nobody can begin with"):
+        play.feed(pair.initiator, bytes.fromhex("0006" + SIX["XXfallback"] + "0000"))
+
+
+def test_an_answer_longer_than_any_reject_is_refused_before_it_is_waited_for(make_pair, play):
+    pair = make_pair()
+    pair.initiator.send_handshake()
+    with pytest.raises(NegotiationError, match="negotiation data of 260 bytes, at most 259"):
+        play.feed(pair.initiator, b"\x01\x04")
+
+
 def test_a_retry_is_asked_for_once(make_pair, play):
     pair, again = retried(make_pair, play)
     play.feed(pair.responder, again)
