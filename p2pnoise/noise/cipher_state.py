@@ -112,6 +112,10 @@ class CipherState:
             raise LocalProtocolError("this CipherState has no key")
         return self._k
 
+    def rest(self) -> None:
+        """Hold only the key until the next message: the AEAD made of it takes 2.3 KB, and a microsecond to make."""
+        self._aead = None
+
     def checkpoint(self) -> CipherCheckpoint:
         """All that a message may change, to hand to `rollback`."""
         return self._k, self._aead, self.n

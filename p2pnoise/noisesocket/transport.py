@@ -112,6 +112,11 @@ class Transport:
         del data[end:], data[:BODY_LEN]
         return data
 
+    def rest(self) -> None:
+        """Hold as little as can be until more comes or goes; for whoever is about to wait."""
+        self._send.rest()
+        self._receive.rest()
+
     def send_message(self, body: bytes) -> bytes:
         """The bytes of one message, 1 to 65517 bytes of body; an empty one only without `authenticated_end`.
 

@@ -4,6 +4,7 @@ import pytest
 
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise import CipherState, DecryptError, NonceExhausted
+from p2pnoise.noise.cipher_state import SilentDirection
 from p2pnoise.noise.functions import CIPHERS
 
 KEY = bytes(range(32))
@@ -111,3 +112,34 @@ def test_a_new_key_starts_at_nonce_0(make_cipher):
 def test_a_cipher_state_does_not_print_its_key(make_cipher):
     assert "key=hidden" in repr(make_cipher())
     assert KEY.hex() not in repr(make_cipher())
+
+
+def test_a_cipher_state_that_rested_goes_on_with_the_next_nonce(make_cipher):
+    sender, receiver = make_cipher(), make_cipher()
+    for plaintext in (b"before", b"after"):
+        assert receiver.decrypt_with_ad(b"", sender.encrypt_with_ad(b"", plaintext)) == plaintext
+        sender.rest()
+        receiver.rest()
+    assert sender.n == receiver.n == 2
+
+
+def test_a_buffer_is_encrypted_and_decrypted_where_it_lies(make_cipher):
+    sender, receiver = make_cipher(), make_cipher()
+    buffer = memoryview(bytearray(b"plaintext" + bytes(16)))
+    sender.encrypt_into(buffer[:9], buffer)
+    assert buffer == make_cipher().encrypt_with_ad(b"", b"plaintext")
+    plaintext = memoryview(bytearray(9))
+    receiver.decrypt_into(buffer, plaintext)
+    assert plaintext == b"plaintext"
+    with pytest.raises(DecryptError, match="message 1 of 25 bytes"):
+        receiver.decrypt_into(buffer, plaintext)
+    assert (sender.n, receiver.n) == (1, 1)
+
+
+@pytest.mark.parametrize("state", [CipherState(CIPHERS["AESGCM"]), SilentDirection(CIPHERS["AESGCM"], "N")])
+def test_without_a_key_and_in_the_silent_direction_no_buffer_is_filled(state):
+    buffer = memoryview(bytearray(16))
+    with pytest.raises(LocalProtocolError):
+        state.encrypt_into(buffer[:0], buffer)
+    with pytest.raises(LocalProtocolError):
+        state.decrypt_into(buffer, buffer[:0])

@@ -195,7 +195,8 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         Raises as `send_all` does.
         """
         with self._sending:
-            if self._sent_end:
+            self._check_usable()
+            if self._sent_end and not self._send_broken:
                 await trio.lowlevel.checkpoint()
                 return
             self._check_may_send()
@@ -268,10 +269,10 @@ class NoiseStream(trio.abc.HalfCloseableStream):
 
     def _check_may_send(self) -> None:
         self._check_usable()
-        if self._sent_end:
-            raise trio.ClosedResourceError("we have ended our direction")
         if self._send_broken:
             raise trio.BrokenResourceError("an earlier call sent a part of its data and was cut short")
+        if self._sent_end:
+            raise trio.ClosedResourceError("we have ended our direction")
 
     async def _send(self, sealed: Sendable) -> None:
         try:
@@ -287,6 +288,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             if self._unread or self._ended:
                 await trio.lowlevel.checkpoint()
             while not (self._unread or self._ended):
+                self._met().transport.rest()  # 6 KiB an idle connection, not 11
                 await self._carrier.receive(self._hear)
         except RemoteProtocolError as error:
             raise await self._give_up(PeerProtocolError(str(error))) from error

@@ -124,6 +124,16 @@ async def test_a_send_cancelled_midway_sends_no_more_and_still_receives(streams,
         await zeros_for_ever(server)
 
 
+async def test_an_end_that_was_cut_short_is_not_taken_for_said(streams):
+    client, _server = await streams.open_pair(trio.testing.lockstep_stream_pair())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.send_eof)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    with pytest.raises(trio.BrokenResourceError, match="was cut short"):
+        await client.send_eof()
+
+
 async def test_a_receive_that_is_cancelled_loses_nothing(streams, carriers):
     client, server = await streams.open_pair(await carriers())
     seen = bytearray()
