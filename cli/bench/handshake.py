@@ -51,16 +51,16 @@ def run(*, seconds: float, progress: Progress) -> list[Result]:
         "IK floor": floor("IK"),
         "TLS": tls(),
     }
-    notes = {}
+    missing = {}
     for name, make in (("noiseprotocol", noiseprotocol), ("dissononce", dissononce)):
         try:
             handshakes[name] = make()
         except ImportError:
-            notes[name] = "not installed"
+            missing[name] = "not installed"
     sides = {name: _sampler(handshake) for name, handshake in handshakes.items()}
     times = interleave(sides, seconds=seconds, progress=progress)
     samples = {"us": times, "handshakes/s": {name: [1e6 / one for one in each] for name, each in times.items()}}
-    return [result for case in _CASES for result in compare("handshake", [case], samples[case.unit], notes)]
+    return [result for case in _CASES for result in compare("handshake", [case], samples[case.unit], missing)]
 
 
 def _sampler(handshake: Handshake) -> Callable[[], float]:

@@ -73,19 +73,29 @@ class Quartiles:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One case, measured; `ours` or `other` is None where there was nothing to measure, and `note` says why."""
+    """One case, measured; `other` is None where there was nothing to measure, and `missing` says why."""
 
     bench: str
     case: Case
-    ours: Quartiles | None
+    ours: Quartiles
     other: Quartiles | None
     rounds: int
-    note: str = ""
+    ratios: Quartiles | None = None
+    """Of the ratio in each round, where both sides were measured in the same ones."""
+    missing: str = ""
+    """Why there is no other."""
+
+    @property
+    def note(self) -> str:
+        """What a reader must know of this line; empty for nothing."""
+        if self.ratios and self.ratio is not None and not self.ratios.low <= self.ratio <= self.ratios.high:
+            return "unsteady: half of the rounds' ratios lie elsewhere; measure longer, or on a machine less busy"
+        return self.missing
 
     @property
     def ratio(self) -> float | None:
         """Our median by the other's; None where there is nothing to divide by."""
-        return self.ours.median / self.other.median if self.ours and self.other and self.other.median else None
+        return self.ours.median / self.other.median if self.other and self.other.median else None
 
     @property
     def met(self) -> bool | None:
@@ -98,29 +108,40 @@ class Result:
         return {
             "bench": self.bench,
             "case": self.case.name,
-            "ours": self.ours.median if self.ours else None,
+            "ours": self.ours.median,
             "other": self.other.median if self.other else None,
             "unit": self.case.unit,
             "ratio": self.ratio,
             "target": target.ratio if target else None,
             "better": target.better if target else None,
             "met": self.met,
-            "ours_quartiles": [self.ours.low, self.ours.high] if self.ours else None,
+            "ours_quartiles": [self.ours.low, self.ours.high],
             "other_quartiles": [self.other.low, self.other.high] if self.other else None,
+            "ratio_quartiles": [self.ratios.low, self.ratios.high] if self.ratios else None,
             "rounds": self.rounds,
             "note": self.note or None,
         }
 
 
 def compare(
-    bench: str, cases: Sequence[Case], samples: Samples, notes: Mapping[str, str] | None = None
+    bench: str, cases: Sequence[Case], samples: Samples, missing: Mapping[str, str] | None = None
 ) -> list[Result]:
-    """A result for each case; `notes` says of a side why it has no samples."""
+    """A result for each case; `missing` says of a side why it has no samples."""
     results = []
     for case in cases:
-        ours, other = (Quartiles.of(samples[side]) if samples.get(side) else None for side in (case.ours, case.other))
-        note = (notes or {}).get(case.other, "")
-        results.append(Result(bench, case, ours, other, len(samples[case.ours]), note))
+        ours, other = samples[case.ours], samples.get(case.other, ())
+        paired = [one / another for one, another in zip(ours, other, strict=False) if another]
+        results.append(
+            Result(
+                bench,
+                case,
+                Quartiles.of(ours),
+                Quartiles.of(other) if other else None,
+                rounds=len(ours),
+                ratios=Quartiles.of(paired) if len(ours) == len(other) and paired else None,
+                missing=(missing or {}).get(case.other, ""),
+            )
+        )
     return results
 
 
@@ -135,19 +156,23 @@ def print_results(results: Sequence[Result], *, as_json: bool) -> None:
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         answer("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    answer("", "medians, in brackets their quartiles; the ratio is ours to the other")
+    answer("", "medians, in brackets quartiles over the rounds; the ratio is our median to the other's")
+    for result in results:
+        if result.note and result.other:
+            answer(f"{result.case.name}: {result.note}")
 
 
 def _row(result: Result) -> tuple[str, ...]:
-    met = {True: "yes", False: "no", None: ""}[result.met]
+    ratio = f"{result.ratio:.3g}" if result.ratio is not None else ""
+    spread = f" ({_short(result.ratios.low)}-{_short(result.ratios.high)})" if result.ratios else ""
     return (
         result.case.name,
         result.case.unit,
-        str(result.ours or ""),
-        str(result.other or result.note),
-        f"{result.ratio:.3g}" if result.ratio is not None else "",
+        str(result.ours),
+        str(result.other or result.missing),
+        ratio + spread,
         str(result.case.target or ""),
-        met,
+        {True: "yes", False: "no", None: ""}[result.met],
     )
 
 

@@ -29,7 +29,7 @@ class _Load:
 
 
 _MIB = 1024 * 1024
-_SAMPLE = 0.4  # seconds of one sample; a guess: several answers on the slowest side
+_SAMPLE = 0.2  # seconds of one sample; a guess: several answers on the slowest side, and many rounds
 
 _BULK_CASES = (
     Case(name="1 MiB writes / TLS 1.3, 1 MiB writes", ours=IK, other=TLS, unit="MB/s", target=at_least(3.0)),

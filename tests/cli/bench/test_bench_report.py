@@ -49,6 +49,7 @@ def test_a_line_of_json_says_it_all(capsys):
         "met": True,
         "ours_quartiles": [6.0, 6.0],
         "other_quartiles": [2.0, 2.0],
+        "ratio_quartiles": [3.0, 3.0],
         "rounds": 2,
         "note": None,
     }
@@ -70,10 +71,28 @@ def test_what_was_not_measured_is_no_number_and_says_why(capsys):
 def test_the_table_says_what_is_met_and_what_is_not(capsys):
     print_results([_one(FASTER, [6.0], [2.0]), _one(SMALLER, [6.0], [2.0])], as_json=False)
     _, faster, smaller, *_ = capsys.readouterr().out.splitlines()
-    assert faster.split()[-4:] == ["3", ">=", "2", "yes"]
-    assert smaller.split()[-4:] == ["3", "<=", "0.5", "no"]
+    assert faster.split()[-5:] == ["3", "(3-3)", ">=", "2", "yes"]
+    assert smaller.split()[-5:] == ["3", "(3-3)", "<=", "0.5", "no"]
+
+
+def test_the_spread_of_the_ratio_is_that_over_the_rounds():
+    result = _one(FASTER, [2.0, 4.0, 12.0], [1.0, 1.0, 2.0])
+    assert (result.ratio, result.ratios.low, result.ratios.high) == (4.0, 3.0, 5.0)
+
+
+def test_sides_that_were_not_measured_in_the_same_rounds_have_no_such_spread():
+    assert _one(FASTER, [2.0, 4.0, 12.0], [1.0]).ratios is None
 
 
 def test_nothing_is_divided_by_nothing():
     result = _one(FASTER, [1.0], [0.0])
     assert (result.ratio, result.met) == (None, None)
+
+
+def test_a_ratio_that_most_rounds_do_not_show_is_called_unsteady(capsys):
+    result = _one(FASTER, [1.0, 1.0, 8.0, 8.0, 8.0], [1.0, 1.0, 1.0, 8.0, 8.0])
+    assert result.ratio == 8.0
+    assert result.ratios.high == 1.0
+    assert result.to_json()["note"].startswith("unsteady")
+    print_results([result], as_json=False)
+    assert "ours / theirs: unsteady" in capsys.readouterr().out
