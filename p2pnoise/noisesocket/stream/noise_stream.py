@@ -6,7 +6,6 @@ data is always authenticated, and who the peer may be is judged in the handshake
 
 import operator
 from collections.abc import Iterator
-from types import TracebackType
 
 import trio
 
@@ -24,6 +23,7 @@ from p2pnoise.noisesocket.stream.errors import (
 )
 from p2pnoise.noisesocket.stream.half_open import HANDSHAKE_TIMEOUT, Place
 from p2pnoise.noisesocket.stream.handshake import Acquaintance, EarlyData, Handshake, Verify
+from p2pnoise.noisesocket.stream.one_task import OneTask
 
 __all__ = ["NoiseStream"]
 
@@ -102,8 +102,8 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         self._send_broken = False
         self._closed = False
         self._failure: NoiseStreamError | None = None
-        self._sending = _OneTask("sending on")
-        self._receiving = _OneTask("receiving on")
+        self._sending = OneTask("sending on")
+        self._receiving = OneTask("receiving on")
 
     @property
     def protocol(self) -> Protocol:
@@ -318,29 +318,6 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         data = self._unread[:max_bytes]
         del self._unread[:max_bytes]
         return data
-
-
-class _OneTask:
-    """Refuses a second task where one is at work."""
-
-    __slots__ = ("_doing", "busy")
-
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
-        self.busy = False
-
-    def __enter__(self) -> None:
-        if self.busy:
-            raise trio.BusyResourceError(f"another task is {self._doing} this stream")
-        self.busy = True
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.busy = False
 
 
 def _pieces(data: memoryview) -> Iterator[memoryview]:

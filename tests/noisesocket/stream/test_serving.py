@@ -49,6 +49,22 @@ async def test_what_is_opened_and_served_talks(streams, served):
         assert await stream.receive_some() == b"echo"
 
 
+async def test_nobody_at_an_address_or_a_name_is_an_oserror(streams):
+    async with (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0] as listener:
+        port = listener.socket.getsockname()[1]
+    for host in ("127.0.0.1", "localhost", b"localhost"):
+        with pytest.raises(OSError, match="connect"):
+            await open_noise_stream(host, port, s=streams.client, rs=streams.server.public)
+
+
+async def test_a_name_is_resolved(streams, nursery):
+    serve = partial(serve_noise, echo, 0, s=streams.server, verify=anyone)
+    port = (await nursery.start(serve))[0].transport_listener.socket.getsockname()[1]
+    async with await open_noise_stream("localhost", port, s=streams.client, rs=streams.server.public) as stream:
+        await stream.send_all(b"echo")
+        assert await stream.receive_some() == b"echo"
+
+
 async def test_without_the_server_s_key_it_is_xx_and_verify_must_say_whom_we_want(streams, served):
     opened = await served()
     async with await opened(rs=None, verify=lambda rs, _payload: rs == streams.server.public) as stream:
