@@ -5,11 +5,17 @@ Knows no network, no clock and no disk: bytes, times and randomness are argument
 
 from .address import Address, AddressRecord
 from .card import Card, Grant
+from .conflicts import Conflict
+from .delegation import Delegation, Limits
+from .endings import Retirement, SelfRevocation, Succession
+from .facts import Fact, Facts, parse_fact
 from .findings import CardError, Finding
 from .issuing import grant, make_card, make_list, make_record
 from .keys import IdentityId, IdentityKey, IssuerId, IssuerKey, NodeId, NodeKey
-from .policy import Policy
+from .manifest import Manifest
+from .policy import Policy, Rule
 from .revocation import Entry, Head, RevocationList, Revocations
+from .signed import Signer
 from .statements import SignatureCache
 from .verification import Mark, Verdict, VerifiedCard, verify_card
 
@@ -18,7 +24,11 @@ __all__ = [
     "AddressRecord",
     "Card",
     "CardError",
+    "Conflict",
+    "Delegation",
     "Entry",
+    "Fact",
+    "Facts",
     "Finding",
     "Grant",
     "Head",
@@ -26,18 +36,26 @@ __all__ = [
     "IdentityKey",
     "IssuerId",
     "IssuerKey",
+    "Limits",
+    "Manifest",
     "Mark",
     "NodeId",
     "NodeKey",
     "Policy",
+    "Retirement",
     "RevocationList",
     "Revocations",
+    "Rule",
+    "SelfRevocation",
     "SignatureCache",
+    "Signer",
+    "Succession",
     "Verdict",
     "VerifiedCard",
     "grant",
     "make_card",
     "make_list",
     "make_record",
+    "parse_fact",
     "verify_card",
 ]

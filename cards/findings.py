@@ -56,8 +56,15 @@ CODES: dict[str, _Code] = {
     "self-peer": _Code(BINDING, "this is our own card or key: check for a copied folder"),
     "record-invalid": _Code(BAD_SIGNATURE, "the node signs its addresses itself: wait for its next record"),
     "revocation-invalid": _Code(BAD_SIGNATURE, "take the list from its issuer: p2pnoise revoke publish"),
+    "statement-invalid": _Code(BAD_SIGNATURE, "take it again from whoever signed it"),
+    "delegation-invalid": _Code(BAD_SIGNATURE, "take the delegation from its issuer: p2pnoise issuer delegate"),
+    "retirement-invalid": _Code(BAD_SIGNATURE, "take the retirement from its issuer: p2pnoise issuer retire"),
+    "manifest-invalid": _Code(BAD_SIGNATURE, "have as many issuers sign it as this version and the one before ask for"),
+    "succession-invalid": _Code(BAD_SIGNATURE, "both identity keys sign it, and the new one is the one committed to"),
+    "proof-invalid": _Code(BAD_SIGNATURE, "nobody is in conflict here: a proof holds two signed things that differ"),
     # Trust, time and history.
     "revoked": _Code(REVOKED, "the owner needs new keys: p2pnoise id new --force, then p2pnoise card request"),
+    "superseded": _Code(REVOKED, "use the card of the identity that it names"),
     "rollback": _Code(CONFLICT, "use the newer one; it has been seen already"),
     "equivocation": _Code(
         CONFLICT, "usual cause: a restored backup or a cloned image; on the right machine sign a new card"
@@ -73,6 +80,16 @@ CODES: dict[str, _Code] = {
     "expired-app": _Code(TIME, "have the issuer sign again: p2pnoise card issue; if the clock is wrong, mend it first"),
     "not-yet-valid": _Code(TIME, "wait, or mend the clock of this machine or of the signer"),
     "wrong-network": _Code(UNTRUSTED, "this card is for another network: check --network and the policy"),
+    "denied": _Code(UNTRUSTED, "the policy's deny names it: take it out there if that is wrong"),
+    "pin-changed": _Code(
+        CONFLICT,
+        "ask the owner in person: a key handed over (take the succession), a reinstalled machine (p2pnoise trust pin "
+        "--force), or an attack",
+    ),
+    "first-use": _Code(UNTRUSTED, "compare the identity with its owner, then: p2pnoise trust pin"),
+    "issuer-constraint": _Code(UNTRUSTED, "have an issuer sign that may: p2pnoise trust show"),
+    "chain-too-long": _Code(UNTRUSTED, "a delegate's delegate's delegate is the last that may sign"),
+    "group-not-granted": _Code(UNTRUSTED, "have another issuer grant the group too: p2pnoise card issue --group"),
     "unknown-issuer": _Code(UNTRUSTED, "add the issuer to the policy if you trust it: card install --issuer"),
     "threshold": _Code(UNTRUSTED, "have an accepted issuer sign the card: p2pnoise card issue"),
     "revocation-missing": _Code(UNTRUSTED, "hand this node the issuer's list: p2pnoise revoke publish --output"),

@@ -15,13 +15,13 @@ from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from . import codec, fields
-from .card import Card
 from .fields import Field
 from .findings import CardError, Finding
 from .keys import IssuerId
 from .statements import REVOCATION, REVOCATION_ID, SignatureCache, digest, frame, verify
 
 MAX_LIST = 60_000  # bytes: one message on a link holds a list whole; 1,000 entries make about 50 kB
+MAX_HEAD = 512  # bytes; one page and four healed digests make about 320
 MAX_PAGES = 1  # the head can name more; one message carries one page of this size
 MAX_ENTRIES = 1_000
 MAX_NEXT = 400 * 86400  # seconds from `iat` to `next`, for issuers that stay offline
@@ -64,6 +64,14 @@ def page_digest(page: bytes) -> bytes:
     return hashlib.sha256(page).digest()
 
 
+def read_head(head: bytes) -> dict[str, Any]:
+    """The checked values of a head. Raises `CardError`."""
+    values = fields.read_map(head, _HEAD_FIELDS, limit=MAX_HEAD, what="head")
+    if not 0 < values["next"] - values["iat"] <= MAX_NEXT:
+        raise CardError("bad-validity", f"next is {values['next'] - values['iat']} s after iat, 1 to {MAX_NEXT}")
+    return values
+
+
 @dataclass(frozen=True, kw_only=True)
 class RevocationList:
     """A list as claimed: well-formed, its pages those of its head, its signature not yet checked."""
@@ -90,13 +98,11 @@ class RevocationList:
         if not isinstance(head, bytes) or not isinstance(pages, list):
             raise CardError("malformed", "a revocation list has a binary head and an array of pages")
         signature = fields.binary(64)(signature, "list signature")
-        values = fields.read_map(head, _HEAD_FIELDS, limit=MAX_LIST, what="head")
+        values = read_head(head)
         if not all(isinstance(page, bytes) for page in pages):
             raise CardError("malformed", "a page is binary")
         if [page_digest(page) for page in pages if isinstance(page, bytes)] != list(values["pages"]):
             raise CardError("revocation-invalid", "the pages are not those that the head names")
-        if not 0 < values["next"] - values["iat"] <= MAX_NEXT:
-            raise CardError("bad-validity", f"next is {values['next'] - values['iat']} s after iat, 1 to {MAX_NEXT}")
         return cls(
             raw=raw,
             head=head,
@@ -231,6 +237,20 @@ def _needed(lists: Iterable[RevocationList], newer: Iterable[RevocationList], no
     return tuple(needed)
 
 
+def _merged(one: IssuerRevocations, other: IssuerRevocations, now: int) -> IssuerRevocations:
+    lists = sorted({found.digest: found for found in (*one.lists, *other.lists)}.values(), key=_order)
+    newest = [found for found in lists if found.sequence == lists[-1].sequence]
+    current = tuple(newest[:_MAX_TWINS])
+    twins = {found.digest for found in newest} if len(newest) > 1 else set()
+    healed = {digest for found in lists for digest in found.heals}
+    older = _needed([found for found in lists if found not in current], current, now)
+    return IssuerRevocations(current=current, older=older, disputed=(one.disputed | other.disputed | twins) - healed)
+
+
+def _order(one: RevocationList) -> tuple[int, bytes]:
+    return one.sequence, one.digest
+
+
 @dataclass(frozen=True, slots=True)
 class Revocations:
     """Everything revoked, by issuer: a value. `add` is the only way to a new one, and checks first."""
@@ -262,15 +282,22 @@ class Revocations:
             return self, finding
         return Revocations({**self.by_issuer, new.issuer: state}), finding
 
+    def merge(self, other: "Revocations", now: int) -> "Revocations":
+        """What both hold, whose lists must all be verified; the order of merging changes nothing."""
+        by_issuer = {**other.by_issuer, **self.by_issuer}
+        for issuer in self.by_issuer.keys() & other.by_issuer.keys():
+            by_issuer[issuer] = _merged(self.by_issuer[issuer], other.by_issuer[issuer], now)
+        return Revocations(dict(sorted(by_issuer.items())))
+
     @property
     def heads(self) -> tuple[Head, ...]:
         """One per issuer, sorted by issuer key."""
         return tuple(self.by_issuer[issuer].head for issuer in sorted(self.by_issuer))
 
-    def find(self, issuer: bytes, card: Card, now: int) -> Entry | None:
-        """The entry of `issuer` that voids its grants to `card`, by identity first, if there is one."""
+    def find(self, issuer: bytes, *subjects: bytes, now: int) -> Entry | None:
+        """The first entry of `issuer` for one of `subjects`, in their order: identity keys, card ids, issuer keys."""
         state = self.by_issuer.get(issuer)
-        for subject in (card.identity, card.card_id) if state else ():
+        for subject in subjects if state else ():
             entry = state.entries.get(bytes(subject)) if state else None
             if entry is not None and entry.until > now:
                 return entry

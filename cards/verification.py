@@ -1,15 +1,17 @@
 """Verification: the one place where a claimed card becomes a verified one, with every reason for and against it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from .card import Card, Grant
 from .codec import MAX_INT
+from .delegation import Authority
+from .facts import Facts
 from .findings import CardError, Finding, exit_code
-from .keys import IssuerId
-from .policy import Policy
-from .revocation import Revocations
+from .keys import IdentityId, IssuerId
+from .policy import Policy, Rule
 from .statements import CARD_APP, CARD_KEY, CARD_NODE, SignatureCache, frame
 
 Level = Literal["reject", "known", "verified", "pinned"]
@@ -19,11 +21,18 @@ MAX_JUMP = 2**32  # sequence numbers further ahead than this were not reached by
 _PROOF: Final = object()
 
 
+_MAX_HEIRS = 8  # successions that a pin follows; a guess: nobody rotates an identity so often
+
+_ONE: Final = Rule()
+_NO_FACTS: Final = Facts()
+
+
 class Mark(NamedTuple):
-    """The highest sequence number accepted from an identity, and the card id that had it."""
+    """The highest sequence number accepted from an identity, the card id that had it, and whom it committed to."""
 
     sequence: int
     card_id: bytes
+    next_key_digest: bytes | None = None
 
 
 class VerifiedCard:
@@ -94,7 +103,8 @@ def verify_card(
     policy: Policy,
     now: int,
     peer_static: bytes | None = None,
-    revocations: Revocations | None = None,
+    facts: Facts | None = None,
+    pins: Mapping[str, bytes] | None = None,
     mark: Mark | None = None,
     established: bool = False,
     signatures: SignatureCache | None = None,
@@ -102,17 +112,28 @@ def verify_card(
 ) -> Verdict:
     """Judge a card; never raises for hostile bytes. `now` is seconds since 1970.
 
-    `peer_static` is the Noise static key that the bearer proved, where there is one. With `revocations` the lists of
-    the granting issuers must be held and current; without it they are not looked at, and a finding says so.
-    `mark` is what is known of this identity's sequence numbers. For an `established` peer an overdue list is a
-    warning: only new peers are refused. Unless `thorough`, nothing is spent on signatures once an error is found.
+    `peer_static` is the Noise static key that the bearer proved, where there is one. With `facts` the lists of the
+    granting issuers must be held and current; without them nothing is known to be revoked, and a finding says so.
+    `pins` are identity keys by name, `mark` is what is known of this identity's sequence numbers. For an `established`
+    peer an overdue list is a warning, and its end may be some time ago: only new peers are refused. Unless `thorough`,
+    nothing is spent on signatures once an error is found.
     """
     try:
         card = raw if isinstance(raw, Card) else Card.parse(raw)
     except CardError as error:
         return Verdict(level="reject", findings=(error.finding,))
-    check = _Check(card, policy, now, revocations, signatures or SignatureCache(limit=16), established=established)
-    check.cheap(peer_static, mark)
+    check = _Check(
+        card,
+        policy,
+        facts.clock(policy, now) if facts is not None else now,
+        facts,
+        pins or {},
+        mark,
+        signatures or SignatureCache(limit=16),
+        (facts or _NO_FACTS).authorities(policy),
+        established=established,
+    )
+    check.cheap(peer_static)
     if thorough or not any(finding.severity == "error" for finding in check.findings):
         check.signed()
     return check.verdict()
@@ -125,25 +146,47 @@ class _Check:
     card: Card
     policy: Policy
     now: int
-    revocations: Revocations | None
+    facts: Facts | None
+    pins: Mapping[str, bytes]
+    mark: Mark | None
     signatures: SignatureCache
+    authorities: tuple[Authority, ...]
     established: bool = field(kw_only=True)
     findings: list[Finding] = field(default_factory=list)
     bound: bool = False  # both signatures of the card hold
     endorsed: bool = False
-    counted: dict[IssuerId, Grant] = field(default_factory=dict)
+    counted: dict[IssuerId, Grant] = field(default_factory=dict)  # by root: delegates of one issuer count once
+    trusted: bool = False  # by the policy's rules, a pin, or on first use
 
-    def cheap(self, peer_static: bytes | None, mark: Mark | None) -> None:
-        card, now = self.card, self.now
-        if card.network != self.policy.network:
-            self.error("wrong-network", f"card is for network {card.network}, ours is {self.policy.network}")
+    # What costs nothing
+
+    def cheap(self, peer_static: bytes | None) -> None:
+        card, policy, now = self.card, self.policy, self.now
+        if card.network != policy.network:
+            self.error("wrong-network", f"card is for network {card.network}, ours is {policy.network}")
         if peer_static is not None and peer_static != card.node_id:
             self.error("node-mismatch", f"the peer proved another node key; the card names {card.node_id.short}")
+        if card.identity in policy.deny or card.node_id in policy.deny:
+            self.error("denied", f"the policy denies {card.label}")
         if now >= card.not_after:
-            self.error("expired", f"the card ended {_when(card.not_after, now)}; this clock says {_utc(now)}")
+            ended = f"the card ended {_when(card.not_after, now)}; this clock says {_utc(now)}"
+            (self.error if now >= self.end(card.not_after) else self.warn)("expired", ended)
         begin = max(card.not_before, card.issued_at)
-        if begin > now + self.policy.leeway:
+        if begin > now + policy.leeway:
             self.error("not-yet-valid", f"the card begins {_when(begin, now)}; this clock says {_utc(now)}")
+        self.history()
+        self.endings()
+        if not card.node_signature:
+            self.error("unproven", "the card has no node signature: nothing shows that this node agreed to it")
+        hints = {authority.key.hint for authority in self.authorities}
+        if not any(grant.kid in hints for grant in card.grants):
+            for grant in card.grants:
+                self.warn("unknown-issuer", f"signed by issuer key id {grant.kid.hex()}, not in this policy")
+            self.rules()
+
+    def history(self) -> None:
+        """What was accepted before from this identity, and under this name."""
+        card, mark = self.card, self.mark
         if mark is not None and card.sequence < mark.sequence:
             self.error("rollback", f"sequence {card.sequence}, already accepted {mark.sequence}")
         if mark is not None and card.sequence == mark.sequence and card.card_id != mark.card_id:
@@ -153,12 +196,53 @@ class _Check:
                 "suspicious-jump",
                 f"sequence {card.sequence} after {mark.sequence}, at most {MAX_JUMP} further",
             )
-        if not card.node_signature:
-            self.error("unproven", "the card has no node signature: nothing shows that this node agreed to it")
-        if not any(grant.kid == key.hint for grant in card.grants for key in self.policy.issuers.values()):
-            for grant in card.grants:
-                self.warn("unknown-issuer", f"signed by issuer key id {grant.kid.hex()}, not in this policy")
-            self.error("threshold", "0 of 1 needed app signatures count")
+        held = self.pins.get(card.name) if card.name else None
+        if held is not None and not self.pinned:
+            self.error("pin-changed", f"{card.name} is pinned to {IdentityId(held)}, the card is of {card.identity}")
+
+    def endings(self) -> None:
+        """What ended this identity or its node key, whoever grants it what."""
+        if self.facts is None:
+            return
+        card, facts = self.card, self.facts
+        own = facts.self_revoked.get(card.identity)
+        if own is not None:
+            self.error("revoked", f"by its own identity key at {_utc(own.issued_at)}, reason {own.reason}")
+        for name in self.policy.revokers:
+            entry = facts.revocations.find(self.policy.issuers[name], card.identity, card.card_id, now=self.now)
+            if entry is not None:
+                self.error("revoked", f"by {name} at {_utc(entry.at)}, reason {entry.reason}; it may end an identity")
+        committed = self.mark.next_key_digest if self.mark is not None else card.next_key_digest
+        heir = facts.successor(card.identity, committed)
+        if heir is not None:
+            self.error("superseded", f"this identity handed over to {heir}")
+        if card.node_id in facts.set_aside:
+            self.error("node-conflict", f"node {card.node_id.short} has signed for two identities")
+        for conflict in facts.conflicts.get(card.identity, ()):
+            kept = self.mark is not None and self.mark.card_id == card.card_id
+            # Only what an accepted issuer granted counts: a thief of the identity key alone must not freeze its owner.
+            if card.sequence <= conflict.sequence and not kept and all(map(self.endorses, conflict.cards)):
+                text = f"two different cards with sequence {conflict.sequence}; one with a higher number ends this"
+                self.error("equivocation", text)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the policy or a pin names this identity, or one that handed over to it."""
+        card = self.card
+        if card.identity in self.policy.allow:
+            return True
+        held = self.pins.get(card.name) if card.name else None
+        for _ in range(_MAX_HEIRS):
+            if held is None or held == card.identity:
+                break
+            held = self.facts.successor(held, None) if self.facts is not None else None
+        return held is not None and held == card.identity
+
+    def end(self, not_after: int) -> int:
+        """From when on something that ends at `not_after` is refused: later for peers that we had accepted."""
+        return not_after + (self.policy.expired_grace if self.established else 0)
+
+    # What costs signatures
 
     def signed(self) -> None:
         card = self.card
@@ -174,58 +258,69 @@ class _Check:
             self.error("node-signature-invalid", f"node {card.node_id.short} did not sign for this identity")
         self.bound = key_ok and node_ok
         self.grants()
+        if not any(finding.code in ("threshold", "first-use") for finding in self.findings):
+            self.rules()
 
     def grants(self) -> None:
         """Which grants count. What is wrong with one is an error only where no other one counts."""
         problems: dict[tuple[str, str], None] = {}  # a set in order of finding
-        tried = False
         for grant in self.card.grants:
             # kid is a hint: every accepted issuer that it fits is tried, so a collision hides nothing.
-            keys = [key for key in self.policy.issuers.values() if key.hint == grant.kid]
-            message = frame(CARD_APP, self.card.body, grant.attrs)
-            issuer = next((key for key in keys if self.signatures.verify(key, grant.signature, message)), None)
-            tried = tried or bool(keys)
-            if issuer is not None:
-                self.endorsed = self.endorsed or self.bound
-                problem = self.grant_problem(grant, issuer)
-                if problem is not None:
-                    problems[problem] = None
-                elif issuer not in self.counted or grant.rank > self.counted[issuer].rank:
-                    self.counted[issuer] = grant
-            elif keys:
-                name = self.policy.issuer_name(keys[0])
+            tried = [authority for authority in self.authorities if authority.key.hint == grant.kid]
+            signed = [authority for authority in tried if self.signs(authority.key, grant, self.card)]
+            if tried and not signed:
+                name = self.policy.issuer_name(tried[0].key)
                 problems["app-signature-invalid", f"the signature of issuer {name} does not fit this card"] = None
-        for code, message_ in problems:
-            (self.warn if self.counted else self.error)(code, message_)
-        if tried and not self.counted:
-            self.error("threshold", "0 of 1 needed app signatures count")
-        for issuer in self.counted:
-            self.freshness(issuer)
+            self.endorsed = self.endorsed or (self.bound and bool(signed))
+            found = [(authority.root, self.grant_problem(grant, authority)) for authority in signed]
+            for root, problem in found:
+                if problem is None and (root not in self.counted or grant.rank > self.counted[root].rank):
+                    self.counted[root] = grant
+            if found and all(problem is not None for _, problem in found):
+                problems.update({problem: None for _, problem in found if problem is not None})
+        for code, message in problems:
+            (self.warn if self.counted else self.error)(code, message)
+        for root in self.counted:
+            self.freshness(root)
 
-    def grant_problem(self, grant: Grant, issuer: IssuerId) -> tuple[str, str] | None:
-        now, name = self.now, self.policy.issuer_name(issuer)
-        entry = self.revocations.find(issuer, self.card, now) if self.revocations is not None else None
-        if entry is not None and self.revocations is not None:
-            number = self.revocations.by_issuer[issuer].sequence
-            return "revoked", f"by {name} at {_utc(entry.at)}, reason {entry.reason}, list {number}"
-        if now >= grant.not_after:
+    def signs(self, key: IssuerId, grant: Grant, card: Card) -> bool:
+        return self.signatures.verify(key, grant.signature, frame(CARD_APP, card.body, grant.attrs))
+
+    def endorses(self, card: Card) -> bool:
+        """Whether somebody who may sign has granted another card."""
+        keys = {authority.key for authority in self.authorities}
+        return any(key.hint == grant.kid and self.signs(key, grant, card) for grant in card.grants for key in keys)
+
+    def grant_problem(self, grant: Grant, authority: Authority) -> tuple[str, str] | None:
+        now, root, name = self.now, authority.root, self.policy.issuer_name(authority.key)
+        lists = self.facts.revocations if self.facts is not None else None
+        if lists is not None:
+            subjects = (self.card.identity, self.card.card_id, *(step for step, _ in authority.steps))
+            entry = lists.find(root, *subjects, now=now)
+            if entry is not None:
+                by, number = self.policy.issuer_name(root), lists.by_issuer[root].sequence
+                return "revoked", f"by {by} at {_utc(entry.at)}, reason {entry.reason}, list {number}"
+        if now >= self.end(grant.not_after):
             ended = f"{_when(grant.not_after, now)}; this machine's clock says {_utc(now)}"
             return "expired-app", f"the signature of issuer {name} ended {ended}"
         begin = max(grant.not_before, grant.issued_at)
         if begin > now + self.policy.leeway:
             return "not-yet-valid", f"the signature of issuer {name} begins {_when(begin, now)}"
-        if self.revocations is not None and issuer not in self.revocations.by_issuer:
-            return "revocation-missing", f"we hold no revocation list of {name}"
-        return self.stale(issuer) if now >= self.overdue(issuer) else None
+        beyond = authority.problem(self.card, grant, self.policy.issuer_name)
+        if beyond is not None:
+            return "issuer-constraint", beyond
+        if lists is not None and root not in lists.by_issuer:
+            return "revocation-missing", f"we hold no revocation list of {self.policy.issuer_name(root)}"
+        return self.stale(root) if now >= self.overdue(root) else None
 
     def overdue(self, issuer: IssuerId) -> int:
         """From when on the list of `issuer` is too old to admit this peer; the end of time where it never is."""
-        if self.revocations is None or self.established:
+        if self.facts is None or self.established or self.policy.stale == "warn":
             return MAX_INT
-        return self.revocations.by_issuer[issuer].next_due + self.policy.revocation_grace
+        return self.facts.revocations.by_issuer[issuer].next_due + self.policy.revocation_grace
 
     def stale(self, issuer: IssuerId) -> tuple[str, str] | None:
-        state = self.revocations.by_issuer[issuer] if self.revocations is not None else None
+        state = self.facts.revocations.by_issuer[issuer] if self.facts is not None else None
         if state is None or self.now < state.next_due:
             return None
         name, due = self.policy.issuer_name(issuer), _when(state.next_due, self.now)
@@ -233,39 +328,84 @@ class _Check:
 
     def freshness(self, issuer: IssuerId) -> None:
         name = self.policy.issuer_name(issuer)
-        if self.revocations is None:
+        if self.facts is None:
             self.warn("revocation-unchecked", f"the revocation list of {name} was not looked at")
             return
-        state = self.revocations.by_issuer[issuer]
+        state = self.facts.revocations.by_issuer[issuer]
         if state.disputed:
             self.warn("issuer-equivocation", f"{name} signed different lists with one number; their union holds")
         stale = self.stale(issuer)
         if stale is not None:
             self.warn(*stale)
+        if self.now >= self.counted[issuer].not_after:
+            self.warn(
+                "expired-app", f"the signature of issuer {name} ended {_when(self.counted[issuer].not_after, self.now)}"
+            )
+
+    # What it comes to
+
+    def rules(self) -> None:
+        """Whether enough issuers agree; where not, whether the card is trusted for another reason."""
+        missing = [f"{have} of {rule.threshold}" for rule in self.asked() if (have := self.have(rule)) < rule.threshold]
+        first_use = self.policy.tofu if self.card.name and self.card.name not in self.pins else "off"
+        self.trusted = self.pinned or not missing or first_use == "first-use"
+        if missing and not self.pinned and first_use == "first-use":
+            self.warn("first-use", f"{self.card.label} is trusted because it is the first of its name")
+        elif missing:
+            text = f"{' and '.join(missing)} needed app signatures count"
+            (self.warn if self.trusted else self.error)("threshold", text)
+        if missing and not self.trusted and first_use == "ask":
+            self.warn("first-use", f"nobody is pinned to {self.card.name}; the policy asks")
+
+    def asked(self) -> list[Rule]:
+        """The rules of the policy, and that of the network's manifest where it asks for more."""
+        manifest = self.facts.manifest(self.policy) if self.facts is not None else None
+        return [*self.policy.app, *([Rule(manifest.threshold)] if manifest is not None else [])]
+
+    def have(self, rule: Rule, group: str | None = None) -> int:
+        """How many of the issuers that a rule names grant this card, or one group of it."""
+        of = {key for name, key in self.policy.issuers.items() if not rule.of or name in rule.of}
+        return sum(root in of and (group is None or group in grant.groups) for root, grant in self.counted.items())
+
+    def groups(self) -> tuple[str, ...]:
+        """Those that as many issuers granted as the policy asks for each."""
+        held = set()
+        for group in sorted({group for grant in self.counted.values() for group in grant.groups}):
+            rule = self.policy.groups.get(group, _ONE)
+            if self.have(rule, group) >= rule.threshold:
+                held.add(group)
+            else:
+                self.warn(
+                    "group-not-granted", f"{self.have(rule, group)} of {rule.threshold} needed issuers grant {group}"
+                )
+        return tuple(sorted(held))
 
     def verdict(self) -> Verdict:
-        errors = [finding for finding in self.findings if finding.severity == "error"]
         proven = self.bound and self.card.network == self.policy.network
-        ok = proven and bool(self.counted) and not errors
+        groups = self.groups()
+        errors = [finding for finding in self.findings if finding.severity == "error"]
+        ok = proven and self.trusted and not errors
         # Proven but not granted is "known"; anything that is wrong with the card itself is a reject.
         known = proven and all(finding.code in ("threshold", "unknown-issuer") for finding in errors)
         counted = self.counted if ok else {}
+        level: Level = "pinned" if self.pinned else "verified"
         return Verdict(
-            level="verified" if ok else "known" if known else "reject",
+            level=level if ok else "known" if known else "reject",
             findings=tuple(self.findings),
             claim=self.card,
             card=VerifiedCard(self.card, _PROOF) if proven else None,
             endorsed=self.endorsed,
             issuers=tuple(counted),
-            groups=tuple(sorted({group for grant in counted.values() for group in grant.groups})),
+            groups=groups if ok else (),
             capabilities=tuple(sorted({name for grant in counted.values() for name in grant.capabilities})),
             valid_until=self.valid_until() if ok else 0,
         )
 
     def valid_until(self) -> int:
         # The first end, not the last: what an issuer granted must not outlive its grant because another one holds.
-        ends = [min(grant.not_after, self.overdue(issuer)) for issuer, grant in self.counted.items()]
-        return min(self.card.not_after, *ends)
+        ends = [min(self.end(grant.not_after), self.overdue(issuer)) for issuer, grant in self.counted.items()]
+        # Where a grace has begun, the next boundary is that of the grace; before it, the end itself, where it warns.
+        return min(self.end(self.card.not_after), *ends)
 
     def error(self, code: str, message: str) -> None:
         self.findings.append(Finding(code, message))

@@ -8,7 +8,7 @@ from shlex import quote
 
 import click
 
-from cards import Card, IssuerId, Policy, RevocationList, grant, make_card, verify_card
+from cards import Card, Facts, IssuerId, Policy, RevocationList, grant, make_card, verify_card
 from cards.fields import name as name_field
 from cards.findings import BINDING, CONFLICT, UNTRUSTED
 from cards.policy import MAX_POLICY
@@ -267,7 +267,7 @@ def _check_install(
         mark = Mark(installed.sequence, installed.card_id)
     revocations, _ = documents.accept(lists, policy, now)
     verdict = documents.with_findings(
-        verify_card(card, policy=policy, now=now, revocations=revocations, mark=mark), notes
+        verify_card(card, policy=policy, now=now, facts=Facts(revocations), mark=mark), notes
     )
     if not verdict.ok:
         raise Fault(f"NOT INSTALLED  {card.label}", code=verdict.exit_code, findings=verdict.findings)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from cards import Card, IssuerId, Policy, RevocationList, verify_card
+from cards import Card, Facts, IssuerId, Policy, RevocationList, verify_card
 from cards.findings import UNTRUSTED
 
 from . import documents, options
@@ -103,7 +103,7 @@ def verify(
         lists += home.read_revocations()
     state, findings = documents.accept(lists, policy, now)
     verdict = documents.with_findings(
-        verify_card(card, policy=policy, now=now, revocations=state if looked_at else None), findings
+        verify_card(card, policy=policy, now=now, facts=Facts(state) if looked_at else None), findings
     )
     if as_json:
         answer_json({"card_id": card.card_id.hex(), **verdict.to_json()})

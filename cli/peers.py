@@ -2,7 +2,7 @@
 
 import click
 
-from cards import Policy, RevocationList, Revocations, Verdict, verify_card
+from cards import Facts, Policy, RevocationList, Revocations, Verdict, verify_card
 
 from . import documents, options
 from .folders import NodeFolder
@@ -88,7 +88,7 @@ def _handed(home: NodeFolder) -> tuple[RevocationList, ...]:
 
 
 def _judge(card: object, policy: Policy, revocations: Revocations, now: int) -> Verdict:
-    return verify_card(card, policy=policy, now=now, revocations=revocations, established=True)  # type: ignore[arg-type]
+    return verify_card(card, policy=policy, now=now, facts=Facts(revocations), established=True)  # type: ignore[arg-type]
 
 
 def _standing(verdict: Verdict) -> str:

@@ -9,6 +9,7 @@ from cards import (
     AddressRecord,
     Card,
     CardError,
+    Facts,
     Finding,
     Grant,
     Mark,
@@ -62,12 +63,12 @@ class Peer:
 class PeerTable:
     """The verified peers, ours included, with the trust they were judged by. Bounded by `MAX_PEERS`.
 
-    `policy` and `revocations` are replaced whole; `reconsider` then says whose verdict changed.
+    `policy` and `facts` are replaced whole; `reconsider` then says whose verdict changed.
     """
 
     def __init__(self, policy: Policy, *, own: NodeId, signatures: SignatureCache | None = None) -> None:
         self.policy = policy
-        self.revocations = Revocations()
+        self.facts = Facts()
         self.own = own
         self._signatures = signatures if signatures is not None else SignatureCache()
         self._peers: dict[bytes, Peer] = {}  # by identity key
@@ -96,6 +97,11 @@ class PeerTable:
         return self.by_item(body_id(card_id))
 
     # Judging
+
+    @property
+    def revocations(self) -> Revocations:
+        """The revocation lists of the facts."""
+        return self.facts.revocations
 
     def mark(self, identity: bytes) -> Mark | None:
         return self._marks.get(identity)
@@ -127,7 +133,7 @@ class PeerTable:
             policy=self.policy,
             now=now,
             peer_static=peer_static,
-            revocations=self.revocations,
+            facts=self.facts,
             mark=self._marks.get(claim.identity),
             established=established,
             signatures=self._signatures,
@@ -181,7 +187,7 @@ class PeerTable:
         if known is not None and known.card.raw == kept.raw and known.provenance == peer.provenance:
             return verdict, None
         self._put(peer)
-        self._marks[card.identity] = Mark(card.sequence, card.card_id)
+        self._marks[card.identity] = Mark(card.sequence, card.card_id, card.next_key_digest)
         return verdict, peer
 
     def _signed(self, card: Card, verdict: Verdict) -> tuple[Grant, ...]:
@@ -234,16 +240,9 @@ class PeerTable:
 
     def offer_list(self, new: RevocationList, now: int) -> tuple[Finding | None, bool]:
         """Apply `new` if an accepted issuer signed it and it is news: what there is to say, and whether it changed."""
-        before = self.revocations
-        self.revocations, finding = before.add(
-            new,
-            issuers=self.policy.issuers.values(),
-            network=self.policy.network,
-            now=now,
-            leeway=self.policy.leeway,
-            signatures=self._signatures,
-        )
-        return finding, self.revocations is not before
+        before = self.facts
+        self.facts, finding = before.add(new, policy=self.policy, now=now, signatures=self._signatures)
+        return finding, self.facts is not before
 
     def named_by(self, lists: RevocationList) -> list[Peer]:
         """The peers that the entries of a list name, by identity or by card id; a list has at most 1,000 entries."""

@@ -85,7 +85,7 @@ class World:
         return held.add(one, **options)
 
     def verify(self, raw, **options):
-        options = {"policy": self.policy, "now": self.now, "revocations": self.holding()} | options
+        options = {"policy": self.policy, "now": self.now, "facts": cards.Facts(self.holding())} | options
         return cards.verify_card(raw, **options)
 
     # By hand, with no check of ours in the way.

@@ -22,7 +22,7 @@ def read_document():
     """The inputs (name, two or more blanks, value) and the values (name, then indented lines) of the example."""
     inputs, values = {}, {}
     for block in re.findall(
-        r"^```text\n(.*?)^```$", DOCUMENT.partition("## 9. Worked example")[2], re.DOTALL | re.MULTILINE
+        r"^```text\n(.*?)^```$", DOCUMENT.partition("## 10. Worked example")[2], re.DOTALL | re.MULTILINE
     ):
         name = ""
         for line in block.splitlines():
@@ -233,7 +233,7 @@ def test_the_package_judges_the_example_as_the_document_says(example):
         now=inputs["now"],
     )
     assert finding is None
-    verdict = cards.verify_card(values["card envelope"], policy=policy, now=inputs["now"], revocations=held)
+    verdict = cards.verify_card(values["card envelope"], policy=policy, now=inputs["now"], facts=cards.Facts(held))
     assert verdict.exit_code == 7
 
 
@@ -241,7 +241,7 @@ def test_the_document_names_every_context():
     contexts = {
         value for value in vars(statements).values() if isinstance(value, str) and value.startswith("p2pnoise/v1/")
     }
-    assert set(re.findall(r"`(p2pnoise/v1/[a-z.]+)`", DOCUMENT)) == contexts
+    assert set(re.findall(r"`(p2pnoise/v1/[a-z.-]+)`", DOCUMENT)) == contexts
 
 
 def test_the_document_names_every_field_and_no_other():
@@ -273,9 +273,9 @@ def test_the_document_names_the_limits_that_the_package_keeps():
 
 
 def test_the_document_names_every_code_that_a_card_a_record_or_a_list_can_lead_to():
-    elsewhere = {"self-peer", "node-conflict", "policy-invalid", "armor-invalid", "text-invalid"}
+    elsewhere = {"self-peer", "policy-invalid", "armor-invalid", "text-invalid", "statement-invalid"}
     warnings = {"revocation-unchecked", "issuer-equivocation"}
-    section = DOCUMENT.partition("## 8.")[2].partition("## 9.")[0]
+    section = DOCUMENT.partition("## 9.")[2].partition("## 10.")[0]
     named = set(re.findall(r"`([a-z-]+)`", section)) & findings.CODES.keys()
     assert named == findings.CODES.keys() - elsewhere - warnings
 
@@ -297,4 +297,4 @@ def test_the_points_of_low_order_in_the_document_are_those(torsion):
 
 def test_no_value_in_the_document_is_shortened():
     assert "\u2026" not in DOCUMENT
-    assert "..." not in DOCUMENT.partition("## 9. Worked example")[2]
+    assert "..." not in DOCUMENT.partition("## 10. Worked example")[2]

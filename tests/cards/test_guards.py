@@ -160,7 +160,7 @@ def test_only_the_older_lists_keep_an_issuer_from_quietly_taking_a_revocation_ba
         monkeypatch.setattr(revocation, "_needed", lambda _lists, _newer, _now: ())
     first = world.make_list(entries=[world.entry(world.identity.public)])
     held = world.holding(first, world.make_list(sequence=2), world.make_list(world.second))
-    assert codes(world.verify(world.raw, revocations=held)) == (["revoked", "threshold"] if guarded else [])
+    assert codes(world.verify(world.raw, facts=cards.Facts(held))) == (["revoked", "threshold"] if guarded else [])
 
 
 def test_only_verify_card_makes_a_proof(world):

@@ -79,42 +79,42 @@ CASES = [
     (
         "identity revoked",
         lambda w: w.raw,
-        {"revocations": lambda w: revoking(w, w.identity.public)},
+        {"facts": lambda w: cards.Facts(revoking(w, w.identity.public))},
         ["revoked", "threshold"],
         7,
     ),
     (
         "card revoked",
         lambda w: w.raw,
-        {"revocations": lambda w: revoking(w, w.card.card_id)},
+        {"facts": lambda w: cards.Facts(revoking(w, w.card.card_id))},
         ["revoked", "threshold"],
         7,
     ),
     (
         "card revoked, then granted again",
         lambda w: w.grant(w.card, serial=2, groups=["admins"]).raw,
-        {"revocations": lambda w: revoking(w, w.card.card_id)},
+        {"facts": lambda w: cards.Facts(revoking(w, w.card.card_id))},
         ["revoked", "threshold"],
         7,
     ),
     (
         "identity revoked, then a new card with a new node key",
         lambda w: w.grant(w.make_card(node=w.mallory_node, sequence=8)).raw,
-        {"revocations": lambda w: revoking(w, w.identity.public)},
+        {"facts": lambda w: cards.Facts(revoking(w, w.identity.public))},
         ["revoked", "threshold"],
         7,
     ),
     (
         "no list of the issuer",
         lambda w: w.raw,
-        {"revocations": lambda w: w.holding(w.make_list(w.second))},
+        {"facts": lambda w: cards.Facts(w.holding(w.make_list(w.second)))},
         ["revocation-missing", "threshold"],
         5,
     ),
     (
         "list overdue by more than the grace",
         lambda w: w.raw,
-        {"revocations": lambda w: due(w, DAY)},
+        {"facts": lambda w: cards.Facts(due(w, DAY))},
         ["revocation-stale", "threshold"],
         5,
     ),
@@ -153,10 +153,10 @@ ACCEPTED = [
     ("the very card of the mark", lambda w: w.raw, {"mark": lambda w: cards.Mark(7, w.card.card_id)}, []),
     ("a jump of 2^32", lambda w: w.envelope(seq=7 + MAX_JUMP), {"mark": lambda _w: cards.Mark(7, bytes(32))}, []),
     ("its own static key", lambda w: w.raw, {"peer_static": lambda w: bytes(w.node.public)}, []),
-    ("another's identity revoked", lambda w: w.raw, {"revocations": lambda w: revoking(w, w.mallory.public)}, []),
-    ("list due now", lambda w: w.raw, {"revocations": lambda w: due(w, 0)}, ["revocation-stale"]),
-    ("list late within the grace", lambda w: w.raw, {"revocations": lambda w: due(w, 99)}, ["revocation-stale"]),
-    ("lists not looked at", lambda w: w.raw, {"revocations": lambda _w: None}, ["revocation-unchecked"]),
+    ("another's identity revoked", lambda w: w.raw, {"facts": lambda w: cards.Facts(revoking(w, w.mallory.public))}, []),
+    ("list due now", lambda w: w.raw, {"facts": lambda w: cards.Facts(due(w, 0))}, ["revocation-stale"]),
+    ("list late within the grace", lambda w: w.raw, {"facts": lambda w: cards.Facts(due(w, 99))}, ["revocation-stale"]),
+    ("lists not looked at", lambda w: w.raw, {"facts": lambda _w: None}, ["revocation-unchecked"]),
     (
         "an ended grant beside a good one",
         lambda w: w.envelope(w.card.body, grants=[w.app(w.card.body, exp=w.now), w.app(w.card.body)]),
@@ -166,13 +166,13 @@ ACCEPTED = [
     (
         "revoked by one issuer, granted by another",
         lambda w: w.grant(w.card, w.second).raw,
-        {"revocations": lambda w: revoking(w, w.identity.public)},
+        {"facts": lambda w: cards.Facts(revoking(w, w.identity.public))},
         ["revoked"],
     ),
     (
         "no list of one issuer, granted by another",
         lambda w: w.grant(w.card, w.second).raw,
-        {"revocations": lambda w: w.holding(w.make_list())},
+        {"facts": lambda w: cards.Facts(w.holding(w.make_list()))},
         ["revocation-missing"],
     ),
 ]
@@ -188,7 +188,7 @@ def test_a_good_card_is_verified_and_warnings_do_not_change_that(world, make, st
 
 
 def test_an_established_peer_outlives_an_overdue_list(world):
-    verdict = world.verify(world.raw, revocations=due(world, DAY), established=True)
+    verdict = world.verify(world.raw, facts=cards.Facts(due(world, DAY)), established=True)
     assert (verdict.ok, codes(verdict)) == (True, ["revocation-stale"])
 
 
@@ -214,14 +214,14 @@ def test_a_verdict_ends_with_the_first_grant_that_it_counts(world):
 def test_a_verdict_for_a_new_peer_ends_when_the_list_is_overdue(world):
     held = due(world, -1000)
     ends = world.now + 1000 + world.policy.revocation_grace
-    assert world.verify(world.raw, revocations=held).valid_until == min(ends, world.card.not_after)
-    assert world.verify(world.raw, revocations=held, now=ends - 1).ok
-    assert not world.verify(world.raw, revocations=held, now=ends).ok
-    assert world.verify(world.raw, revocations=held, established=True).valid_until == world.card.grants[0].not_after
+    assert world.verify(world.raw, facts=cards.Facts(held)).valid_until == min(ends, world.card.not_after)
+    assert world.verify(world.raw, facts=cards.Facts(held), now=ends - 1).ok
+    assert not world.verify(world.raw, facts=cards.Facts(held), now=ends).ok
+    assert world.verify(world.raw, facts=cards.Facts(held), established=True).valid_until == world.card.grants[0].not_after
 
 
 def test_a_revoked_card_is_still_endorsed_so_its_owner_may_hear_why(world):
-    verdict = world.verify(world.raw, revocations=revoking(world, world.identity.public))
+    verdict = world.verify(world.raw, facts=cards.Facts(revoking(world, world.identity.public)))
     assert verdict.endorsed
     assert not world.verify(world.make_card().raw).endorsed
 
@@ -232,14 +232,15 @@ def test_a_grant_counts_in_the_endorsement_only_where_both_signatures_of_the_car
 
 def test_mallory_revoked_for_a_card_over_our_node_leaves_us_alone(world):
     held = revoking(world, world.mallory.public)
-    assert world.verify(world.raw, revocations=held).ok
+    assert world.verify(world.raw, facts=cards.Facts(held)).ok
 
 
 # Lists: what an issuer says of several numbers, in several orders.
 
 
 def find(world, held, subject_card=None):
-    return held.find(world.issuer.public, subject_card or world.card, world.now)
+    card = subject_card or world.card
+    return held.find(world.issuer.public, card.identity, card.card_id, now=world.now)
 
 
 def test_a_list_with_a_lower_number_is_a_rollback_and_changes_nothing(world):
@@ -278,7 +279,7 @@ def test_two_lists_of_one_number_are_told_and_both_hold(world):
 
 def test_a_disputed_number_is_a_warning_on_the_cards_of_that_issuer(world):
     held = world.holding(world.make_list(), world.make_list(entries=[world.entry(world.mallory.public)]))
-    verdict = world.verify(world.raw, revocations=held)
+    verdict = world.verify(world.raw, facts=cards.Facts(held))
     assert (verdict.ok, codes(verdict)) == (True, ["issuer-equivocation"])
 
 
@@ -299,16 +300,16 @@ def test_the_order_of_two_lists_of_one_number_does_not_matter(world):
 def test_a_later_list_naming_both_digests_heals(world):
     first, second = world.make_list(), world.make_list(entries=[world.entry(world.mallory.public)])
     healed = world.holding(first, second, world.make_list(sequence=2, heals=[first.digest, second.digest]))
-    assert codes(world.verify(world.raw, revocations=healed)) == []
+    assert codes(world.verify(world.raw, facts=cards.Facts(healed))) == []
     assert healed.by_issuer[world.issuer.public].entries.keys() == {world.mallory.public}
 
 
 def test_a_later_list_naming_one_digest_does_not_heal(world):
     first, second = world.make_list(), world.make_list(entries=[world.entry(world.mallory.public)])
     held = world.holding(first, second, world.make_list(sequence=2, heals=[first.digest]))
-    assert codes(world.verify(world.raw, revocations=held)) == ["issuer-equivocation"]
+    assert codes(world.verify(world.raw, facts=cards.Facts(held))) == ["issuer-equivocation"]
     held = world.holding(world.make_list(sequence=3, heals=[second.digest]), held=held)
-    assert codes(world.verify(world.raw, revocations=held)) == []
+    assert codes(world.verify(world.raw, facts=cards.Facts(held))) == []
 
 
 def test_six_lists_of_one_number_can_be_healed_by_two_lists(world):
@@ -326,14 +327,14 @@ def test_an_entry_that_a_later_list_leaves_out_is_revoked_until_its_end(world):
         world.make_list(entries=[world.entry(world.identity.public, until=until)]), world.make_list(sequence=2)
     )
     issuer = world.issuer.public
-    assert held.find(issuer, world.card, until - 1) is not None
-    assert held.find(issuer, world.card, until) is None
+    assert held.find(issuer, world.card.identity, now=until - 1) is not None
+    assert held.find(issuer, world.card.identity, now=until) is None
 
 
 def test_a_later_list_cannot_shorten_an_entry(world):
     long, short = (world.entry(world.identity.public, until=world.now + seconds) for seconds in (1000, 1))
     held = world.holding(world.make_list(entries=[long]), world.make_list(sequence=2, entries=[short]))
-    assert held.find(world.issuer.public, world.card, world.now + 999) is not None
+    assert held.find(world.issuer.public, world.card.identity, now=world.now + 999) is not None
 
 
 def test_more_twins_than_are_kept_apart_revoke_all_that_they_name(world):

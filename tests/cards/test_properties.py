@@ -263,7 +263,7 @@ def test_neither_order_nor_company_of_grants_changes_the_card_id_and_a_good_one_
     shuffled = data.draw(st.permutations(chosen))
 
     def judge(some):
-        verdict = world.verify(card.with_grants(tuple(some)).raw, policy=policy, revocations=held)
+        verdict = world.verify(card.with_grants(tuple(some)).raw, policy=policy, facts=cards.Facts(held))
         assert verdict.claim.card_id == card.card_id
         return verdict
 
@@ -286,7 +286,7 @@ def test_a_narrower_policy_never_accepts_more(world, trust, data):
     raw = card.with_grants(tuple(chosen)).raw
     names = data.draw(st.lists(st.sampled_from(sorted(policy.issuers)), unique=True))
     narrow = cards.Policy(network=world.network, issuers={name: policy.issuers[name] for name in names})
-    wide, less = (world.verify(raw, policy=one, revocations=held) for one in (policy, narrow))
+    wide, less = (world.verify(raw, policy=one, facts=cards.Facts(held)) for one in (policy, narrow))
     assert wide.ok or not less.ok
     assert set(less.groups) <= set(wide.groups)
 
@@ -341,5 +341,4 @@ def test_an_entry_left_out_holds_exactly_until_its_end(world, first, second, sec
             for it, until in entries.items()
             if it == subject
         ]
-        card = dataclasses.replace(world.card, identity=subject)
-        assert (held.find(world.issuer.public, card, now) is not None) == any(end > now for end in ends)
+        assert (held.find(world.issuer.public, subject, now=now) is not None) == any(end > now for end in ends)

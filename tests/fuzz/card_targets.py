@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cards import Address, AddressRecord, Card, CardError, IdentityId, IssuerId, NodeId, RevocationList, verify_card
+from cards import Address, AddressRecord, Card, CardError, Facts, IdentityId, IssuerId, NodeId, RevocationList, verify_card
 from cards.codec import encode
 from cards.revocation import page_digest
 from cards.statements import CARD_KEY, RECORD, frame, verify
@@ -13,7 +13,7 @@ from tests.fuzz.target import Target
 
 
 def card(data: bytes) -> bool:
-    verdict = verify_card(data, policy=world.POLICY, now=world.NOW, revocations=world.REVOCATIONS)
+    verdict = verify_card(data, policy=world.POLICY, now=world.NOW, facts=Facts(world.REVOCATIONS))
     verdict.to_json()
     assert verdict.card is None or verdict.card.card.body in world.SIGNED
     try:

@@ -1,0 +1,154 @@
+"""Delegation: an issuer lets another key sign for it, within limits that every step can only narrow.
+
+An `Authority` is a key that may sign, the root issuer of the policy for which it counts, and the limits of every step
+in between. All of them must allow a grant, so no step needs to be compared with the one before.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any, ClassVar, cast
+
+from . import fields
+from .card import Card, Grant
+from .codec import MAX_INT
+from .fields import Field
+from .findings import CardError
+from .keys import IssuerId
+from .signed import Signed
+from .statements import DELEGATION
+
+MAX_DEPTH = 3  # steps from a root of the policy to whoever signs
+MAX_NAMES = 16
+MAX_AUTHORITIES = 1_000  # ways in which a key may come to sign: delegates of delegates multiply
+
+_LABEL = r"[a-z0-9_-]{1,63}"
+_PATTERN = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
+
+
+def pattern(value: Any, where: str) -> str:
+    """A pattern of names: whole labels, the first may be `*` for one label or more. Raises `CardError` malformed."""
+    if not isinstance(value, str) or len(value) > 64 or not _PATTERN.fullmatch(value) or value.startswith("*.*"):
+        raise CardError("malformed", f"{where} is {str(value)[:80]!r}, a name or *. and a name expected")
+    return value
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a name fits a pattern; `*.example` fits everything below example, and not example itself."""
+    return name.endswith(pattern[1:]) and len(name) >= len(pattern) if pattern[0] == "*" else name == pattern
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What somebody may sign. Empty names and groups are no limit; times in seconds."""
+
+    names: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    max_lifetime: int = MAX_INT
+    not_before: int = 0
+    not_after: int = MAX_INT
+    depth: int = MAX_DEPTH
+    """How many steps of delegation may follow."""
+
+    def problem(self, who: str, card: Card, grant: Grant) -> str | None:
+        """Why `who`, to whom these limits apply, may not grant this; None where it may."""
+        name = card.name or ""
+        if self.names and not any(matches(name, allowed) for allowed in self.names):
+            return f"{who} may sign {' '.join(self.names)}, card is {card.label}"
+        foreign = [group for group in grant.groups if self.groups and group not in self.groups]
+        if foreign:
+            return f"{who} may grant {' '.join(self.groups)}, not {' '.join(foreign)}"
+        if grant.not_after - grant.not_before > self.max_lifetime:
+            return f"{who} may grant {self.max_lifetime} s, not {grant.not_after - grant.not_before}"
+        if grant.issued_at < self.not_before or grant.not_after > self.not_after:
+            return f"{who} may grant from {self.not_before} to {self.not_after} (seconds since 1970)"
+        return None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Delegation(Signed):
+    """An issuer lets another key sign within limits, from `not_before` until just before `not_after`."""
+
+    what: ClassVar = "delegation"
+    label: ClassVar = "DELEGATION"
+    context: ClassVar = DELEGATION
+    invalid: ClassVar = "delegation-invalid"
+    table: ClassVar[Mapping[str, Field]] = {
+        "iss": Field(lambda value, where: IssuerId(fields.binary(32)(value, where))),
+        "key": Field(lambda value, where: IssuerId(fields.binary(32)(value, where))),
+        "name": Field(fields.array(pattern, MAX_NAMES, ordered=True), required=False),
+        "grp": Field(fields.array(fields.name(32), MAX_NAMES, ordered=True), required=False),
+        "ttl": Field(fields.counter, required=False),
+        "path": Field(fields.integer),
+        "nbf": Field(fields.integer),
+        "exp": Field(fields.integer),
+    }
+
+    @property
+    def signers(self) -> tuple[bytes, ...]:
+        return (self.issuer,)
+
+    def check_values(self) -> None:
+        if self.values["path"] >= MAX_DEPTH:
+            raise CardError("chain-too-long", f"path {self.values['path']} in a delegation, at most {MAX_DEPTH - 1}")
+        if self.issuer == self.key:
+            raise CardError("chain-too-long", f"{self.issuer.short} delegates to itself")
+
+    @property
+    def issuer(self) -> IssuerId:
+        """Who delegates."""
+        return cast("IssuerId", self.values["iss"])
+
+    @property
+    def key(self) -> IssuerId:
+        """Who may sign."""
+        return cast("IssuerId", self.values["key"])
+
+    @cached_property
+    def limits(self) -> Limits:
+        values = self.values
+        return Limits(
+            names=values.get("name", ()),
+            groups=values.get("grp", ()),
+            max_lifetime=values.get("ttl", MAX_INT),
+            not_before=values["nbf"],
+            not_after=values["exp"],
+            depth=values["path"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """A key that may sign, the root of the policy for which it counts, and every step from there with its limits."""
+
+    key: IssuerId
+    root: IssuerId
+    steps: tuple[tuple[IssuerId, Limits], ...]
+
+    def problem(self, card: Card, grant: Grant, name_of: Callable[[IssuerId], str]) -> str | None:
+        """Why this grant is beyond what one of the steps may sign."""
+        return next(filter(None, (limits.problem(name_of(who), card, grant) for who, limits in self.steps)), None)
+
+
+def authorities(roots: Mapping[IssuerId, Limits], delegations: Iterable[Delegation]) -> tuple[Authority, ...]:
+    """Everybody who may sign: the roots, and whom they delegated to, in at most `MAX_DEPTH` steps and no circles.
+
+    Delegations beyond that give nothing. Their signatures must have been verified.
+    """
+    by_issuer: dict[IssuerId, list[Delegation]] = {}
+    for delegation in delegations:
+        by_issuer.setdefault(delegation.issuer, []).append(delegation)
+
+    def below(authority: Authority, depth: int) -> Iterator[Authority]:
+        yield authority
+        for delegation in by_issuer.get(authority.key, ()) if depth else ():
+            if delegation.key not in (step for step, _ in authority.steps):
+                steps = (*authority.steps, (delegation.key, delegation.limits))
+                yield from below(
+                    Authority(delegation.key, authority.root, steps), min(depth - 1, delegation.limits.depth)
+                )
+
+    found = (one for key, limits in roots.items() for one in below(Authority(key, key, ((key, limits),)), limits.depth))
+    return tuple(islice(found, MAX_AUTHORITIES))

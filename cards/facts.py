@@ -1,0 +1,179 @@
+"""Facts: everything signed about trust that a node holds: lists, delegations, endings, manifests, conflicts. A value.
+
+Facts only grow, and what they say depends on what there is, never on the order in which it came: two nodes that have
+exchanged theirs say the same. What they mean for a card is said by the policy.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, TypeAlias, TypeVar
+
+from .conflicts import Conflict
+from .delegation import Authority, Delegation, Limits, authorities
+from .endings import Retirement, SelfRevocation, Succession
+from .findings import CardError, Finding
+from .keys import IdentityId, IssuerId
+from .manifest import Manifest, newest
+from .policy import Policy
+from .revocation import RevocationList, Revocations
+from .statements import SignatureCache
+
+Statement: TypeAlias = Delegation | Succession | SelfRevocation | Retirement | Manifest | Conflict
+Fact: TypeAlias = Statement | RevocationList
+
+KINDS: Mapping[str, type[Statement]] = {
+    kind.label: kind for kind in (Delegation, Succession, SelfRevocation, Retirement, Manifest, Conflict)
+}
+"""The kinds of statement by the label of their block of text."""
+
+MAX_STATEMENTS = 1_000  # beside the lists; an honest network of 10^5 nodes has some dozens of them
+_MAX_RIVALS = 4  # successors of one identity that are kept to show that they differ
+
+BUILD_TIME = 1_795_219_200  # 2026-11-21, when this was written: a clock that says less is wrong
+MAX_STEP = 400 * 86_400  # seconds by which one list may move a clock that is wrong
+
+_Kind = TypeVar("_Kind", bound=Statement)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is held, by digest. `add` checks signatures and is the only way in from outside; `merge` joins two."""
+
+    revocations: Revocations = field(default_factory=Revocations)
+    statements: Mapping[bytes, Statement] = field(default_factory=dict)
+
+    def add(
+        self, fact: Fact, *, policy: Policy, now: int, signatures: SignatureCache | None = None
+    ) -> tuple["Facts", Finding | None]:
+        """These facts with one more, if it is signed as it should and matters under `policy`; and what there is to say.
+
+        After any finding but issuer-equivocation the value is unchanged.
+        """
+        # A clock that is wrong cannot say what lies in its future, so one step is allowed to set it.
+        leeway = policy.leeway if now >= BUILD_TIME else MAX_STEP
+        now, network = self.clock(policy, now), policy.network
+        if isinstance(fact, RevocationList):
+            issuers = [*policy.issuers.values()]
+            revocations, finding = self.revocations.add(
+                fact, issuers=issuers, network=network, now=now, leeway=leeway, signatures=signatures
+            )
+            return (self if revocations is self.revocations else replace(self, revocations=revocations)), finding
+        if fact.digest in self.statements:
+            return self, None
+        finding = self._admission(fact, policy) or fact.check(
+            network=network, now=now, leeway=leeway, signatures=signatures
+        )
+        if finding is not None:
+            return self, finding
+        return replace(self, statements={**self.statements, fact.digest: fact}), None
+
+    def merge(self, other: "Facts", now: int) -> "Facts":
+        """All that either holds; commutative, associative and idempotent. Both hold verified facts alone."""
+        statements = {**self.statements, **other.statements}
+        for digest in self.statements.keys() & other.statements.keys():
+            # One conflict can be shown by many pairs; which is kept must not depend on who asks.
+            statements[digest] = min(self.statements[digest], other.statements[digest], key=lambda one: one.raw)
+        revocations = self.revocations.merge(other.revocations, now)
+        return Facts(revocations, dict(sorted(statements.items())))
+
+    def __iter__(self) -> Iterator[Fact]:
+        """Everything, in an order in which it can be added again."""
+        for state in self.revocations.by_issuer.values():
+            yield from state.lists
+        yield from self._of(Manifest)
+        yield from (one for one in self.statements.values() if not isinstance(one, Manifest))
+
+    # What they say
+
+    def clock(self, policy: Policy, now: int) -> int:
+        """`now`, or the earliest time that it can be where the clock is behind what issuers have signed (P8).
+
+        The floor is the build time and then the t-th largest `iat` of the lists of the policy's issuers, t being what
+        the policy asks to agree and at least two where there are two, so that one issuer alone cannot move time.
+        """
+        times = sorted((state.current[0].issued_at for state in self._trusted(policy)), reverse=True)
+        agree = max(min(2, len(policy.issuers)), max(rule.threshold for rule in policy.app))
+        floor = max(BUILD_TIME, times[agree - 1] if len(times) >= agree else 0)
+        return max(now, min(floor, BUILD_TIME + MAX_STEP) if now < BUILD_TIME else floor)
+
+    def authorities(self, policy: Policy) -> tuple[Authority, ...]:
+        """Everybody who may sign under `policy`: its issuers that are not retired, and their delegates."""
+        allowed = self.manifest(policy)
+        roots = {
+            key: policy.limits_of(name)
+            for name, key in policy.issuers.items()
+            if key not in self.retired and (allowed is None or key in allowed.issuers)
+        }
+        return tuple(one for one in authorities(roots, self._of(Delegation)) if one.key not in self.retired)
+
+    def manifest(self, policy: Policy) -> Manifest | None:
+        """The newest manifest that the policy's issuers, or those whom they made their successors, have signed."""
+        threshold = max(rule.threshold for rule in policy.app)
+        return newest(self._of(Manifest), set(policy.issuers.values()), threshold)
+
+    @cached_property
+    def retired(self) -> Mapping[bytes, Retirement]:
+        """By issuer key."""
+        return {bytes(one.issuer): one for one in self._of(Retirement)}
+
+    @cached_property
+    def self_revoked(self) -> Mapping[bytes, SelfRevocation]:
+        """By identity key."""
+        return {bytes(one.identity): one for one in self._of(SelfRevocation)}
+
+    @cached_property
+    def set_aside(self) -> Set[bytes]:
+        """Node IDs whose key has served two identities."""
+        return frozenset(one.subject for one in self._of(Conflict) if one.kind == "node")
+
+    @cached_property
+    def conflicts(self) -> Mapping[bytes, tuple[Conflict, ...]]:
+        """Those of identities, by identity key. Whether one counts is the policy's affair: see `verify_card`."""
+        found: dict[bytes, tuple[Conflict, ...]] = {}
+        for one in self._of(Conflict):
+            if one.kind == "identity":
+                found[one.subject] = (*found.get(one.subject, ()), one)
+        return found
+
+    def successor(self, identity: bytes, next_key_digest: bytes | None) -> IdentityId | None:
+        """Who an identity has handed over to; None where it has not, or to several, of whom one must be a thief's."""
+        heirs = {one.new for one in self._of(Succession) if one.old == identity and one.honours(next_key_digest)}
+        return heirs.pop() if len(heirs) == 1 else None
+
+    def _of(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
+        return tuple(one for one in self.statements.values() if isinstance(one, kind))
+
+    def _trusted(self, policy: Policy) -> Iterable[Any]:
+        held = self.revocations.by_issuer
+        return [held[key] for key in policy.issuers.values() if key in held and key not in self.retired]
+
+    def _admission(self, fact: Statement, policy: Policy) -> Finding | None:
+        """Cheap reasons not to take a statement, before its signatures are looked at."""
+        if isinstance(fact, Delegation | Retirement) or (isinstance(fact, Conflict) and fact.kind == "issuer"):
+            key = IssuerId(fact.subject if isinstance(fact, Conflict) else fact.issuer)
+            if key not in {one.key for one in self.authorities(policy)}:
+                return Finding("unknown-issuer", f"{fact.what} of {key.short}, not in this policy")
+        if isinstance(fact, Manifest) and not set(fact.signers) & set(policy.issuers.values()):
+            reached = self.manifest(policy)
+            if reached is None or not fact.follows(reached.issuers, reached.threshold):
+                return Finding("unknown-issuer", "manifest of issuers that are not in this policy")
+        if isinstance(fact, Succession):
+            rivals = [one for one in self._of(Succession) if one.old == fact.old]
+            if len(rivals) >= _MAX_RIVALS:
+                return Finding("succession-invalid", f"{len(rivals)} successors of {fact.old.short} are known already")
+        if len(self.statements) >= MAX_STATEMENTS:
+            return Finding("too-large", f"{len(self.statements)} statements are held, at most {MAX_STATEMENTS}")
+        return None
+
+
+def parse_fact(label: str, raw: bytes) -> Fact:
+    """The fact in a block of this label. Raises `CardError`."""
+    if label == "REVOCATION LIST":
+        return RevocationList.parse(raw)
+    if label not in KINDS:
+        raise CardError("armor-invalid", f"a block {label[:40]!r}; one of REVOCATION LIST, {', '.join(KINDS)} expected")
+    return KINDS[label].parse(raw)
+
+
+__all__ = ["BUILD_TIME", "KINDS", "Fact", "Facts", "Limits", "Statement", "parse_fact"]

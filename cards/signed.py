@@ -1,0 +1,136 @@
+"""Signed objects: one map of fields, signed whole by the keys that it names. One way to make, read and check them all.
+
+    envelope   [1, body, signature, ...]        one signature for each signer, in the order of `signers`
+
+A kind of object is a subclass with its context, its fields and its signers; what its values mean is said there.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, Protocol, Self
+
+from . import codec, fields
+from .fields import Field
+from .findings import CardError, Finding
+from .statements import SignatureCache, digest, frame, verify
+
+__all__ = ["Signed", "Signer"]
+
+MAX_SIGNED = 1024  # bytes of an envelope; the largest honest one, a delegation with many names, makes about 700
+
+
+class Signer(Protocol):
+    """Whatever can sign for a key: the secret itself, or something that asks whoever has it."""
+
+    @property
+    def public(self) -> bytes:
+        """The Ed25519 public key, 32 bytes."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """The Ed25519 signature over `message`, 64 bytes."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Signed:
+    """One signed object as claimed: every field is well-formed, no signature is verified. Times in seconds.
+
+    Two are equal where their bodies are: signatures can be made again.
+    """
+
+    body: bytes = field(repr=False)
+    signatures: tuple[bytes, ...] = field(repr=False)
+    values: Mapping[str, Any]
+
+    what: ClassVar[str]  # what people call it
+    label: ClassVar[str]  # of its block of text
+    context: ClassVar[str]  # what its signatures are for
+    invalid: ClassVar[str] = "statement-invalid"  # the finding for a signature that does not hold
+    limit: ClassVar[int] = MAX_SIGNED
+    table: ClassVar[Mapping[str, Field]]  # of its fields, beside v, net and iat, which all have
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """From an envelope of at most `limit` bytes. Raises `CardError`."""
+        envelope = codec.decode(raw, limit=cls.limit, what=cls.what)
+        if not isinstance(envelope, list) or len(envelope) < 3:
+            raise CardError("malformed", f"a {cls.what} is an array of a version, a body and signatures")
+        fields.version(envelope[0], f"{cls.what} version")
+        return cls.from_parts(*envelope[1:])
+
+    @classmethod
+    def from_parts(cls, body: Any, *signatures: Any) -> Self:
+        """From its parts as carried. Raises `CardError`."""
+        if not isinstance(body, bytes):
+            raise CardError("malformed", f"the {cls.what} is a {type(body).__name__}, binary expected")
+        signatures = tuple(fields.binary(64)(signature, f"{cls.what} signature") for signature in signatures)
+        values = fields.read_map(body, {**_COMMON, **cls.table}, limit=cls.limit, what=cls.what)
+        signed = cls(body=body, signatures=signatures, values=values)
+        signed.check_values()
+        if len(signatures) != len(signed.signers):
+            raise CardError(
+                "malformed", f"{len(signatures)} signatures of a {cls.what}, {len(signed.signers)} expected"
+            )
+        return signed
+
+    @classmethod
+    def make(cls, values: Mapping[str, Any], *signers: Signer) -> Self:
+        """Sign `values`, beside `v`, by these signers in order. Raises `CardError` for what nobody would accept."""
+        body = codec.encode({"v": 1, **{name: value for name, value in values.items() if value not in (None, (), [])}})
+        # Parsed again: what we make passes the checks that everybody else will make.
+        return cls.from_parts(body, *(signer.sign(frame(cls.context, body)) for signer in signers))
+
+    @property
+    def signers(self) -> tuple[bytes, ...]:
+        """The keys that must have signed, in order."""
+        raise NotImplementedError
+
+    def check_values(self) -> None:
+        """Raises `CardError` where well-formed values do not go together."""
+
+    @property
+    def network(self) -> str:
+        return str(self.values["net"])
+
+    @property
+    def issued_at(self) -> int:
+        return int(self.values["iat"])
+
+    @cached_property
+    def digest(self) -> bytes:
+        """SHA-256 of the body under its context, 32 bytes: names this object whatever its signatures are."""
+        return digest(self.context + ".id", self.body)
+
+    @cached_property
+    def raw(self) -> bytes:
+        return codec.encode([1, self.body, *self.signatures])
+
+    def check(
+        self, *, network: str, now: int | None, leeway: int, signatures: SignatureCache | None = None
+    ) -> Finding | None:
+        """None if its signers signed it for `network`, else the first finding. Without `now` its time is not judged."""
+        if self.network != network:
+            return Finding("wrong-network", f"{self.what} for network {self.network}, ours is {network}")
+        if now is not None and self.issued_at > now + leeway:
+            return Finding("not-yet-valid", f"{self.what} made {self.issued_at - now} s in the future")
+        check: Callable[[bytes, bytes, bytes], bool] = signatures.verify if signatures is not None else verify
+        message = frame(self.context, self.body)
+        for key, signature in zip(self.signers, self.signatures, strict=True):
+            if not check(key, signature, message):
+                return Finding(self.invalid, f"the {self.what} is not signed by {bytes(key[:8]).hex()}…")
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and isinstance(other, Signed) and self.body == other.body
+
+    def __hash__(self) -> int:
+        return hash(self.body)
+
+
+_COMMON: Mapping[str, Field] = {
+    "v": Field(fields.version),
+    "net": Field(fields.name(32)),
+    "iat": Field(fields.integer),
+}
