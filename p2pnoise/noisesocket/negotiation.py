@@ -5,6 +5,7 @@ cipher, hash, pattern. The numbers are those of noise-c.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Generic, TypeVar
 from typing import Protocol as Interface
 
@@ -158,6 +159,7 @@ def _suite(protocol: Protocol) -> bytes:
     )
 
 
+@lru_cache(maxsize=64)  # 2 us and 270 bytes of every connection; only what has four codes gets in
 def _protocol(suite: bytes) -> Protocol:
     dh, cipher, hash_code, pattern = suite
     return Protocol(_PATTERN.decode(pattern), _DH.decode(dh), _CIPHER.decode(cipher), _HASH.decode(hash_code))
