@@ -6,17 +6,19 @@ Knows no network, no clock and no disk: bytes, times and randomness are argument
 from .address import Address, AddressRecord
 from .card import Card, Grant
 from .conflicts import Conflict
-from .delegation import Delegation, Limits
+from .delegation import Delegation
 from .endings import Retirement, SelfRevocation, Succession
 from .facts import Fact, Facts, parse_fact
 from .findings import CardError, Finding
 from .issuing import grant, make_card, make_list, make_record
 from .keys import IdentityId, IdentityKey, IssuerId, IssuerKey, NodeId, NodeKey
+from .limits import Limits, Rule
 from .manifest import Manifest
-from .policy import Policy, Rule
+from .policy import Policy
 from .revocation import Entry, Head, RevocationList, Revocations
 from .signed import Signer
 from .statements import SignatureCache
+from .trust import Change, Pin, Plan, TrustStore, VerdictCache
 from .verification import Mark, Verdict, VerifiedCard, verify_card
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "AddressRecord",
     "Card",
     "CardError",
+    "Change",
     "Conflict",
     "Delegation",
     "Entry",
@@ -41,6 +44,8 @@ __all__ = [
     "Mark",
     "NodeId",
     "NodeKey",
+    "Pin",
+    "Plan",
     "Policy",
     "Retirement",
     "RevocationList",
@@ -50,7 +55,9 @@ __all__ = [
     "SignatureCache",
     "Signer",
     "Succession",
+    "TrustStore",
     "Verdict",
+    "VerdictCache",
     "VerifiedCard",
     "grant",
     "make_card",

@@ -109,7 +109,12 @@ class Conflict:
         return digest(CONFLICT_ID, self.kind.encode(), self.network.encode(), self.subject, sequence.to_bytes(8, "big"))
 
     def check(
-        self, *, network: str, now: int | None, leeway: int, signatures: SignatureCache | None = None
+        self,
+        *,
+        network: str,
+        now: int | None,  # noqa: ARG002 - a conflict does not age
+        leeway: int,  # noqa: ARG002
+        signatures: SignatureCache | None = None,
     ) -> Finding | None:
         """None if both parts are signed, whenever that was, else the finding proof-invalid or wrong-network."""
         if self.network != network:

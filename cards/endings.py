@@ -1,4 +1,4 @@
-"""What ends a key for good: a successor, its owner's own revocation, an issuer's retirement. Each signed by that key."""
+"""What ends a key for good: a successor, its owner's revocation, an issuer's retirement. Each signed by that key."""
 
 import hashlib
 from collections.abc import Mapping

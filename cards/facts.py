@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 from .conflicts import Conflict
-from .delegation import Authority, Delegation, Limits, authorities
+from .delegation import Authority, Delegation, authorities
 from .endings import Retirement, SelfRevocation, Succession
 from .findings import CardError, Finding
 from .keys import IdentityId, IssuerId
@@ -93,7 +93,7 @@ class Facts:
         the policy asks to agree and at least two where there are two, so that one issuer alone cannot move time.
         """
         times = sorted((state.current[0].issued_at for state in self._trusted(policy)), reverse=True)
-        agree = max(min(2, len(policy.issuers)), max(rule.threshold for rule in policy.app))
+        agree = max(min(2, len(policy.issuers)), *(rule.threshold for rule in policy.app))
         floor = max(BUILD_TIME, times[agree - 1] if len(times) >= agree else 0)
         return max(now, min(floor, BUILD_TIME + MAX_STEP) if now < BUILD_TIME else floor)
 
@@ -176,4 +176,4 @@ def parse_fact(label: str, raw: bytes) -> Fact:
     return KINDS[label].parse(raw)
 
 
-__all__ = ["BUILD_TIME", "KINDS", "Fact", "Facts", "Limits", "Statement", "parse_fact"]
+__all__ = ["BUILD_TIME", "KINDS", "Fact", "Facts", "Statement", "parse_fact"]

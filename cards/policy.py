@@ -1,32 +1,16 @@
 """Policy: which network, which issuers, how many of them must agree, and whom to deny. A value, read from TOML text."""
 
-import difflib
-import re
-import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Literal, Self
 
-from . import fields
-from .delegation import MAX_DEPTH, MAX_NAMES, Limits, pattern
-from .findings import CardError
-from .keys import IdentityId, IssuerId, NodeId
+from .keys import IssuerId
+from .limits import Limits, Rule
+from .policy_file import MAX_ISSUERS, MAX_POLICY, read_policy, write_policy
 
-MAX_POLICY = 64 * 1024  # characters
-MAX_ISSUERS = 16
-_MAX_RULES = 16
-_MAX_LISTED = 1_000  # keys that are denied or allowed by name
+__all__ = ["MAX_ISSUERS", "MAX_POLICY", "Policy", "Rule"]
+
 _DAY = 86400
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": _DAY}
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """At least `threshold` of the issuers `of` (by our names for them; none means all) must have granted."""
-
-    threshold: int = 1
-    of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,42 +37,11 @@ class Policy:
     @classmethod
     def from_toml(cls, text: str) -> Self:
         """From the text of a policy file. Raises `CardError` policy-invalid, naming line, column and key."""
-        if len(text) > MAX_POLICY:
-            raise CardError("policy-invalid", f"policy of {len(text)} characters, limit {MAX_POLICY}")
-        try:
-            table = tomllib.loads(text)
-        except (ValueError, RecursionError) as error:  # ValueError too: a number of 5,000 digits raises it bare
-            raise CardError("policy-invalid", f"not TOML: {error}") from None
-        try:
-            return cls(**_read(table))
-        except _Wrong as wrong:
-            raise CardError("policy-invalid", f"{_place(text, wrong.path)}{wrong}") from None
+        return cls(**read_policy(text))
 
     def to_toml(self) -> str:
-        """The text of a policy file with all that differs from the defaults, and the three times."""
-        default = Policy(network=self.network)
-        lines = [f'network = "{self.network}"']
-        for name in ("leeway", "revocation_grace"):
-            lines.append(f"{name} = {getattr(self, name)}")
-        if self.expired_grace != default.expired_grace:
-            lines.append(f"expired_grace = {self.expired_grace}")
-        lines += [
-            f'{name} = "{getattr(self, name)}"'
-            for name in ("tofu", "stale")
-            if getattr(self, name) != getattr(default, name)
-        ]
-        if self.revokers:
-            lines.append(f"revokers = {_texts(self.revokers)}")
-        for name in ("deny", "allow"):
-            if getattr(self, name):
-                lines.append(f"{name} = {_texts([str(key) for key in getattr(self, name)])}")
-        if self.app != default.app:
-            lines.append(f"app = [{', '.join(map(_rule_text, self.app))}]")
-        if self.groups:
-            lines += ["", "[groups]", *(f'"{name}" = {_rule_text(rule)}' for name, rule in self.groups.items())]
-        for name, key in self.issuers.items():
-            lines += ["", f'[issuer."{name}"]', f'key = "{key}"', *_limits_text(self.limits.get(name, Limits()))]
-        return "\n".join(lines) + "\n"
+        """The text of a policy file that says the same."""
+        return write_policy(_values(self), _values(Policy(network=self.network)))
 
     def issuer_name(self, key: bytes) -> str:
         """Our name for an issuer key, or the beginning of the key."""
@@ -101,226 +54,5 @@ class Policy:
         return self.limits.get(name, Limits())
 
 
-class _Wrong(Exception):  # noqa: N818 - says where
-    """What is wrong under a path of keys."""
-
-    def __init__(self, message: str, *path: str) -> None:
-        super().__init__(message)
-        self.path = path
-
-
-_Check = Callable[[Any, tuple[str, ...]], Any]
-
-
-def _read(table: Mapping[str, Any]) -> dict[str, Any]:
-    issuers = _table(table.get("issuer", {}), ("issuer",), MAX_ISSUERS)
-    names = tuple(issuers)
-    _only(table, ("network", "issuer", "groups", *_KEYS), ())
-    if "network" not in table:
-        raise _Wrong("the policy names no network")
-    read: dict[str, Any] = {"network": _plain(fields.name(32))(table["network"], ("network",))}
-    read["issuers"] = {name: _issuer_key(name, entry) for name, entry in issuers.items()}
-    read["limits"] = {name: limits for name, entry in issuers.items() if (limits := _limits(name, entry)) != Limits()}
-    for key, check in _KEYS.items():
-        if key in table:
-            read[key] = check(table[key], (key,))
-    groups = _table(table.get("groups", {}), ("groups",), _MAX_RULES)
-    read["groups"] = {
-        _plain(fields.name(32))(name, ("groups", name)): _rule(rule, ("groups", name)) for name, rule in groups.items()
-    }
-    for where, rule in [(("app",), rule) for rule in read.get("app", ())] + [
-        (("groups", name), rule) for name, rule in read["groups"].items()
-    ]:
-        _check_names(rule.of, names, where)
-        if rule.threshold > len(rule.of or names):
-            raise _Wrong(f"{'.'.join(where)} needs {rule.threshold} of {len(rule.of or names)} issuers", *where)
-    _check_names(read.get("revokers", ()), names, ("revokers",))
-    return read
-
-
-def _plain(check: Callable[[Any, str], Any]) -> _Check:
-    """A check of `fields` for a value of the file."""
-
-    def checked(value: Any, path: tuple[str, ...]) -> Any:
-        try:
-            return check(value, ".".join(path))
-        except CardError as error:
-            raise _Wrong(str(error), *path) from None
-
-    return checked
-
-
-def _seconds(most: int) -> _Check:
-    def check(value: Any, path: tuple[str, ...]) -> int:
-        found = re.fullmatch(r"([0-9]{1,9})([smhd])", value) if isinstance(value, str) else None
-        seconds = int(found[1]) * _UNITS[found[2]] if found else value
-        if type(seconds) is not int or not 0 <= seconds <= most:
-            raise _Wrong(f'{".".join(path)} is {value!r}, seconds from 0 to {most} or a text like "5m" expected', *path)
-        return seconds
-
-    return check
-
-
-def _one_of(*words: str) -> _Check:
-    def check(value: Any, path: tuple[str, ...]) -> str:
-        if value not in words:
-            raise _Wrong(f"{'.'.join(path)} is {value!r}, one of {', '.join(words)} expected", *path)
-        return str(value)
-
-    return check
-
-
-def _several(item: _Check, most: int) -> _Check:
-    def check(value: Any, path: tuple[str, ...]) -> tuple[Any, ...]:
-        if not isinstance(value, list) or len(value) > most:
-            raise _Wrong(f"{'.'.join(path)} is no array of at most {most}", *path)
-        return tuple(item(one, path) for one in value)
-
-    return check
-
-
-def _key(value: Any, path: tuple[str, ...]) -> bytes:
-    for kind in (IdentityId, NodeId):
-        if isinstance(value, str) and value.startswith(f"{kind.prefix}1"):
-            found: bytes = _plain(lambda text, _, kind=kind: kind.parse(text))(value, path)
-            return found
-    raise _Wrong(f"{'.'.join(path)} holds {value!r}, id1… or node1… expected", *path)
-
-
-def _identity(value: Any, path: tuple[str, ...]) -> IdentityId:
-    if not isinstance(value, str):
-        raise _Wrong(f"{'.'.join(path)} holds {value!r}, id1… expected", *path)
-    identity: IdentityId = _plain(lambda text, _: IdentityId.parse(text))(value, path)
-    return identity
-
-
-def _rule(value: Any, path: tuple[str, ...]) -> Rule:
-    table = _table(value, path, 2)
-    _only(table, ("threshold", "of"), path)
-    threshold = table.get("threshold", 1)
-    if type(threshold) is not int or threshold < 1:
-        raise _Wrong(f"{'.'.join(path)}.threshold is {threshold!r}, at least 1 expected", *path)
-    return Rule(threshold, tuple(dict.fromkeys(_several(_text, MAX_ISSUERS)(table.get("of", []), (*path, "of")))))
-
-
-def _rules(value: Any, path: tuple[str, ...]) -> tuple[Rule, ...]:
-    """One table, or an array of them that must all be met."""
-    rules: tuple[Rule, ...] = _several(_rule, _MAX_RULES)(value if isinstance(value, list) else [value], path)
-    if not rules:
-        raise _Wrong(f"{'.'.join(path)} is empty: leave it out for one of all issuers", *path)
-    return rules
-
-
-def _text(value: Any, path: tuple[str, ...]) -> str:
-    if not isinstance(value, str):
-        raise _Wrong(f"{'.'.join(path)} holds {value!r}, text expected", *path)
-    return value
-
-
-_KEYS: Mapping[str, _Check] = {
-    "app": _rules,
-    "revokers": _several(_text, MAX_ISSUERS),
-    "deny": _several(_key, _MAX_LISTED),
-    "allow": _several(_identity, _MAX_LISTED),
-    "tofu": _one_of("off", "ask", "first-use"),
-    "stale": _one_of("warn", "refuse"),
-    "leeway": _seconds(3600),
-    "revocation_grace": _seconds(400 * _DAY),
-    "expired_grace": _seconds(400 * _DAY),
-}
-"""What may stand in a policy file beside its network, issuers and groups."""
-
-
-def _issuer_key(name: str, entry: Any) -> IssuerId:
-    where = ("issuer", name)
-    _plain(fields.name(64))(name, where)
-    table = _table(entry, where, len(_ISSUER_KEYS) + 1)
-    _only(table, ("key", *_ISSUER_KEYS), where)
-    if not isinstance(table.get("key"), str):
-        raise _Wrong(f'issuer.{name} needs key = "issuer1…"', *where)
-    key: IssuerId = _plain(lambda text, _: IssuerId.parse(text))(table["key"], (*where, "key"))
-    return key
-
-
-def _limits(name: str, entry: Mapping[str, Any]) -> Limits:
-    return Limits(
-        **{key: check(entry[key], ("issuer", name, key)) for key, check in _ISSUER_KEYS.items() if key in entry}
-    )
-
-
-def _depth(value: Any, path: tuple[str, ...]) -> int:
-    if type(value) is not int or not 0 <= value <= MAX_DEPTH:
-        raise _Wrong(f"{'.'.join(path)} is {value!r}, 0 to {MAX_DEPTH} expected", *path)
-    return value
-
-
-def _moment(value: Any, path: tuple[str, ...]) -> int:
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return int(value.timestamp())
-    if type(value) is not int or value < 0:
-        raise _Wrong(f"{'.'.join(path)} is {value!r}, a time like 2027-01-31T00:00:00Z expected", *path)
-    return value
-
-
-_ISSUER_KEYS: Mapping[str, _Check] = {
-    "names": _several(_plain(pattern), MAX_NAMES),
-    "groups": _several(_plain(fields.name(32)), MAX_NAMES),
-    "max_lifetime": _seconds(3653 * _DAY),
-    "not_before": _moment,
-    "not_after": _moment,
-    "depth": _depth,
-}
-
-
-def _table(value: Any, path: tuple[str, ...], most: int) -> dict[str, Any]:
-    if not isinstance(value, dict) or len(value) > most:
-        raise _Wrong(f"{'.'.join(path)} is no table of at most {most} entries", *path)
-    return value
-
-
-def _only(table: Mapping[str, Any], known: tuple[str, ...], path: tuple[str, ...]) -> None:
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, 1)
-            suggestion = f"; did you mean {near[0]!r}?" if near else ""
-            raise _Wrong(f"{'.'.join(path) or 'policy'} has an unknown key {key[:40]!r}{suggestion}", *path, key)
-
-
-def _check_names(named: tuple[str, ...], known: tuple[str, ...], path: tuple[str, ...]) -> None:
-    for name in named:
-        if name not in known:
-            raise _Wrong(
-                f"{'.'.join(path)} names the issuer {name[:40]!r}, of which there is no [issuer.{name[:40]}]", *path
-            )
-
-
-def _place(text: str, path: tuple[str, ...]) -> str:
-    """Line and column of the last key of `path` that can be found, each behind the one before; tomllib keeps none."""
-    at, found = 0, None
-    for key in path:
-        match = re.compile(rf"(?<![\w.-])[\"']?{re.escape(key)}[\"']?(?=\s*[=\].])").search(text, at)
-        if match is None:
-            break
-        at, found = match.end(), match.start()
-    if found is None:
-        return ""
-    line = text.count("\n", 0, found) + 1
-    return f"line {line}, column {found - text.rfind(chr(10), 0, found)}: "
-
-
-def _texts(words: Any) -> str:
-    return f"[{', '.join(chr(34) + word + chr(34) for word in words)}]"
-
-
-def _rule_text(rule: Rule) -> str:
-    of = f", of = {_texts(rule.of)}" if rule.of else ""
-    return f"{{ threshold = {rule.threshold}{of} }}"
-
-
-def _limits_text(limits: Limits) -> list[str]:
-    default = Limits()
-    lines = [f"{key} = {_texts(getattr(limits, key))}" for key in ("names", "groups") if getattr(limits, key)]
-    for key in ("max_lifetime", "not_before", "not_after", "depth"):
-        if getattr(limits, key) != getattr(default, key):
-            lines.append(f"{key} = {getattr(limits, key)}")
-    return lines
+def _values(policy: Policy) -> dict[str, object]:
+    return {one.name: getattr(policy, one.name) for one in fields(policy)}

@@ -11,7 +11,8 @@ from .delegation import Authority
 from .facts import Facts
 from .findings import CardError, Finding, exit_code
 from .keys import IdentityId, IssuerId
-from .policy import Policy, Rule
+from .limits import Rule
+from .policy import Policy
 from .statements import CARD_APP, CARD_KEY, CARD_NODE, SignatureCache, frame
 
 Level = Literal["reject", "known", "verified", "pinned"]
