@@ -127,7 +127,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
 
     @property
     def early_data(self) -> bytes:
-        """The initiator's early data, where we take them: at most once, and never younger than its window."""
+        """The initiator's early data, where we take them: at most once, and no older than their window."""
         return self._met().early_data
 
     @property
