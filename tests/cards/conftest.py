@@ -88,6 +88,41 @@ class World:
         options = {"policy": self.policy, "now": self.now, "facts": cards.Facts(self.holding())} | options
         return cards.verify_card(raw, **options)
 
+    # Facts beside the lists. Each takes changes of its fields, by their names on the wire.
+
+    def facts(self, *more, policy=None, held=None):
+        """An empty list of each issuer, and these facts, every one of which must be taken."""
+        held = held or cards.Facts(self.holding())
+        for fact in more:
+            held, finding = held.add(fact, policy=policy or self.policy, now=self.now)
+            assert finding is None, finding
+        return held
+
+    def delegation(self, key, issuer=None, **changes):
+        issuer = issuer or self.issuer
+        times = {"iat": self.now - 100, "nbf": self.now - 100, "exp": self.now + 10**6}
+        values = {"net": self.network, "iss": issuer.public, "key": key.public, "path": 0} | times
+        return cards.Delegation.make(values | changes, issuer)
+
+    def succession(self, old, new, *, signers=None, **changes):
+        values = {"net": self.network, "iat": self.now - 100, "old": old.public, "new": new.public}
+        return cards.Succession.make(values | changes, *(signers or (old, new)))
+
+    def self_revocation(self, identity, *, signer=None, **changes):
+        values = {"net": self.network, "iat": self.now - 100, "key": identity.public, "reason": "key-compromise"}
+        return cards.SelfRevocation.make(values | changes, signer or identity)
+
+    def retirement(self, issuer, *, signer=None, **changes):
+        values = {"net": self.network, "iat": self.now - 100, "iss": issuer.public, "reason": "left"}
+        return cards.Retirement.make(values | changes, signer or issuer)
+
+    def manifest(self, version, threshold, issuers, by=None, **changes):
+        """Signed by `by`, or else by all its issuers."""
+        by = sorted(by or issuers, key=lambda one: one.public)
+        values = {"net": self.network, "iat": self.now - 100, "ver": version, "thr": threshold}
+        values |= {"iss": sorted(one.public for one in issuers), "by": [one.public for one in by]}
+        return cards.Manifest.make(values | changes, *by)
+
     # By hand, with no check of ours in the way.
 
     def message(self, context, *parts):
@@ -142,6 +177,30 @@ class World:
         if attrs is None:
             attrs = pack(self.attr_fields(**changes))
         return [kid or issuer.public.hint, attrs, issuer.sign(self.message("card.app", body, attrs))]
+
+    def statement(self, kind, signatures=None, **changes):
+        """An envelope of section 7 of FORMAT.md with `changes`; correct signatures where none are given."""
+        values, signers = self._statements()[kind]
+        body = changes.pop("body", None) or pack(self._sorted({"v": 1, "net": self.network} | values, changes))
+        message = self.message(kind, body)
+        signed = [key.sign(message) for key in signers] if signatures is None else signatures
+        return pack([1, body, *signed])
+
+    def _statements(self):
+        issuers = sorted((self.issuer, self.second), key=lambda one: one.public)
+        made, key, issuer = {"iat": self.now - 100}, self.identity.public, self.issuer.public
+        publics = [bytes(one.public) for one in issuers]
+        lent = {"iss": bytes(issuer), "key": bytes(self.second.public), "path": 0, "nbf": self.now, "exp": self.now + 9}
+        return {
+            "delegation": (made | lent, [self.issuer]),
+            "succession": (
+                made | {"old": bytes(key), "new": bytes(self.mallory.public)},
+                [self.identity, self.mallory],
+            ),
+            "self-revocation": (made | {"key": bytes(key), "reason": "lost"}, [self.identity]),
+            "retirement": (made | {"iss": bytes(issuer), "reason": "left"}, [self.issuer]),
+            "manifest": (made | {"ver": 1, "thr": 2, "iss": publics, "by": publics}, issuers),
+        }
 
     def parts(self, raw=None):
         return msgpack.unpackb(raw or self.raw, strict_map_key=False)

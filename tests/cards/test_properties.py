@@ -1,6 +1,5 @@
 """What holds for every card, every order and every byte; Hypothesis looks for the exception, the same way each time."""
 
-import dataclasses
 import itertools
 import struct
 
