@@ -4,10 +4,9 @@ An `Authority` is a key that may sign, the root issuer of the policy for which i
 in between. All of them must allow a grant, so no step needs to be compared with the one before.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from typing import ClassVar, cast
 
 from . import fields
@@ -20,7 +19,7 @@ from .limits import MAX_DEPTH, MAX_NAMES, Limits, pattern
 from .signed import Signed
 from .statements import DELEGATION
 
-MAX_AUTHORITIES = 1_000  # ways in which a key may come to sign: delegates of delegates multiply
+MAX_AUTHORITIES = 1_000  # ways from one root to whoever signs: delegates of delegates multiply
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -83,6 +82,13 @@ class Authority:
     root: IssuerId
     steps: tuple[tuple[IssuerId, Limits], ...]
 
+    def delegate(self, delegation: Delegation) -> "Authority | None":
+        """Whoever this authority delegates to; None where that would be a step too many, or a circle."""
+        too_long = any(len(self.steps) - at > limits.depth for at, (_, limits) in enumerate(self.steps))
+        if too_long or delegation.key in (step for step, _ in self.steps):
+            return None
+        return Authority(delegation.key, self.root, (*self.steps, (delegation.key, delegation.limits)))
+
     def problem(self, card: Card, grant: Grant, name_of: Callable[[IssuerId], str]) -> str | None:
         """Why this grant is beyond what one of the steps may sign."""
         return next(filter(None, (limits.problem(name_of(who), card, grant) for who, limits in self.steps)), None)
@@ -94,17 +100,14 @@ def authorities(roots: Mapping[IssuerId, Limits], delegations: Iterable[Delegati
     Delegations beyond that give nothing. Their signatures must have been verified.
     """
     by_issuer: dict[IssuerId, list[Delegation]] = {}
-    for delegation in delegations:
+    for delegation in sorted(delegations, key=lambda one: one.digest):
         by_issuer.setdefault(delegation.issuer, []).append(delegation)
-
-    def below(authority: Authority, depth: int) -> Iterator[Authority]:
-        yield authority
-        for delegation in by_issuer.get(authority.key, ()) if depth else ():
-            if delegation.key not in (step for step, _ in authority.steps):
-                steps = (*authority.steps, (delegation.key, delegation.limits))
-                yield from below(
-                    Authority(delegation.key, authority.root, steps), min(depth - 1, delegation.limits.depth)
-                )
-
-    found = (one for key, limits in roots.items() for one in below(Authority(key, key, ((key, limits),)), limits.depth))
-    return tuple(islice(found, MAX_AUTHORITIES))
+    found: list[Authority] = []
+    for key, limits in roots.items():
+        # The nearest first, and for each root by itself: one with many delegates crowds out no other issuer.
+        below = [Authority(key, key, ((key, limits),))]
+        for authority in below:  # which grows
+            further = map(authority.delegate, by_issuer.get(authority.key, ()))
+            below += [one for one in further if one is not None][: MAX_AUTHORITIES - len(below)]
+        found += below
+    return tuple(found)

@@ -78,11 +78,20 @@ class Facts:
         return Facts(revocations, dict(sorted(statements.items())))
 
     def __iter__(self) -> Iterator[Fact]:
-        """Everything, in an order in which it can be added again."""
+        """Everything, in an order in which it can be added again: who may sign before what they have signed."""
         for state in self.revocations.by_issuer.values():
             yield from state.lists
-        yield from self._of(Manifest)
-        yield from (one for one in self.statements.values() if not isinstance(one, Manifest))
+        yield from sorted(self._of(Manifest), key=lambda one: one.version)
+        waiting = self._of(Delegation)
+        while waiting:
+            lent = {one.key for one in waiting}
+            # Where each waits for another they make a circle, of which nothing comes.
+            first = [one for one in waiting if one.issuer not in lent] or list(waiting)
+            yield from first
+            waiting = tuple(one for one in waiting if one not in first)
+        ordered = (Manifest, Delegation, Retirement)
+        yield from (one for one in self.statements.values() if not isinstance(one, ordered))
+        yield from self._of(Retirement)
 
     # What they say
 
@@ -105,7 +114,8 @@ class Facts:
             for name, key in policy.issuers.items()
             if key not in self.retired and (allowed is None or key in allowed.issuers)
         }
-        return tuple(one for one in authorities(roots, self._of(Delegation)) if one.key not in self.retired)
+        standing = (one for one in self._of(Delegation) if not {one.issuer, one.key} & self.retired.keys())
+        return authorities(roots, standing)
 
     def manifest(self, policy: Policy) -> Manifest | None:
         """The newest manifest that the policy's issuers, or those whom they made their successors, have signed."""
@@ -152,8 +162,11 @@ class Facts:
         """Cheap reasons not to take a statement, before its signatures are looked at."""
         if isinstance(fact, Delegation | Retirement) or (isinstance(fact, Conflict) and fact.kind == "issuer"):
             key = IssuerId(fact.subject if isinstance(fact, Conflict) else fact.issuer)
-            if key not in {one.key for one in self.authorities(policy)}:
+            found = [one for one in self.authorities(policy) if one.key == key]
+            if not found:
                 return Finding("unknown-issuer", f"{fact.what} of {key.short}, not in this policy")
+            if isinstance(fact, Delegation) and not any(one.delegate(fact) for one in found):
+                return Finding("chain-too-long", f"{key.short} may delegate no further to {fact.key.short}")
         if isinstance(fact, Manifest) and not set(fact.signers) & set(policy.issuers.values()):
             reached = self.manifest(policy)
             if reached is None or not fact.follows(reached.issuers, reached.threshold):

@@ -153,7 +153,12 @@ ACCEPTED = [
     ("the very card of the mark", lambda w: w.raw, {"mark": lambda w: cards.Mark(7, w.card.card_id)}, []),
     ("a jump of 2^32", lambda w: w.envelope(seq=7 + MAX_JUMP), {"mark": lambda _w: cards.Mark(7, bytes(32))}, []),
     ("its own static key", lambda w: w.raw, {"peer_static": lambda w: bytes(w.node.public)}, []),
-    ("another's identity revoked", lambda w: w.raw, {"facts": lambda w: cards.Facts(revoking(w, w.mallory.public))}, []),
+    (
+        "another's identity revoked",
+        lambda w: w.raw,
+        {"facts": lambda w: cards.Facts(revoking(w, w.mallory.public))},
+        [],
+    ),
     ("list due now", lambda w: w.raw, {"facts": lambda w: cards.Facts(due(w, 0))}, ["revocation-stale"]),
     ("list late within the grace", lambda w: w.raw, {"facts": lambda w: cards.Facts(due(w, 99))}, ["revocation-stale"]),
     ("lists not looked at", lambda w: w.raw, {"facts": lambda _w: None}, ["revocation-unchecked"]),
@@ -217,7 +222,9 @@ def test_a_verdict_for_a_new_peer_ends_when_the_list_is_overdue(world):
     assert world.verify(world.raw, facts=cards.Facts(held)).valid_until == min(ends, world.card.not_after)
     assert world.verify(world.raw, facts=cards.Facts(held), now=ends - 1).ok
     assert not world.verify(world.raw, facts=cards.Facts(held), now=ends).ok
-    assert world.verify(world.raw, facts=cards.Facts(held), established=True).valid_until == world.card.grants[0].not_after
+    assert (
+        world.verify(world.raw, facts=cards.Facts(held), established=True).valid_until == world.card.grants[0].not_after
+    )
 
 
 def test_a_revoked_card_is_still_endorsed_so_its_owner_may_hear_why(world):
