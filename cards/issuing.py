@@ -1,6 +1,7 @@
 """Issuing: making and signing cards, grants, address records and revocation lists.
 
-Everything takes its keys, times and randomness as arguments; `now` and lifetimes are seconds.
+Everything takes its signers, times and randomness as arguments; `now` and lifetimes are seconds. A signer may be the
+secret key itself or ask whoever has it; a node signs with its own key, which is always at hand.
 """
 
 from collections.abc import Sequence
@@ -10,9 +11,10 @@ from .address import AddressRecord
 from .card import POSITION_SIZE, Card, Grant
 from .fields import check_validity
 from .findings import CardError
-from .keys import Entropy, IdentityKey, IssuerKey, NodeKey
+from .keys import Entropy, IdentityId, IssuerId, NodeKey
 from .policy import Policy
 from .revocation import Entry, RevocationList, page_digest
+from .signed import Signer
 from .statements import CARD_APP, CARD_KEY, REVOCATION, frame
 from .verification import verify_card
 
@@ -22,7 +24,7 @@ LIST_LIFETIME = 30 * 86400  # seconds until the next list is due, by default
 
 
 def make_card(
-    identity: IdentityKey,
+    identity: Signer,
     node: NodeKey,
     *,
     network: str,
@@ -31,8 +33,13 @@ def make_card(
     sequence: int = 1,
     lifetime: int = 5 * YEAR,
     previous: bytes | None = None,
+    next_key_digest: bytes | None = None,
 ) -> Card:
-    """A card without grants, signed by both keys: this is also the request for a grant. Raises `CardError`."""
+    """A card without grants, signed by both keys: this is also the request for a grant. Raises `CardError`.
+
+    `next_key_digest`, SHA-256 of the identity key to come, commits to it: no other can succeed, whoever gets hold of
+    this one.
+    """
     check_validity(now, now + lifetime, "card")
     body: dict[str, codec.Value] = {
         "v": 1,
@@ -48,13 +55,16 @@ def make_card(
         body["name"] = name
     if previous is not None:
         body["prev"] = previous
+    if next_key_digest is not None:
+        body["next"] = next_key_digest
     raw = codec.encode(body)
     # Parsed again: what we make passes the checks that everybody else will make.
-    return Card.from_body(raw, identity.sign(frame(CARD_KEY, raw)), node.sign_binding(network, identity.public))
+    binding = node.sign_binding(network, IdentityId(identity.public))
+    return Card.from_body(raw, identity.sign(frame(CARD_KEY, raw)), binding)
 
 
 def grant(
-    issuer: IssuerKey,
+    issuer: Signer,
     card: Card,
     *,
     serial: int,
@@ -89,7 +99,7 @@ def grant(
     if capabilities:
         attrs["cap"] = sorted(set(capabilities))
     raw = codec.encode(attrs)
-    kid = issuer.public.hint
+    kid = IssuerId(issuer.public).hint
     new = Grant.parse(kid, raw, issuer.sign(frame(CARD_APP, card.body, raw)))
     granted = card.with_grants((*(old for old in card.grants if old.kid != kid), new))
     return Card.parse(granted.raw)
@@ -120,7 +130,7 @@ def make_record(
 
 
 def make_list(
-    issuer: IssuerKey,
+    issuer: Signer,
     *,
     network: str,
     sequence: int,

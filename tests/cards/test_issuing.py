@@ -1,11 +1,12 @@
 """Issuing: what an issuer's hand refuses to sign."""
 
+import hashlib
 import os
 from dataclasses import replace
 
 import pytest
 
-from cards import CardError, IdentityKey, IssuerKey, NodeKey, grant, make_card
+from cards import CardError, IdentityKey, IssuerKey, NodeKey, Policy, grant, make_card, make_list, verify_card
 
 NOW = 1_800_000_000
 
@@ -41,3 +42,27 @@ def test_a_renewed_grant_takes_the_place_of_the_old_one(request_card):
 def test_a_grant_never_outlives_its_card(request_card):
     granted = grant(IssuerKey(bytes(32)), request_card, serial=1, now=NOW, entropy=os.urandom, lifetime=9 * 365 * 86400)
     assert granted.grants[0].not_after == request_card.not_after
+
+
+def test_a_card_commits_to_the_identity_key_to_come():
+    digest = hashlib.sha256(IdentityKey(b"n" * 32).public).digest()
+    card = make_card(IdentityKey(bytes(32)), NodeKey.generate(os.urandom), network="n", now=NOW, next_key_digest=digest)
+    assert card.next_key_digest == digest
+
+
+class Elsewhere:
+    """A signer that is no key: all it has is a public key and somebody to ask."""
+
+    def __init__(self, key):
+        self.public = bytes(key.public)
+        self.sign = key.sign
+
+
+def test_whoever_can_sign_can_issue():
+    identity, issuer = Elsewhere(IdentityKey(bytes(32))), Elsewhere(IssuerKey(b"i" * 32))
+    card = make_card(identity, NodeKey.generate(os.urandom), network="example-net", now=NOW)
+    granted = grant(issuer, card, serial=1, now=NOW, entropy=os.urandom)
+    policy = Policy(network="example-net", issuers={"ops": IssuerKey(b"i" * 32).public})
+    assert verify_card(granted, policy=policy, now=NOW).ok
+    first = make_list(issuer, network="example-net", sequence=1, now=NOW)
+    assert first.check(network="example-net", now=NOW, leeway=0) is None
