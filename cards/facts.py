@@ -102,7 +102,7 @@ class Facts:
         the policy asks to agree and at least two where there are two, so that one issuer alone cannot move time.
         """
         times = sorted((state.current[0].issued_at for state in self._trusted(policy)), reverse=True)
-        agree = max(min(2, len(policy.issuers)), *(rule.threshold for rule in policy.app))
+        agree = max([min(2, len(policy.issuers)), *(rule.threshold for rule in policy.app)])
         floor = max(BUILD_TIME, times[agree - 1] if len(times) >= agree else 0)
         return max(now, min(floor, BUILD_TIME + MAX_STEP) if now < BUILD_TIME else floor)
 
@@ -119,7 +119,7 @@ class Facts:
 
     def manifest(self, policy: Policy) -> Manifest | None:
         """The newest manifest that the policy's issuers, or those whom they made their successors, have signed."""
-        threshold = max(rule.threshold for rule in policy.app)
+        threshold = max((rule.threshold for rule in policy.app), default=1)
         return newest(self._of(Manifest), set(policy.issuers.values()), threshold)
 
     @cached_property

@@ -107,6 +107,7 @@ def verify_card(
     facts: Facts | None = None,
     pins: Mapping[str, bytes] | None = None,
     mark: Mark | None = None,
+    marks: Mapping[bytes, Mark] | None = None,
     established: bool = False,
     signatures: SignatureCache | None = None,
     thorough: bool = True,
@@ -115,9 +116,10 @@ def verify_card(
 
     `peer_static` is the Noise static key that the bearer proved, where there is one. With `facts` the lists of the
     granting issuers must be held and current; without them nothing is known to be revoked, and a finding says so.
-    `pins` are identity keys by name, `mark` is what is known of this identity's sequence numbers. For an `established`
-    peer an overdue list is a warning, and its end may be some time ago: only new peers are refused. Unless `thorough`,
-    nothing is spent on signatures once an error is found.
+    `pins` are identity keys by name, `mark` is what is known of this identity's sequence numbers, `marks` of others by
+    identity key: a pin goes to no other successor than the one that was committed to. For an `established` peer an
+    overdue list is a warning, and its end may be some time ago: only new peers are refused. Unless `thorough`, nothing
+    is spent on signatures once an error is found.
     """
     try:
         card = raw if isinstance(raw, Card) else Card.parse(raw)
@@ -130,6 +132,7 @@ def verify_card(
         facts,
         pins or {},
         mark,
+        marks or {},
         signatures or SignatureCache(limit=16),
         (facts or _NO_FACTS).authorities(policy),
         established=established,
@@ -150,6 +153,7 @@ class _Check:
     facts: Facts | None
     pins: Mapping[str, bytes]
     mark: Mark | None
+    marks: Mapping[bytes, Mark]
     signatures: SignatureCache
     authorities: tuple[Authority, ...]
     established: bool = field(kw_only=True)
@@ -198,7 +202,7 @@ class _Check:
                 f"sequence {card.sequence} after {mark.sequence}, at most {MAX_JUMP} further",
             )
         held = self.pins.get(card.name) if card.name else None
-        if held is not None and not self.pinned:
+        if held is not None and not self.holds_pin:
             self.error("pin-changed", f"{card.name} is pinned to {IdentityId(held)}, the card is of {card.identity}")
 
     def endings(self) -> None:
@@ -228,15 +232,19 @@ class _Check:
 
     @property
     def pinned(self) -> bool:
-        """Whether the policy or a pin names this identity, or one that handed over to it."""
+        """Whether the policy allows this identity, or its name is pinned to it."""
+        return self.card.identity in self.policy.allow or self.holds_pin
+
+    @property
+    def holds_pin(self) -> bool:
+        """Whether a pin gives this name to this identity, or to one that handed over to it."""
         card = self.card
-        if card.identity in self.policy.allow:
-            return True
         held = self.pins.get(card.name) if card.name else None
         for _ in range(_MAX_HEIRS):
             if held is None or held == card.identity:
                 break
-            held = self.facts.successor(held, None) if self.facts is not None else None
+            committed = self.marks[held].next_key_digest if held in self.marks else None
+            held = self.facts.successor(held, committed) if self.facts is not None else None
         return held is not None and held == card.identity
 
     def end(self, not_after: int) -> int:
@@ -280,7 +288,9 @@ class _Check:
             if found and all(problem is not None for _, problem in found):
                 problems.update({problem: None for _, problem in found if problem is not None})
         for code, message in problems:
-            (self.warn if self.counted else self.error)(code, message)
+            # A grant that a card does without cannot harm it, or its owner would rather leave it out. Revocation can.
+            needless = self.counted or (self.pinned and code != "revoked")
+            (self.warn if needless else self.error)(code, message)
         for root in self.counted:
             self.freshness(root)
 
@@ -406,7 +416,7 @@ class _Check:
         # The first end, not the last: what an issuer granted must not outlive its grant because another one holds.
         ends = [min(self.end(grant.not_after), self.overdue(issuer)) for issuer, grant in self.counted.items()]
         # Where a grace has begun, the next boundary is that of the grace; before it, the end itself, where it warns.
-        return min(self.end(self.card.not_after), *ends)
+        return min([self.end(self.card.not_after), *ends])
 
     def error(self, code: str, message: str) -> None:
         self.findings.append(Finding(code, message))
