@@ -7,7 +7,8 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
-from typing import Any, Protocol, Self
+from typing import Any, Self
+from typing import Protocol as Interface
 
 import trio
 
@@ -20,12 +21,24 @@ from cli.bench.certificates import (
     make_certificates,
     server_context,
 )
-from p2pnoise.noise import KeyPair
+from p2pnoise.noise import KeyPair, Protocol
 from p2pnoise.noisesocket.stream import NoiseStream, open_noise_stream, serve_noise
 
-__all__ = ["IK", "PLAIN", "TLS", "TLS_RSA", "TLS_SERVER_ONLY", "XX", "Handler", "Secrets", "Side", "make_side"]
+__all__ = [
+    "IK",
+    "IK_AESGCM",
+    "PLAIN",
+    "TLS",
+    "TLS_RSA",
+    "TLS_SERVER_ONLY",
+    "XX",
+    "Handler",
+    "Secrets",
+    "Side",
+    "make_side",
+]
 
-XX, IK, PLAIN = "XX", "IK", "plain"
+XX, IK, IK_AESGCM, PLAIN = "XX", "IK", "IK AESGCM", "plain"
 TLS, TLS_RSA, TLS_SERVER_ONLY = "TLS mutual ECDSA", "TLS mutual RSA", "TLS server-only ECDSA"
 
 Handler = Callable[[trio.abc.Stream], Awaitable[None]]
@@ -58,7 +71,7 @@ class Secrets:
         return cls(value["noise"], {kind: Certificates(**one) for kind, one in value["certificates"].items()})
 
 
-class Side(Protocol):
+class Side(Interface):
     """One way to be on a socket."""
 
     async def listen(self, nursery: trio.Nursery, handler: Handler) -> int:
@@ -107,20 +120,25 @@ class _Tls:
 
 
 class _Noise:
-    """Ours, with every default of `open_noise_stream` and `serve_noise`."""
+    """Ours, with every default of `open_noise_stream` and `serve_noise` but the cipher where another is named."""
 
-    def __init__(self, keys: Mapping[str, str], *, server_known: bool) -> None:
+    def __init__(self, keys: Mapping[str, str], *, server_known: bool, protocol: str = "") -> None:
         self._server, self._client = (KeyPair.from_private(bytes.fromhex(keys[end])) for end in (SERVER, CLIENT))
         self._names = {self._server.public: SERVER, self._client.public: CLIENT}
         self._rs = self._server.public if server_known else None
+        self._protocol = Protocol.parse(protocol) if protocol else None
 
     async def listen(self, nursery: trio.Nursery, handler: Handler) -> int:
         verify = self._is(self._client)
-        serve = partial(serve_noise, handler, 0, host=HOST, backlog=_BACKLOG, s=self._server, verify=verify)
+        accepts = (self._protocol,) if self._protocol is not None else None
+        serve = partial(
+            serve_noise, handler, 0, host=HOST, backlog=_BACKLOG, s=self._server, verify=verify, accepts=accepts
+        )
         return _port((await nursery.start(serve))[0].transport_listener.socket)
 
     async def connect(self, port: int) -> NoiseStream:
-        return await open_noise_stream(HOST, port, s=self._client, rs=self._rs, verify=self._is(self._server))
+        verify = self._is(self._server)
+        return await open_noise_stream(HOST, port, s=self._client, rs=self._rs, verify=verify, protocol=self._protocol)
 
     def peer(self, stream: Any) -> str:
         return self._names.get(stream.rs, _NOBODY)
@@ -141,6 +159,8 @@ def make_side(name: str, secrets: Secrets) -> Side:
             return _Plain()
         case "XX" | "IK":
             return _Noise(secrets.noise, server_known=name == IK)
+        case "IK AESGCM":
+            return _Noise(secrets.noise, server_known=True, protocol="Noise_IK_25519_AESGCM_BLAKE2s")
         case _:
             kind, mutual = _TLS[name]
             return _Tls(secrets.certificates[kind], mutual=mutual)

@@ -15,7 +15,7 @@ SHORT = {
     "messages": ("--seconds", "0.01"),
     "memory": ("--seconds", "0.01", "--connections", "50"),
 }
-CASES = {"handshake": 5, "rps": 5, "bulk": 2, "messages": 2, "memory": 2}
+CASES = {"handshake": 5, "rps": 5, "bulk": 4, "messages": 2, "memory": 2}
 FIELDS = {"bench", "case", "ours", "other", "unit", "ratio", "target", "better", "met", "rounds"}
 
 
