@@ -267,11 +267,13 @@ class HandshakeExchange:
         )
 
     def _take_negotiation_data(self, buffer: ReceiveBuffer) -> bytes | None:
-        longest = {
-            _Step.OPENING: self._profile.negotiation.longest,
-            _Step.ANSWER: self._profile.negotiation.longest_answer,
-            _Step.RETRY_ANSWER: self._profile.negotiation.longest_answer,
-        }.get(self._step, 0)
+        match self._step:
+            case _Step.OPENING:
+                longest = self._profile.negotiation.longest
+            case _Step.ANSWER | _Step.RETRY_ANSWER:
+                longest = self._profile.negotiation.longest_answer
+            case _:
+                longest = 0
         length = buffer.peek_length()
         # A length that cannot be is refused before its bytes are waited for.
         if length is not None and length > longest:

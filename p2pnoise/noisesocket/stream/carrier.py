@@ -32,6 +32,10 @@ class Carrier(Interface):
         """Send all of `data`. If it is cancelled, an unknown part is on its way."""
         ...
 
+    async def send_flight(self, data: Sendable) -> object:
+        """As `send_all`, but no schedule point where it need not wait: for who waits for the answer next."""
+        ...
+
     async def receive(self, take: Take) -> None:
         """Hand what is there to `take`, or else wait for it; b"" at the carrier's end.
 
@@ -52,6 +56,8 @@ class StreamCarrier:
         """As Carrier says."""
         await self._stream.send_all(data)
 
+    send_flight = send_all
+
     async def receive(self, take: Take) -> None:
         """As Carrier says."""
         take(bytes(await self._stream.receive_some()))
@@ -71,16 +77,20 @@ class SocketCarrier:
 
     async def send_all(self, data: Sendable) -> None:
         """As Carrier says."""
+        if await self.send_flight(data):
+            await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def send_flight(self, data: Sendable) -> bool:
+        """As Carrier says; whether it need not wait."""
         try:
             sent = os.write(self._descriptor(), data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
             raise trio.BrokenResourceError(f"socket connection broken: {error}") from error
-        if sent == len(data):
-            await trio.lowlevel.cancel_shielded_checkpoint()
-        else:
+        if sent != len(data):
             await self._send_rest(memoryview(data)[sent:])
+        return sent == len(data)
 
     async def receive(self, take: Take) -> None:
         """As Carrier says."""

@@ -97,7 +97,7 @@ class Handshake:
         "_position",
         "_rs",
         "_verify",
-        "lock",
+        "done",
         "place",
     )
 
@@ -121,7 +121,7 @@ class Handshake:
         if early_data and not (self._initiator and protocol is not None and carries_early_data(protocol)):
             raise LocalProtocolError("early data go with a first message that is encrypted, as that of IK is")
         self.place = place
-        self.lock = trio.Lock()
+        self.done: trio.Event | None = None  # for those who wait for it to be run by another task
         self._connection = connection
         self._verify = verify or anyone
         self._payload = payload
@@ -143,7 +143,7 @@ class Handshake:
                 elif event is not NEED_DATA:
                     raise _failure(event)
                 elif self._connection.my_turn:
-                    await carrier.send_all(self._speak())
+                    await carrier.send_flight(self._speak())
                 else:
                     await carrier.receive(self._feed)
         except NoiseStreamError:

@@ -146,19 +146,22 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         if handshake is None:
             await trio.lowlevel.checkpoint()
             return
-        async with handshake.lock:
-            if self._handshake is None:
-                self._check_usable()
-                return
-            try:
-                self._acquaintance = await self._shake_hands(handshake)
-            except NoiseStreamError as error:
-                await self._give_up(error)
-                raise
-            except BaseException:
-                await self._give_up(NoiseStreamError("the handshake was cut short"))
-                raise
+        if handshake.done is not None:
+            await handshake.done.wait()
+            self._check_usable()
+            return
+        handshake.done = trio.Event()
+        try:
+            self._acquaintance = await self._shake_hands(handshake)
+        except NoiseStreamError as error:
+            await self._give_up(error)
+            raise
+        except BaseException:
+            await self._give_up(NoiseStreamError("the handshake was cut short"))
+            raise
+        finally:
             self._handshake = None
+            handshake.done.set()
 
     async def send_all(self, data: Sendable) -> None:
         """Send `data` of any length.
