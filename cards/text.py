@@ -1,4 +1,5 @@
-"""Text forms: bech32m identifiers with a checksum, PEM-like blocks, and one-line `card1:` objects. All strict.
+"""Text forms: bech32m identifiers with a checksum, PEM-like blocks, and objects on one line, `card1:` and, for QR
+codes, `CARD1:`. All strict.
 
 Sources: BIP-350 for bech32m; RFC 7468, strict form, for the blocks.
 """
@@ -98,6 +99,25 @@ def from_line(prefix: str, text: str) -> bytes:
         data = b""
     if not data or to_line(prefix, data) != text:
         raise CardError("text-invalid", f"{_short(text)!r} is not a whole {prefix}: line")
+    return data
+
+
+def to_base32(prefix: str, data: bytes) -> str:
+    """`PREFIX:` and base32 without padding, in upper case: QR codes hold such text in 5.5 bits a character, not 8."""
+    return f"{prefix}:{base64.b32encode(data).rstrip(b'=').decode()}"
+
+
+def from_base32(prefix: str, text: str) -> bytes:
+    """The bytes of a `PREFIX:` line in base32. Raises `CardError` too-large or text-invalid."""
+    if len(text) > MAX_ARMOR:
+        raise CardError("too-large", f"text of {len(text)} bytes, limit {MAX_ARMOR}")
+    encoded = text.removeprefix(f"{prefix}:")
+    try:
+        data = base64.b32decode(encoded + "=" * (-len(encoded) % 8))
+    except (binascii.Error, ValueError):
+        data = b""
+    if not data or to_base32(prefix, data) != text:
+        raise CardError("text-invalid", f"{_short(text)!r} is not a whole {prefix}: text")
     return data
 
 

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 import cards
-from cards.text import from_armor, from_bech32m, from_line, to_armor, to_bech32m, to_line
+from cards.text import from_armor, from_base32, from_bech32m, from_line, to_armor, to_base32, to_bech32m, to_line
 
 BLOCK = to_armor("CARD", bytes(range(100)))
 
@@ -69,7 +69,15 @@ def test_a_block_of_any_length_is_read_back(size):
     assert from_armor(to_armor("CARD", bytes(size))) == [("CARD", bytes(size))]
 
 
-@pytest.mark.parametrize("read", [from_armor, lambda text: from_line("card1", text), cards.Card.from_text])
+@pytest.mark.parametrize(
+    "read",
+    [
+        from_armor,
+        lambda text: from_line("card1", text),
+        lambda text: from_base32("CARD1", text),
+        cards.Card.from_text,
+    ],
+)
 def test_a_quarter_of_a_megabyte_of_text_is_too_large_before_it_is_looked_at(read):
     with pytest.raises(cards.CardError) as caught:
         read("A" * (256 * 1024 + 1))
@@ -104,6 +112,37 @@ def test_a_line_in_any_but_its_one_form_is_text_invalid(text):
     with pytest.raises(cards.CardError) as caught:
         from_line("card1", text)
     assert (caught.value.code, caught.value.finding.exit) == ("text-invalid", 3)
+
+
+QR = to_base32("CARD1", b"\xfb\xff\x01\x02")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "CARD1:",
+        QR[6:],
+        "card1:" + QR[6:],
+        QR.lower(),
+        QR + "\n",
+        QR + "=",
+        QR[:-1],
+        QR[:8] + " " + QR[8:],
+        QR[:-1] + "J",  # bits that no encoder writes
+        QR[:-1] + "1",  # 0, 1, 8 and 9 are no base32
+        "CARD1:É",
+    ],
+)
+def test_a_qr_text_in_any_but_its_one_form_is_text_invalid(text):
+    with pytest.raises(cards.CardError) as caught:
+        from_base32("CARD1", text)
+    assert (caught.value.code, caught.value.finding.exit) == ("text-invalid", 3)
+
+
+@pytest.mark.parametrize("size", range(1, 11))
+def test_a_qr_text_of_any_length_is_read_back(size):
+    assert from_base32("CARD1", to_base32("CARD1", bytes(size))) == bytes(size)
 
 
 def test_a_card_survives_its_line_and_its_block(world):
