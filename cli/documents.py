@@ -1,33 +1,37 @@
-"""Documents: files that carry cards and revocation lists, in every form that people pass them around in.
+"""Documents: files that carry cards, revocation lists and statements, in every form that people pass them around in.
 
-PEM-like blocks (several in a file), one `card1:` line, upper-case base32 from a QR code, or the raw bytes.
+PEM-like blocks (several in a file); a card also as one `card1:` line, as upper-case base32 from a QR code, or raw.
 """
 
-import base64
-import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cards import Card, CardError, Policy, RevocationList, Revocations, Verdict
+from cards import Card, CardError, Fact, Policy, RevocationList, Revocations, Verdict, parse_fact
+from cards.facts import KINDS, Statement
 from cards.findings import MALFORMED, Finding
-from cards.text import MAX_ARMOR, from_armor, to_armor
+from cards.text import MAX_ARMOR, from_armor, from_base32, to_armor, to_base32
 
 from . import files
 from .output import Fault, naming
 
 CARD = "CARD"
 LIST = "REVOCATION LIST"
-_QR = "CARD1:"  # upper case: QR codes hold such text in little more than half the room
+_QR = "CARD1"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What one file holds: cards and lists in their order, nothing verified."""
+    """What one file holds: cards, lists and statements, each in their order, nothing verified."""
 
     name: str
     cards: tuple[Card, ...] = ()
     lists: tuple[RevocationList, ...] = ()
+    statements: tuple[Statement, ...] = ()
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        return (*self.lists, *self.statements)
 
     @property
     def card(self) -> Card:
@@ -54,17 +58,20 @@ def _parse(name: str, data: bytes) -> Document:
     if "-----BEGIN " in text:
         blocks = from_armor(text)
         for label, _ in blocks:
-            if label not in (CARD, LIST):
-                raise CardError("armor-invalid", f"a block named {label}, {CARD} or {LIST} expected")
+            if label not in (CARD, LIST, *KINDS):
+                known = ", ".join((CARD, LIST, *KINDS))
+                raise CardError("armor-invalid", f"a block named {label}, one of {known} expected")
+        facts = [parse_fact(label, raw) for label, raw in blocks if label != CARD]
         return Document(
             name,
             cards=tuple(Card.parse(raw) for label, raw in blocks if label == CARD),
-            lists=tuple(RevocationList.parse(raw) for label, raw in blocks if label == LIST),
+            lists=tuple(fact for fact in facts if isinstance(fact, RevocationList)),
+            statements=tuple(fact for fact in facts if not isinstance(fact, RevocationList)),
         )
     if line.startswith("card1:"):
         return Document(name, cards=(Card.from_text(line),))
-    if line.startswith(_QR):
-        return Document(name, cards=(_from_qr(line),))
+    if line.startswith(f"{_QR}:"):
+        return Document(name, cards=(Card.parse(from_base32(_QR, line)),))
     # The first byte of an array of five parts, and of four.
     if data[0] == 0x95:
         return Document(name, cards=(Card.parse(data),))
@@ -75,20 +82,7 @@ def _parse(name: str, data: bytes) -> Document:
 
 def to_qr(card: Card) -> str:
     """The text of a card's QR code."""
-    return _QR + base64.b32encode(card.raw).decode().rstrip("=")
-
-
-def _from_qr(text: str) -> Card:
-    encoded = text.removeprefix(_QR)
-    try:
-        card = Card.parse(base64.b32decode(encoded + "=" * (-len(encoded) % 8)))
-    except (binascii.Error, ValueError) as error:
-        if isinstance(error, CardError):
-            raise
-        raise CardError("text-invalid", "not a whole CARD1: text") from None
-    if to_qr(card) != text:
-        raise CardError("text-invalid", "not the one accepted form of a CARD1: text")
-    return card
+    return to_base32(_QR, card.raw)
 
 
 def card_block(card: Card) -> str:
@@ -97,6 +91,12 @@ def card_block(card: Card) -> str:
 
 def list_blocks(lists: Iterable[RevocationList]) -> str:
     return "".join(to_armor(LIST, one.raw) for one in lists)
+
+
+def fact_blocks(facts: Iterable[Fact]) -> str:
+    """Lists and statements, each once."""
+    labelled = ((LIST if isinstance(one, RevocationList) else one.label, one.raw) for one in facts)
+    return "".join(dict.fromkeys(to_armor(label, raw) for label, raw in labelled))
 
 
 def believed(

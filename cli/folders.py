@@ -1,7 +1,9 @@
 """Folders: where a node and where an issuer keep their files, and what those must look like.
 
-node     identity.key  node.key  request.pem  card.pem  policy.toml  revocations.pem
-issuer   issuer.key  issuer.toml  registry.db  revocations.pem
+node     identity.key  node.key  request.pem  card.pem  policy.toml  revocations.pem  statements.pem  pins.toml
+issuer   issuer.key  issuer.toml  registry.db  revocations.pem  statements.pem
+
+A key that is to take over waits beside its file as .next; one that was taken over from stays as .old.
 """
 
 import tomllib
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from cards import Card, IdentityKey, IssuerId, IssuerKey, NodeKey, Policy, RevocationList
+from cards.facts import Statement
 from cards.fields import name as name_field
 from cards.findings import BINDING, MALFORMED
 from cards.policy import MAX_POLICY
@@ -65,6 +68,16 @@ class NodeFolder:
         """The revocation lists handed to this node; a running one watches the file."""
         return self.path / "revocations.pem"
 
+    @property
+    def statements(self) -> Path:
+        """The statements handed to this node, or made here; a running one watches the file."""
+        return self.path / "statements.pem"
+
+    @property
+    def pins(self) -> Path:
+        """Which identity each name belongs to; a running node watches the file."""
+        return self.path / "pins.toml"
+
     def read_identity(self) -> IdentityKey:
         self._check_present(self.identity_key)
         return _read_key(self.identity_key, IdentityKey, f"{_RESTORE}, or begin anew: p2pnoise id new --force")
@@ -92,9 +105,17 @@ class NodeFolder:
         fix = "remove it and install the card again, whose file brings the list"
         return documents.read(self.revocations, fix=fix).lists if self.revocations.exists() else ()
 
+    def read_statements(self) -> tuple[Statement, ...]:
+        """The statements handed to this node, unverified."""
+        return _read_statements(self.statements)
+
     def _check_present(self, key: Path) -> None:
         if not key.exists():
             raise Fault(f"no {key.name} in {self.path}", "p2pnoise id new, or name the folder with --home")
+
+
+def _read_statements(path: Path) -> tuple[Statement, ...]:
+    return documents.read(path, fix=_RESTORE).statements if path.exists() else ()
 
 
 def read_policy(path: Path) -> Policy:
@@ -136,6 +157,11 @@ class IssuerFolder:
     def revocations(self) -> Path:
         """The list as last published."""
         return self.path / "revocations.pem"
+
+    @property
+    def statements(self) -> Path:
+        """What this issuer delegated, what was delegated to it with the lists that go with it, and its own end."""
+        return self.path / "statements.pem"
 
     @contextmanager
     def open(self) -> Iterator[Issuer]:
