@@ -62,6 +62,7 @@ CODES: dict[str, _Code] = {
     "manifest-invalid": _Code(BAD_SIGNATURE, "have as many issuers sign it as this version and the one before ask for"),
     "succession-invalid": _Code(BAD_SIGNATURE, "both identity keys sign it, and the new one is the one committed to"),
     "proof-invalid": _Code(BAD_SIGNATURE, "nobody is in conflict here: a proof holds two signed things that differ"),
+    "locked": _Code(BINDING, "type its passphrase, or give it with --passphrase-file or in P2PNOISE_PASSPHRASE"),
     # Trust, time and history.
     "revoked": _Code(REVOKED, "the owner needs new keys: p2pnoise id new --force, then p2pnoise card request"),
     "superseded": _Code(REVOKED, "use the card of the identity that it names"),

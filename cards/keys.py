@@ -13,11 +13,10 @@ import hashlib
 from collections.abc import Callable
 from typing import ClassVar, Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from . import keyfile
 from .edwards import edwards_image, is_sound_point, is_sound_u
 from .findings import CardError
 from .statements import CARD_NODE, RECORD, frame
@@ -109,21 +108,17 @@ class _SecretKey:
         return cls(entropy(32))
 
     @classmethod
-    def from_pem(cls, pem: bytes) -> Self:
-        """From unencrypted PKCS#8 PEM. Raises `CardError` malformed; the message repeats nothing of the file."""
-        try:
-            key = serialization.load_pem_private_key(pem, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise CardError("malformed", "not an unencrypted private key in PEM form") from None
-        if not isinstance(key, Ed25519PrivateKey):
-            raise CardError("malformed", f"a key of kind {type(key).__name__.lstrip('_')}, Ed25519 expected")
-        return cls(key.private_bytes_raw())
+    def from_pem(cls, pem: bytes, passphrase: bytes | None = None) -> Self:
+        """From PKCS#8 PEM, locked or not. Raises `CardError` locked or malformed; it repeats nothing of the file."""
+        return cls(keyfile.read_seed(pem, passphrase))
 
     def to_pem(self) -> bytes:
         """Unencrypted PKCS#8 PEM, which openssl reads too. A secret: the caller keeps it in a 0600 file."""
-        return self._key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        return keyfile.plain(self._seed)
+
+    def to_locked_pem(self, passphrase: bytes, entropy: Entropy) -> bytes:
+        """Encrypted PKCS#8 PEM: scrypt and AES-256. Raises `CardError` locked for an empty passphrase."""
+        return keyfile.locked(self._seed, passphrase, entropy)
 
     @property
     def _ed25519(self) -> bytes:
