@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from . import codec, fields
 from .edwards import edwards_image
@@ -53,6 +53,14 @@ _ATTRS_FIELDS: Mapping[str, Field] = {
     "cap": Field(fields.array(fields.name(32), _MAX_GROUPS, ordered=True), required=False),
     **EXTENSION_FIELDS,
 }
+
+
+class Mark(NamedTuple):
+    """The highest sequence number accepted from an identity, the card id that had it, and whom it committed to."""
+
+    sequence: int
+    card_id: bytes
+    next_key_digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from .findings import CardError
 from .keys import IssuerId
 from .limits import MAX_DEPTH, MAX_NAMES, Limits, pattern
 from .signed import Signed
-from .statements import DELEGATION
+from .statements import CARD_APP, DELEGATION, SignatureCache, frame
 
 MAX_AUTHORITIES = 1_000  # ways from one root to whoever signs: delegates of delegates multiply
 
@@ -111,3 +111,13 @@ def authorities(roots: Mapping[IssuerId, Limits], delegations: Iterable[Delegati
             below += [one for one in further if one is not None][: MAX_AUTHORITIES - len(below)]
         found += below
     return tuple(found)
+
+
+def endorsed(card: Card, by: Iterable[Authority], signatures: SignatureCache) -> bool:
+    """Whether one of these did sign a grant of this card, whatever became of it since."""
+    keys = {authority.key for authority in by}
+    return any(
+        key.hint == grant.kid and signatures.verify(key, grant.signature, frame(CARD_APP, card.body, grant.attrs))
+        for grant in card.grants
+        for key in keys
+    )

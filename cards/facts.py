@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
+from .card import Mark
 from .conflicts import Conflict
-from .delegation import Authority, Delegation, authorities
+from .delegation import Authority, Delegation, authorities, endorsed
 from .endings import Retirement, SelfRevocation, Succession
 from .findings import CardError, Finding
 from .keys import IdentityId, IssuerId
@@ -27,7 +28,7 @@ KINDS: Mapping[str, type[Statement]] = {
 }
 """The kinds of statement by the label of their block of text."""
 
-MAX_STATEMENTS = 1_000  # beside the lists; an honest network of 10^5 nodes has some dozens of them
+MAX_STATEMENTS = 1_000  # of each kind; an honest network of 10^5 nodes has some dozens in all
 _MAX_RIVALS = 4  # successors of one identity that are kept to show that they differ
 
 BUILD_TIME = 1_795_219_200  # 2026-11-21, when this was written: a clock that says less is wrong
@@ -44,11 +45,18 @@ class Facts:
     statements: Mapping[bytes, Statement] = field(default_factory=dict)
 
     def add(
-        self, fact: Fact, *, policy: Policy, now: int, signatures: SignatureCache | None = None
+        self,
+        fact: Fact,
+        *,
+        policy: Policy,
+        now: int,
+        marks: Mapping[bytes, Mark] | None = None,
+        signatures: SignatureCache | None = None,
     ) -> tuple["Facts", Finding | None]:
         """These facts with one more, if it is signed as it should and matters under `policy`; and what there is to say.
 
-        After any finding but issuer-equivocation the value is unchanged.
+        `marks` tell by identity key to whom an identity had committed to hand over. After any finding but
+        issuer-equivocation the value is unchanged.
         """
         # A clock that is wrong cannot say what lies in its future, so one step is allowed to set it.
         leeway = policy.leeway if now >= BUILD_TIME else MAX_STEP
@@ -61,8 +69,10 @@ class Facts:
             return (self if revocations is self.revocations else replace(self, revocations=revocations)), finding
         if fact.digest in self.statements:
             return self, None
-        finding = self._admission(fact, policy) or fact.check(
-            network=network, now=now, leeway=leeway, signatures=signatures
+        finding = (
+            self._admission(fact, policy, marks or {})
+            or fact.check(network=network, now=now, leeway=leeway, signatures=signatures)
+            or self._matters(fact, policy, signatures or SignatureCache(limit=16))
         )
         if finding is not None:
             return self, finding
@@ -158,7 +168,7 @@ class Facts:
         held = self.revocations.by_issuer
         return [held[key] for key in policy.issuers.values() if key in held and key not in self.retired]
 
-    def _admission(self, fact: Statement, policy: Policy) -> Finding | None:
+    def _admission(self, fact: Statement, policy: Policy, marks: Mapping[bytes, Mark]) -> Finding | None:
         """Cheap reasons not to take a statement, before its signatures are looked at."""
         if isinstance(fact, Delegation | Retirement) or (isinstance(fact, Conflict) and fact.kind == "issuer"):
             key = IssuerId(fact.subject if isinstance(fact, Conflict) else fact.issuer)
@@ -172,12 +182,28 @@ class Facts:
             if reached is None or not fact.follows(reached.issuers, reached.threshold):
                 return Finding("unknown-issuer", "manifest of issuers that are not in this policy")
         if isinstance(fact, Succession):
+            committed = marks[fact.old].next_key_digest if fact.old in marks else None
+            if not fact.honours(committed):
+                return Finding("succession-invalid", f"{fact.old.short} committed to another key than {fact.new.short}")
             rivals = [one for one in self._of(Succession) if one.old == fact.old]
-            if len(rivals) >= _MAX_RIVALS:
+            # A thief of the old key can make any number, and must not shut out the one that was committed to.
+            if committed is None and len(rivals) >= _MAX_RIVALS:
                 return Finding("succession-invalid", f"{len(rivals)} successors of {fact.old.short} are known already")
-        if len(self.statements) >= MAX_STATEMENTS:
-            return Finding("too-large", f"{len(self.statements)} statements are held, at most {MAX_STATEMENTS}")
+        # Counted by kind, so that what any stranger can make leaves room for what issuers say.
+        if len(self._of(type(fact))) >= MAX_STATEMENTS:
+            return Finding("too-large", f"{len(self._of(type(fact)))} of the kind {fact.what} are held already")
         return None
+
+    def _matters(self, fact: Statement, policy: Policy, signatures: SignatureCache) -> Finding | None:
+        """Why a well-signed conflict is of nobody whom an accepted issuer granted anything; dearer than the rest."""
+        if not isinstance(fact, Conflict) or fact.kind == "issuer":
+            return None
+        authorities = self.authorities(policy)
+        granted = [endorsed(card, authorities, signatures) for card in fact.cards]
+        # Of an identity both must be: who has stolen its key alone could take the place of the proof that counts.
+        if all(granted) if fact.kind == "identity" else any(granted):
+            return None
+        return Finding("unknown-issuer", f"conflict of cards that no issuer of this policy granted ({fact.kind})")
 
 
 def parse_fact(label: str, raw: bytes) -> Fact:

@@ -3,17 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal
 
-from .card import Card, Grant
+from .card import Card, Grant, Mark
 from .codec import MAX_INT
-from .delegation import Authority
+from .delegation import Authority, endorsed
 from .facts import Facts
 from .findings import CardError, Finding, exit_code
 from .keys import IdentityId, IssuerId
 from .limits import Rule
 from .policy import Policy
 from .statements import CARD_APP, CARD_KEY, CARD_NODE, SignatureCache, frame
+
+__all__ = ["MAX_JUMP", "Level", "Mark", "Verdict", "VerifiedCard", "verify_card"]
 
 Level = Literal["reject", "known", "verified", "pinned"]
 
@@ -26,14 +28,6 @@ _MAX_HEIRS = 8  # successions that a pin follows; a guess: nobody rotates an ide
 
 _ONE: Final = Rule()
 _NO_FACTS: Final = Facts()
-
-
-class Mark(NamedTuple):
-    """The highest sequence number accepted from an identity, the card id that had it, and whom it committed to."""
-
-    sequence: int
-    card_id: bytes
-    next_key_digest: bytes | None = None
 
 
 class VerifiedCard:
@@ -226,7 +220,11 @@ class _Check:
         for conflict in facts.conflicts.get(card.identity, ()):
             kept = self.mark is not None and self.mark.card_id == card.card_id
             # Only what an accepted issuer granted counts: a thief of the identity key alone must not freeze its owner.
-            if card.sequence <= conflict.sequence and not kept and all(map(self.endorses, conflict.cards)):
+            if (
+                card.sequence <= conflict.sequence
+                and not kept
+                and all(endorsed(card, self.authorities, self.signatures) for card in conflict.cards)
+            ):
                 text = f"two different cards with sequence {conflict.sequence}; one with a higher number ends this"
                 self.error("equivocation", text)
 
@@ -296,11 +294,6 @@ class _Check:
 
     def signs(self, key: IssuerId, grant: Grant, card: Card) -> bool:
         return self.signatures.verify(key, grant.signature, frame(CARD_APP, card.body, grant.attrs))
-
-    def endorses(self, card: Card) -> bool:
-        """Whether somebody who may sign has granted another card."""
-        keys = {authority.key for authority in self.authorities}
-        return any(key.hint == grant.kid and self.signs(key, grant, card) for grant in card.grants for key in keys)
 
     def grant_problem(self, grant: Grant, authority: Authority) -> tuple[str, str] | None:
         now, root, name = self.now, authority.root, self.policy.issuer_name(authority.key)
