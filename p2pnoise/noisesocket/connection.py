@@ -66,7 +66,7 @@ class NoiseSocketConnection:
             profile=profile,
         )
         self._s = s
-        self._profile = profile
+        self.profile = profile
         self._padding = padding
         self._buffer = ReceiveBuffer()
         self._failure: RemoteProtocolError | None = None
@@ -296,5 +296,5 @@ class NoiseSocketConnection:
                 outcome.receive,
                 buffer=self._buffer,
                 padding=self._padding,
-                authenticated_end=self._profile.authenticated_end,
+                authenticated_end=self.profile.authenticated_end,
             )

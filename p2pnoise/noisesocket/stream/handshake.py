@@ -117,12 +117,11 @@ class Handshake:
         self._rs = connection.rs if rs is None else rs
         if verify is None and self._rs is None:
             raise LocalProtocolError("neither rs nor verify says whom we want; `anyone` is a verify")
-        protocol = connection.protocol
-        if early_data and not (self._initiator and protocol is not None and carries_early_data(protocol)):
+        self._connection = connection
+        if early_data and not (self._initiator and self._introduces()):
             raise LocalProtocolError("early data go with a first message that is encrypted, as that of IK is")
         self.place = place
         self.done: trio.Event | None = None  # for those who wait for it to be run by another task
-        self._connection = connection
         self._verify = verify or anyone
         self._payload = payload
         self._early_data = early_data
@@ -161,7 +160,7 @@ class Handshake:
         body = b""
         if self._is_last():
             body = self._payload
-            if carries_early_data(protocol):
+            if self._introduces():
                 body = self._introduce()
             elif body and not protocol.pattern.layouts[self._position].payload_encrypted:
                 raise LocalProtocolError(f"{protocol.name} encrypts no message of ours, so there is no payload")
@@ -181,7 +180,7 @@ class Handshake:
             raise FramingError(f"payload of {len(event.body)} bytes in a message that carries none")
         if not last:
             return
-        introduces = carries_early_data(self._protocol())
+        introduces = self._introduces()
         if introduces and not self._initiator:
             self._opening = parse_opening(event.body)
             self._judge(event.rs, self._opening.payload)
@@ -223,6 +222,10 @@ class Handshake:
         if protocol is None:
             raise LocalProtocolError("no protocol is agreed")
         return protocol
+
+    def _introduces(self) -> bool:
+        """Whether bodies are introductions: where both speak our profile, and the first message has room for one."""
+        return self._connection.profile.authenticated_end and carries_early_data(self._protocol())
 
     def _is_last(self) -> bool:
         """Whether the next message is the last of the side that writes it."""

@@ -195,6 +195,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
     async def send_eof(self) -> None:
         """Tell the peer, authenticated, that we send no more. We still receive. The second time does nothing.
 
+        In a profile without an authenticated end the carrier's direction is ended, which needs a half-closeable one.
         Raises as `send_all` does.
         """
         with self._sending:
@@ -207,7 +208,13 @@ class NoiseStream(trio.abc.HalfCloseableStream):
                 await self.do_handshake()
             await trio.lowlevel.checkpoint_if_cancelled()
             self._sent_end = True
-            await self._send(self._met().transport.send_end())
+            end = self._met().transport.send_end()
+            if end:
+                await self._send(end)
+            elif isinstance(self.transport_stream, trio.abc.HalfCloseableStream):
+                await self.transport_stream.send_eof()
+            else:
+                raise LocalProtocolError("this profile ends by the carrier's end, and the carrier has no half-close")
 
     async def receive_some(self, max_bytes: int | None = None) -> bytearray:
         """At least one byte and at most `max_bytes`, or whatever is there; b"" once the peer has said that it ends.

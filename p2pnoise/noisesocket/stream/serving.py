@@ -11,6 +11,7 @@ from p2pnoise.noise import KeyPair, Protocol
 from p2pnoise.noisesocket.connection import NoiseSocketConnection
 from p2pnoise.noisesocket.framing import Padding
 from p2pnoise.noisesocket.padding import no_padding
+from p2pnoise.noisesocket.profile import P2PNOISE, Profile
 from p2pnoise.noisesocket.stream.half_open import (
     HANDSHAKE_TIMEOUT,
     MAX_HANDSHAKES,
@@ -37,6 +38,7 @@ async def open_noise_stream(
     protocol: Protocol | None = None,
     psks: Mapping[int, bytes] | None = None,
     padding: Padding = no_padding,
+    profile: Profile = P2PNOISE,
     handshake_timeout: float = HANDSHAKE_TIMEOUT,
 ) -> NoiseStream:
     """A stream to host and port over TCP, its handshake done.
@@ -58,6 +60,7 @@ async def open_noise_stream(
         psks=psks,
         application_prologue=application_prologue,
         padding=padding,
+        profile=profile,
         entropy=os.urandom,
     )
     transport_stream = await _dial(host, port)
@@ -119,6 +122,7 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
         accepts: tuple[Protocol, ...] | None = None,
         psks: Mapping[int, bytes] | None = None,
         padding: Padding = no_padding,
+        profile: Profile = P2PNOISE,
         early_data: EarlyData | None = None,
         half_open: HalfOpen | None = None,
         host_of: Callable[[trio.abc.Stream], bytes | str | None] = host_of,
@@ -142,6 +146,7 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
             psks=psks,
             application_prologue=application_prologue,
             padding=padding,
+            profile=profile,
             entropy=os.urandom,
         )
         self._new_connection()  # now, or the first peer would find out which keys are missing
@@ -170,6 +175,7 @@ async def serve_noise(
     accepts: tuple[Protocol, ...] | None = None,
     psks: Mapping[int, bytes] | None = None,
     padding: Padding = no_padding,
+    profile: Profile = P2PNOISE,
     early_data: EarlyData | None = None,
     handshake_timeout: float = HANDSHAKE_TIMEOUT,
     max_handshakes: int = MAX_HANDSHAKES,
@@ -206,6 +212,7 @@ async def serve_noise(
             accepts=accepts,
             psks=psks,
             padding=padding,
+            profile=profile,
             early_data=early_data,
             half_open=half_open,
         )
