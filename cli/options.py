@@ -15,6 +15,7 @@ from .folders import IssuerFolder, NodeFolder
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DAY = 86400  # seconds
+MAX_DAYS = 3653  # ten years, the longest validity of anything
 FILE = click.Path(allow_dash=True, path_type=str, readable=False)  # reading says it better
 
 
