@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 from .card import Card, Grant, Mark
 from .codec import MAX_INT
@@ -15,7 +15,7 @@ from .limits import Rule
 from .policy import Policy
 from .statements import CARD_APP, CARD_KEY, CARD_NODE, SignatureCache, frame
 
-__all__ = ["MAX_JUMP", "Level", "Mark", "Verdict", "VerifiedCard", "verify_card"]
+__all__ = ["MAX_JUMP", "Level", "Mark", "Verdict", "VerifiedCard", "Weighed", "verify_card"]
 
 Level = Literal["reject", "known", "verified", "pinned"]
 
@@ -47,12 +47,24 @@ class VerifiedCard:
         return f"<VerifiedCard {self.card.label} {self.card.node_id.short}>"
 
 
+class Weighed(NamedTuple):
+    """A grant, who signed it and by whose leave, and the code and sentence for which it does not count, if it does not.
+
+    A key that several delegated to is weighed once for each way in which it may sign.
+    """
+
+    grant: Grant
+    authority: Authority
+    problem: tuple[str, str] | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What one check of one card says: a level, what it grants, and all findings.
 
     `claim` is the card as parsed; `card` the proof where both signatures hold, whatever the policy thinks of it.
     `endorsed` tells that an accepted issuer did sign, however revoked or expired: such a peer may hear a reason.
+    `weighed` has every grant that somebody who may sign did sign, for explanations; two verdicts may differ in it.
     An `ok` verdict with all that it grants holds until `valid_until`, seconds since 1970; ask again then.
     """
 
@@ -64,6 +76,7 @@ class Verdict:
     issuers: tuple[IssuerId, ...] = ()
     groups: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
+    weighed: tuple[Weighed, ...] = field(default=(), compare=False, repr=False)
     valid_until: int = 0
 
     @property
@@ -154,6 +167,7 @@ class _Check:
     findings: list[Finding] = field(default_factory=list)
     bound: bool = False  # both signatures of the card hold
     endorsed: bool = False
+    weighed: list[Weighed] = field(default_factory=list)
     counted: dict[IssuerId, Grant] = field(default_factory=dict)  # by root: delegates of one issuer count once
     trusted: bool = False  # by the policy's rules, a pin, or on first use
 
@@ -279,12 +293,15 @@ class _Check:
                 name = self.policy.issuer_name(tried[0].key)
                 problems["app-signature-invalid", f"the signature of issuer {name} does not fit this card"] = None
             self.endorsed = self.endorsed or (self.bound and bool(signed))
-            found = [(authority.root, self.grant_problem(grant, authority)) for authority in signed]
-            for root, problem in found:
+            found = [Weighed(grant, authority, self.grant_problem(grant, authority)) for authority in signed]
+            self.weighed += found
+            for _, authority, problem in found:
+                root = authority.root
                 if problem is None and (root not in self.counted or grant.rank > self.counted[root].rank):
                     self.counted[root] = grant
-            if found and all(problem is not None for _, problem in found):
-                problems.update({problem: None for _, problem in found if problem is not None})
+            reasons = [one.problem for one in found if one.problem is not None]
+            if found and len(reasons) == len(found):
+                problems.update(dict.fromkeys(reasons))
         for code, message in problems:
             # A grant that a card does without cannot harm it, or its owner would rather leave it out. Revocation can.
             needless = self.counted or (self.pinned and code != "revoked")
@@ -402,6 +419,7 @@ class _Check:
             issuers=tuple(counted),
             groups=groups if ok else (),
             capabilities=tuple(sorted({name for grant in counted.values() for name in grant.capabilities})),
+            weighed=tuple(self.weighed),
             valid_until=self.valid_until() if ok else 0,
         )
 
