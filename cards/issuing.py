@@ -15,7 +15,7 @@ from .keys import Entropy, IdentityId, IssuerId, NodeKey
 from .policy import Policy
 from .revocation import Entry, RevocationList, page_digest
 from .signed import Signer
-from .statements import CARD_APP, CARD_KEY, REVOCATION, frame
+from .statements import CARD_APP, CARD_KEY, CARD_NODE, REVOCATION, frame, verify
 from .verification import verify_card
 
 YEAR = 365 * 86400
@@ -25,7 +25,7 @@ LIST_LIFETIME = 30 * 86400  # seconds until the next list is due, by default
 
 def make_card(
     identity: Signer,
-    node: NodeKey,
+    node: NodeKey | Card,
     *,
     network: str,
     now: int,
@@ -37,6 +37,9 @@ def make_card(
 ) -> Card:
     """A card without grants, signed by both keys: this is also the request for a grant. Raises `CardError`.
 
+    Where the node key is elsewhere, `node` is a card that it has signed for this identity: that signature says nothing
+    of number and time, so it is kept.
+
     `next_key_digest`, SHA-256 of the identity key to come, commits to it: no other can succeed, whoever gets hold of
     this one.
     """
@@ -45,7 +48,7 @@ def make_card(
         "v": 1,
         "net": network,
         "key": bytes(identity.public),
-        "node": bytes(node.public),
+        "node": bytes(node.public if isinstance(node, NodeKey) else node.node_id),
         "seq": sequence,
         "iat": now,
         "nbf": now,
@@ -59,8 +62,20 @@ def make_card(
         body["next"] = next_key_digest
     raw = codec.encode(body)
     # Parsed again: what we make passes the checks that everybody else will make.
-    binding = node.sign_binding(network, IdentityId(identity.public))
+    owner = IdentityId(identity.public)
+    binding = node.sign_binding(network, owner) if isinstance(node, NodeKey) else _binding(node, network, owner)
     return Card.from_body(raw, identity.sign(frame(CARD_KEY, raw)), binding)
+
+
+def _binding(card: Card, network: str, owner: IdentityId) -> bytes:
+    """The node signature of `card`. Raises `CardError` where it is none for this identity and network."""
+    if not card.node_signature:
+        raise CardError("unproven", "the card has no node signature to keep")
+    if not verify(
+        card.node_id.signing_key, card.node_signature, frame(CARD_NODE, network.encode(), owner, card.node_id)
+    ):
+        raise CardError("node-signature-invalid", f"node {card.node_id.short} did not sign for {owner.short}")
+    return card.node_signature
 
 
 def grant(
@@ -126,7 +141,7 @@ def make_record(
             "addr": list(addresses),
         }
     )
-    return AddressRecord.from_body(body, node.sign_record(body))
+    return AddressRecord.from_parts(body, node.sign_record(body))
 
 
 def make_list(

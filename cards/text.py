@@ -6,6 +6,7 @@ Sources: BIP-350 for bech32m; RFC 7468, strict form, for the blocks.
 
 import base64
 import binascii
+import hashlib
 import re
 
 from .findings import CardError
@@ -43,6 +44,16 @@ def from_bech32m(prefix: str, text: str, *, size: int) -> bytes:
     if _regroup(data, 8, 5, pad=True) != words[:-6]:
         raise CardError("text-invalid", f"{_short(text)!r} ends in bits that no encoder writes")
     return bytes(data)
+
+
+def fingerprint(identifier: str) -> str:
+    """A key for labels and the telephone: five groups of five characters, 125 bits of SHA-256 of its text form.
+
+    Enough to tell keys apart that others made, and nothing to make a key from.
+    """
+    words = _regroup(hashlib.sha256(identifier.encode()).digest(), 8, 5, pad=True)[:25]
+    text = "".join(_ALPHABET[word] for word in words)
+    return "-".join(text[i : i + 5] for i in range(0, 25, 5))
 
 
 def to_armor(label: str, data: bytes) -> str:

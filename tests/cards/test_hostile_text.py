@@ -1,11 +1,22 @@
 """Hostile text: armour, lines, identifiers, policies and key files that are not quite what they look like."""
 
 import base64
+import hashlib
 
 import pytest
 
 import cards
-from cards.text import from_armor, from_base32, from_bech32m, from_line, to_armor, to_base32, to_bech32m, to_line
+from cards.text import (
+    fingerprint,
+    from_armor,
+    from_base32,
+    from_bech32m,
+    from_line,
+    to_armor,
+    to_base32,
+    to_bech32m,
+    to_line,
+)
 
 BLOCK = to_armor("CARD", bytes(range(100)))
 
@@ -305,3 +316,11 @@ def test_nothing_prints_a_secret(world):
     for key in (world.identity, world.node, world.issuer):
         for text in (repr(key), str(key), f"{key}"):
             assert text == f"<{type(key).__name__} hidden>"
+
+
+def test_a_fingerprint_is_the_beginning_of_a_sha256_of_the_text():
+    alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"  # BIP-173
+    bits = int.from_bytes(hashlib.sha256(b"id1abc").digest(), "big") >> (256 - 125)
+    expected = "".join(alphabet[bits >> (5 * (24 - i)) & 31] for i in range(25))
+    assert fingerprint("id1abc").replace("-", "") == expected
+    assert [len(group) for group in fingerprint("id1abc").split("-")] == [5] * 5

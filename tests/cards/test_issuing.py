@@ -66,3 +66,26 @@ def test_whoever_can_sign_can_issue():
     assert verify_card(granted, policy=policy, now=NOW).ok
     first = make_list(issuer, network="example-net", sequence=1, now=NOW)
     assert first.check(network="example-net", now=NOW, leeway=0) is None
+
+
+def test_a_card_is_renewed_without_the_node_key(request_card):
+    again = make_card(
+        IdentityKey(bytes(32)), request_card, network="example-net", name="db-03", now=NOW + 1, sequence=2
+    )
+    assert (again.node_id, again.sequence) == (request_card.node_id, 2)
+    assert verify_card(again, policy=Policy(network="example-net"), now=NOW + 1).level == "known"
+
+
+@pytest.mark.parametrize(
+    ("change", "who", "network", "code"),
+    [
+        ({"node_signature": b""}, bytes(32), "example-net", "unproven"),
+        ({"node_signature": bytes(64)}, bytes(32), "example-net", "node-signature-invalid"),
+        ({}, b"x" * 32, "example-net", "node-signature-invalid"),
+        ({}, bytes(32), "other-net", "node-signature-invalid"),
+    ],
+)
+def test_a_node_signature_serves_only_the_identity_and_network_that_it_names(request_card, change, who, network, code):
+    with pytest.raises(CardError) as caught:
+        make_card(IdentityKey(who), replace(request_card, **change), network=network, now=NOW)
+    assert caught.value.code == code
