@@ -8,7 +8,7 @@ import click
 from cards import make_card
 from cards.findings import BINDING
 
-from . import card_install, card_issue, card_view, documents, files, options
+from . import card_install, card_issue, card_view, documents, files, options, passphrase
 from .folders import NodeFolder
 from .options import DAY, MAX_DAYS
 from .output import Fault, answer, answer_json, rows, say
@@ -39,6 +39,7 @@ command.add_command(card_view.verify)
 @click.option("-o", "--output", type=options.FILE, help="write the request here too; - for stdout")
 @options.force
 @options.home
+@passphrase.option
 @options.as_json
 def request(
     *,

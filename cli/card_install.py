@@ -9,7 +9,7 @@ from cards.findings import BINDING, CONFLICT, UNTRUSTED
 from cards.policy import MAX_POLICY
 from cards.verification import Mark
 
-from . import documents, files, options
+from . import documents, files, options, passphrase
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, finding_lines, naming, rows, say
 
@@ -25,6 +25,7 @@ from .output import Fault, answer, answer_json, finding_lines, naming, rows, say
     help="believe this issuer from now on",
 )
 @options.home
+@passphrase.option
 @options.as_json
 def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_json: bool) -> None:
     """Take a card into use where its keys are.

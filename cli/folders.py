@@ -17,22 +17,24 @@ from cards import Card, IdentityKey, IssuerId, IssuerKey, NodeKey, Policy, Revoc
 from cards.facts import Statement
 from cards.fields import name as name_field
 from cards.findings import BINDING, MALFORMED
+from cards.keyfile import is_locked
 from cards.policy import MAX_POLICY
 
-from . import documents, files
+from . import documents, files, passphrase
 from .output import Fault, naming
 from .registry import Registry
 
 _Key = TypeVar("_Key", IdentityKey, NodeKey, IssuerKey)
 
-_MAX_KEY = 4096  # bytes; an Ed25519 key in PEM form has 119
+_MAX_KEY = 4096  # bytes; an Ed25519 key in PEM form has 119, a locked one 290
 _RESTORE = "restore it from your backup of this folder"
 
 
 def _read_key(path: Path, kind: type[_Key], fix: str) -> _Key:
     pem = files.read_secret(path, limit=_MAX_KEY, what="key file")
-    with naming(path, fix):
-        return kind.from_pem(pem)
+    locked = kind is not NodeKey and is_locked(pem)  # a node starts unattended
+    with naming(path, "" if locked else fix):
+        return kind.from_pem(pem, passphrase.to_open(path) if locked else None)
 
 
 @dataclass(frozen=True, slots=True)

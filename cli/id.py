@@ -6,7 +6,7 @@ import click
 
 from cards import IdentityKey, NodeKey
 
-from . import files, options
+from . import files, options, passphrase
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, rows, say
 
@@ -24,15 +24,18 @@ def command() -> None:
 @command.command()
 @options.home
 @options.force
+@passphrase.lock_option
 @options.as_json
-def new(*, home: NodeFolder, force: bool, as_json: bool) -> None:
+def new(*, home: NodeFolder, force: bool, lock: bool, as_json: bool) -> None:
     """Make an identity key and a node key for this machine.
 
-    The node's public key is its address; both keys stay in the folder, readable for their owner alone.
+    The node's public key is its address; both keys stay in the folder, readable for their owner alone. With --lock the
+    identity key takes a passphrase, the node key never does: a node starts unattended.
 
     \b
     Examples:
       p2pnoise id new
+      p2pnoise id new --lock
       p2pnoise id new --home /srv/db-03 --json
     """
     files.make_folder(home.path)
@@ -43,10 +46,11 @@ def new(*, home: NodeFolder, force: bool, as_json: bool) -> None:
             raise Fault(f"{old[0]} exists already", fix)
         files.check_target(home.identity_key, force=force)
         identity, node = IdentityKey.generate(os.urandom), NodeKey.generate(os.urandom)
+        identity_pem = passphrase.pem(identity, home.identity_key, lock=lock)
         # The node key first: a crash between the two leaves an old identity with a new node, which is a rotation.
         # The other way round a new identity would sign for a node that had another owner.
         files.write(home.node_key, node.to_pem(), secret=True, force=force)
-        files.write(home.identity_key, identity.to_pem(), secret=True, force=force)
+        files.write(home.identity_key, identity_pem, secret=True, force=force)
         # What the identity before signed says nothing about this one; its numbers went with its key.
         for path in (home.request, home.card):
             path.unlink(missing_ok=True)
@@ -58,6 +62,7 @@ def new(*, home: NodeFolder, force: bool, as_json: bool) -> None:
 
 @command.command()
 @options.home
+@passphrase.option
 @options.as_json
 def show(*, home: NodeFolder, as_json: bool) -> None:
     """Print the public halves of the keys in this folder.

@@ -6,7 +6,7 @@ import click
 
 from cards import IssuerKey, make_list
 
-from . import documents, files, options
+from . import documents, files, options, passphrase
 from .folders import IssuerFolder
 from .output import Fault, answer, answer_json, rows, say
 from .registry import Registry
@@ -25,18 +25,20 @@ def command() -> None:
 @command.command()
 @click.argument("name", callback=options.checked_name(64))
 @options.network
-@options.issuer_home
+@options.new_issuer_home
+@passphrase.lock_option
 @options.as_json
-def new(*, name: str, network: str, folder: IssuerFolder, as_json: bool) -> None:
+def new(*, name: str, network: str, folder: IssuerFolder, lock: bool, as_json: bool) -> None:
     """Make the issuer NAME of a network.
 
     That is its key, its registry and its first, empty revocation list. Keep a backup of the whole folder, away from
-    every node. Nothing in it is ever replaced by this command.
+    every node. Nothing in it is ever replaced by this command. With --lock its key takes a passphrase when it signs.
 
     \b
     Examples:
       p2pnoise issuer new ops --network example-net
       p2pnoise issuer new ops --network example-net --issuer-home /media/stick/ops
+      p2pnoise issuer new ops --network example-net --lock
     """
     files.make_folder(folder.path)
     with files.lock(folder.path):
@@ -46,7 +48,7 @@ def new(*, name: str, network: str, folder: IssuerFolder, as_json: bool) -> None
                 fix = "choose another folder with --issuer-home; an issuer's files are never replaced"
                 raise Fault(f"{folder.path} holds {what} already: {path.name}", fix)
         key = IssuerKey.generate(os.urandom)
-        files.write(folder.key, key.to_pem(), secret=True)
+        files.write(folder.key, passphrase.pem(key, folder.key, lock=lock), secret=True)
         Registry.create(folder.registry, key.public, network)
         # issuer.toml last: where it is, the rest is whole.
         text = f'name = "{name}"\nnetwork = "{network}"\nkey = "{key.public}"\n'

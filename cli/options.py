@@ -10,6 +10,7 @@ import click
 from cards import CardError, IssuerId
 from cards.fields import name as name_field
 
+from . import passphrase
 from .folders import IssuerFolder, NodeFolder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -47,6 +48,11 @@ def home(command: Command) -> Command:
 
 
 def issuer_home(command: Command) -> Command:
+    """`--issuer-home`, of an issuer that is there and may be locked, handed on as `folder`."""
+    return passphrase.option(new_issuer_home(command))
+
+
+def new_issuer_home(command: Command) -> Command:
     """`--issuer-home`: the issuer's folder, handed on as `folder`."""
     return click.option(
         "--issuer-home",
