@@ -8,17 +8,17 @@ Cards are slow and signed offline; addresses are fast and signed by the node its
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Self, cast
 
-from . import codec, fields
+from . import fields
 from .fields import Field
 from .findings import CardError, Finding
 from .keys import NodeId
-from .statements import RECORD, SignatureCache, frame, verify
+from .signed import Signed
+from .statements import RECORD, SignatureCache
 
 MAX_RECORD = 512  # bytes; two addresses make about 200
-_AROUND_BODY = 71  # bytes of the envelope around a body of 256 or more
 MAX_ADDRESSES = 8
 MAX_LIFETIME = 7 * 86400  # seconds; a record that outlives its node by more misleads for longer
 _MAX_HOST = 128
@@ -71,72 +71,52 @@ def _address(value: Any, where: str) -> Address:
     return Address.parse(value)
 
 
-_RECORD_FIELDS: Mapping[str, Field] = {
-    "v": Field(fields.version),
-    "net": Field(fields.name(32)),
-    "node": Field(lambda value, where: NodeId(fields.binary(32)(value, where))),
-    "seq": Field(fields.counter),
-    "iat": Field(fields.integer),
-    "exp": Field(fields.integer),
-    "addr": Field(fields.array(_address, MAX_ADDRESSES, least=0)),
-}
+@dataclass(frozen=True, kw_only=True, eq=False)
+class AddressRecord(Signed):
+    """Where a node can be dialled until just before `not_after`; no addresses means: do not dial me."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressRecord:
-    """An address record as claimed. Times in seconds since 1970; no addresses means: do not dial me."""
-
-    body: bytes = field(repr=False)
-    signature: bytes = field(repr=False)
-    network: str
-    node_id: NodeId
-    sequence: int
-    issued_at: int
-    not_after: int
-    addresses: tuple[Address, ...]
-
-    @classmethod
-    def parse(cls, raw: bytes) -> Self:
-        """From an envelope of at most 512 bytes. Raises `CardError`."""
-        envelope = codec.decode(raw, limit=MAX_RECORD, what="address record")
-        if not isinstance(envelope, list) or len(envelope) != 3:
-            raise CardError("malformed", "an address record is an array of three parts")
-        fields.version(envelope[0], "address record version")
-        return cls.from_body(envelope[1], envelope[2])
-
-    @classmethod
-    def from_body(cls, body: Any, signature: Any) -> Self:
-        """From its two parts as carried. Raises `CardError`."""
-        if not isinstance(body, bytes):
-            raise CardError("malformed", f"the record is a {type(body).__name__}, binary expected")
-        signature = fields.binary(64)(signature, "record signature")
-        values = fields.read_map(body, _RECORD_FIELDS, limit=MAX_RECORD - _AROUND_BODY, what="record")
-        if not 0 < values["exp"] - values["iat"] <= MAX_LIFETIME:
-            raise CardError("bad-validity", f"record of {values['exp'] - values['iat']} s, allowed 1 to {MAX_LIFETIME}")
-        return cls(
-            body=body,
-            signature=signature,
-            network=values["net"],
-            node_id=values["node"],
-            sequence=values["seq"],
-            issued_at=values["iat"],
-            not_after=values["exp"],
-            addresses=values["addr"],
-        )
+    what: ClassVar = "address record"
+    label: ClassVar = "ADDRESS RECORD"
+    context: ClassVar = RECORD
+    invalid: ClassVar = "record-invalid"
+    limit: ClassVar = MAX_RECORD
+    table: ClassVar[Mapping[str, Field]] = {
+        "node": Field(lambda value, where: NodeId(fields.binary(32)(value, where))),
+        "seq": Field(fields.counter),
+        "exp": Field(fields.integer),
+        "addr": Field(fields.array(_address, MAX_ADDRESSES, least=0)),
+    }
 
     @property
-    def raw(self) -> bytes:
-        return codec.encode([1, self.body, self.signature])
+    def signers(self) -> tuple[bytes, ...]:
+        return (self.node_id.signing_key,)
 
-    def check(self, *, network: str, now: int, leeway: int, signatures: SignatureCache | None = None) -> Finding | None:
-        """None if the node signed it for `network` and it is valid at `now`, else the first finding."""
-        if self.network != network:
-            return Finding("wrong-network", f"address record for network {self.network}, ours is {network}")
-        if self.issued_at > now + leeway:
-            return Finding("not-yet-valid", f"address record made {self.issued_at - now} s in the future")
-        if now >= self.not_after:
+    def check_values(self) -> None:
+        if not 0 < self.not_after - self.issued_at <= MAX_LIFETIME:
+            raise CardError(
+                "bad-validity", f"record of {self.not_after - self.issued_at} s, allowed 1 to {MAX_LIFETIME}"
+            )
+
+    @property
+    def node_id(self) -> NodeId:
+        return cast("NodeId", self.values["node"])
+
+    @property
+    def sequence(self) -> int:
+        return int(self.values["seq"])
+
+    @property
+    def not_after(self) -> int:
+        return int(self.values["exp"])
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        return cast("tuple[Address, ...]", self.values["addr"])
+
+    def check(
+        self, *, network: str, now: int | None, leeway: int, signatures: SignatureCache | None = None
+    ) -> Finding | None:
+        """As `Signed.check`, and expired once it has ended."""
+        if now is not None and self.network == network and now >= self.not_after:
             return Finding("expired", f"address record ended {now - self.not_after} s ago")
-        check = signatures.verify if signatures is not None else verify
-        if not check(self.node_id.signing_key, self.signature, frame(RECORD, self.body)):
-            return Finding("record-invalid", f"address record not signed by node {self.node_id.short}")
-        return None
+        return super().check(network=network, now=now, leeway=leeway, signatures=signatures)

@@ -56,7 +56,6 @@ CODES: dict[str, _Code] = {
     "self-peer": _Code(BINDING, "this is our own card or key: check for a copied folder"),
     "record-invalid": _Code(BAD_SIGNATURE, "the node signs its addresses itself: wait for its next record"),
     "revocation-invalid": _Code(BAD_SIGNATURE, "take the list from its issuer: p2pnoise revoke publish"),
-    "statement-invalid": _Code(BAD_SIGNATURE, "take it again from whoever signed it"),
     "delegation-invalid": _Code(BAD_SIGNATURE, "take the delegation from its issuer: p2pnoise issuer delegate"),
     "retirement-invalid": _Code(BAD_SIGNATURE, "take the retirement from its issuer: p2pnoise issuer retire"),
     "manifest-invalid": _Code(BAD_SIGNATURE, "have as many issuers sign it as this version and the one before ask for"),

@@ -20,6 +20,10 @@ __all__ = ["Signed", "Signer"]
 MAX_SIGNED = 1024  # bytes of an envelope; the largest honest one, a delegation with many names, makes about 700
 
 
+_AROUND_BODY = 5  # bytes of an envelope around a body of 256 or more
+_AROUND_SIGNATURE = 66
+
+
 class Signer(Protocol):
     """Whatever can sign for a key: the secret itself, or something that asks whoever has it."""
 
@@ -47,7 +51,7 @@ class Signed:
     what: ClassVar[str]  # what people call it
     label: ClassVar[str]  # of its block of text
     context: ClassVar[str]  # what its signatures are for
-    invalid: ClassVar[str] = "statement-invalid"  # the finding for a signature that does not hold
+    invalid: ClassVar[str]  # the code of the finding for a signature that does not hold
     limit: ClassVar[int] = MAX_SIGNED
     table: ClassVar[Mapping[str, Field]]  # of its fields, beside v, net and iat, which all have
 
@@ -66,7 +70,8 @@ class Signed:
         if not isinstance(body, bytes):
             raise CardError("malformed", f"the {cls.what} is a {type(body).__name__}, binary expected")
         signatures = tuple(fields.binary(64)(signature, f"{cls.what} signature") for signature in signatures)
-        values = fields.read_map(body, {**_COMMON, **cls.table}, limit=cls.limit, what=cls.what)
+        around = _AROUND_BODY + _AROUND_SIGNATURE * len(signatures)
+        values = fields.read_map(body, {**_COMMON, **cls.table}, limit=cls.limit - around, what=cls.what)
         signed = cls(body=body, signatures=signatures, values=values)
         signed.check_values()
         if len(signatures) != len(signed.signers):

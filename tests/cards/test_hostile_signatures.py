@@ -184,7 +184,7 @@ RECORDS = [
 @pytest.mark.parametrize("sign", [pytest.param(sign, id=name) for name, sign in RECORDS])
 def test_an_address_record_that_its_node_did_not_sign_is_record_invalid(world, sign):
     good = cards.make_record(world.node, network=world.network, addresses=["[::1]:1"], sequence=1, now=world.now)
-    hostile = cards.AddressRecord.from_body(good.body, sign(world, good.body))
+    hostile = cards.AddressRecord.from_parts(good.body, sign(world, good.body))
     options = {"network": world.network, "now": world.now, "leeway": 300}
     assert good.check(**options) is None
     finding = hostile.check(**options)

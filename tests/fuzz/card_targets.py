@@ -2,7 +2,18 @@
 
 from collections.abc import Iterator
 
-from cards import Address, AddressRecord, Card, CardError, Facts, IdentityId, IssuerId, NodeId, RevocationList, verify_card
+from cards import (
+    Address,
+    AddressRecord,
+    Card,
+    CardError,
+    Facts,
+    IdentityId,
+    IssuerId,
+    NodeId,
+    RevocationList,
+    verify_card,
+)
 from cards.codec import encode
 from cards.revocation import page_digest
 from cards.statements import CARD_KEY, RECORD, frame, verify

@@ -94,7 +94,7 @@ def bad_items(place):
         "a card without a node signature": (CardItem(replace(carl, node_signature=b"").raw), body),
         "a card with a forged grant": (CardItem(carl.with_grants((wrong,)).raw), body),
         "a record that another signed": (
-            RecordItem(AddressRecord.from_body(record.body, place.record("bob").signature).raw),
+            RecordItem(AddressRecord.from_parts(record.body, place.record("bob").signatures[0]).raw),
             record_id(record),
         ),
     }
@@ -202,7 +202,7 @@ def test_a_forged_early_record_is_blamed_on_whom_it_came_from(mesh, ada, eve):
     place = mesh.place
     bob = mesh.puppet("bob", ada)
     carl = place.card("carl")
-    forged = AddressRecord.from_body(place.record("carl", sequence=99).body, place.record("eve").signature)
+    forged = AddressRecord.from_parts(place.record("carl", sequence=99).body, place.record("eve").signatures[0])
     announce(mesh, eve, ada, record_id(forged))
     mesh.give(eve, ada, RecordItem(forged.raw))
     announce(mesh, bob, ada, body_id(carl.card_id))
