@@ -95,7 +95,7 @@ def signature(data: bytes) -> bool:
 def signature_seeds() -> Iterator[bytes]:
     ada, record = world.CARDS["ada"], world.RECORDS["ada"]
     yield ada.identity + ada.key_signature + frame(CARD_KEY, ada.body)
-    yield ada.node_id.signing_key + record.signature + frame(RECORD, record.body)
+    yield ada.node_id.signing_key + record.signatures[0] + frame(RECORD, record.body)
 
 
 IDS = (NodeId, IdentityId, IssuerId)
