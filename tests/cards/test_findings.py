@@ -9,7 +9,6 @@ from cards.findings import CODES, EXIT_ORDER, CardError, Finding, exit_code
 
 NOT_HERE = {
     "self-peer": "found by whoever knows which keys are its own, which no function of this package does",
-    "locked": "found by whoever opens a key file, which no hostile peer sends",
 }
 
 
