@@ -8,7 +8,7 @@ import click
 from cards import make_card
 from cards.findings import BINDING
 
-from . import card_install, card_issue, card_view, documents, files, options, passphrase
+from . import card_install, card_issue, card_text, card_view, documents, files, options, passphrase
 from .folders import NodeFolder
 from .options import DAY, MAX_DAYS
 from .output import Fault, answer, answer_json, rows, say
@@ -30,6 +30,9 @@ command.add_command(card_issue.issue)
 command.add_command(card_install.install)
 command.add_command(card_view.show)
 command.add_command(card_view.verify)
+command.add_command(card_text.diff)
+command.add_command(card_text.export)
+command.add_command(card_text.import_)
 
 
 @command.command()

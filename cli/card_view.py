@@ -1,18 +1,19 @@
-"""`p2pnoise card show` and `card verify`: what a card says, and whether to believe it."""
+"""`p2pnoise card show` and `card verify`: what a card and what goes with it say, and whether to believe it."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 
-from cards import Card, Facts, IssuerId, Policy, RevocationList, verify_card
+from cards import Facts, IssuerId, Policy, RevocationList, verify_card
 from cards.findings import UNTRUSTED
 
 from . import documents, options
 from .folders import NodeFolder, read_policy
 from .output import Fault, answer, answer_json, card_lines, list_line, say, verdict_lines
+from .qr import draw_qr
+from .statement_view import statement_json, statement_line
 
 
 @click.command()
@@ -32,25 +33,27 @@ def show(*, file: str | None, line: bool, qr: bool, home: NodeFolder, as_json: b
       p2pnoise card show db-03.card --line
       p2pnoise card show db-03.card --qr
     """
-    document, now = _document(file, home), options.now()
-    cards = document.cards or ((document.card,) if line or qr or not document.lists else ())
+    document, now = document_of(file, home), options.now()
+    cards = document.cards or ((document.card,) if line or qr or not document.facts else ())
     if as_json:
         answer_json(
             {
                 "ok": True,
                 "cards": [{**card.to_json(), "line": card.to_text(), "qr": documents.to_qr(card)} for card in cards],
                 "revocation_lists": [_list_json(one) for one in document.lists],
+                "statements": [statement_json(one) for one in document.statements],
             }
         )
     elif line:
         answer(*(card.to_text() for card in cards))
     elif qr:
         for card in cards:
-            _draw(card)
+            draw_qr(documents.to_qr(card), sys.stdout)
     else:
         for card in cards:
             answer(*card_lines(card, now))
         answer(*(list_line(one, now) for one in document.lists))
+        answer(*(statement_line(one, now) for one in document.statements))
         say("nothing of this was verified; to have it judged: p2pnoise card verify")
 
 
@@ -91,7 +94,7 @@ def verify(
     """
     if issuers and policy_file:
         raise click.UsageError("--issuer and --policy are two answers to one question")
-    document, now = _document(file, home), options.now()
+    document, now = document_of(file, home), options.now()
     card = document.card
     lists = [*document.lists, *(one for name in revocations for one in documents.read(name).lists)]
     if issuers:
@@ -112,7 +115,7 @@ def verify(
     raise click.exceptions.Exit(verdict.exit_code)
 
 
-def _document(file: str | None, home: NodeFolder) -> documents.Document:
+def document_of(file: str | None, home: NodeFolder) -> documents.Document:
     if file is None and not home.card.exists():
         fix = "name a file, or install a card first: p2pnoise card install FILE"
         raise Fault(f"no card is installed in {home.path}", fix)
@@ -139,10 +142,3 @@ def _list_json(one: RevocationList) -> dict[str, object]:
             for entry in one.entries
         ],
     }
-
-
-def _draw(card: Card) -> None:
-    import segno  # noqa: PLC0415 - slow, and rarely wanted
-
-    code: Any = segno.make(documents.to_qr(card), error="l", micro=False)
-    code.terminal(out=sys.stdout, compact=True)
