@@ -12,6 +12,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .edwards import is_sound_point
+from .findings import CardError
 
 CARD_KEY: Final = "p2pnoise/v1/card.key"  # (body), by the identity key
 CARD_NODE: Final = "p2pnoise/v1/card.node"  # (network, identity key, Node ID), by the node key
@@ -34,6 +35,20 @@ def frame(context: str, *parts: bytes) -> bytes:
     for part in parts:
         framed += [len(part).to_bytes(4, "big"), part]
     return b"".join(framed)
+
+
+def unframe(message: bytes) -> tuple[str, tuple[bytes, ...]]:
+    """The context and the parts of a framed message. Raises `CardError` malformed."""
+    name, _, rest = message.partition(b"\x00")
+    parts = []
+    while rest:
+        size = int.from_bytes(rest[:4], "big")
+        parts.append(rest[4 : 4 + size])
+        rest = rest[4 + size :]
+    context = name.decode("ascii", "replace")
+    if frame(context, *parts) != message:
+        raise CardError("malformed", "not a context and parts, each with its length")
+    return context, tuple(parts)
 
 
 def digest(context: str, *parts: bytes) -> bytes:

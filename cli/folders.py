@@ -8,7 +8,7 @@ A key that is to take over waits beside its file as .next; one that was taken ov
 
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +23,7 @@ from cards.policy import MAX_POLICY
 from . import documents, files, passphrase
 from .output import Fault, naming
 from .registry import Registry
+from .signer import RemoteSigner
 
 _Key = TypeVar("_Key", IdentityKey, NodeKey, IssuerKey)
 
@@ -133,7 +134,7 @@ class Issuer:
 
     name: str
     network: str
-    key: IssuerKey
+    key: IssuerKey | RemoteSigner
     registry: Registry
 
 
@@ -142,6 +143,8 @@ class IssuerFolder:
     """An issuer's folder. Reading raises `Fault` with the next step."""
 
     path: Path
+    signer: Path | None = None
+    """The socket of whoever has the key in its place."""
 
     @property
     def key(self) -> Path:
@@ -168,15 +171,22 @@ class IssuerFolder:
     @contextmanager
     def open(self) -> Iterator[Issuer]:
         """The issuer, its files checked against each other and its registry open."""
-        if not self.about.exists() and not self.key.exists():
-            fix = "p2pnoise issuer new NAME --network NET, or name the folder with --issuer-home"
-            raise Fault(f"no issuer in {self.path}", fix)
         name, network, public = self._read_about()
+        signer = nullcontext(self.read_key()) if self.signer is None else RemoteSigner.connect(self.signer, public)
+        with signer as key, Registry.open(self.registry, public, network) as registry:
+            yield Issuer(name, network, key, registry)
+
+    def read_key(self) -> IssuerKey:
+        """The secret, which must be the one that issuer.toml names."""
+        _, _, public = self._read_about()
         key = _read_key(self.key, IssuerKey, _RESTORE)
         if key.public != public:
             raise Fault(f"{self.key} is not the key that {self.about} names", _RESTORE, code=BINDING)
-        with Registry.open(self.registry, key.public, network) as registry:
-            yield Issuer(name, network, key, registry)
+        return key
+
+    @property
+    def network(self) -> str:
+        return self._read_about()[1]
 
     def read_revocations(self, issuer: Issuer) -> RevocationList:
         """The list as last published by `issuer`, its signature checked."""
@@ -194,6 +204,9 @@ class IssuerFolder:
         return lists[0]
 
     def _read_about(self) -> tuple[str, str, IssuerId]:
+        if not self.about.exists() and not self.key.exists():
+            fix = "p2pnoise issuer new NAME --network NET, or name the folder with --issuer-home"
+            raise Fault(f"no issuer in {self.path}", fix)
         text = _utf8(files.read(self.about, limit=MAX_POLICY, what="issuer file"), self.about)
         try:
             table = tomllib.loads(text)

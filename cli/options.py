@@ -17,6 +17,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DAY = 86400  # seconds
 MAX_DAYS = 3653  # ten years, the longest validity of anything
+_SIGNER = "cli.options.signer"  # where click keeps --signer for the command that runs
 FILE = click.Path(allow_dash=True, path_type=str, readable=False)  # reading says it better
 
 
@@ -48,8 +49,17 @@ def home(command: Command) -> Command:
 
 
 def issuer_home(command: Command) -> Command:
-    """`--issuer-home`, of an issuer that is there and may be locked, handed on as `folder`."""
-    return passphrase.option(new_issuer_home(command))
+    """`--issuer-home`, of an issuer that is there, whose key may be locked or elsewhere; handed on as `folder`."""
+    signer = click.option(
+        "--signer",
+        envvar="P2PNOISE_SIGNER",
+        type=click.Path(path_type=Path),
+        is_eager=True,  # the folder is told of it
+        expose_value=False,
+        callback=lambda ctx, _parameter, value: ctx.meta.__setitem__(_SIGNER, value),
+        help="socket of the signer that has the key, see p2pnoise signer; also P2PNOISE_SIGNER",
+    )
+    return signer(passphrase.option(new_issuer_home(command)))
 
 
 def new_issuer_home(command: Command) -> Command:
@@ -61,7 +71,7 @@ def new_issuer_home(command: Command) -> Command:
         type=click.Path(path_type=Path),
         default=_data_folder("issuer"),
         show_default="your data folder, p2pnoise/issuer",
-        callback=lambda _ctx, _parameter, value: IssuerFolder(value),
+        callback=lambda ctx, _parameter, value: IssuerFolder(value, ctx.meta.get(_SIGNER)),
         help="folder of the issuer; also P2PNOISE_ISSUER_HOME",
     )(command)
 
