@@ -17,7 +17,7 @@ from . import files
 from .output import Fault
 
 _APPLICATION = 0x70326E69  # "p2ni", in the header of the file
-_VERSION = 1
+_VERSION = 2
 
 # Keys as their text forms and digests in hex: the file is read by people, with any SQLite tool.
 _SCHEMA = f"""
@@ -28,7 +28,7 @@ CREATE TABLE grants (
     serial INTEGER PRIMARY KEY,
     identity TEXT NOT NULL, node_id TEXT NOT NULL, card_id TEXT NOT NULL,
     name TEXT, sequence INTEGER NOT NULL, position TEXT NOT NULL, group_names TEXT NOT NULL,
-    issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL
+    issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL, next_key TEXT
 );
 CREATE INDEX grants_identity ON grants (identity);
 CREATE INDEX grants_node_id ON grants (node_id);
@@ -57,6 +57,8 @@ class Granted(NamedTuple):
     group_names: str
     issued_at: int
     not_after: int
+    next_key: str | None = None
+    """Whom the card commits to as the next identity, SHA-256 in hex."""
 
     @property
     def owner(self) -> IdentityId:
@@ -97,22 +99,30 @@ class Registry:
             # EXTRA is FULL and a sync of the folder: a commit survives power loss right after it.
             connection.execute("PRAGMA synchronous = EXTRA")
             _check(path, connection, key, network)
+            _upgrade(path, connection)
             yield cls(path, connection)
 
-    def reserve_serial(self, card: Card) -> tuple[int, Granted | None]:
-        """A serial number that nobody else gets, and the last grant to this identity. Raises `Fault` as `refuse`."""
-        with self._transaction():
-            self.refuse(card)
-            return self._count("serial", 0), self.latest(card.identity)
+    def reserve_serial(self, card: Card, old: IdentityId | None = None) -> tuple[int, Granted | None]:
+        """A serial number that nobody else gets, and the last grant to this identity, or to the `old` one before it.
 
-    def record(self, grant: Granted, card: Card) -> None:
+        Raises `Fault` as `refuse`.
+        """
+        with self._transaction():
+            self.refuse(card, old)
+            before = self.latest(card.identity) or (self.latest(old) if old is not None else None)
+            return self._count("serial", 0), before
+
+    def record(self, grant: Granted, card: Card, old: IdentityId | None = None) -> None:
         """Keep what is about to be handed out. Raises `Fault` as `refuse`, if something changed since reserving."""
         with self._transaction():
-            self.refuse(card)
+            self.refuse(card, old)
             self._connection.execute(f"INSERT INTO grants VALUES ({', '.join('?' * len(grant))})", grant)  # noqa: S608 - question marks
 
-    def refuse(self, card: Card) -> None:
-        """Raises `Fault` where this issuer must not grant to `card`: revoked, or its name or node is another's."""
+    def refuse(self, card: Card, old: IdentityId | None = None) -> None:
+        """Raises `Fault` where this issuer must not grant to `card`: revoked, or its name or node is another's.
+
+        `old` is the identity that has handed over to the card's, which takes its name along.
+        """
         entry = self.revocation(card.identity)
         if entry is not None:
             fix = "the owner needs a new identity: p2pnoise id new --force, then card request"
@@ -127,7 +137,8 @@ class Registry:
             text = f"node {card.node_id.short} was granted to another identity: {_holder(other)}"
             raise Fault(text, fix, code=CONFLICT)
         other = self.holder(card.name) if card.name else None
-        if other is not None and other.identity != str(card.identity) and not self.revocation(other.owner):
+        ours = (card.identity, old)
+        if other is not None and other.owner not in ours and not self.revocation(other.owner):
             fix = f"request another name, or take it from its holder: p2pnoise revoke add {card.name}"
             raise Fault(f"the name {card.name} is held by {_holder(other)}", fix, code=CONFLICT)
 
@@ -146,6 +157,10 @@ class Registry:
 
     def by_node(self, node_id: str) -> Granted | None:
         return self._one("node_id = ?", node_id)
+
+    def grants(self) -> list[Granted]:
+        """Every grant ever recorded, in the order of their serials."""
+        return [Granted(*row) for row in self._all("SELECT * FROM grants ORDER BY serial")]
 
     def names(self) -> list[str]:
         """Every name ever granted."""
@@ -222,19 +237,36 @@ def _holder(grant: Granted) -> str:
     return f"{name}{grant.owner.short}, serial {grant.serial}"
 
 
+def _version(connection: sqlite3.Connection) -> int:
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
 def _check(path: Path, connection: sqlite3.Connection, key: IssuerId, network: str) -> None:
     """Raises `Fault` unless this is a whole registry of this issuer and version."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    version = _version(connection)
     if application != _APPLICATION:
         raise Fault(f"{path} is a database, but no registry", _RESTORE, code=MALFORMED)
-    if version != _VERSION:
+    if not 1 <= version <= _VERSION:
         raise Fault(f"{path} has version {version}, we speak {_VERSION}", "upgrade this software", code=MALFORMED)
     (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if problem != "ok":
         raise Fault(f"{path} is damaged: {problem}", _RESTORE, code=MALFORMED)
     if connection.execute("SELECT key, network FROM issuer").fetchall() != [(str(key), network)]:
         raise Fault(f"{path} belongs to another issuer", _RESTORE, code=BINDING)
+
+
+def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
+    """From an older version to ours, in place, after a copy was laid aside."""
+    if _version(connection) == _VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    if _version(connection) == 1:  # of two commands at once the second finds it done
+        files.write(path.with_name(f"{path.name}.v1"), path.read_bytes(), secret=True, force=True)
+        connection.execute("ALTER TABLE grants ADD COLUMN next_key TEXT")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    connection.execute("COMMIT")
 
 
 @contextmanager
