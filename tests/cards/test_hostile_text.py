@@ -75,6 +75,11 @@ def test_several_blocks_are_told_apart():
     ]
 
 
+@pytest.mark.parametrize("label", cards.facts.KINDS)
+def test_a_block_of_every_kind_of_statement_is_read_back(label):
+    assert from_armor(to_armor(label, b"x")) == [(label, b"x")]
+
+
 @pytest.mark.parametrize("size", [1, 47, 48, 49, 96, 1024])
 def test_a_block_of_any_length_is_read_back(size):
     assert from_armor(to_armor("CARD", bytes(size))) == [("CARD", bytes(size))]
