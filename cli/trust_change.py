@@ -1,0 +1,284 @@
+"""`p2pnoise trust plan` and `trust apply`: what a change would do to the peers that a node knows, and the change.
+
+A change is files: a policy, revocation lists, statements; for a plan pins too. It is checked whole before anything is
+written.
+"""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cards import CardError, Fact, Finding, IdentityId, Policy, RevocationList, TrustStore, parse_fact
+from cards.fields import name as name_field
+from cards.findings import UNTRUSTED, USAGE, exit_code
+from cards.policy import MAX_POLICY
+from cards.text import MAX_ARMOR, from_armor
+from cards.trust import Effect, Pin
+
+from . import documents, files, options, trust_state
+from .bench.rounds import progress_bar
+from .folders import NodeFolder
+from .output import Fault, answer, answer_json, finding_lines, naming, rows, say
+from .trust_state import Known, Trust
+
+
+@dataclass(slots=True)
+class Proposal:
+    """What files and options ask for; nothing of it is believed yet."""
+
+    policy: Policy | None = None
+    policy_bytes: bytes = b""
+    facts: list[Fact] = field(default_factory=list)
+    pins: dict[str, IdentityId | None] = field(default_factory=dict)  # None takes a pin out
+
+    def read(self, path: str | Path, *, policy_only: bool = False) -> None:
+        """Add what a file, or stdin for `-`, asks for. Raises `Fault`."""
+        data = files.read(path, limit=MAX_ARMOR, what="policy, list or statement")
+        name = "standard input" if str(path) == files.STREAM else str(path)
+        if b"PRIVATE KEY-----" in data:
+            raise Fault(f"{name} is a private key", "keep that file to yourself", code=3)
+        with naming(name):
+            if b"-----BEGIN " in data and not policy_only:
+                blocks = from_armor(data.decode("latin-1"))
+                if any(label == documents.CARD for label, _ in blocks):
+                    raise Fault(f"{name} holds a card", "take it into use with p2pnoise card install", code=3)
+                self.facts += [parse_fact(label, raw) for label, raw in blocks]
+                return
+            if self.policy is not None:
+                raise Fault(f"{name} is a second policy", "give one; it replaces the policy that is there", code=USAGE)
+            try:
+                text = data.decode()
+            except UnicodeDecodeError as error:
+                raise CardError("policy-invalid", "not UTF-8", offset=error.start) from None
+            self.policy, self.policy_bytes = Policy.from_toml(text), data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a proposal comes to: the store before and after, whose verdict it changes, and warnings."""
+
+    before: Trust
+    after: TrustStore
+    effects: tuple[tuple[Known, Effect], ...]
+    notes: tuple[Finding, ...]
+
+    @property
+    def drops(self) -> tuple[tuple[Known, Effect], ...]:
+        return tuple(one for one in self.effects if one[1].before.ok and not one[1].after.ok)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "running": self.before.running,
+            "known": len(self.before.known),
+            "drops": len(self.drops),
+            "notes": [finding.to_json() for finding in self.notes],
+            "effects": [
+                {
+                    "name": known.card.name,
+                    "node_id": str(known.card.node_id),
+                    "identity": str(known.card.identity),
+                    "own": known.own,
+                    "live": known.live,
+                    "before": {"level": effect.before.level, "groups": list(effect.before.groups)},
+                    "after": {
+                        "level": effect.after.level,
+                        "groups": list(effect.after.groups),
+                        "findings": [finding.to_json() for finding in effect.after.findings],
+                    },
+                }
+                for known, effect in self.effects
+            ],
+        }
+
+    def lines(self) -> list[str]:
+        """For people: who is dropped, who comes in, whose groups change."""
+        lines = []
+        for known, effect in self.effects:
+            if effect.before.ok and not effect.after.ok:
+                word = "drops"
+            elif effect.after.ok and not effect.before.ok:
+                word = "admits"
+            else:
+                word = "changes"
+            old, new = (
+                " ".join((one.level, *(f"+{group}" for group in one.groups))) for one in (effect.before, effect.after)
+            )
+            lines.append(f"{word:<7}  {known.card.label}  {known.card.node_id.short}  {known.origin}  {old} -> {new}")
+            if word == "drops":
+                lines += finding_lines(effect.after.errors)
+        unchanged = len(self.before.known) - len(self.effects)
+        return [
+            *lines,
+            f"{len(self.effects)} of {len(self.before.known)} known cards change, {unchanged} stay as they are",
+        ]
+
+
+def weigh(home: NodeFolder, proposal: Proposal, *, as_json: bool) -> Outcome:
+    """Judge every known card before and after. Raises `Fault` with all findings where a part of it is refused."""
+    now = options.now()
+    policy = home.read_policy()
+    first = proposal.policy if policy is None else policy
+    if first is None:
+        fix = "give a policy too: p2pnoise trust example, or p2pnoise card install FILE --issuer NAME=issuer1..."
+        raise Fault(f"no policy in {home.path}", fix, code=UNTRUSTED)
+    before = trust_state.under(first, home, now, strict=True)
+    after, refused = before.store, []
+    if proposal.policy is not None:
+        after, finding = after.changed(proposal.policy, now)
+        refused += [finding] if finding else []
+    for name, identity in proposal.pins.items():
+        after, finding = after.changed(Pin(name, identity), now)
+        refused += [finding] if finding else []
+    # All of it anew: what the old policy left aside may count under the new one.
+    facts, unused = trust_state.believe(after.policy, (*before.facts, *proposal.facts), now, before.signatures)
+    offered = {id(fact) for fact in proposal.facts}
+    findings = [finding for fact, finding in unused if id(fact) in offered]
+    notes = tuple(replace(one, severity="warning") for one in findings if one.code == "issuer-equivocation")
+    refused += [one for one in findings if one.code != "issuer-equivocation"]
+    if refused:
+        raise Fault("REFUSED  nothing was changed", code=exit_code(refused), findings=refused)
+    after = replace(after, facts=facts)
+    return Outcome(before=before, after=after, effects=_effects(before, after, now, as_json=as_json), notes=notes)
+
+
+def _effects(before: Trust, after: TrustStore, now: int, *, as_json: bool) -> tuple[tuple[Known, Effect], ...]:
+    effects = []
+    with progress_bar("judging the known cards", as_json=as_json) as progress:
+        for count, known in enumerate(before.known, 1):
+            # As a node judges again what it has accepted: an overdue list refuses new peers alone.
+            old, new = (
+                store.verify(known.card, now, established=True, signatures=before.signatures)
+                for store in (before.store, after)
+            )
+            if (old.level, old.groups) != (new.level, new.groups):
+                effects.append((known, Effect(known.card, old, new, known.live)))
+            progress(count / len(before.known))
+    return tuple(effects)
+
+
+def _pins(_ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, IdentityId | None]:
+    found: dict[str, IdentityId | None] = {}
+    for value in values:
+        name, separator, text = value.partition("=")
+        if not separator:
+            raise click.BadParameter(f"{value!r} is not NAME=id1...", param=parameter)
+        found[str(name_field(64)(name, "name"))] = IdentityId.parse(text)
+    return found
+
+
+@click.command()
+@click.argument("changes", metavar="[FILE]...", type=options.FILE, nargs=-1)
+@click.option("--policy", "policy_file", type=options.FILE, help="a policy that would replace the one here")
+@click.option("--pin", "pinned", multiple=True, metavar="NAME=id1...", callback=_pins, help="a pin; may be repeated")
+@options.home
+@options.as_json
+def plan(
+    *,
+    changes: tuple[str, ...],
+    policy_file: str | None,
+    pinned: dict[str, IdentityId | None],
+    home: NodeFolder,
+    as_json: bool,
+) -> None:
+    """Show what a change would do to the peers that this node knows. Nothing is changed.
+
+    A FILE is a policy, or revocation lists and statements; all of them count together. The peers are those of the
+    node's table, whether it runs or not; those with a link count as "linked".
+
+    \b
+    Examples:
+      p2pnoise trust plan policy.toml
+      p2pnoise trust plan new.list retirement.pem
+      p2pnoise trust plan --pin db-03=id1...
+    """
+    proposal = Proposal(pins=pinned)
+    if policy_file is not None:
+        proposal.read(policy_file, policy_only=True)
+    for path in changes:
+        proposal.read(path)
+    if proposal == Proposal():
+        raise click.UsageError("nothing to plan: give a FILE, --policy or --pin")
+    outcome = weigh(home, proposal, as_json=as_json)
+    if as_json:
+        answer_json({"ok": True, **outcome.to_json()})
+        return
+    say(*finding_lines(outcome.notes))
+    answer(*outcome.lines())
+
+
+@click.command()
+@click.argument("changes", metavar="FILE...", type=options.FILE, nargs=-1, required=True)
+@click.option("--yes", is_flag=True, help="even if peers are dropped")
+@options.home
+@options.as_json
+def apply(*, changes: tuple[str, ...], yes: bool, home: NodeFolder, as_json: bool) -> None:
+    """Put a policy, revocation lists and statements in force.
+
+    Everything is checked and planned first, and refused whole if a part of it is broken. A policy replaces the one
+    here; lists and statements join those here. A node that runs in this folder takes all of it up by itself. Lists,
+    statements and policy are put in place in this order, each whole: run it again after a crash. On a terminal a
+    change that drops peers needs --yes.
+
+    \b
+    Examples:
+      p2pnoise trust apply policy.toml
+      ssh issuer cat revocations.pem | p2pnoise trust apply -
+    """
+    proposal = Proposal()
+    for path in changes:
+        proposal.read(path)
+    with files.lock(home.path):
+        outcome = weigh(home, proposal, as_json=as_json)
+        if outcome.drops and not yes and sys.stdout.isatty():
+            say(*outcome.lines())
+            raise Fault(f"this drops {len(outcome.drops)} known peers, so nothing was changed", "if you mean it: --yes")
+        written = _write(home, proposal, outcome.after)
+    if as_json:
+        answer_json({"ok": True, "files": [str(path) for path in written], **outcome.to_json()})
+        return
+    say(*finding_lines(outcome.notes))
+    answer(*rows(*(("written", str(path)) for path in written)))
+    say(*outcome.lines())
+    taken = "the node that runs here takes it up by itself" if outcome.before.running else "no node runs here"
+    say(taken if written else "all of it was here already")
+
+
+def _write(home: NodeFolder, proposal: Proposal, after: TrustStore) -> list[Path]:
+    """Write what differs, in the order that `apply` promises; the files."""
+    texts = {}
+    if any(isinstance(fact, RevocationList) for fact in proposal.facts):
+        texts[home.revocations] = documents.fact_blocks(_lists(home, proposal, after))
+    statements = [fact for fact in proposal.facts if not isinstance(fact, RevocationList)]
+    if statements:
+        held = trust_state.file_facts(home.statements)
+        texts[home.statements] = documents.fact_blocks(
+            {fact.digest: fact for fact in (*reversed(statements), *reversed(held))}.values()
+        )
+    contents = {path: text.encode() for path, text in texts.items()}
+    if proposal.policy is not None:
+        contents[home.policy] = proposal.policy_bytes
+    for path, content in contents.items():
+        files.check_target(path, force=True)
+        limit = MAX_POLICY if path == home.policy else MAX_ARMOR
+        if len(content) > limit:
+            raise Fault(f"{path} would have {len(content)} bytes, at most {limit} are read", "leave some out")
+    changed = [path for path, content in contents.items() if not path.exists() or path.read_bytes() != content]
+    for path in changed:
+        files.write(path, contents[path], force=True)
+    return changed
+
+
+def _lists(home: NodeFolder, proposal: Proposal, after: TrustStore) -> Iterable[RevocationList]:
+    """Those here and the new ones, without what later lists make superfluous; a stranger's stay as they are."""
+    lists = [
+        fact
+        for fact in (*trust_state.file_facts(home.revocations), *proposal.facts)
+        if isinstance(fact, RevocationList)
+    ]
+    held = after.facts.revocations.by_issuer
+    for issuer in dict.fromkeys(one.issuer for one in lists):
+        yield from held[issuer].lists if issuer in held else [one for one in lists if one.issuer == issuer]

@@ -1,0 +1,192 @@
+"""What a node goes by: its policy, facts and pins as one `TrustStore`, and the cards that it knows.
+
+The facts are those of its files and of its database, whether it runs or not. Nothing is changed here.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from cards import (
+    Card,
+    Conflict,
+    Delegation,
+    Fact,
+    Facts,
+    Finding,
+    Manifest,
+    Mark,
+    Policy,
+    Retirement,
+    RevocationList,
+    SelfRevocation,
+    SignatureCache,
+    Succession,
+    TrustStore,
+)
+from cards.findings import UNTRUSTED
+
+from . import documents, pins
+from .folders import NodeFolder
+from .output import Fault, say
+
+if TYPE_CHECKING:
+    from p2pnoise.store import Row, StoredTable
+
+_Content = TypeVar("_Content")
+
+# Each can need those before it: a delegate's list of powers its delegation, and that an issuer that is not yet retired.
+_ORDER = (RevocationList, Manifest, Delegation, Succession, SelfRevocation, Conflict, Retirement)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A card that this node knows. `live`: a handshake with its node has been, and our node runs."""
+
+    card: Card
+    own: bool
+    live: bool
+    row: "Row | None"
+
+    @property
+    def origin(self) -> str:
+        if self.own:
+            return "this node"
+        return "linked" if self.live else "in the table"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """What a folder says. `unused` are the facts in its files that do not count, each with its finding."""
+
+    store: TrustStore
+    facts: tuple[Fact, ...]  # all that there are, from files and database, counted or not
+    unused: tuple[tuple[Fact, Finding], ...]
+    known: tuple[Known, ...]
+    running: bool
+    signatures: SignatureCache
+
+
+def read(home: NodeFolder, now: int, *, strict: bool = False) -> Trust:
+    """What the folder says. A file that cannot be read is named and left out, as a node does, or refused if `strict`.
+
+    Raises `Fault` where there is no policy, or the database is damaged.
+    """
+    policy = home.read_policy()
+    if policy is None:
+        fix = "p2pnoise card install FILE --issuer NAME=issuer1..., or name the folder with --home"
+        raise Fault(f"no policy in {home.path}", fix, code=UNTRUSTED)
+    return under(policy, home, now, strict=strict)
+
+
+def under(policy: Policy, home: NodeFolder, now: int, *, strict: bool = False) -> Trust:
+    """As `read`, by another policy than the one that lies there."""
+    table, running = read_table(home), is_running(home)
+    held: list[Fact] = []
+    for path in (home.revocations, home.statements):
+        held += _lenient(path, file_facts, (), strict=strict)
+    if table is not None:
+        held += table.lists
+    signatures = SignatureCache()
+    facts, unused = believe(policy, held, now, signatures)
+    known = _known(home, table, running=running)
+    return Trust(
+        store=TrustStore(
+            policy=policy,
+            facts=facts,
+            pins=_lenient(home.pins, pins.read, {}, strict=strict),
+            marks={
+                bytes(one.card.identity): Mark(one.card.sequence, one.card.card_id, one.card.next_key_digest)
+                for one in known
+            },
+        ),
+        facts=tuple(held),
+        unused=unused,
+        known=known,
+        running=running,
+        signatures=signatures,
+    )
+
+
+def believe(
+    policy: Policy, facts: Iterable[Fact], now: int, signatures: SignatureCache | None = None
+) -> tuple[Facts, tuple[tuple[Fact, Finding], ...]]:
+    """What these facts come to, in whatever order they lie in files; and those that do not count, with the reason."""
+    state = Facts()
+    # The oldest list first: then no order of files counts as a rollback, and nothing that it revoked is lost.
+    waiting = sorted(facts, key=lambda one: (_ORDER.index(type(one)), getattr(one, "sequence", 0)))
+    unused: list[tuple[Fact, Finding]] = []
+    strangers: list[tuple[Fact, Finding]] = []
+    while True:
+        for fact in waiting:
+            state, finding = state.add(fact, policy=policy, now=now, signatures=signatures)
+            if finding is not None:
+                (strangers if finding.code == "unknown-issuer" else unused).append((fact, finding))
+        if not strangers or len(strangers) == len(waiting):
+            return state, (*unused, *strangers)
+        # Whoever signed these may have become known by what came after them.
+        waiting, strangers = [fact for fact, _ in strangers], []
+
+
+def file_facts(path: Path) -> tuple[Fact, ...]:
+    """The lists and statements in a file of the folder, none where there is no file. Raises `Fault`."""
+    return documents.read(path, fix=f"restore {path.name}, or remove it").facts if path.exists() else ()
+
+
+def read_table(home: NodeFolder) -> "StoredTable | None":
+    """The node's table; None where it never ran. Raises `Fault`."""
+    from p2pnoise.store import StoreError, read_table  # noqa: PLC0415 - not for --help
+
+    path = home.path / "node.db"
+    if not path.exists() or not path.stat().st_size:
+        return None
+    try:
+        return read_table(path)
+    except StoreError as error:
+        raise Fault(str(error), error.hint) from None
+
+
+def is_running(home: NodeFolder) -> bool:
+    """Whether a node runs in this folder, which its lock tells."""
+    if sys.platform == "win32":
+        return False
+    import fcntl  # noqa: PLC0415 - not on every platform
+
+    try:
+        descriptor = os.open(home.path / ".node.lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _lenient(path: Path, read: Callable[[Path], _Content], nothing: _Content, *, strict: bool) -> _Content:
+    try:
+        return read(path)
+    except Fault as fault:
+        if strict:
+            raise
+        say(f"warning: not used: {fault}", f"fix: {fault.fix}")
+        return nothing
+
+
+def _known(home: NodeFolder, table: "StoredTable | None", *, running: bool) -> tuple[Known, ...]:
+    installed = home.read_card()
+    known = []
+    if installed is not None:
+        known.append(Known(card=installed, own=True, live=False, row=None))
+    for row in table.rows if table is not None else ():
+        if installed is not None and row.card.identity == installed.identity:
+            continue  # the file says which card it goes by now
+        live = running and row.provenance == "live"
+        known.append(Known(card=row.card, own=False, live=live, row=row))
+    return tuple(known)

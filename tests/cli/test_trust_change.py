@@ -1,0 +1,350 @@
+"""`p2pnoise trust plan` and `apply`: the change is told before it is made, and made whole or not at all."""
+
+import os
+import pty
+import time
+
+import pytest
+
+from cards import Delegation, IssuerKey, Policy, Retirement, SelfRevocation, make_list, verify_card
+from cards.facts import Facts
+from cards.text import from_armor, to_armor
+from cli import documents, files, trust_change
+from p2pnoise.store import PeerStore
+from p2pnoise.store.peer_store import PeerChange
+
+NOW = int(time.time())
+
+
+@pytest.fixture
+def network(place, installed):
+    """The node db-03 of ops knows ada, whom it was linked with, and bob."""
+    assert installed.exists()
+    for name in ("ada", "bob"):
+        place.make_card(name, name)
+    keep(place, {"ada": "live", "bob": "proven"})
+    return place
+
+
+def keep(place, names):
+    """Put these cards into the node's table, as a node that met them does."""
+    policy = Policy.from_toml((place.node / "policy.toml").read_text())
+    lists = documents.read(place.node / "revocations.pem").lists
+    store = PeerStore(place.node / "node.db", network="example-net", node_id=place.card(place / "node.card").node_id)
+    changes = []
+    for name, provenance in names.items():
+        state, _ = documents.accept(lists, policy, NOW)
+        verdict = verify_card(place.card(place / f"{name}.card"), policy=policy, now=NOW, facts=Facts(state))
+        changes.append(
+            PeerChange(
+                verified=verdict.card,
+                record=None,
+                standing="verified",
+                provenance=provenance,
+                first_seen=NOW,
+                changed=NOW,
+                learned_from=bytes(32),
+            )
+        )
+    store.commit(changes)
+    store.close()
+
+
+def files_of(place):
+    """Every file of the node's folder with its bytes, but for what SQLite makes in order to read."""
+    kept = place.snapshot(place.node)
+    return {name: data for name, data in kept.items() if name not in ("node.db-shm", "node.db-wal")}
+
+
+def issuer_key(place):
+    return IssuerKey.from_pem((place.issuer / "issuer.key").read_bytes())
+
+
+def policy_of(place, *more):
+    """The policy of the node with these lines before its tables."""
+    path = place / "new.toml"
+    rest = (place.node / "policy.toml").read_text().replace("leeway = 300\n", "")
+    path.write_text("\n".join([*more, rest]))
+    return path
+
+
+def statement(place, fact, name="statement.pem"):
+    (place / name).write_text(to_armor(fact.label, fact.raw))
+    return place / name
+
+
+def self_revocation(place, name):
+    identity, _ = place.keys(place / name)
+    values = {"net": "example-net", "iat": NOW - 5, "key": identity.public, "reason": "lost"}
+    return SelfRevocation.make(values, identity)
+
+
+def blocks(path):
+    return [label for label, _ in from_armor(path.read_text())]
+
+
+def effects(answer):
+    return {one["name"]: (one["before"]["level"], one["after"]["level"]) for one in answer["effects"]}
+
+
+# Plans
+
+
+def test_a_plan_names_the_peers_that_a_list_would_drop_and_why(network):
+    network.ok("revoke", "add", "ada")
+    network.ok("revoke", "publish", "--output", network / "new.list")
+    before = files_of(network)
+    result = network.ok("trust", "plan", network / "new.list")
+    assert result.stdout.splitlines()[0].startswith("drops    ada  node1")
+    assert "revoked" in result.stdout
+    assert "fix: " in result.stdout
+    assert result.stdout.splitlines()[-1] == "1 of 3 known cards change, 2 stay as they are"
+    assert files_of(network) == before
+
+
+def test_a_plan_in_json_has_every_effect(network):
+    identity, _ = network.keys(network / "bob")
+    policy = policy_of(network, f'deny = ["{identity.public}"]')
+    answer = network.json("trust", "plan", policy)
+    assert (answer["ok"], answer["running"], answer["known"], answer["drops"]) == (True, False, 3, 1)
+    assert effects(answer) == {"bob": ("verified", "reject")}
+    assert [one["code"] for one in answer["effects"][0]["after"]["findings"]] == ["denied"]
+
+
+def test_what_would_happen_to_our_own_card_is_told_too(network):
+    policy = policy_of(network, "app = { threshold = 1, of = ['lab'] }")
+    policy.write_text(policy.read_text() + f'\n[issuer.lab]\nkey = "{IssuerKey(bytes(32)).public}"\n')
+    result = network.ok("trust", "plan", "--policy", policy)
+    assert "db-03" in result.stdout
+    assert "this node" in result.stdout
+    assert effects(network.json("trust", "plan", policy)).keys() == {"db-03", "ada", "bob"}
+
+
+def test_a_pin_is_planned_too(network):
+    identity, _ = network.keys(network / "bob")
+    answer = network.json("trust", "plan", "--pin", f"ada={identity.public}")
+    assert effects(answer) == {"ada": ("verified", "reject")}
+    assert [one["code"] for one in answer["effects"][0]["after"]["findings"]] == ["pin-changed"]
+
+
+def test_a_new_issuer_and_its_list_count_together_in_any_order(network):
+    lab = IssuerKey(bytes(32))
+    policy = policy_of(network)
+    policy.write_text(policy.read_text() + f'\n[issuer.lab]\nkey = "{lab.public}"\n')
+    (network / "lab.list").write_text(
+        documents.list_blocks([make_list(lab, network="example-net", sequence=1, now=NOW)])
+    )
+    network.refuses("trust", "plan", network / "lab.list", says="REFUSED", code=5)
+    assert network.json("trust", "plan", network / "lab.list", policy)["ok"]
+
+
+def test_a_chain_of_statements_counts_in_any_order(network):
+    chain = [issuer_key(network), IssuerKey(bytes(32)), IssuerKey(b"\1" * 32)]
+    values = {"net": "example-net", "iat": NOW - 5, "nbf": NOW - 5, "exp": NOW + 1000}
+    made = [
+        Delegation.make({**values, "iss": one.public, "key": other.public, "path": path}, one)
+        for one, other, path in ((chain[0], chain[1], 1), (chain[1], chain[2], 0))
+    ]
+    for order in (made, made[::-1]):
+        text = "".join(to_armor(one.label, one.raw) for one in order)
+        (network / "chain.pem").write_text(text)
+        assert network.json("trust", "plan", network / "chain.pem")["ok"]
+
+
+def test_peers_with_a_link_are_marked_while_the_node_runs(network):
+    identity, _ = network.keys(network / "ada")
+    plan = ["trust", "plan", policy_of(network, f'deny = ["{identity.public}"]')]
+    assert not network.json(*plan)["effects"][0]["live"]
+    with files.only_one(network.node, "node"):
+        answer = network.json(*plan)
+        assert (answer["running"], answer["effects"][0]["live"]) == (True, True)
+        assert "linked" in network.ok(*plan).stdout
+    assert network.json(*plan)["running"] is False
+
+
+def test_an_overdue_list_drops_nobody_who_is_known(network, monkeypatch):
+    monkeypatch.setattr("cli.options.now", lambda: NOW + 60 * 86400)
+    assert network.json("trust", "plan", policy_of(network))["effects"] == []
+
+
+def test_a_plan_of_nothing_is_a_usage_error(network):
+    network.refuses("trust", "plan", says="nothing to plan", code=2)
+
+
+# Applying
+
+
+def test_a_policy_replaces_the_one_here_with_its_comments(network):
+    policy = policy_of(network, "# by order of the board", 'leeway = "1m"')
+    result = network.ok("trust", "apply", policy)
+    assert (network.node / "policy.toml").read_bytes() == policy.read_bytes()
+    assert "policy.toml" in result.stdout
+    assert network.json("trust", "show")["leeway"] == 60
+
+
+def test_a_list_joins_those_here_and_nothing_is_unrevoked(network):
+    network.ok("revoke", "add", "ada")
+    network.ok("revoke", "publish", "--output", network / "new.list")
+    network.ok("trust", "apply", network / "new.list")
+    # A later list that leaves the entry out, as one by a thief of the issuer's key would.
+    later = make_list(issuer_key(network), network="example-net", sequence=9, now=NOW)
+    (network / "later.list").write_text(documents.list_blocks([later]))
+    network.ok("trust", "apply", network / "later.list")
+    assert [one.sequence for one in documents.read(network.node / "revocations.pem").lists] == [2, 9]
+    assert network.run("trust", "explain", "ada").exit_code == 7
+
+
+def test_a_statement_joins_those_here_once(network):
+    one, other = (statement(network, self_revocation(network, name), f"{name}.pem") for name in ("ada", "bob"))
+    network.ok("trust", "apply", one)
+    network.ok("trust", "apply", other, one)
+    assert blocks(network.node / "statements.pem") == ["SELF-REVOCATION", "SELF-REVOCATION"]
+    assert one.read_text() in (network.node / "statements.pem").read_text()
+    assert network.run("trust", "explain", "bob").exit_code == 7
+    again = network.json("trust", "apply", one)
+    assert (again["ok"], again["files"]) == (True, [])
+
+
+def test_a_retirement_takes_back_all_that_the_issuer_granted(network):
+    values = {"net": "example-net", "iat": NOW - 5, "iss": issuer_key(network).public, "reason": "left"}
+    answer = network.json("trust", "apply", statement(network, Retirement.make(values, issuer_key(network))))
+    assert answer["drops"] == 3
+
+
+def test_everything_comes_from_standard_input_too(network):
+    text = statement(network, self_revocation(network, "ada")).read_text()
+    assert network.ok("trust", "apply", "-", input=text).exit_code == 0
+    assert blocks(network.node / "statements.pem") == ["SELF-REVOCATION"]
+
+
+def test_a_first_policy_may_come_this_way(place):
+    place.ok("id", "new")
+    place.ok("trust", "example")
+    (place / "policy.toml").write_text(place.ok("trust", "example").stdout)
+    place.ok("trust", "apply", place / "policy.toml")
+    assert place.json("trust", "show")["network"] == "example-net"
+
+
+BROKEN_POLICIES = {
+    "a torn line": ("leeway =", 3, "line 1, column 9"),
+    "an unknown key": ('\n\nlevay = "5m"', 3, "line 3, column 1"),
+    "a wrong value": ('leeway = "soon"', 3, "line 1, column 1"),
+    "no text": (b"\xff", 3, "byte 0: not UTF-8"),
+    "another network": (None, 5, ""),
+}
+
+
+@pytest.mark.parametrize(("line", "code", "where"), BROKEN_POLICIES.values(), ids=BROKEN_POLICIES)
+@pytest.mark.parametrize("verb", ["plan", "apply"])
+def test_a_broken_policy_is_refused_with_its_place_and_the_old_one_stays(network, verb, line, code, where):
+    path = network / "broken.toml"
+    if line is None:
+        path.write_text((network.node / "policy.toml").read_text().replace("example-net", "other-net"))
+    else:
+        path.write_bytes(line if isinstance(line, bytes) else f"{line}\n".encode() + b'network = "example-net"\n')
+    before = files_of(network)
+    network.refuses("trust", verb, path, says=where or "REFUSED", code=code)
+    assert files_of(network) == before
+
+
+def broken_facts(place):
+    identity, _ = place.keys(place / "ada")
+    key = issuer_key(place)
+    good = make_list(key, network="example-net", sequence=5, now=NOW)
+    stranger = make_list(IssuerKey(bytes(32)), network="example-net", sequence=5, now=NOW)
+    forged = to_armor("REVOCATION LIST", good.raw.replace(good.signature, bytes(64)))
+    ahead = make_list(key, network="example-net", sequence=5, now=NOW + 10_000)
+    foreign = self_revocation(place, "ada").values | {"net": "other-net"}
+    foreign.pop("v")
+    return {
+        "forged": (forged, 4),
+        "a stranger's": (documents.list_blocks([stranger]), 5),
+        "from the future": (documents.list_blocks([ahead]), 6),
+        "of another network": (documents.fact_blocks([SelfRevocation.make(foreign, identity)]), 5),
+        "cut": (documents.list_blocks([good])[:-40], 3),
+        "a card": ((place / "ada.card").read_text(), 3),
+        "a key": ((place.node / "node.key").read_text(), 3),
+        "unknown": (to_armor("THING", b"x"), 3),
+        "empty": ("", 3),
+    }
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["forged", "a stranger's", "from the future", "of another network", "cut", "a card", "a key", "unknown", "empty"],
+)
+def test_one_broken_file_among_several_changes_nothing(network, kind):
+    text, code = broken_facts(network)[kind]
+    (network / "bad").write_text(text)
+    good = statement(network, self_revocation(network, "bob"))
+    before = files_of(network)
+    policy = policy_of(network, 'leeway = "1m"')
+    result = network.run("trust", "apply", good, policy, network / "bad")
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert "fix: " in result.stderr
+    assert files_of(network) == before
+
+
+def test_all_that_is_wrong_is_told_at_once(network):
+    bad = broken_facts(network)
+    (network / "bad").write_text(bad["forged"][0] + bad["a stranger's"][0])
+    answer = network.json("trust", "apply", network / "bad")
+    assert {one["code"] for one in answer["findings"]} == {"revocation-invalid", "unknown-issuer"}
+    assert answer["exit"] == 4
+
+
+def test_two_policies_are_a_usage_error(network):
+    policy = policy_of(network)
+    network.refuses("trust", "apply", policy, policy, says="second policy", code=2)
+
+
+def test_a_broken_file_here_is_named_before_anything_is_written_over_it(network):
+    (network.node / "statements.pem").write_text("broken")
+    before = files_of(network)
+    network.refuses(
+        "trust", "apply", statement(network, self_revocation(network, "ada")), says="statements.pem", code=3
+    )
+    assert files_of(network) == before
+
+
+def test_more_than_a_node_reads_is_not_written(network, monkeypatch):
+    monkeypatch.setattr(trust_change, "MAX_ARMOR", 100)
+    monkeypatch.setattr("cli.trust_change.Proposal.read", lambda self, path: self.facts.extend(
+        documents.read(path).facts))  # fmt: skip
+    before = files_of(network)
+    network.refuses("trust", "apply", statement(network, self_revocation(network, "ada")), says="at most 100", code=1)
+    assert files_of(network) == before
+
+
+def test_a_link_in_place_of_the_policy_is_not_written_through(network):
+    (network.node / "policy.toml").rename(network / "elsewhere.toml")
+    (network.node / "policy.toml").symlink_to(network / "elsewhere.toml")
+    before = (network / "elsewhere.toml").read_bytes()
+    network.refuses("trust", "apply", policy_of(network, 'leeway = "1m"'), says="symbolic link", code=1)
+    assert (network / "elsewhere.toml").read_bytes() == before
+
+
+def test_on_a_terminal_a_change_that_drops_peers_asks_for_yes(network):
+    change = statement(network, self_revocation(network, "ada"))
+    before = files_of(network)
+    answers = []
+    for more in ([], ["--yes"]):
+        master, slave = pty.openpty()
+        process = network.start("trust", "apply", change, *more, stdout=slave, stderr=-1)
+        _, errors = process.communicate(timeout=20)
+        os.close(slave)
+        os.close(master)
+        answers.append((process.returncode, errors.decode()))
+        if not more:
+            assert files_of(network) == before
+    (refused, said), (done, _) = answers
+    assert (refused, done) == (1, 0)
+    assert "drops    ada" in said
+    assert "fix: if you mean it: --yes" in said
+    assert blocks(network.node / "statements.pem") == ["SELF-REVOCATION"]
+
+
+def test_without_a_policy_the_next_step_is_told(place):
+    place.ok("id", "new")
+
+    place.refuses("trust", "show", says="no policy in", code=5)
