@@ -8,6 +8,7 @@ from typing import Literal
 
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
 from p2pnoise.noise import CipherState
+from p2pnoise.noise.cipher_state import SilentDirection
 from p2pnoise.noise.functions import TAGLEN
 from p2pnoise.noisesocket.errors import FramingError
 from p2pnoise.noisesocket.events import NEED_DATA, EndOfStream, MessageReceived, NeedData, Truncated
@@ -46,6 +47,7 @@ class Transport:
         "_receive",
         "_send",
         "_sent_end",
+        "says_end",
     )
 
     def __init__(
@@ -62,6 +64,8 @@ class Transport:
         With `authenticated_end` a message with an empty body ends its direction, and the carrier's end without one is
         a truncation: our profile. Without it an empty body is a message like any other, and the carrier's end
         between two messages is the end: plain NoiseSocket, revision 2, where whoever cuts cables can feign it.
+
+        After a one-way handshake the responder's direction has ended before it began, for both sides.
         """
         self._send = send
         self._receive = receive
@@ -72,6 +76,10 @@ class Transport:
         self._end: EndOfStream | Truncated | None = None  # to be told
         self._failure: RemoteProtocolError | None = None  # to be raised
         self._sent_end = False
+        self.says_end = authenticated_end and not isinstance(send, SilentDirection)
+        """Whether `send_end` is a message; if not, the carrier's end must do."""
+        if isinstance(receive, SilentDirection):
+            self._end = self._peer_ends()
 
     def receive_data(self, data: bytes | memoryview) -> None:
         """Take what the carrier brought; b"" is its end. It is not copied: `data` must stay until it is read.
@@ -145,11 +153,11 @@ class Transport:
         return messages
 
     def send_end(self) -> bytes:
-        """The bytes that say, authenticated, that we send no more; none without `authenticated_end`. We still receive.
+        """The bytes that say, authenticated, that we send no more; none unless `says_end`. We still receive.
 
         Raises LocalProtocolError the second time.
         """
-        end = self._message(b"") if self._authenticated_end else b""
+        end = self._message(b"") if self.says_end else b""
         self._sent_end = True
         return end
 

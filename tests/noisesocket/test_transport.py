@@ -5,8 +5,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from p2pnoise.errors import LocalProtocolError
-from p2pnoise.noise import DecryptError
-from p2pnoise.noisesocket import MAX_BODY, NEED_DATA, PLAIN, EndOfStream, FramingError, MessageReceived, Truncated
+from p2pnoise.noise import DecryptError, Protocol
+from p2pnoise.noisesocket import (
+    MAX_BODY,
+    NEED_DATA,
+    P2PNOISE,
+    PLAIN,
+    EndOfStream,
+    FramingError,
+    MessageReceived,
+    Truncated,
+)
 from p2pnoise.noisesocket.framing import encode_field
 
 reusing_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -150,3 +159,18 @@ def test_a_message_too_short_is_refused_before_it_is_there(make_transports):
     receiver.receive_data(encode_field(bytes(17))[:2])
     with pytest.raises(FramingError, match="transport message of 17 bytes, at least 18"):
         receiver.next_data()
+
+
+@pytest.mark.parametrize("profile", [P2PNOISE, PLAIN], ids=["p2pnoise", "plain"])
+def test_after_a_one_way_handshake_the_responder_s_direction_has_ended(make_pair, play, profile):
+    protocol = Protocol.parse("Noise_N_25519_ChaChaPoly_BLAKE2s")
+    initiator = {"protocol": protocol, "rs": play.responder_s.public}
+    pair = make_pair(profile=profile, initiator=initiator, responder={"accepts": (protocol,)})
+    pair.exchange()
+    initiator, responder = pair.initiator.transport, pair.responder.transport
+    assert pair.initiator_events[-1] == EndOfStream()
+    assert received(responder, initiator.send_data(b"there")) == [b"there"]
+    assert responder.send_end() == b""
+    initiator.receive_data(encode_field(bytes(32)))
+    with pytest.raises(FramingError, match="34 bytes after the end"):
+        initiator.next_data()

@@ -4,7 +4,15 @@ import pytest
 import trio
 import trio.testing
 
-from p2pnoise import LocalProtocolError, NoiseStreamError, P2PNoiseError, PeerProtocolError, TruncatedError
+from p2pnoise import (
+    LocalProtocolError,
+    NoiseStream,
+    NoiseStreamError,
+    P2PNoiseError,
+    PeerProtocolError,
+    TruncatedError,
+    anyone,
+)
 from p2pnoise.noisesocket import MAX_BODY
 
 every_pattern = pytest.mark.parametrize("pattern", ["XX", "IK"])
@@ -173,3 +181,20 @@ async def test_a_padding_policy_hides_lengths_on_the_way(streams):
         await client.send_all(data)
         assert await server.receive_some() == data
     assert sizes == [2 + 2 + 256 + 16] * 2
+
+
+async def test_after_a_one_way_handshake_the_initiator_hears_nothing_and_both_close_cleanly(streams, carriers):
+    protocol = streams.xx.parse("Noise_N_25519_ChaChaPoly_BLAKE2s")
+    near, far = await carriers()
+    client = NoiseStream(near, streams.client_connection("IK", s=None, protocol=protocol), verify=anyone)
+    server = NoiseStream(far, streams.server_connection(accepts=(protocol,)), verify=anyone)
+    await streams.shake_hands(client, server)
+    await far.send_all(b"\0\x20" + bytes(32))
+    assert await client.receive_some() == b""
+    await client.send_all(b"there")
+    assert await server.receive_some() == b"there"
+    with pytest.raises(LocalProtocolError, match="one-way"):
+        await server.send_all(b"back")
+    await client.aclose()
+    assert await server.receive_some() == b""
+    await server.aclose()
