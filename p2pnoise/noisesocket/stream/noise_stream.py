@@ -207,12 +207,13 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             if self._handshake is not None:
                 await self.do_handshake()
             await trio.lowlevel.checkpoint_if_cancelled()
-            self._sent_end = True
-            end = self._met().transport.send_end()
-            if end:
-                await self._send(end)
+            transport = self._met().transport
+            if transport.says_end:
+                self._sent_end = True
+                await self._send(transport.send_end())
             elif isinstance(self.transport_stream, trio.abc.HalfCloseableStream):
                 await self.transport_stream.send_eof()
+                self._sent_end = True  # not before: where it is cancelled, it can be asked again
             else:
                 raise LocalProtocolError("this profile ends by the carrier's end, and the carrier has no half-close")
 
