@@ -36,6 +36,7 @@ class World:
     """Keys of one network, and hand-made objects: every part can be replaced by something wrong."""
 
     now = NOW
+    lifetime = 10**6  # of what is made by hand, in seconds
     network = "example-net"
     order = L
 
@@ -100,7 +101,7 @@ class World:
 
     def delegation(self, key, issuer=None, **changes):
         issuer = issuer or self.issuer
-        times = {"iat": self.now - 100, "nbf": self.now - 100, "exp": self.now + 10**6}
+        times = {"iat": self.now - 100, "nbf": self.now - 100, "exp": self.now + self.lifetime}
         values = {"net": self.network, "iss": issuer.public, "key": key.public, "path": 0} | times
         return cards.Delegation.make(values | changes, issuer)
 
@@ -144,12 +145,12 @@ class World:
             "seq": 7,
             "iat": self.now - 100,
             "nbf": self.now - 100,
-            "exp": self.now + 10**6,
+            "exp": self.now + self.lifetime,
         }
         return self._sorted(values, changes)
 
     def attr_fields(self, **changes):
-        times = {"iat": self.now - 100, "nbf": self.now - 100, "exp": self.now + 10**6}
+        times = {"iat": self.now - 100, "nbf": self.now - 100, "exp": self.now + self.lifetime}
         return self._sorted({"sn": 1, **times, "pos": bytes(16), "grp": ["agents"]}, changes)
 
     @staticmethod

@@ -6,26 +6,20 @@ from pathlib import Path
 import pytest
 
 from cards.findings import CODES, EXIT_ORDER, CardError, Finding, exit_code
+from tests.cards.corpus import expectations
 
 NOT_HERE = {
-    "self-peer": "found by whoever knows which keys are its own, which no function of this package does",
+    "self-peer": "told by whoever knows which keys are its own, which no function of this package does",
+    "locked": "told by whoever opens a key file, which no peer sends",
 }
 
 
-def expected_codes():
-    """All texts in the modules of cases that are codes: what they expect."""
-    texts = set()
-    modules = ("test_hostile_*", "test_rules", "test_delegations", "test_endings", "test_conflicts", "test_manifest")
-    for path in (path for name in modules for path in Path(__file__).parent.glob(f"{name}.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                texts.add(node.value)
-    return texts & CODES.keys()
-
-
 def test_every_code_is_expected_by_a_hostile_case_or_is_found_elsewhere():
-    assert expected_codes() | NOT_HERE.keys() == CODES.keys()
-    assert not expected_codes() & NOT_HERE.keys()
+    told = {
+        code for case in expectations() for key in ("codes", "warnings") for code in [case["code"], *case.get(key, [])]
+    }
+    assert (told - {None}) | NOT_HERE.keys() == CODES.keys()
+    assert not told & NOT_HERE.keys()
 
 
 def test_every_code_that_the_package_uses_is_known():

@@ -1,4 +1,6 @@
-"""Runs published test vectors against p2pnoise: python -m tests.conformance noise|noisesocket FILE...
+"""Runs test vectors and cases against p2pnoise: python -m tests.conformance KIND FILE...
+
+The kinds are noise, noisesocket, ed25519 and x25519 for files of published vectors, and cards for a folder of cases.
 
 Says on standard error what failed and why, and ends with the line `N passed, M failed`. Exit codes: 0 if every
 vector passed, 1 if one failed or a file cannot be read, 2 if the call is none, 3 if a file holds no vectors.
@@ -8,12 +10,18 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.conformance import noise_vectors, noisesocket_vectors
+from tests.conformance import card_cases, crypto_vectors, noise_vectors, noisesocket_vectors
 from tests.conformance.report import Report, UnusableFile
 
 Runner = Callable[[Path, Report], None]
 
-KINDS: Mapping[str, Runner] = {"noise": noise_vectors.run, "noisesocket": noisesocket_vectors.run}
+KINDS: Mapping[str, Runner] = {
+    "noise": noise_vectors.run,
+    "noisesocket": noisesocket_vectors.run,
+    "ed25519": crypto_vectors.run_ed25519,
+    "x25519": crypto_vectors.run_x25519,
+    "cards": card_cases.run,
+}
 """What runs the vectors of each kind."""
 
 USAGE = f"usage: python -m tests.conformance {'|'.join(KINDS)} FILE..."

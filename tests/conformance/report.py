@@ -39,8 +39,8 @@ class Report:
         return f"{self.passed} passed, {self.failed} failed"
 
 
-def load_vectors(path: Path, *keys: str) -> list[object]:
-    """The list under one of these keys of a JSON file. Raises UnusableFile."""
+def load_json(path: Path) -> object:
+    """What a JSON file holds. Raises UnusableFile."""
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
@@ -48,9 +48,14 @@ def load_vectors(path: Path, *keys: str) -> list[object]:
     except (OSError, ValueError) as error:
         raise UnusableFile(f"cannot be read: {getattr(error, 'strerror', None) or error}", 1) from None
     try:
-        loaded = json.loads(text)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UnusableFile(f"not JSON: {error}", 3) from None
+
+
+def load_vectors(path: Path, *keys: str) -> list[object]:
+    """The list under one of these keys of a JSON file. Raises UnusableFile."""
+    loaded = load_json(path)
     lists = [loaded.get(key) for key in keys] if isinstance(loaded, dict) else []
     vectors = next((vectors for vectors in lists if isinstance(vectors, list) and vectors), None)
     if vectors is None:

@@ -150,4 +150,5 @@ def test_a_file_without_vectors_is_named_in_one_sentence(tmp_path, content, code
 
 @pytest.mark.parametrize("arguments", [(), ("noise",), ("tls", "file"), ("--version",)])
 def test_a_call_that_is_none_is_answered_with_the_usage(arguments):
-    assert conformance(*arguments) == (2, "", "usage: python -m tests.conformance noise|noisesocket FILE...\n")
+    usage = "usage: python -m tests.conformance noise|noisesocket|ed25519|x25519|cards FILE...\n"
+    assert conformance(*arguments) == (2, "", usage)
