@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
-from cards import AddressRecord, Card, CardError, Mark, RevocationList, Revocations, VerifiedCard
+from cards import AddressRecord, Card, CardError, IdentityId, Mark, Pin, RevocationList, Revocations, VerifiedCard
+from cards.facts import KINDS, Statement
 
 from .errors import StoreError
-from .schema import MOVE_ASIDE, connect
+from .schema import MOVE_ASIDE, connect, version
 
 _PUT_PEER = """
 INSERT INTO peers (identity, node_id, name, sequence, not_after, standing, provenance, card, record,
@@ -25,8 +26,9 @@ ON CONFLICT (identity) DO UPDATE SET
 """
 # A mark never goes back, whatever order batches come in.
 _PUT_MARK = """
-INSERT INTO marks (identity, sequence, card_id) VALUES (?, ?, ?)
-ON CONFLICT (identity) DO UPDATE SET sequence=excluded.sequence, card_id=excluded.card_id
+INSERT INTO marks (identity, sequence, card_id, next_key_digest) VALUES (?, ?, ?, ?)
+ON CONFLICT (identity) DO UPDATE SET
+    sequence=excluded.sequence, card_id=excluded.card_id, next_key_digest=excluded.next_key_digest
 WHERE excluded.sequence > marks.sequence
 """
 
@@ -42,6 +44,9 @@ class PeerChange:
     first_seen: int
     changed: int
     learned_from: bytes
+
+
+Change: TypeAlias = PeerChange | Revocations | Statement | Pin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,18 +89,27 @@ class PeerStore:
                 "use the folder that it came from, or move the file aside",
             )
 
-    def commit(self, changes: Iterable[PeerChange | Revocations]) -> None:
+    def commit(self, changes: Iterable[Change]) -> None:
         """Keep a batch, all or nothing; durable when this returns."""
         try:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 for change in changes:
-                    if isinstance(change, Revocations):
-                        self._put_lists(change)
-                    else:
-                        self._put_peer(change)
+                    self._put(change)
         except sqlite3.Error as error:
             raise _failed(self.path, error) from None
+
+    def _put(self, change: Change) -> None:
+        match change:
+            case PeerChange():
+                self._put_peer(change)
+            case Revocations():
+                self._put_lists(change)
+            case Pin(name, identity):
+                self._db.execute("INSERT OR REPLACE INTO pins (name, identity) VALUES (?, ?)", (name, identity))
+            case _:
+                row = (change.digest, change.label, change.raw)
+                self._db.execute("INSERT OR IGNORE INTO statements (digest, label, raw) VALUES (?, ?, ?)", row)
 
     def _put_peer(self, change: PeerChange) -> None:
         card = change.verified.card
@@ -114,7 +128,7 @@ class PeerStore:
             change.learned_from,
         )
         self._db.execute(_PUT_PEER, row)
-        self._db.execute(_PUT_MARK, (bytes(card.identity), card.sequence, card.card_id))
+        self._db.execute(_PUT_MARK, (bytes(card.identity), card.sequence, card.card_id, card.next_key_digest))
 
     def _put_lists(self, revocations: Revocations) -> None:
         for issuer, state in revocations.by_issuer.items():
@@ -127,17 +141,34 @@ class PeerStore:
     def marks(self) -> dict[bytes, Mark]:
         """The highest accepted sequence number of each identity."""
         try:
-            rows = self._db.execute("SELECT identity, sequence, card_id FROM marks").fetchall()
+            rows = self._db.execute("SELECT identity, sequence, card_id, next_key_digest FROM marks").fetchall()
         except sqlite3.Error as error:
             raise _failed(self.path, error) from None
-        if not all(_bytes(identity) and _number(sequence) and _bytes(card_id) for identity, sequence, card_id in rows):
+        if not all(
+            _bytes(identity) and _number(sequence) and _bytes(card_id) and (successor is None or _bytes(successor))
+            for identity, sequence, card_id, successor in rows
+        ):
             # As with a list: without it a card that was replaced long ago would count again.
             raise StoreError(f"{self.path}: holds a mark that is damaged", MOVE_ASIDE)
-        return {identity: Mark(sequence, card_id) for identity, sequence, card_id in rows}
+        return {identity: Mark(sequence, card_id, successor) for identity, sequence, card_id, successor in rows}
 
     def lists(self) -> tuple[RevocationList, ...]:
         """Every list that is still needed, oldest first."""
         return _lists(self._db, self.path)
+
+    def statements(self) -> tuple[Statement, ...]:
+        """Every statement that was accepted."""
+        return _statements(self._db, self.path)
+
+    def pins(self) -> dict[str, IdentityId]:
+        """The identities of the names that were pinned on first use."""
+        try:
+            rows = self._db.execute("SELECT name, identity FROM pins").fetchall()
+            return {str(name): IdentityId(identity) for name, identity in rows}
+        except sqlite3.Error as error:
+            raise _failed(self.path, error) from None
+        except (CardError, TypeError) as error:
+            raise StoreError(f"{self.path}: holds a pin that is damaged: {error}", MOVE_ASIDE) from None
 
     def rows(self) -> Iterator[Row]:
         """Every stored peer: ourselves, then those we were linked to; rows that are no cards any more are skipped."""
@@ -149,10 +180,11 @@ class PeerStore:
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """What a node has stored: whose it is, its lists oldest first, its rows."""
+    """What a node has stored: whose it is, its lists oldest first, its statements, its rows."""
 
     node_id: bytes
     lists: tuple[RevocationList, ...]
+    statements: tuple[Statement, ...]
     rows: tuple[Row, ...]
 
 
@@ -161,7 +193,8 @@ def read_table(path: Path) -> StoredTable:
     db = connect(path, read_only=True)
     try:
         (node_id,) = db.execute("SELECT value FROM meta WHERE name = 'node_id'").fetchone() or (b"",)
-        return StoredTable(node_id, _lists(db, path), tuple(_rows(db, path)))
+        statements = _statements(db, path) if version(db) > 1 else ()  # it is upgraded when the node next starts
+        return StoredTable(node_id, _lists(db, path), statements, tuple(_rows(db, path)))
     except sqlite3.Error as error:
         raise _failed(path, error) from None
     finally:
@@ -179,6 +212,19 @@ def _lists(db: sqlite3.Connection, path: Path) -> tuple[RevocationList, ...]:
         raise StoreError(
             f"{path}: holds a revocation list that is damaged: {error}",
             "move the file aside; the lists come again from the peers and from revocations.pem",
+        ) from None
+
+
+def _statements(db: sqlite3.Connection, path: Path) -> tuple[Statement, ...]:
+    try:
+        rows = db.execute("SELECT label, raw FROM statements ORDER BY rowid").fetchall()
+        return tuple(KINDS[label].parse(raw) for label, raw in rows)
+    except sqlite3.Error as error:
+        raise _failed(path, error) from None
+    except (CardError, TypeError, KeyError) as error:
+        raise StoreError(  # as with a list
+            f"{path}: holds a statement that is damaged: {error}",
+            "move the file aside; the statements come again from the peers and from statements.pem",
         ) from None
 
 

@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import sqlite_utils
@@ -9,7 +11,7 @@ import sqlite_utils
 from .errors import StoreError
 
 APPLICATION_ID = 0x70326E31  # "p2n1": tells our files from other SQLite files
-VERSION = 1  # of the schema, in user_version; a newer one is refused, an older one is upgraded in place
+VERSION = 2  # of the schema, in user_version; a newer one is refused, an older one is upgraded in place
 
 MOVE_ASIDE = "move it aside; the node learns the network again from its peers, but start it with --bootstrap"
 
@@ -36,6 +38,11 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         elif _empty(db):
             raise _none(path)
         _check_sound(db, path)
+        if not read_only:
+            _upgrade(db, path)
+    except UnicodeDecodeError:  # what SQLite would say quotes what is broken
+        db.close()
+        raise StoreError(f"{path}: damaged: its schema cannot be read", MOVE_ASIDE) from None
     except sqlite3.Error as error:
         db.close()
         raise _explain(error, path) from None
@@ -94,24 +101,70 @@ def _create(db: sqlite3.Connection) -> None:
         )
         tables.table("peers").create_index(["node_id"])
         tables.table("marks").create(
-            {"identity": bytes, "sequence": int, "card_id": bytes}, pk="identity", not_null={"sequence", "card_id"}
+            {"identity": bytes, "sequence": int, "card_id": bytes, "next_key_digest": bytes},
+            pk="identity",
+            not_null={"sequence", "card_id"},
         )
         tables.table("lists").create(
             {"issuer": bytes, "place": int, "sequence": int, "raw": bytes},
             pk=("issuer", "place"),
             not_null={"sequence", "raw"},
         )
+        _create_statements_and_pins(tables)
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _create_statements_and_pins(tables: sqlite_utils.Database) -> None:
+    """What version 2 has and version 1 had not."""
+    tables.table("statements").create(
+        {"digest": bytes, "label": str, "raw": bytes}, pk="digest", not_null={"label", "raw"}
+    )
+    tables.table("pins").create({"name": str, "identity": bytes}, pk="name", not_null={"identity"})
+
+
+def _upgrade(db: sqlite3.Connection, path: Path) -> None:
+    """Bring an older database to this version, all or nothing; the file as it was stays beside it."""
+    found = version(db)
+    if found == VERSION:
+        return
+    _back_up(db, path.with_name(f"{path.name}.v{found}"))
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        if version(db) == VERSION:
+            return  # another process was faster
+        db.execute("ALTER TABLE marks ADD COLUMN next_key_digest BLOB")
+        _create_statements_and_pins(sqlite_utils.Database(db))
+        db.execute(f"PRAGMA user_version={VERSION}")
+
+
+def _back_up(db: sqlite3.Connection, target: Path) -> None:
+    """A whole copy or none: half a one must never pass for a backup."""
+    if target.exists():
+        return
+    try:
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+        os.close(handle)
+        with closing(sqlite3.connect(name)) as copy:
+            db.backup(copy)
+        Path(name).replace(target)
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written: {error}", "make room for a copy of the old database") from None
+
+
+def version(db: sqlite3.Connection) -> int:
+    """Of the schema of an open database."""
+    (found,) = db.execute("PRAGMA user_version").fetchone()
+    return int(found)
 
 
 def _check_ours(db: sqlite3.Connection, path: Path) -> None:
     (application,) = db.execute("PRAGMA application_id").fetchone()
     if application != APPLICATION_ID and not _empty(db):
         raise StoreError(f"{path}: a SQLite file, but not a node's database", "check the path of the data folder")
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version > VERSION:
-        raise StoreError(f"{path}: schema {version}, this software knows up to {VERSION}", "upgrade p2pnoise")
+    found = version(db)
+    if found > VERSION:
+        raise StoreError(f"{path}: schema {found}, this software knows up to {VERSION}", "upgrade p2pnoise")
 
 
 def _check_sound(db: sqlite3.Connection, path: Path) -> None:
