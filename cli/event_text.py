@@ -42,6 +42,12 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             takes = f", which takes out {names}" if names else ""
             doubts = f" ({_why(findings, '')})" if findings else ""
             return f"list         {sequence} of {issuer} applied, from {source}{takes}{doubts}"
+        case events.StatementApplied(statement=statement, subject=subject, source=source, dropped=dropped):
+            names = ", ".join(node.short for node in dropped)
+            takes = f", which takes out {names}" if names else ""
+            return f"statement    {statement} of {subject} applied, from {source}{takes}"
+        case events.PeerPinned(name=name, node_id=node, identity=identity):
+            return f"pinned       {who(name, node)} to {identity}, on first use"
         case events.CardRefused(name=name, node_id=node, findings=findings):
             return f"not taken    card of {who(name, node)}: {_why(findings, '')}"
         case events.OwnCardRejected(findings=findings):

@@ -183,7 +183,7 @@ async def _run(
             card=settings.card,
             policy=settings.policy,
             database=settings.home.path / "node.db",
-            lists=settings.lists,
+            facts=settings.lists,
             listen=listen,
             advertise=advertise,
             config=NodeConfig(bootstrap=bootstrap),
@@ -265,11 +265,11 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 def _lists(home: NodeFolder) -> "list[Input]":
-    from p2pnoise.node.effects import ListOffered
+    from p2pnoise.node.effects import FactOffered
 
     if not home.revocations.exists():
         raise Fault("it is gone", "put it back; the lists in force stay in force")
-    return [ListOffered(one, home.revocations.name) for one in home.read_revocations()]
+    return [FactOffered(one, home.revocations.name) for one in home.read_revocations()]
 
 
 def _policy(home: NodeFolder, settings: _Settings) -> "list[Input]":

@@ -6,7 +6,7 @@ Every event has a `kind` and becomes one JSON object by `to_json`; field names a
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
-from cards import Address, Finding, NodeId
+from cards import Address, Finding, IdentityId, NodeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class PeerVerified(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerKeyChanged(_Event):
-    """The peer that we dialled as `previous` answered as `node_id`: the same identity with a newer card."""
+    """The peer that we dialled as `previous` answered as `node_id`: its identity with a newer card, or its heir."""
 
     kind: ClassVar[str] = "peer-key-changed"
     node_id: NodeId
@@ -163,6 +163,30 @@ class ListApplied(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatementApplied(_Event):
+    """A statement was accepted: a delegation, a succession, an ending, a manifest or a conflict.
+
+    `subject` says whom it is about; `dropped` names the peers that no longer count by it.
+    """
+
+    kind: ClassVar[str] = "statement-applied"
+    statement: str
+    subject: str
+    source: str
+    dropped: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerPinned(_Event):
+    """The name of a peer that we met was pinned to its identity, on first use."""
+
+    kind: ClassVar[str] = "peer-pinned"
+    node_id: NodeId
+    name: str
+    identity: IdentityId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardRefused(_Event):
     """A card that came by gossip was not taken; the peer that sent it is not to blame."""
 
@@ -221,6 +245,8 @@ Event: TypeAlias = (
     | CardLearned
     | AddressLearned
     | ListApplied
+    | StatementApplied
+    | PeerPinned
     | CardRefused
     | OwnCardRejected
     | ListDue
@@ -232,7 +258,7 @@ Event: TypeAlias = (
 def _plain(value: Any) -> Any:
     if isinstance(value, Finding):
         return value.to_json()
-    if isinstance(value, NodeId | Address):
+    if isinstance(value, NodeId | IdentityId | Address):
         return str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]

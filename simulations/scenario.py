@@ -88,7 +88,7 @@ def run(scenario: Scenario, *, progress: Callable[[float, int], None] = lambda _
         entry = Entry(bytes(victim.card.identity), world.unix, "lost", START + 400 * 86400)
         second = make_list(issuer, network=NETWORK, sequence=2, now=world.unix, entries=[entry])
         begun = world.now
-        world.schedule(0, io.ListOffered(second, "operator"))
+        world.schedule(0, io.FactOffered(second, "operator"))
         done = _run_until(world, limit, lambda: _rid_of(world, victim.node_id), scenario.nodes - 1, progress)
         cut = done - begun if done is not None else None
     sent = [node.bytes_sent for node in world.nodes]

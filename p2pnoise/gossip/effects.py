@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cards import AddressRecord, Finding, Revocations, Verdict
+from cards import AddressRecord, Fact, Finding, Pin, Revocations, Verdict
+from cards.facts import Statement
 
 from .table import Peer
 
@@ -33,6 +34,20 @@ class StoreRevocations:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreStatement:
+    """This statement was accepted."""
+
+    statement: Statement
+
+
+@dataclass(frozen=True, slots=True)
+class StorePin:
+    """This name was pinned on first use."""
+
+    pin: Pin
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """A card or a newer version of one came into the table."""
 
@@ -49,21 +64,27 @@ class RecordLearned:
 
 
 @dataclass(frozen=True, slots=True)
-class ListApplied:
-    """A revocation list was applied; `gone` are the peers that no longer count."""
+class FactApplied:
+    """A list or a statement was accepted; `gone` are the peers that no longer count."""
 
-    issuer: bytes
-    sequence: int
+    fact: Fact
     source: bytes
     finding: Finding | None
     gone: tuple[Peer, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class ListRefused:
-    """A list that we were given by other means than a link was not taken."""
+class FactRefused:
+    """A fact that we were given by other means than a link was not taken."""
 
     finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """The name of this peer was pinned to its identity, since it was the first that we met with that name."""
+
+    peer: Peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +110,15 @@ class Misbehaved:
     reason: str
 
 
+Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin
 Effect: TypeAlias = (
-    SendMessage
-    | StorePeer
-    | StoreRevocations
+    Store
+    | SendMessage
     | Learned
     | RecordLearned
-    | ListApplied
-    | ListRefused
+    | FactApplied
+    | FactRefused
+    | Pinned
     | ListsCompared
     | Refused
     | Misbehaved

@@ -1,4 +1,4 @@
-"""Gossip messages: what two linked nodes say about cards, records and lists; encoded, limited, versioned.
+"""Gossip messages: what two linked nodes say about cards, records, lists and statements; encoded, limited, versioned.
 
     message    [1, type, field, ...]     deterministic msgpack, at most 64,000 bytes
 
@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 from cards.codec import decode as decode_value
 from cards.codec import encode as encode_value
+from cards.facts import MAX_STATEMENTS
 from cards.findings import CardError
 from cards.policy import MAX_ISSUERS
 from cards.revocation import Head
@@ -22,6 +23,7 @@ MAX_IDS = 3_000  # in one message: 48 kB
 MAX_WANT = 96  # items asked for at once: at most two messages of answers per question
 MAX_ITEMS_BYTES = 48_000  # a message of items is closed before it grows beyond this
 MAX_ITEMS = 512
+DIGEST_SIZE = 32  # bytes of the digest that names a statement
 
 
 class MessageError(ValueError):
@@ -125,13 +127,47 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldStatements:
+    """Digests of statements that the sender holds: of all, or of those that are news to it."""
+
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantStatements:
+    """Asks for these statements."""
+
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenStatements:
+    """Statements that were asked for, each with the label of its kind; an empty message ends the answer."""
+
+    statements: tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """A message of a later version: to be ignored and counted."""
 
 
-Message: TypeAlias = Heads | WantLists | GivenList | Digest | Ids | Announce | Want | Items
+OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
+Message: TypeAlias = Heads | WantLists | GivenList | Digest | Ids | Announce | Want | Items | OfStatements
 
-_TYPES: dict[type, int] = {Heads: 1, WantLists: 2, GivenList: 3, Digest: 4, Ids: 5, Announce: 6, Want: 7, Items: 8}
+_TYPES: dict[type, int] = {
+    Heads: 1,
+    WantLists: 2,
+    GivenList: 3,
+    Digest: 4,
+    Ids: 5,
+    Announce: 6,
+    Want: 7,
+    Items: 8,
+    HeldStatements: 9,
+    WantStatements: 10,
+    GivenStatements: 11,
+}
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
 
 
@@ -153,6 +189,10 @@ def encode(message: Message) -> bytes:
             fields = [b"".join(ids)]
         case Items(items):
             fields = [[_encode_item(item) for item in items]]
+        case HeldStatements(digests) | WantStatements(digests):
+            fields = [b"".join(digests)]
+        case GivenStatements(statements):
+            fields = [[list(statement) for statement in statements]]
     return encode_value([1, _TYPES[type(message)], *fields])
 
 
@@ -183,7 +223,7 @@ def decode(data: bytes) -> Message | Unknown:
     raise MessageError("not an array that begins with a version and a type")
 
 
-def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: PLR0911 - a table of eight shapes, one line each
+def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: PLR0911 - a table of shapes, one line each
     match kind, fields:
         case 1, [list(heads)] if len(heads) <= MAX_ISSUERS and all(map(_is_head, heads)):
             return Heads(tuple(Head(*head) for head in heads))
@@ -202,6 +242,12 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: PLR0911 - a 
         case 8, [list(items)] if len(items) <= MAX_ITEMS:
             read = tuple(_read_item(item) for item in items)
             return Items(tuple(item for item in read if item is not None)) if None not in read else None
+        case 9, [bytes(joined)] if _is_digests(joined, MAX_STATEMENTS):
+            return HeldStatements(_split(joined, DIGEST_SIZE))
+        case 10, [bytes(joined)] if _is_digests(joined, MAX_WANT):
+            return WantStatements(_split(joined, DIGEST_SIZE))
+        case 11, [list(statements)] if len(statements) <= MAX_WANT and all(map(_is_statement, statements)):
+            return GivenStatements(tuple((label, raw) for label, raw in statements))
     return None
 
 
@@ -223,6 +269,17 @@ def _is_head(head: Any) -> bool:
         case [bytes(issuer), int(sequence), bytes(digest)] if not isinstance(sequence, bool):
             return len(issuer) == 32 and len(digest) == 32
     return False
+
+
+def _is_statement(statement: Any) -> bool:
+    match statement:
+        case [str(), bytes()]:
+            return True
+    return False
+
+
+def _is_digests(joined: bytes, most: int) -> bool:
+    return len(joined) % DIGEST_SIZE == 0 and len(joined) <= most * DIGEST_SIZE
 
 
 def _is_bytes(value: Any, size: int) -> bool:

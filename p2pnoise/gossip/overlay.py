@@ -1,9 +1,10 @@
-"""Overlay: digest-and-delta anti-entropy over the peer table, revocation lists ahead of everything.
+"""Overlay: digest-and-delta anti-entropy over the peer table, revocation lists and statements ahead of everything.
 
 On a new link both sides compare heads of revocation lists and fetch what is newer; only then is the peer judged.
-Then digests are compared at once and every few seconds with one peer chosen at random: 64 fingerprints; where they
-differ, the ids; what is missing is asked for, at most 96 items at a time, so a receiver is never sent what it did not
-ask for. News is announced to all linked peers by id. Sans I/O: messages in, effects out, time and randomness handed in.
+Then statements are compared (statements.py), and digests of the table: at once, and every few seconds with one peer
+chosen at random. Those are 64 fingerprints; where they differ, the ids; what is missing is asked for, at most 96 items
+at a time, so a receiver is never sent what it did not ask for. News is announced to all linked peers by id. Sans I/O:
+messages in, effects out, time and randomness handed in.
 """
 
 from collections import OrderedDict
@@ -11,25 +12,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from cards import AddressRecord, Card, CardError, Grant, Policy, RevocationList
-from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED
+from cards import AddressRecord, Card, CardError, Conflict, Fact, Grant, Head, RevocationList
+from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED, Finding
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
 
 from .effects import (
     Effect,
+    FactApplied,
+    FactRefused,
     Learned,
     LinkId,
-    ListApplied,
-    ListRefused,
     ListsCompared,
     Misbehaved,
+    Pinned,
     RecordLearned,
     Refused,
     SendMessage,
     StorePeer,
+    StorePin,
     StoreRevocations,
+    StoreStatement,
 )
+from .evidence import proof_against, proof_of_twins
 from .items import body_id, grant_id, grant_ids, record_id
 from .messages import (
     BUCKETS,
@@ -39,20 +44,25 @@ from .messages import (
     CardItem,
     Digest,
     GivenList,
+    GivenStatements,
     GrantItem,
     Heads,
+    HeldStatements,
     Ids,
     Item,
     Items,
     Message,
     MessageError,
+    OfStatements,
     RecordItem,
     Unknown,
     Want,
     WantLists,
+    WantStatements,
     decode,
     encode,
 )
+from .statements import StatementExchange
 from .table import Peer, PeerTable
 from .wants import Wants
 
@@ -81,6 +91,7 @@ class Overlay:
         self._random = random
         self._links: dict[LinkId, _Link] = {}
         self._wants = Wants(table.items)
+        self._statements = StatementExchange(table, self._send)
         self._early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
         self._next_round = 0
         self._effects: list[Effect] = []
@@ -99,6 +110,7 @@ class Overlay:
     def peer_up(self, link: LinkId, now: Instant) -> list[Effect]:
         """The node has judged the peer of a greeted link well: items may flow."""
         self._links[link].up = True
+        self._statements.peer_up(link)
         self._send(link, Digest(self.table.items.fingerprints()))
         return self._finish(now)
 
@@ -106,6 +118,7 @@ class Overlay:
         """The link is gone, whatever state it was in; harmless for an unknown one."""
         if self._links.pop(link, None) is not None:
             self._wants.close(link)
+            self._statements.peer_down(link, now)
             for other in self._wants.idle_with_queue():
                 self._ask(other, now)
         return self._finish(now)
@@ -124,38 +137,55 @@ class Overlay:
         if self._wants.overdue(now.monotonic):
             for link in self._wants.idle_with_queue():
                 self._ask(link, now)
+        self._statements.tick(now)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = now.monotonic + ANTI_ENTROPY + self._random.randrange(ANTI_ENTROPY // 5)
             up = [link for link, state in self._links.items() if state.up]
             if up:
                 link = self._random.choice(up)
                 self._send(link, self._heads())
+                self._statements.name_all(link)
                 self._send(link, Digest(self.table.items.fingerprints()))
         return self._finish(now)
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which `tick` wants to be called, or None."""
-        due = self._wants.deadline()
-        return min(self._next_round, self._next_round if due is None else due) if self._links else None
+        dues = [self._next_round, self._wants.deadline(), self._statements.deadline()]
+        return min(due for due in dues if due is not None) if self._links else None
 
-    def change_policy(self, policy: Policy, now: Instant) -> list[Effect]:
-        """Another policy is in force: what no longer counts leaves, what was refused under the old one may come in."""
-        self.table.policy = policy
-        self._wants.forgive()
+    def trust_changed(self, now: Instant) -> list[Effect]:
+        """Another policy or other pins are in force: what no longer counts leaves, what was refused may come in."""
+        self._forgive(now)
         self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
         return self._finish(now)
 
-    def offer_list(self, new: RevocationList, now: Instant) -> list[Effect]:
-        """A list from elsewhere than a link: a file, an operator."""
-        self._take_list(new, now, self.table.own)
+    def offer_fact(self, fact: Fact, now: Instant) -> list[Effect]:
+        """A list or a statement from elsewhere than a link: a file, an operator."""
+        finding = self._take_fact(fact, now, self.table.own)
+        if finding is not None:
+            self._effects.append(FactRefused(finding))
         return self._finish(now)
 
     def offer_card(self, card: Card, now: Instant, *, live: bool, own: bool = False) -> list[Effect]:
         """A card from elsewhere than gossip: a handshake, our own installation."""
+        self._recall(card, now)
         known = self.table.by_node(card.node_id)
-        _, peer = self.table.offer_card(card, now.unix, source=self.table.own, live=live, own=own)
+        verdict, peer = self.table.offer_card(card, now.unix, source=self.table.own, live=live, own=own)
         if peer is not None:
+            pin = self.table.pin(verdict)
+            self._effects += [StorePin(pin)] if pin is not None else []
             self._changed(peer, known, None, now)
+            self._effects += [Pinned(peer)] if pin is not None else []
+        return self._finish(now)
+
+    def card_presented(self, card: Card, now: Instant) -> list[Effect]:
+        """The node is about to judge a peer that lives by this card; what ended it may have come before it."""
+        self._recall(card, now)
+        return self._finish(now)
+
+    def card_refused(self, card: Card, now: Instant) -> list[Effect]:
+        """The node refused this card of a peer that lives; it may contradict what we hold."""
+        self._prove(proof_against(self.table, card, now.unix), now)
         return self._finish(now)
 
     def offer_record(self, record: AddressRecord, now: Instant) -> list[Effect]:
@@ -172,36 +202,52 @@ class Overlay:
         state = self._links[link]
         match message:
             case Heads(heads):
-                accepted = set(self.table.policy.issuers.values())
-                state.claimed = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
-                state.heads_seen = True
-                ours = {head.issuer: head for head in self.table.revocations.heads}
-                newer = [
-                    head.issuer
-                    for head in heads
-                    if head.issuer in state.claimed
-                    and (head.issuer not in ours or _is_newer(head.sequence, head.digest, ours[head.issuer]))
-                ]
-                if newer:
-                    self._send(link, WantLists(tuple(newer)))
+                self._compare_heads(link, heads)
             case WantLists(issuers):
-                for issuer in sorted(set(issuers) & set(self.table.revocations.by_issuer)):
-                    # With the older ones that are still needed, or a latecomer would take back what they revoke.
-                    for one in self.table.revocations.by_issuer[issuer].lists:
-                        if one.digest not in state.given:
-                            state.given.add(one.digest)
-                            self._send(link, GivenList(one.raw))
+                self._give_lists(link, issuers)
             case GivenList(raw):
-                try:
-                    self._take_list(RevocationList.parse(raw), now, state.node_id, link)
-                except CardError as error:
-                    raise MessageError(str(error)) from None
+                self._take_list(link, raw, now)
             case Unknown():
                 self.ignored += 1
             case _ if not state.up:
                 pass  # it judged us before we judged it; our own digest will follow
+            case HeldStatements() | WantStatements() | GivenStatements():
+                self._take_statements(link, message, now)
             case Digest() | Ids() | Announce() | Want() | Items():
                 self._exchange(link, message, now)
+
+    def _compare_heads(self, link: LinkId, heads: tuple[Head, ...]) -> None:
+        state = self._links[link]
+        accepted = set(self.table.policy.issuers.values())
+        state.claimed = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
+        state.heads_seen = True
+        ours = {head.issuer: head for head in self.table.revocations.heads}
+        newer = [
+            head.issuer
+            for head in heads
+            if head.issuer in state.claimed
+            and (head.issuer not in ours or _is_newer(head.sequence, head.digest, ours[head.issuer]))
+        ]
+        if newer:
+            self._send(link, WantLists(tuple(newer)))
+
+    def _give_lists(self, link: LinkId, issuers: tuple[bytes, ...]) -> None:
+        given = self._links[link].given
+        for issuer in sorted(set(issuers) & set(self.table.revocations.by_issuer)):
+            # With the older ones that are still needed, or a latecomer would take back what they revoke.
+            for one in self.table.revocations.by_issuer[issuer].lists:
+                if one.digest not in given:
+                    given.add(one.digest)
+                    self._send(link, GivenList(one.raw))
+
+    def _take_list(self, link: LinkId, raw: bytes, now: Instant) -> None:
+        try:
+            given = RevocationList.parse(raw)
+        except CardError as error:
+            raise MessageError(str(error)) from None
+        finding = self._take_fact(given, now, self._links[link].node_id, link)
+        if finding is not None and finding.exit == BAD_SIGNATURE:
+            raise MessageError(finding.message)
 
     def _exchange(self, link: LinkId, message: Digest | Ids | Announce | Want | Items, now: Instant) -> None:
         match message:
@@ -301,6 +347,7 @@ class Overlay:
 
     def _take_card(self, link: LinkId, card: Card, ids: list[bytes], now: Instant) -> None:
         """A card, or one grant over a body that we hold; `ids` are those of what it is."""
+        self._recall(card, now)
         known = self.table.by_node(card.node_id)
         verdict, peer = self.table.offer_card(card, now.unix, source=self._links[link].node_id)
         if peer is not None:
@@ -316,6 +363,8 @@ class Overlay:
             ):
                 raise MessageError("; ".join(finding.message for finding in verdict.errors))
             self._effects.append(Refused(link, verdict))
+            if any(finding.code in ("equivocation", "node-conflict") for finding in verdict.errors):
+                self._prove(proof_against(self.table, card, now.unix), now)
 
     def _take_record(self, link: LinkId, record: AddressRecord, now: Instant) -> None:
         finding, peer = self.table.offer_record(record, now.unix)
@@ -353,21 +402,45 @@ class Overlay:
             if with_record is not None:
                 self._record_changed(with_record, record, source, None)
 
-    def _take_list(self, new: RevocationList, now: Instant, source: bytes, link: LinkId | None = None) -> None:
-        finding, changed = self.table.offer_list(new, now.unix)
-        if changed:
-            gone = self.table.reconsider(self.table.named_by(new), now.unix)
-            self._wants.forgive()  # a missing or late list was a reason to refuse
-            self._effects += [StoreRevocations(self.table.revocations), *map(StorePeer, gone)]
-            self._effects.append(ListApplied(bytes(new.issuer), new.sequence, source, finding, tuple(gone)))
-            heads = self._heads()
-            for other in self._links:
-                if other != link:
-                    self._send(other, heads)
-        elif link is not None and finding is not None and finding.exit == BAD_SIGNATURE:
-            raise MessageError(finding.message)
-        elif link is None and finding is not None:
-            self._effects.append(ListRefused(finding))
+    def _take_fact(self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None) -> Finding | None:
+        """Keep a fact if it holds, and let go whom it takes out; what is wrong where it was not kept."""
+        finding, changed = self.table.offer_fact(fact, now.unix)
+        if not changed:
+            return finding
+        gone = self.table.reconsider(self.table.touched_by(fact), now.unix)
+        store = StoreRevocations(self.table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
+        self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
+        self._forgive(now)  # a missing or late list was a reason to refuse
+        if not isinstance(fact, RevocationList):
+            self._statements.accepted(fact.digest, link)
+            return None
+        heads = self._heads()
+        for other in self._links:
+            if other != link:
+                self._send(other, heads)
+        self._prove(proof_of_twins(self.table, fact, now.unix), now)
+        return None
+
+    def _take_statements(self, link: LinkId, message: OfStatements, now: Instant) -> None:
+        for statement in self._statements.message(link, message, now):
+            if self._take_fact(statement, now, self._links[link].node_id, link) is not None:
+                self._statements.refused(statement.digest, now)
+
+    def _recall(self, card: Card, now: Instant) -> None:
+        """Take what ended an identity before it counted here, now that it would."""
+        ending = self._statements.early(card, now)
+        if ending is not None:
+            self._take_fact(ending, now, self.table.own)
+
+    def _prove(self, proof: Conflict | None, now: Instant) -> None:
+        """Make a contradiction that we met known to everybody (P6)."""
+        if proof is not None:
+            self._take_fact(proof, now, self.table.own)
+
+    def _forgive(self, now: Instant) -> None:
+        """Trust changed: what was refused may be taken now."""
+        self._wants.forgive()
+        self._statements.forgive(now)
 
     # Endings
 
@@ -376,6 +449,7 @@ class Overlay:
         for peer in self.table.expire(now.unix):
             self._effects.append(StorePeer(peer))
         self._announce()
+        self._statements.finish()
         held = {issuer: state.sequence for issuer, state in self.table.revocations.by_issuer.items()}
         for link, state in self._links.items():
             if not state.compared and state.heads_seen:

@@ -1,7 +1,7 @@
 """The peer table: every verified card that counts, with its address record, and the trust they were judged by."""
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -9,22 +9,29 @@ from cards import (
     AddressRecord,
     Card,
     CardError,
+    Conflict,
+    Fact,
     Facts,
     Finding,
     Grant,
+    IdentityId,
     Mark,
     NodeId,
+    Pin,
     Policy,
     RevocationList,
     Revocations,
+    SelfRevocation,
     SignatureCache,
+    Succession,
     Verdict,
     VerifiedCard,
     verify_card,
 )
 from cards.card import MAX_GRANTS
-from cards.revocation import MAX_ENTRIES
+from cards.facts import Statement
 from cards.statements import CARD_APP, frame
+from cards.trust import MAX_PINS
 
 from .items import ItemIndex, body_id, grant_ids, record_id
 
@@ -63,17 +70,20 @@ class Peer:
 class PeerTable:
     """The verified peers, ours included, with the trust they were judged by. Bounded by `MAX_PEERS`.
 
-    `policy` and `facts` are replaced whole; `reconsider` then says whose verdict changed.
+    `policy`, `facts` and the pins made by hand are replaced whole; `reconsider` then says whose verdict changed.
     """
 
     def __init__(self, policy: Policy, *, own: NodeId, signatures: SignatureCache | None = None) -> None:
         self.policy = policy
         self.facts = Facts()
+        self.pins: Mapping[str, IdentityId] = {}
+        self._first_uses: dict[str, IdentityId] = {}
         self.own = own
         self._signatures = signatures if signatures is not None else SignatureCache()
         self._peers: dict[bytes, Peer] = {}  # by identity key
         self._by_node: dict[bytes, bytes] = {}  # Node ID -> identity key
         self._marks: dict[bytes, Mark] = {}  # by identity key; never goes back
+        self._superseded: dict[bytes, Card] = {}  # Node ID -> the last card of an identity that has handed over
         self.items = ItemIndex()
         self._ends: list[tuple[int, bytes]] = []  # heap of (valid_until, identity key)
 
@@ -88,6 +98,14 @@ class PeerTable:
     def by_node(self, node_id: bytes) -> Peer | None:
         identity = self._by_node.get(node_id)
         return self._peers[identity] if identity is not None else None
+
+    def by_identity(self, identity: bytes) -> Peer | None:
+        return self._peers.get(identity)
+
+    def last_card(self, node_id: bytes) -> Card | None:
+        """The card of this node, or the last one of the identity that has handed over since."""
+        peer = self.by_node(node_id)
+        return peer.card if peer is not None else self._superseded.get(node_id)
 
     def by_item(self, item: bytes) -> Peer | None:
         identity = self.items.owner(item)
@@ -120,7 +138,7 @@ class PeerTable:
         own: bool = False,
         thorough: bool = True,
     ) -> Verdict:
-        """`verify_card` under the policy, lists and marks of this table; nothing is changed.
+        """`verify_card` under the policy, facts, pins and marks of this table; nothing is changed.
 
         Besides, a Node ID serves one identity, and only our `own` installation may speak for our node and identity.
         """
@@ -134,6 +152,7 @@ class PeerTable:
             now=now,
             peer_static=peer_static,
             facts=self.facts,
+            pins=self.pins,
             mark=self._marks.get(claim.identity),
             established=established,
             signatures=self._signatures,
@@ -165,7 +184,9 @@ class PeerTable:
         """
         known = self._peers.get(card.identity)
         verdict = self.judge(card, now, own=own, thorough=False)
-        if not verdict.ok or (known is None and len(self._peers) >= MAX_PEERS):
+        # A first use is a meeting: by hearsay anybody could have names pinned before their owners come.
+        hearsay = not live and any(finding.code == "first-use" for finding in verdict.findings)
+        if not verdict.ok or hearsay or (known is None and len(self._peers) >= MAX_PEERS):
             return verdict, None
         # Only what is signed takes part in the choice, or a forged grant of a high serial would displace a good one.
         held = self._signed(known.card, known.verdict) if known and known.card.card_id == card.card_id else ()
@@ -218,6 +239,7 @@ class PeerTable:
                 learned_from=learned_from,
             )
             self._put(peer)
+        self._note_superseded(card, verdict)
         return verdict
 
     def offer_record(self, record: AddressRecord, now: int) -> tuple[Finding | None, Peer | None]:
@@ -238,20 +260,61 @@ class PeerTable:
             network=self.policy.network, now=now, leeway=self.policy.leeway, signatures=self._signatures
         )
 
-    def offer_list(self, new: RevocationList, now: int) -> tuple[Finding | None, bool]:
-        """Apply `new` if an accepted issuer signed it and it is news: what there is to say, and whether it changed."""
+    def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:
+        """Keep `fact` if it is signed and news: what there is to say, and whether anything changed."""
         before = self.facts
-        self.facts, finding = before.add(new, policy=self.policy, now=now, signatures=self._signatures)
+        self.facts, finding = before.add(fact, policy=self.policy, now=now, signatures=self._signatures)
         return finding, self.facts is not before
 
-    def named_by(self, lists: RevocationList) -> list[Peer]:
-        """The peers that the entries of a list name, by identity or by card id; a list has at most 1,000 entries."""
-        found: dict[bytes, Peer] = {}
-        for entry in lists.entries[:MAX_ENTRIES]:
-            peer = self._peers.get(entry.subject) or self.by_card_id(entry.subject)
-            if peer is not None:
-                found[peer.card.identity] = peer
-        return list(found.values())
+    def check_statement(self, statement: Statement) -> Finding | None:
+        """What keeps a statement from being believed, whatever it is about; nothing is changed."""
+        return statement.check(
+            network=self.policy.network, now=None, leeway=self.policy.leeway, signatures=self._signatures
+        )
+
+    def restore_facts(self, facts: Iterable[Fact], now: int) -> None:
+        """Take back what was stored, lists oldest first; statements in any order, and whatever the policy says today.
+
+        Or an issuer that leaves the policy and comes back would have its retirement forgotten.
+        """
+        statements = {}
+        for fact in facts:
+            if isinstance(fact, RevocationList):
+                self.offer_fact(fact, now)
+            elif self.check_statement(fact) is None:
+                statements[fact.digest] = fact
+        self.facts = self.facts.merge(Facts(statements=statements), now)
+
+    def touched_by(self, fact: Fact) -> list[Peer]:
+        """The peers that a fact may take out: those that it names, or all where it is about issuers."""
+        if isinstance(fact, RevocationList):  # at most 1,000 entries, of identities or card ids
+            named = [self._peers.get(entry.subject) or self.by_card_id(entry.subject) for entry in fact.entries]
+        elif isinstance(fact, SelfRevocation | Succession):
+            named = [self._peers.get(fact.signers[0])]
+        elif isinstance(fact, Conflict):
+            named = [self._peers.get(fact.subject) or self.by_node(fact.subject)]
+        else:
+            return list(self)
+        return list({peer.card.identity: peer for peer in named if peer is not None}.values())
+
+    def pin_by_hand(self, pins: Mapping[str, IdentityId]) -> None:
+        """Take these pins in place of all that were made by hand before; of the other names, those of a first use."""
+        self.pins = {**self._first_uses, **pins}
+
+    def restore_pins(self, pins: Mapping[str, IdentityId]) -> None:
+        """Take back what was pinned on first use; before the pins made by hand."""
+        self._first_uses = dict(pins)
+        self.pins = pins
+
+    def pin(self, verdict: Verdict) -> Pin | None:
+        """Pin the name of a card that was trusted on first use; the new pin, if there is one."""
+        card = verdict.claim
+        first = any(finding.code == "first-use" for finding in verdict.findings)
+        if not (verdict.ok and first and card and card.name) or len(self._first_uses) >= MAX_PINS:
+            return None
+        self._first_uses[card.name] = card.identity
+        self.pins = {**self.pins, card.name: card.identity}
+        return Pin(card.name, card.identity)
 
     def reconsider(self, peers: Iterable[Peer], now: int) -> list[Peer]:
         """Judge again after trust or time changed; those that no longer count leave the table and are returned.
@@ -265,6 +328,7 @@ class PeerTable:
                 self._put(replace(peer, verified=verdict.card, verdict=verdict))
             else:
                 self._remove(peer)
+                self._note_superseded(peer.card, verdict)
                 gone.append(replace(peer, verdict=verdict))
         return gone
 
@@ -282,6 +346,10 @@ class PeerTable:
             if peer.verdict.valid_until <= now:
                 due[identity] = peer
         return self.reconsider(due.values(), now)
+
+    def _note_superseded(self, card: Card, verdict: Verdict) -> None:
+        if any(finding.code == "superseded" for finding in verdict.errors):  # so at most one for each succession
+            self._superseded[bytes(card.node_id)] = card
 
     def _put(self, peer: Peer) -> None:
         old = self._peers.get(peer.card.identity)

@@ -56,7 +56,7 @@ class NodeCore:
         )
         self._connections = 0
         self._advertised: tuple[Address, ...] | None = None  # until we listen
-        self._installed_under: object = None  # the revocations that our own card was last judged by
+        self._installed_under: object = None  # the facts that our own card was last judged by
         self._refresh_at: int | None = None  # our address record
         self._warn_at: int | None = None  # of lists that are due
         self._dial_at: int | None = None
@@ -84,8 +84,8 @@ class NodeCore:
                 self.links.connected(connection, now)
             case io.ConnectFailed(connection, reason):
                 self.links.broken(connection, reason, now)
-            case io.ListOffered(one, source):
-                self.links.apply(self._overlay.offer_list(one, now), now, source)
+            case io.FactOffered(fact, source):
+                self.links.apply(self._overlay.offer_fact(fact, now), now, source)
             case _:
                 self._manage(given, now)
         self._pass_time(now)
@@ -96,16 +96,22 @@ class NodeCore:
 
     def _manage(
         self,
-        given: io.TrustRestored | io.PeersRestored | io.ListeningOn | io.PolicyChanged | io.OwnCardChanged | io.Stop,
+        given: io.TrustRestored
+        | io.PeersRestored
+        | io.ListeningOn
+        | io.PolicyChanged
+        | io.PinsChanged
+        | io.OwnCardChanged
+        | io.Stop,
         now: Instant,
     ) -> None:
         """Inputs that come from our own operator and disk."""
         match given:
-            case io.TrustRestored(lists, marks):
+            case io.TrustRestored(facts, marks, pins):
                 for identity, mark in marks.items():
                     self.table.restore_mark(identity, mark)
-                for one in lists:
-                    self.table.offer_list(one, now.unix)
+                self.table.restore_facts(facts, now.unix)
+                self.table.restore_pins(pins)
             case io.PeersRestored(peers):
                 for stored in peers:
                     self._restore(stored, now)
@@ -117,8 +123,13 @@ class NodeCore:
                         node_id=self.node_id, name=self.card.name, addresses=bound, known_peers=len(self.table)
                     )
                 )
-            case io.PolicyChanged(policy):
-                self.links.apply(self._overlay.change_policy(policy, now), now)
+            case io.PolicyChanged() | io.PinsChanged():
+                match given:
+                    case io.PolicyChanged(policy):
+                        self.table.policy = policy
+                    case io.PinsChanged(pins):
+                        self.table.pin_by_hand(pins)
+                self.links.apply(self._overlay.trust_changed(now), now)
                 self._install(now)
                 self.links.recheck(now)
             case io.OwnCardChanged(card):
@@ -148,8 +159,8 @@ class NodeCore:
         due = self._overlay.deadline()
         if due is not None and now.monotonic >= due:
             self.links.apply(self._overlay.tick(now), now)
-        if self._advertised is not None and self._installed_under is not self.table.revocations:
-            self._install(now)  # a list may be what it waited for, or what takes it back
+        if self._advertised is not None and self._installed_under is not self.table.facts:
+            self._install(now)  # a fact may be what it waited for, or what takes it back
         if self._refresh_at is not None and now.monotonic >= self._refresh_at:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
@@ -178,7 +189,7 @@ class NodeCore:
         """Put our own card and addresses into the table. Others will judge the card as we do here."""
         if self._advertised is None:
             return
-        self._installed_under = self.table.revocations
+        self._installed_under = self.table.facts
         self._warn_at = now.monotonic
         verdict = self.table.judge(self.card, now.unix, own=True)
         if verdict.ok:

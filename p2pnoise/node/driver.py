@@ -8,7 +8,7 @@ import os
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,14 +16,14 @@ from pathlib import Path
 
 import trio
 
-from cards import Address, Card, Mark, NodeKey, Policy, RevocationList, Revocations
+from cards import Address, Card, Fact, IdentityId, NodeKey, Policy, RevocationList
 from p2pnoise.config import NodeConfig
 from p2pnoise.errors import P2PNoiseError
 from p2pnoise.events import Event, Stopped
-from p2pnoise.gossip.effects import StorePeer, StoreRevocations
+from p2pnoise.gossip.effects import Store, StorePeer, StorePin, StoreRevocations, StoreStatement
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.store import PeerStore
-from p2pnoise.store.peer_store import PeerChange, Row
+from p2pnoise.store.peer_store import Change, PeerChange, Row
 
 from . import effects as io
 from .core import NodeCore
@@ -81,10 +81,14 @@ class Node:
 
     @asynccontextmanager
     async def running(
-        self, listen: Sequence[Address], advertise: Sequence[Address], lists: Sequence[RevocationList]
+        self,
+        listen: Sequence[Address],
+        advertise: Sequence[Address],
+        facts: Sequence[Fact],
+        pins: Mapping[str, IdentityId],
     ) -> AsyncIterator["Node"]:
         """The life of the node; `open_node` says the rest."""
-        rows = await self._load(lists)
+        rows = await self._load(facts, pins)
         listeners = await _listen_at(listen)
         self.addresses = tuple(_address(listener.socket.getsockname()) for listener in listeners)
         try:
@@ -128,16 +132,21 @@ class Node:
 
     # Starting
 
-    async def _load(self, lists: Sequence[RevocationList]) -> Sequence[io.StoredPeer]:
+    async def _load(self, facts: Sequence[Fact], pins: Mapping[str, IdentityId]) -> Sequence[io.StoredPeer]:
         """Take back what was stored, trust before peers; the rows that are left for later."""
 
-        def read() -> tuple[dict[bytes, Mark], tuple[RevocationList, ...], list[io.StoredPeer]]:
-            return self._store.marks(), self._store.lists(), [_stored(row) for row in self._store.rows()]
+        def read() -> tuple[io.TrustRestored, list[io.StoredPeer]]:
+            trust = io.TrustRestored(
+                (*self._store.lists(), *self._store.statements()), self._store.marks(), self._store.pins()
+            )
+            return trust, [_stored(row) for row in self._store.rows()]
 
-        marks, stored, rows = await trio.to_thread.run_sync(read)
-        await self._carry_out(self._handle(io.TrustRestored(stored, marks)))
-        for one in lists:
-            await self._carry_out(self._handle(io.ListOffered(one, "revocations.pem")))
+        trust, rows = await trio.to_thread.run_sync(read)
+        await self._carry_out(self._handle(trust))
+        await self._carry_out(self._handle(io.PinsChanged(pins)))
+        for fact in facts:
+            file = "revocations.pem" if isinstance(fact, RevocationList) else "statements.pem"
+            await self._carry_out(self._handle(io.FactOffered(fact, file)))
         await self._carry_out(self._handle(io.PeersRestored(tuple(rows[:RESTORED_AT_ONCE]))))
         return rows[RESTORED_AT_ONCE:]
 
@@ -196,7 +205,7 @@ class Node:
         return self.core.handle(given, Instant(int(trio.current_time() * SECOND), int(time.time())))
 
     async def _carry_out(self, effects: list[io.Effect]) -> None:
-        changes = [_change(effect) for effect in effects if isinstance(effect, StorePeer | StoreRevocations)]
+        changes = [_change(effect) for effect in effects if isinstance(effect, Store)]
         if changes:
             # Shielded: a batch is kept whole or not at all, and nobody waits for less than the truth.
             with trio.CancelScope(shield=True):
@@ -211,7 +220,7 @@ class Node:
                     self._nursery.start_soon(self._dial, connection, address)
                 case io.Disconnect(connection):
                     self._end(connection)
-                case StorePeer() | StoreRevocations():
+                case StorePeer() | StoreRevocations() | StoreStatement() | StorePin():
                     pass
 
     def _queue(self, number: io.ConnectionId, data: bytes) -> None:
@@ -323,15 +332,17 @@ async def open_node(
     database: Path,
     listen: Sequence[Address],
     advertise: Sequence[Address] = (),
-    lists: Sequence[RevocationList] = (),
+    facts: Sequence[Fact] = (),
+    pins: Mapping[str, IdentityId] | None = None,
     config: NodeConfig | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
 ) -> AsyncIterator[Node]:
     """Run a node for as long as the block lasts; leaving it ends all links, and nothing outlives it.
 
     It listens at `listen` (port 0 lets the system choose) and lets others know `advertise`, or else where it listens.
-    `lists` are revocation lists held in files. `on_event` is called for every event, in order, between two inputs: it
-    must not block. Raises `StoreError` and `ListenError`, before the block or, where the disk fails later, from it.
+    `facts` are revocation lists and statements held in files, `pins` identities by the names that belong to them.
+    `on_event` is called for every event, in order, between two inputs: it must not block. Raises `StoreError` and
+    `ListenError`, before the block or, where the disk fails later, from it.
     """
     store = await trio.to_thread.run_sync(lambda: PeerStore(database, network=policy.network, node_id=key.public))
     node = None
@@ -345,7 +356,7 @@ async def open_node(
             entropy=os.urandom,
         )
         node = Node(core, store, on_event)
-        async with node.running(listen, advertise, lists):
+        async with node.running(listen, advertise, facts, pins or {}):
             yield node
     finally:
         store.close()
@@ -392,9 +403,14 @@ def _why(error: BaseException) -> str:
     return (os.strerror(number) if isinstance(number, int) and number > 0 else str(error)).lower()
 
 
-def _change(effect: StorePeer | StoreRevocations) -> PeerChange | Revocations:
-    if isinstance(effect, StoreRevocations):
-        return effect.revocations
+def _change(effect: Store) -> Change:
+    match effect:
+        case StoreRevocations(revocations):
+            return revocations
+        case StoreStatement(statement):
+            return statement
+        case StorePin(pin):
+            return pin
     peer = effect.peer
     errors = peer.verdict.errors
     return PeerChange(

@@ -1,11 +1,12 @@
 """Inputs and effects of a node's core: everything that crosses between it and whoever drives it, as values."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from cards import Address, AddressRecord, Card, Mark, Policy, RevocationList
+from cards import Address, AddressRecord, Card, Fact, IdentityId, Mark, Policy
 from p2pnoise.events import Event
-from p2pnoise.gossip.effects import StorePeer, StoreRevocations
+from p2pnoise.gossip.effects import Store
 from p2pnoise.gossip.table import Provenance
 
 ConnectionId = int
@@ -57,10 +58,14 @@ class StoredPeer:
 
 @dataclass(frozen=True, slots=True)
 class TrustRestored:
-    """What was stored of trust: lists, oldest first, and marks by identity key. Before any `PeersRestored`."""
+    """What was stored of trust: facts (lists oldest first), marks by identity key, names pinned on first use.
 
-    lists: tuple[RevocationList, ...]
-    marks: dict[bytes, Mark]
+    Before any `PeersRestored`.
+    """
+
+    facts: tuple[Fact, ...]
+    marks: Mapping[bytes, Mark]
+    pins: Mapping[str, IdentityId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +84,18 @@ class ListeningOn:
 
 
 @dataclass(frozen=True, slots=True)
-class ListOffered:
-    """A revocation list from elsewhere than a link; `source` says where from, in words."""
+class FactOffered:
+    """A revocation list or a statement from elsewhere than a link; `source` says where from, in words."""
 
-    list: RevocationList
+    fact: Fact
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class PinsChanged:
+    """The operator's pins, identities by name, in place of those before; they go before pins of a first use."""
+
+    pins: Mapping[str, IdentityId]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +130,8 @@ Input: TypeAlias = (
     | TrustRestored
     | PeersRestored
     | ListeningOn
-    | ListOffered
+    | FactOffered
+    | PinsChanged
     | PolicyChanged
     | OwnCardChanged
     | Tick
@@ -156,5 +169,4 @@ class Emit:
     event: Event
 
 
-Store: TypeAlias = StorePeer | StoreRevocations
 Effect: TypeAlias = Dial | SendBytes | Disconnect | Emit | Store

@@ -178,11 +178,14 @@ class Links:
     def _judge_fallback(self, dialled: NodeId, claim: Card, verdict: Verdict) -> Verdict:
         """Fallback never changes the peer: a dialled Node ID is answered by its own identity with a newer card (P12).
 
-        Any member could stand on the path, garble our first message and answer for itself.
+        Or by the one identity to which that has handed over. Any member could stand on the path, garble our first
+        message and answer for itself.
         """
-        known = self._table.by_node(dialled)
-        if known is not None and claim.identity == known.card.identity and claim.sequence > known.card.sequence:
-            return verdict
+        known = self._table.last_card(dialled)
+        if known is not None:
+            heir = self._table.facts.successor(known.identity, known.next_key_digest)
+            if claim.identity == heir or (claim.identity == known.identity and claim.sequence > known.sequence):
+                return verdict
         why = "of which no card is known" if known is None else "without a newer card of the same identity"
         finding = Finding("node-mismatch", f"{claim.node_id.short} answered for {dialled.short}, {why}")
         return replace(verdict, level="reject", findings=(*verdict.findings, finding))
@@ -194,6 +197,8 @@ class Links:
         link.told_of = True
         self._emit(telling.refused(link, code.label, told=told))
         self._drop(connection, code.label, now)
+        if link.initiator and verdict.claim is not None:  # who answers us lives; who dials may be a recording (P10)
+            self.apply(self._overlay.card_refused(verdict.claim, now), now)
 
     def _greeted(self, connection: io.ConnectionId, link: Link, hello: Hello, now: Instant) -> None:
         """The peer lives: from here on it counts. Its older link, if there is one, decides what comes next (P11)."""
@@ -242,6 +247,9 @@ class Links:
         if link is None or link.stage is not Stage.COMPARING or link.verdict is None or link.verdict.claim is None:
             return
         claim = link.verdict.claim
+        self.apply(self._overlay.card_presented(claim, now), now)
+        if link.ending:
+            return
         link.verdict = self._table.judge(claim, now.unix, peer_static=claim.node_id)
         if not link.verdict.ok:
             self._close_refused(connection, Code.of(link.verdict.errors), now)
@@ -344,11 +352,8 @@ class Links:
         for newcomer in self._contests.against(connection):
             self._take_over(newcomer, now)
 
-    def _follow(self, effect: gossip.StorePeer | gossip.StoreRevocations, now: Instant) -> None:
+    def _follow(self, card: Card, now: Instant) -> None:
         """Where an identity has moved to another node, the link to the one that it left is cut."""
-        if isinstance(effect, gossip.StoreRevocations):
-            return
-        card = effect.peer.card
         claims = [link.verdict.claim for link in self.all.values() if link.greeted and link.verdict is not None]
         if any(claim and claim.identity == card.identity and claim.node_id != card.node_id for claim in claims):
             self.recheck(now)
@@ -402,27 +407,29 @@ class Links:
     # Gossip
 
     def apply(self, effects: list[gossip.Effect], now: Instant, source: str = "") -> None:
-        """Carry out what the overlay wants. `source` says where a list came from that no peer gave us."""
+        """Carry out what the overlay wants. `source` says where a fact came from that no peer gave us."""
         for effect in effects:
             match effect:
                 case gossip.SendMessage(connection, data):
                     self._send_gossip(connection, data, now)
-                case gossip.StorePeer() | gossip.StoreRevocations():
+                case gossip.StorePeer():
                     self._out.append(effect)
-                    self._follow(effect, now)
+                    self._follow(effect.peer.card, now)
+                case gossip.StoreRevocations() | gossip.StoreStatement() | gossip.StorePin():
+                    self._out.append(effect)
                 case gossip.ListsCompared(connection):
                     self._lists_compared(connection, now)
                 case gossip.Misbehaved(connection, reason):
                     if connection in self.all:
                         self._drop(connection, f"it broke the protocol: {reason}", now)
-                case gossip.Learned() | gossip.Refused() | gossip.ListRefused():
+                case gossip.Learned() | gossip.Refused() | gossip.FactRefused() | gossip.Pinned():
                     self._emit(telling.gossiped(effect, self._table, source))
                 case gossip.RecordLearned(record, _):
                     peer = self._table.by_node(record.node_id)
                     if peer is not None:
                         self._dialler.learned(peer, now.monotonic)
                     self._emit(telling.gossiped(effect, self._table, source))
-                case gossip.ListApplied():
+                case gossip.FactApplied():
                     self._emit(telling.gossiped(effect, self._table, source))
                     self.recheck(now)
                 case _:

@@ -1,6 +1,7 @@
 """Telling: links and gossip effects as events for the application. Pure translation, nothing is decided here."""
 
-from cards import Finding, NodeId
+from cards import Conflict, Delegation, Finding, IdentityId, IssuerId, Manifest, NodeId, Retirement, RevocationList
+from cards.facts import Statement
 from p2pnoise import events
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip import effects as gossip
@@ -42,11 +43,16 @@ def lost(link: Link, node_id: NodeId, reason: str) -> events.PeerLost:
 
 
 def gossiped(
-    effect: gossip.Learned | gossip.RecordLearned | gossip.Refused | gossip.ListApplied | gossip.ListRefused,
+    effect: gossip.Learned
+    | gossip.RecordLearned
+    | gossip.Refused
+    | gossip.FactApplied
+    | gossip.FactRefused
+    | gossip.Pinned,
     table: PeerTable,
     source: str,
 ) -> events.Event:
-    """What the overlay did. `source` says, in words, where a list came from that no peer gave us."""
+    """What the overlay did. `source` says, in words, where a fact came from that no peer gave us."""
     match effect:
         case gossip.Learned(peer, teller):
             return events.CardLearned(
@@ -65,16 +71,46 @@ def gossiped(
                 name=claim.name if claim is not None else None,
                 findings=verdict.errors,
             )
-        case gossip.ListRefused(finding):
+        case gossip.FactRefused(finding):
             return events.FileRejected(file=source, reason=finding.message)
-        case gossip.ListApplied(issuer, sequence, teller, found, gone):
-            return events.ListApplied(
-                issuer=table.policy.issuer_name(issuer),
-                sequence=sequence,
-                source=source or NodeId(teller).short,
-                revoked=tuple(peer.node_id for peer in gone),
-                findings=(found,) if found is not None else (),
-            )
+        case gossip.Pinned(peer):
+            return events.PeerPinned(node_id=peer.node_id, name=peer.card.label, identity=peer.card.identity)
+        case gossip.FactApplied():
+            return _applied(effect, table, source or NodeId(effect.source).short)
+
+
+def _applied(effect: gossip.FactApplied, table: PeerTable, source: str) -> events.Event:
+    fact, gone = effect.fact, tuple(peer.node_id for peer in effect.gone)
+    if not isinstance(fact, RevocationList):
+        return events.StatementApplied(
+            statement=fact.label.lower(), subject=_subject(fact, table), source=source, dropped=gone
+        )
+    return events.ListApplied(
+        issuer=table.policy.issuer_name(fact.issuer),
+        sequence=fact.sequence,
+        source=source,
+        revoked=gone,
+        findings=(effect.finding,) if effect.finding is not None else (),
+    )
+
+
+def _subject(fact: Statement, table: PeerTable) -> str:
+    """Whom a statement is about: an issuer by our name for it, others by their key."""
+    match fact:
+        case Delegation(issuer=issuer, key=key):
+            return f"{table.policy.issuer_name(issuer)} to {key}"
+        case Retirement(issuer=issuer):
+            return table.policy.issuer_name(issuer)
+        case Manifest(version=version):
+            return f"version {version}"
+        case Conflict(kind="issuer", subject=subject):
+            return table.policy.issuer_name(IssuerId(subject))
+        case Conflict(kind="node", subject=subject):
+            return str(NodeId(subject))
+        case Conflict(subject=subject):
+            return str(IdentityId(subject))
+        case _:
+            return str(IdentityId(fact.signers[0]))
 
 
 def name(link: Link) -> str | None:

@@ -76,7 +76,7 @@ class Place:
     def table(self, own="own", *, policy=None, lists=None):
         table = PeerTable(policy or self.policy, own=self.keys(own)[0].public, signatures=self.signatures)
         for one in (self.first_list,) if lists is None else lists:
-            table.offer_list(one, START)
+            table.offer_fact(one, START)
         return table
 
 

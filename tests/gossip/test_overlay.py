@@ -133,7 +133,8 @@ def test_heads_name_only_issuers_of_the_policy(mesh):
     """The lists of issuers that are gone may be many, and more than 16 heads are no message."""
     place = mesh.place
     ada = mesh.add("ada", policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))
-    mesh.carry_out(ada, ada.overlay.change_policy(place.policy, mesh.instant))
+    ada.table.policy = place.policy
+    mesh.carry_out(ada, ada.overlay.trust_changed(mesh.instant))
     puppet = mesh.puppet("eve", ada)
     assert [head.issuer for head in puppet.heard_of(Heads)[0].heads] == [place.issuer.public]
 
@@ -148,12 +149,12 @@ def test_a_revocation_takes_the_card_and_its_items_out_everywhere(mesh):
     new = mesh.place.make_list(2, revoked=[victim.identity])
     items = set(speakers[0].table.by_node(victim.node_id).item_ids)
     assert len(items) == 3
-    mesh.carry_out(speakers[0], speakers[0].overlay.offer_list(new, mesh.instant))
+    mesh.carry_out(speakers[0], speakers[0].overlay.offer_fact(new, mesh.instant))
     mesh.pump()
     for speaker in speakers:
         assert speaker.table.by_node(victim.node_id) is None
         assert not items & set(speaker.table.items._owners)
-        (applied,) = speaker.did(effects.ListApplied)
+        (applied,) = speaker.did(effects.FactApplied)
         assert [peer.node_id for peer in applied.gone] == [victim.node_id]
     mesh.wait(60)
     assert all(speaker.table.by_node(victim.node_id) is None for speaker in speakers)
@@ -164,7 +165,7 @@ def test_twin_lists_hold_in_union_and_a_later_list_heals_them(mesh):
     carl, dora = mesh.place.card("carl"), mesh.place.card("dora")
     twins = [mesh.place.make_list(2, revoked=[card.identity]) for card in (carl, dora)]
     for speaker, one in zip((ada, bob), twins, strict=True):
-        mesh.carry_out(speaker, speaker.overlay.offer_list(one, mesh.instant))
+        mesh.carry_out(speaker, speaker.overlay.offer_fact(one, mesh.instant))
     mesh.join(ada, bob)
     mesh.wait(20)
     assert mesh.converged
@@ -174,7 +175,7 @@ def test_twin_lists_hold_in_union_and_a_later_list_heals_them(mesh):
         assert state.disputed
         assert len(speaker.table) == 2
     healing = mesh.place.make_list(3, revoked=[carl.identity, dora.identity], heals=[one.digest for one in twins])
-    mesh.carry_out(ada, ada.overlay.offer_list(healing, mesh.instant))
+    mesh.carry_out(ada, ada.overlay.offer_fact(healing, mesh.instant))
     mesh.pump()
     (state,) = bob.table.revocations.by_issuer.values()
     assert not state.disputed
@@ -185,7 +186,7 @@ def test_a_later_list_does_not_quietly_un_revoke(mesh):
     ada, bob = line(mesh, ["ada", "bob"], names=["carl"])
     carl = mesh.place.card("carl")
     for one in (mesh.place.make_list(2, revoked=[carl.identity]), mesh.place.make_list(3)):
-        mesh.carry_out(ada, ada.overlay.offer_list(one, mesh.instant))
+        mesh.carry_out(ada, ada.overlay.offer_fact(one, mesh.instant))
     mesh.pump()
     late = mesh.add("late", lists=())
     mesh.join(late, bob)
@@ -205,7 +206,8 @@ def test_another_policy_lets_in_what_was_refused_before(mesh):
     mesh.wait(30)
     assert ada.did(effects.Refused)
     assert ada.table.by_node(lab.node_id) is None
-    mesh.carry_out(ada, ada.overlay.change_policy(place.both, mesh.instant))
+    ada.table.policy = place.both
+    mesh.carry_out(ada, ada.overlay.trust_changed(mesh.instant))
     mesh.wait(30)
     assert ada.table.by_node(lab.node_id) is not None
 

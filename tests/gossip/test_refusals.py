@@ -90,7 +90,7 @@ def test_what_is_not_taken_is_asked_for_once_and_nobody_is_blamed(mesh, place, k
     mesh.carry_out(ada, ada.overlay.offer_card(place.card("bob", serial=5), mesh.instant, live=True))
     mesh.carry_out(ada, ada.overlay.offer_record(place.record("bob", sequence=5), mesh.instant))
     revoked = place.make_list(2, revoked=[place.card("revoked").identity])
-    mesh.carry_out(ada, ada.overlay.offer_list(revoked, mesh.instant))
+    mesh.carry_out(ada, ada.overlay.offer_fact(revoked, mesh.instant))
     eve = mesh.puppet("eve", ada)
     before = sorted(ada.table.items._owners)
     answers = refusable(place, kind)

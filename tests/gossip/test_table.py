@@ -131,7 +131,7 @@ def test_a_card_without_an_accepted_grant_moves_no_mark(place, table, offer):
 def test_marks_survive_removal(place, table, offer):
     card = place.card("ada", sequence=2)
     offer(table, card)
-    table.offer_list(place.make_list(2, revoked=[card.card_id]), place.START)
+    table.offer_fact(place.make_list(2, revoked=[card.card_id]), place.START)
     assert len(table.reconsider(list(table), place.START)) == 1
     assert len(table) == 0
     assert table.mark(card.identity).sequence == 2
@@ -165,7 +165,7 @@ def test_only_a_higher_record_replaces(place, table, offer):
 def test_a_record_that_its_node_did_not_sign_is_not_kept(place, table, offer):
     offer(table, place.card("ada"))
     genuine = place.record("ada", sequence=9)
-    forged_record = type(genuine).from_body(genuine.body, place.record("bob").signature)
+    forged_record = type(genuine).from_parts(genuine.body, place.record("bob").signature)
     finding, peer = table.offer_record(forged_record, place.START)
     assert finding.code == "record-invalid"
     assert peer is None
@@ -257,7 +257,7 @@ def test_a_list_of_a_stranger_or_with_a_bad_signature_changes_nothing(place, tab
     parts = decode(genuine.raw, limit=60_000)
     unsigned = RevocationList.parse(encode([parts[0], parts[1], bytes(64), parts[3]]))
     for one in (stranger, unsigned):
-        finding, changed = table.offer_list(one, place.START)
+        finding, changed = table.offer_fact(one, place.START)
         assert finding is not None
         assert not changed
     assert table.revocations.heads[0].sequence == 1

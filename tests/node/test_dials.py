@@ -180,7 +180,7 @@ def test_a_peer_that_lets_us_in_and_says_goodbye_does_not_keep_us_dialling(net, 
 
 def test_a_refused_dial_counts_as_failed_even_after_the_lists(net):
     low, high = net.two()
-    net.give(low, io.ListOffered(net.make_list(2, revoked=[high.identity.public]), "file"))
+    net.give(low, io.FactOffered(net.make_list(2, revoked=[high.identity.public]), "file"))
     for _ in range(3):
         net.link(high, low)
     assert high.core._dialler._tried[low.address].failures == 3
@@ -208,7 +208,7 @@ def test_a_deadline_is_never_in_the_past_after_a_tick(make_net, seed):
                 net.shift += chance.choice([-86_400, 86_400, 3600])
             case 3:
                 revoked = [members[-1].identity.public] if step > 30 else []
-                net.give(member, io.ListOffered(net.make_list(step + 2, revoked=revoked, now=net.START - 50), "f"))
+                net.give(member, io.FactOffered(net.make_list(step + 2, revoked=revoked, now=net.START - 50), "f"))
             case 4 if member.online:
                 puppet = net.puppet(member, f"puppet-{step}").handshake()
                 if puppet.link is not None:

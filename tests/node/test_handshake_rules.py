@@ -224,7 +224,7 @@ def refusable(net, ada, reason):
     match reason:
         case "revoked":
             _, identity = net.keys("carl")
-            net.give(ada, io.ListOffered(net.make_list(2, revoked=[identity.public]), "file"))
+            net.give(ada, io.FactOffered(net.make_list(2, revoked=[identity.public]), "file"))
             return net.card("carl")
         case "expired":
             return net.card("carl", now=net.START - 2000, lifetime=1950)
@@ -256,7 +256,7 @@ def test_whom_an_issuer_once_vouched_for_hears_why(net, ada, pattern, reason, co
 @PATTERNS
 def test_the_refused_member_reports_the_reason_and_backs_off(net, pattern):
     low, high = net.two()
-    net.give(low, io.ListOffered(net.make_list(2, revoked=[high.identity.public]), "file"))
+    net.give(low, io.FactOffered(net.make_list(2, revoked=[high.identity.public]), "file"))
     net.link(high, low, pattern=pattern)
     assert [event.reason for event in high.told("refused-by-peer")] == ["revoked"]
     assert [event.reason for event in high.told("dial-failed")] == ["revoked"]

@@ -217,7 +217,7 @@ def test_a_stop_during_a_contest_ends_both(net, ada):
 
 def test_a_revocation_during_a_contest_cuts_both(net, ada):
     old, new = contest(net, ada)
-    net.give(ada, io.ListOffered(net.make_list(2, revoked=[old.identity.public]), "file"))
+    net.give(ada, io.FactOffered(net.make_list(2, revoked=[old.identity.public]), "file"))
     assert old.told is new.told is Code.REVOKED
     net.wait(6)
     assert not ada.links

@@ -29,7 +29,7 @@ def life(net, monkeypatch):
         net.link(one, other)
     net.wait(20)
     net.give(members[0], io.OwnCardChanged(net.grant(members[0].core.card, serial=2)))
-    net.give(members[2], io.ListOffered(net.make_list(2, revoked=[members[4].identity.public]), "file"))
+    net.give(members[2], io.FactOffered(net.make_list(2, revoked=[members[4].identity.public]), "file"))
     net.wait(20)
     members[0].sealed = sealed
     return members

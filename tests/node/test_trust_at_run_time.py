@@ -11,7 +11,7 @@ DAY = 86_400
 
 
 def offer(net, member, one):
-    net.give(member, io.ListOffered(one, "file"))
+    net.give(member, io.FactOffered(one, "file"))
 
 
 def trio(net, **options):
@@ -76,7 +76,7 @@ def test_a_list_that_a_new_peer_brings_is_applied_before_it_is_verified(net):
 
 def test_a_peer_revoked_by_the_very_list_that_it_brings_is_not_verified(net):
     ada, bob = (net.member(name, target_links=0) for name in ("ada", "bob"))
-    net.give(bob, io.ListOffered(net.make_list(2, revoked=[bob.identity.public]), "file"))
+    net.give(bob, io.FactOffered(net.make_list(2, revoked=[bob.identity.public]), "file"))
     net.link(bob, ada)
     assert not ada.told("peer-verified")
     assert ada.told("peer-refused")[0].reason == "revoked"

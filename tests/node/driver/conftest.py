@@ -128,7 +128,7 @@ class Net:
             policy=self.policy,
             database=path,
             listen=[Address("127.0.0.1", 0)] if listen is None else listen,
-            lists=self.lists,
+            facts=self.lists,
             config=NodeConfig(bootstrap=tuple(bootstrap), **config),
             on_event=tell,
         ) as node:

@@ -11,7 +11,7 @@ import pytest
 import trio
 
 from p2pnoise.node import driver
-from p2pnoise.node.effects import ListOffered
+from p2pnoise.node.effects import FactOffered
 from p2pnoise.node.link import Link
 
 TIMEOUT = 0.5  # seconds for a handshake, in these tests
@@ -181,7 +181,7 @@ async def test_a_peer_that_does_not_read_its_goodbye_is_let_go(net):
         )
         connection.unsent += bytes(16 * 1024 * 1024)
         connection.wake.set()
-        await ada.node.offer(ListOffered(net.list(2, "mallory"), "a test"))
+        await ada.node.offer(FactOffered(net.list(2, "mallory"), "a test"))
         await ada.tells("peer-lost", node_id=puppet.node_id)
         await net.until(lambda: len(ada.node._serving) == 1, 1.0 + driver.LINGER + SLACK)
         await trio.aclose_forcefully(puppet.stream)

@@ -7,7 +7,7 @@ import trio
 
 from cards import Address
 from p2pnoise.node.driver import ListenError
-from p2pnoise.node.effects import ListOffered
+from p2pnoise.node.effects import FactOffered
 from p2pnoise.store import PeerStore, StoreError, read_table
 
 
@@ -148,7 +148,7 @@ async def test_what_is_told_is_durable_and_what_is_passed_on_too(net):
         net.node("cleo", on_event=check("cleo"), bootstrap=[bob.bootstrap]) as cleo,
     ):
         await net.until(lambda: all(len(one.table) == 3 for one in (ada, bob, cleo)))
-        await ada.node.offer(ListOffered(net.list(2, "bob"), "a test"))
+        await ada.node.offer(FactOffered(net.list(2, "bob"), "a test"))
         await cleo.tells("list-applied", sequence=2)
     assert missing == []
     assert {"peer-verified", "card-learned", "list-applied"} <= set(told)
@@ -170,7 +170,7 @@ async def test_a_store_that_fails_ends_the_block_and_nothing_is_told_after_it(ne
                 await cleo.tells("peer-verified", node_id=ada.node_id)
                 await net.until(lambda: len(cleo.table) == 3)
                 cleo.node._store.commit = fail
-                await cleo.node.offer(ListOffered(net.list(2), "a test"))
+                await cleo.node.offer(FactOffered(net.list(2), "a test"))
                 await trio.sleep_forever()
 
         with pytest.raises(StoreError, match="disk on fire"):

@@ -1,0 +1,83 @@
+"""Evidence: which statements of a peer are worth a place, and what two cards or lists prove against their signer.
+
+Who relays what follows from the statement and from whom we know, never from local taste, so that nodes agree.
+"""
+
+from dataclasses import replace
+
+from cards import (
+    Card,
+    CardError,
+    Conflict,
+    Delegation,
+    Manifest,
+    Retirement,
+    RevocationList,
+    SelfRevocation,
+    Succession,
+)
+from cards.facts import Statement
+
+from .table import PeerTable
+
+MAX_DELEGATIONS = 100  # of one issuer, or a delegate alone could fill all places; a guess
+
+
+def is_needed(table: PeerTable, statement: Statement, now: int) -> bool:
+    """Whether a statement from a peer says something that we do not know, of somebody who counts (P6)."""
+    facts = table.facts
+    match statement:
+        case SelfRevocation(identity=identity):
+            return identity not in facts.self_revoked
+        case Retirement(issuer=issuer):
+            return issuer not in facts.retired
+        case Succession(old=old):
+            mark = table.mark(old)  # whoever has the old key must not fill the places of the successor committed to
+            return mark is None or statement.honours(mark.next_key_digest)
+        case Delegation(issuer=issuer):
+            held = [one for one in facts.statements.values() if isinstance(one, Delegation) and one.issuer == issuer]
+            return len(held) < MAX_DELEGATIONS
+        case Manifest():
+            longer = replace(facts, statements={**facts.statements, statement.digest: statement})
+            return longer.manifest(table.policy) == statement
+        case Conflict():
+            return _is_new(table, statement) and _is_endorsed(table, statement, now)
+
+
+def proof_against(table: PeerTable, card: Card, now: int) -> Conflict | None:
+    """What a card that we refused proves together with one that counts here, if the two cannot both be."""
+    known = [table.by_identity(card.identity), table.by_node(card.node_id)]
+    others = [peer.card for peer in known if peer is not None and peer.node_id != table.own]
+    if not others or table.judge(card, now).card is None:  # only what both its keys have signed proves anything
+        return None
+    return next((proof for other in others if (proof := _between(table, card, other, now)) is not None), None)
+
+
+def proof_of_twins(table: PeerTable, new: RevocationList, now: int) -> Conflict | None:
+    """What a list proves of its issuer together with another one of the same number."""
+    twins = [one for one in table.revocations.by_issuer[new.issuer].current if one.digest != new.digest]
+    return _between(table, new, twins[0], now) if twins else None
+
+
+def _between(table: PeerTable, one: Card | RevocationList, other: Card | RevocationList, now: int) -> Conflict | None:
+    try:
+        proof = Conflict.between(one, other)
+    except CardError:  # both can be
+        return None
+    return proof if is_needed(table, proof, now) else None
+
+
+def _is_new(table: PeerTable, conflict: Conflict) -> bool:
+    """One proof for each subject; of an identity a later one, too, since a higher number ends the one before."""
+    held = [
+        one.sequence
+        for one in table.facts.statements.values()
+        if isinstance(one, Conflict) and (one.kind, one.subject) == (conflict.kind, conflict.subject)
+    ]
+    return not held or (conflict.kind == "identity" and conflict.sequence > max(held))
+
+
+def _is_endorsed(table: PeerTable, conflict: Conflict, now: int) -> bool:
+    """Whether accepted issuers granted both cards of an identity, or one of a node; a thief's own count for nothing."""
+    granted = [table.judge(card, now).endorsed for card in conflict.cards]
+    return {"identity": all, "node": any, "issuer": all}[conflict.kind](granted)

@@ -1,0 +1,172 @@
+"""Statements: how linked nodes come to hold the same delegations, endings, manifests and conflicts.
+
+When a link is up, and every few seconds, a node names the digests of what it holds; what the other lacks it asks for.
+What a node has just accepted it names to all at once. What ends an identity may come before the identity itself: it
+waits apart, so that strangers cannot fill the places of the others.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+
+from cards import Card, CardError, SelfRevocation, Succession
+from cards.facts import KINDS, MAX_STATEMENTS, Statement
+from cards.findings import BAD_SIGNATURE
+from p2pnoise.instant import Instant
+
+from .effects import LinkId
+from .evidence import is_needed
+from .messages import (
+    MAX_ITEMS_BYTES,
+    GivenStatements,
+    HeldStatements,
+    Message,
+    MessageError,
+    OfStatements,
+    WantStatements,
+)
+from .table import PeerTable
+from .wants import Wants
+
+MAX_EARLY = 1_000  # endings of identities that we have not met
+
+
+class StatementExchange:
+    """What is named, wanted and given on the links that are up. The overlay takes what it hands out, and says so."""
+
+    def __init__(self, table: PeerTable, send: Callable[[LinkId, Message], None]) -> None:
+        self._table = table
+        self._send = send
+        self._wants = Wants(self)
+        self._named: dict[LinkId, tuple[bytes, ...]] = {}  # what each link's peer has named
+        self._news: dict[bytes, LinkId | None] = {}  # digest -> the link that it came by
+        self._early: OrderedDict[bytes, Statement] = OrderedDict()  # by identity key
+
+    def __contains__(self, digest: object) -> bool:
+        """Whether a statement is held, and need not be asked for."""
+        return digest in self._table.facts.statements
+
+    def peer_up(self, link: LinkId) -> None:
+        self._named[link] = ()
+        self._wants.open(link)
+        self.name_all(link)
+
+    def peer_down(self, link: LinkId, now: Instant) -> None:
+        if self._named.pop(link, None) is not None:
+            self._wants.close(link)
+            self._ask_waiting(now)
+
+    def name_all(self, link: LinkId) -> None:
+        """Name everything; silence says that there is nothing."""
+        if self._table.facts.statements:
+            self._send(link, HeldStatements(tuple(self._table.facts.statements)))
+
+    def message(self, link: LinkId, message: OfStatements, now: Instant) -> list[Statement]:
+        """The statements that we asked this peer for and that matter here. Raises `MessageError`."""
+        match message:
+            case HeldStatements(digests):
+                self._named[link] = tuple(dict.fromkeys((*digests, *self._named[link])))[:MAX_STATEMENTS]
+                self._wants.queue(link, digests, now.monotonic)
+                self._ask(link, now)
+            case WantStatements(digests):
+                for batch in self._serve(digests):
+                    self._send(link, GivenStatements(batch))
+                self._send(link, GivenStatements(()))
+            case GivenStatements(()):
+                self._wants.settle(link)
+                self._ask_waiting(now)
+            case GivenStatements(given):
+                return [one for label, raw in given if (one := self._given(link, label, raw, now)) is not None]
+        return []
+
+    def accepted(self, digest: bytes, link: LinkId | None) -> None:
+        """A statement is held now: it is news for the others."""
+        self._news[digest] = link
+
+    def refused(self, digest: bytes, now: Instant) -> None:
+        """It was not taken, and is not asked for again before trust changes."""
+        self._wants.refuse([digest], now.monotonic)
+
+    def forgive(self, now: Instant) -> None:
+        """Trust changed: what was refused may be taken now."""
+        self._wants.forgive()
+        for link, digests in self._named.items():
+            self._wants.queue(link, digests, now.monotonic)
+        self._ask_waiting(now)
+
+    def early(self, card: Card, now: Instant) -> Statement | None:
+        """What ended the identity of a card that would count but for it; once."""
+        if card.identity not in self._early or not self._table.judge(card, now.unix).ok:
+            return None
+        return self._early.pop(card.identity)
+
+    def finish(self) -> None:
+        """Name what is new to everybody else."""
+        for link in self._named if self._news else ():
+            digests = tuple(digest for digest, source in self._news.items() if source != link)
+            if digests:
+                self._send(link, HeldStatements(digests))
+        self._news.clear()
+
+    def tick(self, now: Instant) -> None:
+        if self._wants.overdue(now.monotonic):
+            self._ask_waiting(now)
+
+    def deadline(self) -> int | None:
+        """The monotonic nanosecond by which `tick` wants to be called, or None."""
+        return self._wants.deadline()
+
+    def _ask_waiting(self, now: Instant) -> None:
+        for link in self._wants.idle_with_queue():
+            self._ask(link, now)
+
+    def _ask(self, link: LinkId, now: Instant) -> None:
+        batch = self._wants.next_batch(link, now.monotonic)
+        if batch:
+            self._send(link, WantStatements(batch))
+
+    def _serve(self, digests: tuple[bytes, ...]) -> Iterator[tuple[tuple[str, bytes], ...]]:
+        """Those of these statements that we hold, in batches that fit a message."""
+        batch: list[tuple[str, bytes]] = []
+        for digest in dict.fromkeys(digests):
+            statement = self._table.facts.statements.get(digest)
+            if statement is None:
+                continue
+            batch.append((statement.label, statement.raw))
+            if sum(len(raw) for _, raw in batch) > MAX_ITEMS_BYTES:
+                yield tuple(batch)
+                batch = []
+        if batch:
+            yield tuple(batch)
+
+    def _given(self, link: LinkId, label: str, raw: bytes, now: Instant) -> Statement | None:
+        """The statement, if we asked for it and it matters; cheap checks come before signatures."""
+        if label not in KINDS or not self._wants.waiting(link):
+            return None
+        try:
+            statement = KINDS[label].parse(raw)
+        except CardError as error:
+            raise MessageError(str(error)) from None
+        if not self._wants.answered(link, [statement.digest]):
+            return None
+        finding = None
+        if is_needed(self._table, statement, now.unix):
+            finding = self._table.check_statement(statement)
+            if finding is None and not self._is_early(statement):
+                return statement
+        if finding is not None and finding.exit == BAD_SIGNATURE:
+            raise MessageError(finding.message)
+        self.refused(statement.digest, now)
+        return None
+
+    def _is_early(self, statement: Statement) -> bool:
+        """Whether a statement ends an identity that never counted here; it is put aside then."""
+        if not isinstance(statement, SelfRevocation | Succession):
+            return False
+        identity = statement.signers[0]
+        if self._table.mark(identity) is not None:
+            return False
+        if not isinstance(self._early.get(identity), SelfRevocation):  # which is final
+            self._early[identity] = statement
+        if len(self._early) > MAX_EARLY:
+            self._early.popitem(last=False)
+        return True
