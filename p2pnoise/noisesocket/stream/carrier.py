@@ -107,7 +107,10 @@ class SocketCarrier:
         # One buffer serves all streams of a thread, since nothing is awaited while it is in use; an idle one has none.
         # A new one for each call, in glibc's hands, costs as much as decrypting what is in it: its pages go back to the
         # system and come again, 128 of them.
-        buffer = _buffers.pop() if _buffers else bytearray(_LONGEST_RECEIVE)
+        try:
+            buffer = _buffers.pop()
+        except IndexError:  # not asked beforehand: between the question and the answer another thread may take it
+            buffer = bytearray(_LONGEST_RECEIVE)
         try:
             length = os.readv(self._descriptor(), [buffer])
             take(memoryview(buffer)[:length])

@@ -54,6 +54,17 @@ async def test_idle_streams_share_one_buffer(streams, tcp):
         nursery.cancel_scope.cancel()
 
 
+async def test_a_buffer_that_another_thread_takes_first_is_no_fault(streams, tcp, monkeypatch):
+    class TakenMeanwhile(list):
+        def __bool__(self):
+            return True
+
+    monkeypatch.setattr(carrier, "_buffers", TakenMeanwhile())
+    client, server = await streams.open_pair(await tcp())
+    await client.send_all(b"x")
+    assert await server.receive_some() == b"x"
+
+
 async def test_streams_that_read_at_the_same_time_do_not_mix_their_bytes(streams, tcp):
     async def send(stream, letter):
         for _ in range(20):
