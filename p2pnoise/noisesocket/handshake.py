@@ -49,6 +49,9 @@ class Keys(NamedTuple):
     rs: bytes | None = None
     psks: Mapping[int, bytes] | None = None
 
+    def __repr__(self) -> str:
+        return f"<Keys s={self.s} rs={self.rs and self.rs.hex()} psks={sorted(self.psks or ())} hidden>"
+
 
 class Outcome(NamedTuple):
     """A completed handshake and the CipherStates we send and receive with."""

@@ -3,7 +3,7 @@
 import pytest
 
 from p2pnoise.errors import LocalProtocolError
-from p2pnoise.noise import DecryptError, InvalidPublicKey, NoiseError, Protocol
+from p2pnoise.noise import DecryptError, InvalidPublicKey, KeyPair, NoiseError, Protocol
 from p2pnoise.noisesocket import (
     NEED_DATA,
     FramingError,
@@ -14,6 +14,7 @@ from p2pnoise.noisesocket import (
     Rejected,
     Truncated,
 )
+from p2pnoise.noisesocket.handshake import Keys
 
 every_pattern = pytest.mark.parametrize("pattern", ["XX", "IK"])
 CODES = {"XX": "000101010109", "IK": "00010101010e"}
@@ -348,3 +349,10 @@ def test_an_encrypted_payload_without_body_len_is_refused(make_pair, play):
     noise_message = state.write_message(b"")
     with pytest.raises(FramingError, match="payload of 0 bytes"):
         play.feed(pair.responder, bytes.fromhex("0006" + CODES["IK"] + "0060") + noise_message)
+
+
+def test_what_a_side_brings_into_a_handshake_does_not_print_its_secrets():
+    printed = repr(Keys(KeyPair.from_private(b"\x01" * 32), b"\x02" * 32, {3: b"\x03" * 32}))
+    assert "02" * 32 in printed
+    assert r"\x01" not in printed
+    assert r"\x03" not in printed
