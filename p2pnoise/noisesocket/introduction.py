@@ -19,15 +19,19 @@ from p2pnoise.noise import Protocol
 from p2pnoise.noisesocket.errors import FramingError
 
 __all__ = [
+    "MAX_PAYLOAD",
     "Answer",
     "Opening",
     "body_of_answer",
     "body_of_opening",
     "carries_early_data",
+    "check_payload",
     "parse_answer",
     "parse_opening",
 ]
 
+MAX_PAYLOAD = 65_000
+"""Bytes of a payload: what the last message of either side holds in every protocol, whichever the peer chooses."""
 _LEN = 2
 _TIME = 8
 
@@ -54,10 +58,15 @@ def carries_early_data(protocol: Protocol) -> bool:
     return len(pattern.messages) <= len(("message 1", "message 2")) and pattern.layouts[0].payload_encrypted
 
 
+def check_payload(payload: bytes) -> None:
+    """Raises LocalProtocolError above MAX_PAYLOAD bytes."""
+    if len(payload) > MAX_PAYLOAD:
+        raise LocalProtocolError(f"payload of {len(payload)} bytes, at most {MAX_PAYLOAD}")
+
+
 def body_of_opening(opening: Opening) -> bytes:
-    """The body of message 1. Raises LocalProtocolError if the payload is above 65535 bytes."""
-    if len(opening.payload) >= 1 << 8 * _LEN:
-        raise LocalProtocolError(f"payload of {len(opening.payload)} bytes, at most {(1 << 8 * _LEN) - 1}")
+    """The body of message 1. Raises as `check_payload` does."""
+    check_payload(opening.payload)
     body = len(opening.payload).to_bytes(_LEN, "big") + opening.payload
     if opening.early_data:
         body += opening.sent_at.to_bytes(_TIME, "big") + opening.early_data

@@ -66,9 +66,9 @@ def test_an_answer_without_a_flag_of_0_or_1_is_refused(body):
         parse_answer(body)
 
 
-def test_a_payload_longer_than_its_length_can_say_is_our_fault():
-    with pytest.raises(LocalProtocolError, match="payload of 65536 bytes, at most 65535"):
-        body_of_opening(Opening(bytes(65536)))
+def test_a_payload_that_not_every_message_holds_is_our_fault():
+    with pytest.raises(LocalProtocolError, match="payload of 65001 bytes, at most 65000"):
+        body_of_opening(Opening(bytes(65_001)))
 
 
 def test_early_data_need_a_first_message_that_is_encrypted_and_the_initiator_s_last():

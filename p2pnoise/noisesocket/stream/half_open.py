@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import trio
 
+from p2pnoise.errors import LocalProtocolError
+
 __all__ = ["HANDSHAKE_TIMEOUT", "MAX_HANDSHAKES", "MAX_HANDSHAKES_PER_HOST", "HalfOpen", "Place", "host_of"]
 
 HANDSHAKE_TIMEOUT = 10.0
@@ -42,7 +44,11 @@ class HalfOpen:
         at_most: int = MAX_HANDSHAKES,
         at_most_per_host: int = MAX_HANDSHAKES_PER_HOST,
     ) -> None:
-        """`timeout` in seconds from the accepting."""
+        """`timeout` in seconds from the accepting. Raises LocalProtocolError if there is no place at all."""
+        if at_most < 1 or at_most_per_host < 1:
+            raise LocalProtocolError(
+                f"{at_most} handshakes at most, {at_most_per_host} of one host: at least 1 of each"
+            )
         self._timeout = timeout
         self._at_most = at_most
         self._at_most_per_host = at_most_per_host

@@ -21,6 +21,7 @@ from p2pnoise.noisesocket.introduction import (
     body_of_answer,
     body_of_opening,
     carries_early_data,
+    check_payload,
     parse_answer,
     parse_opening,
 )
@@ -112,7 +113,8 @@ class Handshake:
         early_data: bytes,
         early: EarlyData | None,
     ) -> None:
-        """Raises LocalProtocolError if nothing says whom we want, or early data have no place."""
+        """Raises LocalProtocolError if nothing says whom we want, early data have no place or a payload is too long."""
+        check_payload(payload)
         self._initiator = connection.my_turn
         self._rs = connection.rs if rs is None else rs
         if verify is None and self._rs is None:

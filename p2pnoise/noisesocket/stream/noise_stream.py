@@ -77,12 +77,12 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         """A stream over `transport_stream`, which it takes over. `connection` is new: it has said nothing.
 
         `verify(rs, payload)` is asked once, in the handshake, whether we want the peer; so is whether it has the static
-        key `rs`, or the one that `connection` was given. One of them must be there. `payload` goes to the peer,
-        encrypted, for its `verify`. `early_data` go with the first message of an initiator that uses IK;
-        `take_early_data` is for responders. `handshake_timeout` in seconds from the beginning of the handshake, unless
-        it has a place among those of a listener, which has a deadline of its own.
+        key `rs`, or the one that `connection` was given. One of them must be there. `payload`, at most 65,000 bytes,
+        goes to the peer, encrypted, for its `verify`. `early_data` go with the first message of an initiator that uses
+        IK; `take_early_data` is for responders. `handshake_timeout` in seconds from the beginning of the handshake,
+        unless it has a place among those of a listener, which has a deadline of its own.
 
-        Raises LocalProtocolError if nothing says whom we want, or early data have no place.
+        Raises LocalProtocolError if nothing says whom we want, `payload` is too long, or early data have no place.
         """
         self.transport_stream = transport_stream
         self._carrier = carrier_for(transport_stream)

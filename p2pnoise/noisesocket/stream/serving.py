@@ -7,9 +7,12 @@ from typing import Any, NoReturn
 
 import trio
 
+from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise import KeyPair, Protocol
 from p2pnoise.noisesocket.connection import NoiseSocketConnection
 from p2pnoise.noisesocket.framing import Padding
+from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS
+from p2pnoise.noisesocket.introduction import check_payload
 from p2pnoise.noisesocket.padding import no_padding
 from p2pnoise.noisesocket.profile import P2PNOISE, Profile
 from p2pnoise.noisesocket.stream.half_open import (
@@ -133,7 +136,7 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
         listeners of one static key share it, as they should `half_open`, the handshakes under way. `host_of` names the
         host that a stream comes from, None where it has none.
 
-        Raises LocalProtocolError if the keys do not fit a protocol.
+        Raises LocalProtocolError if the keys do not fit a protocol, or `payload` is too long.
         """
         self.transport_listener = transport_listener
         self._half_open = HalfOpen() if half_open is None else half_open
@@ -149,7 +152,11 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
             profile=profile,
             entropy=os.urandom,
         )
-        self._new_connection()  # now, or the first peer would find out which keys are missing
+        # Now, or the first peer to choose that protocol would find out what is missing, and end the server.
+        check_payload(payload)
+        for protocol in DEFAULT_ACCEPTS if accepts is None else accepts:
+            _check_keys(protocol, s, psks or {})
+        self._new_connection()
         self._new_stream = partial(NoiseStream, verify=verify, payload=payload, take_early_data=early_data)
 
     async def accept(self) -> NoiseStream:
@@ -161,6 +168,16 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
     async def aclose(self) -> None:
         """Close the transport listener."""
         await self.transport_listener.aclose()
+
+
+def _check_keys(protocol: Protocol, s: KeyPair | None, psks: Mapping[int, bytes]) -> None:
+    """Raises LocalProtocolError if the responder lacks a key that no message of the initiator brings."""
+    pattern = protocol.pattern
+    if s is None and any("s" in tokens for tokens in pattern.messages[1::2]):
+        raise LocalProtocolError(f"{pattern.name} needs our static key pair s")
+    for number in pattern.psks:
+        if number not in psks:
+            raise LocalProtocolError(f"{pattern.name} needs psk{number}")
 
 
 async def serve_noise(

@@ -8,6 +8,7 @@ import trio.testing
 
 from p2pnoise import (
     HandshakeTimeout,
+    KeyPair,
     LocalProtocolError,
     NoiseListener,
     NoiseStream,
@@ -17,6 +18,8 @@ from p2pnoise import (
     open_noise_stream,
     serve_noise,
 )
+from p2pnoise.noise import DH_448
+from p2pnoise.noisesocket.introduction import MAX_PAYLOAD
 from p2pnoise.noisesocket.stream import HalfOpen
 from p2pnoise.noisesocket.stream.half_open import host_of
 
@@ -130,9 +133,46 @@ async def test_a_handler_s_exception_ends_the_server_as_trio_s_does(streams):
     assert caught.value.subgroup(ZeroDivisionError) is not None
 
 
-def test_a_server_whose_keys_do_not_fit_says_so_before_it_listens(streams):
-    with pytest.raises(LocalProtocolError):
-        NoiseListener(None, s=None, verify=anyone, accepts=(streams.ik,))
+@pytest.mark.parametrize(
+    ("pattern", "keys", "fault"),
+    [
+        ("IK", {"s": None}, "static key"),
+        ("XX", {"s": None}, "static key"),
+        ("NNpsk0", {"s": None}, "needs psk0"),
+        ("XXpsk3", {"psks": {2: bytes(32)}}, "needs psk3"),
+        ("XXpsk3", {"psks": {3: bytes(31)}}, "psk3 of 31 bytes"),
+        ("XXfallback", {}, "beforehand"),
+    ],
+)
+def test_a_server_whose_keys_do_not_fit_says_so_before_it_listens(streams, pattern, keys, fault):
+    accepts = (streams.xx.parse(f"Noise_{pattern}_25519_ChaChaPoly_BLAKE2s"),)
+    with pytest.raises(LocalProtocolError, match=fault):
+        NoiseListener(None, **{"s": streams.server, "verify": anyone, "accepts": accepts} | keys)
+
+
+def test_a_server_whose_payload_is_too_long_says_so_before_it_listens(streams):
+    with pytest.raises(LocalProtocolError, match="payload of 65001 bytes, at most 65000"):
+        NoiseListener(None, s=streams.server, verify=anyone, payload=bytes(65_001))
+
+
+@pytest.mark.parametrize("pattern", ["XX", "IK", "IX", "NXpsk0", "IXpsk1"])
+async def test_the_longest_payload_fits_whatever_the_initiator_chooses(streams, pattern):
+    protocol = streams.xx.parse(f"Noise_{pattern}_448_ChaChaPoly_SHA512")
+    s = KeyPair.from_private(b"\x01" * 56, DH_448)
+    keys = {"s": s, "psks": dict.fromkeys(protocol.pattern.psks, bytes(32))}
+    rs = s.public if pattern == "IK" else None
+    near, far = trio.testing.memory_stream_pair()
+    client = NoiseStream(near, streams.client_connection(rs=rs, protocol=protocol, **keys), verify=anyone)
+    connection = streams.server_connection(accepts=(protocol,), **keys)
+    server = NoiseStream(far, connection, verify=anyone, payload=bytes(MAX_PAYLOAD))
+    await streams.shake_hands(client, server)
+    assert len(client.peer_payload) == MAX_PAYLOAD
+
+
+@pytest.mark.parametrize("most", [{"at_most": 0}, {"at_most_per_host": 0}])
+def test_no_place_for_any_handshake_is_our_fault(most):
+    with pytest.raises(LocalProtocolError, match="at least 1 of each"):
+        HalfOpen(**most)
 
 
 class MemoryListener(trio.abc.Listener):
