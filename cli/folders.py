@@ -188,6 +188,10 @@ class IssuerFolder:
     def network(self) -> str:
         return self._read_about()[1]
 
+    @property
+    def public(self) -> IssuerId:
+        return self._read_about()[2]
+
     def read_revocations(self, issuer: Issuer) -> RevocationList:
         """The list as last published by `issuer`, its signature checked."""
         fix = "write it anew: p2pnoise revoke publish"
