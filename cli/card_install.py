@@ -1,15 +1,19 @@
 """`p2pnoise card install`: a card comes into use only where keys, policy, lists and history agree."""
 
 from collections.abc import Mapping
+from pathlib import Path
+from shlex import quote
 
 import click
 
-from cards import Facts, IssuerId, Policy, RevocationList, verify_card
+from cards import Card, IssuerId, Policy, RevocationList, verify_card
+from cards.facts import Statement
 from cards.findings import BINDING, CONFLICT, UNTRUSTED
+from cards.keys import PublicId
 from cards.policy import MAX_POLICY
 from cards.verification import Mark
 
-from . import documents, files, options, passphrase
+from . import documents, files, options, passphrase, trust_state
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, finding_lines, naming, rows, say
 
@@ -31,8 +35,9 @@ def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_
     """Take a card into use where its keys are.
 
     The first install says with --issuer whom this node believes, which writes policy.toml; later ones go by that
-    file. A revocation list in FILE is taken over when it is newer than the one here. List, policy and card are put in
-    place in this order, each whole: run it again after a crash.
+    file. A revocation list in FILE is taken over when it is newer than the one here, and so are the statements in it.
+    A key that p2pnoise id rotate made takes the place of the one before with the card that names it. List, statements,
+    policy, keys and card are put in place in this order, each whole: run it again after a crash.
 
     \b
     Examples:
@@ -41,50 +46,102 @@ def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_
     """
     document, now = documents.read(file), options.now()
     card = document.card
-    identity, node = home.read_identity(), home.read_node()
-    for path, key, named in ((home.identity_key, identity, card.identity), (home.node_key, node, card.node_id)):
-        if key.public != named:
-            raise Fault(
-                f"{path} is not the key that the card names: card {named.short}, here {key.public.short}",
-                "install it where its keys are, or make a card for these: p2pnoise card request",
-                code=BINDING,
-            )
     with files.lock(home.path):
+        promoted = _check_keys(home, card)
         policy, policy_text = _policy_with(home, card.network, trusted)
-        lists = _check_install(document, home, policy, now)
-        for target in (home.revocations, home.policy, home.card):
+        lists, statements = _check_install(document, home, policy, now)
+        for target in (home.revocations, home.statements, home.policy, home.card, *promoted):
             files.check_target(target, force=True)
         # The list first: no card is ever in use without what was revoked beside it.
         files.write(home.revocations, documents.list_blocks(lists).encode(), force=True)
+        if statements:
+            files.write(home.statements, documents.fact_blocks(statements).encode(), force=True)
         if policy_text is not None:
             files.write(home.policy, policy_text.encode(), force=True)
+        for path, waiting in promoted.items():
+            files.write(path.with_name(f"{path.name}.old"), path.read_bytes(), secret=True, force=True)
+            files.write(path, waiting.read_bytes(), secret=True, force=True)
         files.write(home.card, documents.card_block(card).encode(), force=True)
+        # Last: until the card is in place, a second run finds them where they were.
+        for waiting in promoted.values():
+            waiting.unlink()
     if as_json:
-        answer_json({"ok": True, "card": card.to_json(), "home": str(home.path)})
+        names = [path.name for path in promoted]
+        answer_json({"ok": True, "card": card.to_json(), "home": str(home.path), "new_keys": names})
     else:
         answer(*rows(("installed", card.label), ("sequence", str(card.sequence)), ("folder", str(home.path))))
-    say("a node that runs in this folder takes it up by itself; to start one: p2pnoise run")
+    for path in promoted:
+        say(f"{path.name} is the new key now; the one before lies beside it as {path.name}.old")
+    if home.node_key in promoted:
+        _part_with_table(home)
+    else:
+        say("a node that runs in this folder takes it up by itself; to start one: p2pnoise run")
+
+
+def _part_with_table(home: NodeFolder) -> None:
+    """The table of the node's old key is that of another node; the new one learns the network again."""
+    table = home.path / "node.db"
+    if trust_state.is_running(home):
+        say(
+            "a node runs in this folder with the old key: stop it",
+            f"then: mv {quote(str(table))} {quote(str(table))}.old; p2pnoise run",
+        )
+        return
+    if table.exists():
+        table.replace(table.with_name("node.db.old"))
+        say("node.db was that of the old key; it lies beside as node.db.old")
+    say("next: p2pnoise run")
+
+
+def _check_keys(home: NodeFolder, card: Card) -> dict[Path, Path]:
+    """Which waiting keys take the place of which. Raises `Fault` unless the card names the keys that lie here."""
+    promoted = {}
+    node, next_node = home.read_node(), home.read_next_node()
+    if next_node is not None and next_node.public == card.node_id:
+        promoted[home.node_key] = home.next_node_key
+    elif node.public != card.node_id:
+        raise _foreign(home.node_key, card.node_id, node.public)
+    # An identity key may be kept elsewhere, and the node key has signed for this one.
+    identity = home.read_identity() if home.identity_key.exists() else None
+    next_identity = home.read_next_identity()
+    if next_identity is not None and next_identity.public == card.identity:
+        promoted[home.identity_key] = home.next_identity_key
+    elif identity is not None and identity.public != card.identity:
+        raise _foreign(home.identity_key, card.identity, identity.public)
+    return promoted
+
+
+def _foreign(path: Path, named: PublicId, public: PublicId) -> Fault:
+    return Fault(
+        f"{path} is not the key that the card names: card {named.short}, here {public.short}",
+        "install it where its keys are, or make a card for these: p2pnoise card request",
+        code=BINDING,
+    )
 
 
 def _check_install(
     document: documents.Document, home: NodeFolder, policy: Policy, now: int
-) -> tuple[RevocationList, ...]:
-    """The lists that go with the card. Raises `Fault` unless the policy passes and nothing newer is installed."""
+) -> tuple[tuple[RevocationList, ...], tuple[Statement, ...]]:
+    """The lists and statements to keep. Raises `Fault` unless the policy passes and nothing newer is installed."""
     card, installed = document.card, home.read_card()
     new, notes = documents.believed(document.lists, policy, now)
     held, _ = documents.believed(home.read_revocations(), policy, now)
     lists = documents.newest(held, new)
+    # The request kept what its owner signed beside it; whoever granted it may have handed only the card back.
+    statements = tuple(dict.fromkeys((*home.read_statements(), *document.statements, *home.read_handover(card))))
+    facts, unused = trust_state.believe(policy, (*lists, *statements), now)
     mark = None
     if installed is not None and installed.identity == card.identity:
-        mark = Mark(installed.sequence, installed.card_id)
-    revocations, _ = documents.accept(lists, policy, now)
+        mark = Mark(installed.sequence, installed.card_id, installed.next_key_digest)
+    offered = [(fact, finding) for fact, finding in unused if fact in document.statements]
     verdict = documents.with_findings(
-        verify_card(card, policy=policy, now=now, facts=Facts(revocations), mark=mark), notes
+        verify_card(card, policy=policy, now=now, facts=facts, mark=mark), (*notes, *documents.notes(offered))
     )
     if not verdict.ok:
         raise Fault(f"NOT INSTALLED  {card.label}", code=verdict.exit_code, findings=verdict.findings)
     say(*finding_lines(verdict.findings))
-    return lists
+    strange = {fact.digest for fact, _ in offered if isinstance(fact, Statement)}
+    return lists, tuple(one for one in statements if one.digest not in strange)
 
 
 def _policy_with(home: NodeFolder, network: str, trusted: Mapping[str, IssuerId]) -> tuple[Policy, str | None]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from cards import Facts, IssuerId, Policy, RevocationList, verify_card
+from cards import IdentityId, IssuerId, Policy, RevocationList, verify_card
 from cards.findings import UNTRUSTED
 
-from . import documents, options
+from . import documents, options, pins, trust_state
 from .folders import NodeFolder, read_policy
 from .output import Fault, answer, answer_json, card_lines, list_line, say, verdict_lines
 from .qr import draw_qr
@@ -69,6 +69,7 @@ def show(*, file: str | None, line: bool, qr: bool, home: NodeFolder, as_json: b
 )
 @click.option("--policy", "policy_file", type=click.Path(path_type=Path), help="judge by this policy file")
 @click.option("--revocations", multiple=True, type=options.FILE, help="a revocation list to go by; may be repeated")
+@click.option("--statements", multiple=True, type=options.FILE, help="statements to go by; may be repeated")
 @options.home
 @options.as_json
 def verify(
@@ -77,36 +78,41 @@ def verify(
     issuers: Mapping[str, IssuerId],
     policy_file: Path | None,
     revocations: tuple[str, ...],
+    statements: tuple[str, ...],
     home: NodeFolder,
     as_json: bool,
 ) -> None:
     """Judge a card, with every reason.
 
     Without FILE it is the installed card. The policy of this node is asked unless --issuer or --policy names
-    another. Revocation lists count when they are in FILE, named with --revocations or, with this node's policy,
-    held here.
+    another. Revocation lists and statements (delegations, successions, what ended a key) count when they are in
+    FILE, named with --revocations or --statements or, with this node's policy, held here; so do its pins.
 
     \b
     Examples:
       p2pnoise card verify db-03.card
       p2pnoise card verify db-03.card --issuer ops=issuer1...
+      p2pnoise card verify db-03.card --issuer ops=issuer1... --statements ended.pem
       p2pnoise card verify - --policy policy.toml --revocations revocations.pem < db-03.card
     """
     if issuers and policy_file:
         raise click.UsageError("--issuer and --policy are two answers to one question")
     document, now = document_of(file, home), options.now()
     card = document.card
-    lists = [*document.lists, *(one for name in revocations for one in documents.read(name).lists)]
+    facts = [*document.facts, *(fact for name in (*revocations, *statements) for fact in documents.read(name).facts)]
+    pinned: Mapping[str, IdentityId] = {}
     if issuers:
-        policy, looked_at = Policy(network=card.network, issuers=issuers), bool(lists)
+        policy, looked_at = Policy(network=card.network, issuers=issuers), bool(facts)
     elif policy_file:
-        policy, looked_at = read_policy(policy_file), bool(lists)
+        policy, looked_at = read_policy(policy_file), bool(facts)
     else:
         policy, looked_at = _home_policy(home), True
-        lists += home.read_revocations()
-    state, findings = documents.accept(lists, policy, now)
+        facts += [*home.read_revocations(), *home.read_statements()]
+        pinned = pins.read(home.pins)
+    held, findings = trust_state.believe(policy, facts, now)
     verdict = documents.with_findings(
-        verify_card(card, policy=policy, now=now, facts=Facts(state) if looked_at else None), findings
+        verify_card(card, policy=policy, now=now, facts=held if looked_at else None, pins=pinned),
+        documents.notes(findings),
     )
     if as_json:
         answer_json({"card_id": card.card_id.hex(), **verdict.to_json()})

@@ -18,6 +18,7 @@ from .output import Fault, naming
 CARD = "CARD"
 LIST = "REVOCATION LIST"
 _QR = "CARD1"
+_STRANGE = ("unknown-issuer", "chain-too-long", "rollback")  # nothing is wrong with these, they are not for us
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,18 @@ def accept(lists: Iterable[RevocationList], policy: Policy, now: int) -> tuple[R
     for one in sorted(good, key=lambda one: one.sequence):
         state, _ = state.add(one, issuers=issuers, network=policy.network, now=now, leeway=policy.leeway)
     return state, findings
+
+
+def notes(unused: Iterable[tuple[Fact, Finding]]) -> tuple[Finding, ...]:
+    """What there is to say of facts that do not count: an error where one is wrong, a warning where it is a stranger's.
+
+    That an issuer signed two lists with one number the verdict says itself.
+    """
+    return tuple(
+        replace(finding, severity="warning") if finding.code in _STRANGE else finding
+        for _, finding in unused
+        if finding.code != "issuer-equivocation"
+    )
 
 
 def with_findings(verdict: Verdict, findings: tuple[Finding, ...]) -> Verdict:

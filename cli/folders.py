@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from cards import Card, IdentityKey, IssuerId, IssuerKey, NodeKey, Policy, RevocationList
+from cards import Card, IdentityKey, IssuerId, IssuerKey, NodeKey, Policy, RevocationList, Succession
 from cards.facts import Statement
 from cards.fields import name as name_field
 from cards.findings import BINDING, MALFORMED
@@ -53,6 +53,16 @@ class NodeFolder:
         return self.path / "node.key"
 
     @property
+    def next_identity_key(self) -> Path:
+        """The identity key that is to take over, or that the card commits to."""
+        return self.path / "identity.key.next"
+
+    @property
+    def next_node_key(self) -> Path:
+        """The node key that is to take over, once a card that names it is installed."""
+        return self.path / "node.key.next"
+
+    @property
     def request(self) -> Path:
         """The last card signed here: its sequence number is spent, whatever became of it."""
         return self.path / "request.pem"
@@ -89,10 +99,26 @@ class NodeFolder:
         self._check_present(self.node_key)
         return _read_key(self.node_key, NodeKey, f"{_RESTORE}, or begin anew: p2pnoise id new --force")
 
+    def read_next_identity(self) -> IdentityKey | None:
+        """The identity key that is to take over, if there is one."""
+        path = self.next_identity_key
+        return _read_key(path, IdentityKey, _RESTORE) if path.exists() else None
+
+    def read_next_node(self) -> NodeKey | None:
+        """The node key that is to take over, if there is one."""
+        return _read_key(self.next_node_key, NodeKey, _RESTORE) if self.next_node_key.exists() else None
+
     def read_request(self) -> Card | None:
         """The last card signed here, if there was one."""
         # Without it the next card might get a number that is spent, which others take for a clone.
         return documents.read(self.request, fix=_RESTORE).card if self.request.exists() else None
+
+    def read_handover(self, card: Card) -> tuple[Succession, ...]:
+        """What the identity before signed when the one of `card` took over, as long as the last request is of that."""
+        if not self.request.exists():
+            return ()
+        statements = documents.read(self.request, fix=_RESTORE).statements
+        return tuple(one for one in statements if isinstance(one, Succession) and one.new == card.identity)
 
     def read_card(self) -> Card | None:
         """The installed card, if there is one."""
@@ -175,6 +201,13 @@ class IssuerFolder:
         signer = nullcontext(self.read_key()) if self.signer is None else RemoteSigner.connect(self.signer, public)
         with signer as key, Registry.open(self.registry, public, network) as registry:
             yield Issuer(name, network, key, registry)
+
+    @contextmanager
+    def open_registry(self) -> Iterator[Registry]:
+        """The registry alone, for what needs no key."""
+        _, network, public = self._read_about()
+        with Registry.open(self.registry, public, network) as registry:
+            yield registry
 
     def read_key(self) -> IssuerKey:
         """The secret, which must be the one that issuer.toml names."""

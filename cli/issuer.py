@@ -1,25 +1,35 @@
-"""`p2pnoise issuer`: the key whose signature lets nodes into a network, and what it keeps."""
+"""`p2pnoise issuer`: the key whose signature lets nodes into a network, its beginning and its end."""
 
 import os
+from pathlib import Path
 
 import click
 
-from cards import IssuerKey, make_list
+from cards import IssuerKey, Retirement, make_list
+from cards.findings import USAGE
+from cards.revocation import REASONS
 
-from . import documents, files, options, passphrase
+from . import documents, files, issuer_delegate, issuer_list, options, passphrase
 from .folders import IssuerFolder
 from .output import Fault, answer, answer_json, rows, say
+from .powers import Powers
 from .registry import Registry
+from .statement_view import statement_json
 
 
 @click.group()
 def command() -> None:
-    """Make an issuer, whose signature lets nodes into a network.
+    """Make an issuer, whose signature lets nodes into a network; let others sign for it; end it.
 
     \b
     Example:
       p2pnoise issuer new ops --network example-net
     """
+
+
+command.add_command(issuer_delegate.delegate)
+command.add_command(issuer_delegate.import_)
+command.add_command(issuer_list.list_)
 
 
 @command.command()
@@ -74,3 +84,55 @@ def new(*, name: str, network: str, folder: IssuerFolder, lock: bool, as_json: b
         "then here:       p2pnoise card issue node.request -o node.card",
         f"then there:      p2pnoise card install node.card --issuer {name}={key.public}",
     )
+
+
+@command.command()
+@click.option("--reason", type=click.Choice(REASONS), required=True, help="what nodes will show")
+@click.option("-o", "--output", type=options.FILE, help="for later: sign it into this file alone; - for stdout")
+@click.option("--yes", is_flag=True, help="it is meant: this cannot be taken back")
+@options.force
+@options.issuer_home
+@options.as_json
+def retire(*, reason: str, output: str | None, yes: bool, force: bool, folder: IssuerFolder, as_json: bool) -> None:
+    """End this issuer for good.
+
+    Nothing that it or its delegates granted counts any more, on every node that hears of it. With --output nothing
+    ends yet: keep the file away from here, for the day on which the key is lost or stolen.
+
+    \b
+    Examples:
+      p2pnoise issuer retire --reason superseded --yes
+      p2pnoise issuer retire --reason key-compromise -o /media/safe/ops-retirement.pem
+    """
+    if output is None and not yes:
+        fix = "add --yes if that is meant, or sign it for later: --output FILE"
+        raise Fault("this ends the issuer for good, with all that it granted", fix, code=USAGE)
+    if output not in (None, files.STREAM):
+        files.check_target(Path(str(output)), force=force)
+    with folder.open() as issuer, files.lock(folder.path):
+        powers = Powers.read(folder, issuer)
+        powers.check_alive()
+        values = {
+            "net": issuer.network,
+            "iat": options.now(),
+            "iss": bytes(issuer.key.public),
+            "reason": reason,
+        }
+        end = Retirement.make(values, issuer.key)
+        text = documents.fact_blocks([end])
+        if output is None:
+            held = documents.fact_blocks((*powers.document.facts, end))
+            files.write(folder.statements, held.encode(), force=True)
+    if output is not None and not (as_json and output == files.STREAM):
+        files.write_output(output, text, force=force)
+    where = None if output == files.STREAM else str(output or folder.statements)
+    if as_json:
+        view = {"retirement": statement_json(end), "text": text, "file": where, "retired": output is None}
+        answer_json({"ok": True, **view})
+    elif where is not None:
+        what = "retired" if output is None else "signed for later"
+        answer(*rows((what, f"{issuer.name}  {issuer.key.public}"), ("reason", reason), ("file", where)))
+    if output is None:
+        say(f"next, on any one node: p2pnoise trust apply {folder.statements}")
+    else:
+        say("keep it where the key is not; on the day, on any one node: p2pnoise trust apply FILE")

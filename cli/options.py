@@ -1,5 +1,6 @@
 """Options that several verbs share, and the clock: here alone the command line asks what time it is."""
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,16 @@ DAY = 86400  # seconds
 MAX_DAYS = 3653  # ten years, the longest validity of anything
 _SIGNER = "cli.options.signer"  # where click keeps --signer for the command that runs
 FILE = click.Path(allow_dash=True, path_type=str, readable=False)  # reading says it better
+
+
+def duration(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """A click callback: seconds from a text like 30d, 12h, 5m or 90s."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([1-9][0-9]{0,8})([smhd])", value)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no time like 30d, 12h, 5m or 90s")
+    return int(found[1]) * {"s": 1, "m": 60, "h": 3600, "d": DAY}[found[2]]
 
 
 def now() -> int:

@@ -15,6 +15,7 @@ import click
 
 from cards import Card, CardError, Finding, Policy, RevocationList, Verdict
 from cards.findings import UNEXPECTED, USAGE
+from cards.verification import Weighed
 
 __all__ = [
     "UNEXPECTED",
@@ -23,6 +24,7 @@ __all__ = [
     "answer",
     "answer_json",
     "card_lines",
+    "columns",
     "fail",
     "finding_lines",
     "list_line",
@@ -132,6 +134,12 @@ def rows(*pairs: tuple[str, str], indent: str = "") -> list[str]:
     return [f"{indent}{label:<{width}}  {value}" for label, value in shown]
 
 
+def columns(*lines: tuple[str, ...]) -> list[str]:
+    """Lines of cells, the first their titles, in columns as wide as they need."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
 def until(seconds: int, now: int) -> str:
     """A day and how far it is from `now`, both in seconds since 1970."""
     try:
@@ -149,12 +157,10 @@ def verdict_lines(verdict: Verdict, policy: Policy, now: int, *, refused: str = 
     label = card.label if card else "not a card"
     if not verdict.ok or card is None:
         return [f"{refused}  {label}", *finding_lines(verdict.findings)]
+    needed = f"{len(verdict.issuers)} of {max(rule.threshold for rule in policy.app)} needed"
     signatures = [
-        ("app signatures", f"1 of 1 needed  {policy.issuer_name(issuer)}  {_grant_text(grant, now)}")
-        for issuer in verdict.issuers
-        for grant in card.grants
-        if grant.kid == issuer.hint
-    ]
+        f"{_signer(one, policy)}  {_grant_text(one.grant, now)}" for one in verdict.weighed if one.problem is None
+    ] or [f"the identity is {verdict.level}"]
     return [
         f"OK  {label}  {verdict.level}",
         *rows(
@@ -162,7 +168,8 @@ def verdict_lines(verdict: Verdict, policy: Policy, now: int, *, refused: str = 
             ("node", f"x25519   {card.node_id}"),
             ("key signature", "valid"),
             ("node signature", "valid"),
-            *signatures,
+            ("app signatures", f"{needed}  {signatures[0]}"),
+            *(("", " " * len(f"{needed}  ") + more) for more in signatures[1:]),
             ("card", f"{card.card_id.hex()}  sequence {card.sequence}  {len(card.raw)} bytes"),
             indent="    ",
         ),
@@ -197,6 +204,11 @@ def list_line(one: RevocationList, now: int) -> str:
     """What a revocation list says of itself, on one line, unjudged."""
     count = f"{len(one.entries)} {'entry' if len(one.entries) == 1 else 'entries'}"
     return f"revocation list {one.sequence}  {one.issuer.short}  {count}  next due {until(one.next_due, now)}"
+
+
+def _signer(one: Weighed, policy: Policy) -> str:
+    root = policy.issuer_name(one.authority.root)
+    return root if one.authority.key == one.authority.root else f"{one.authority.key.short} for {root}"
 
 
 def _grant_text(grant: Any, now: int) -> str:

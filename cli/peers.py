@@ -6,7 +6,7 @@ from cards import Facts, Policy, RevocationList, Revocations, Verdict, verify_ca
 
 from . import documents, options
 from .folders import NodeFolder
-from .output import Fault, answer, answer_json, say, until
+from .output import Fault, answer, answer_json, columns, say, until
 
 
 @click.command()
@@ -72,8 +72,7 @@ def command(*, home: NodeFolder, as_json: bool) -> None:
                 until(row.card.not_after, now),
             )
         )
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    answer(*("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines))
+    answer(*columns(*lines))
     good = sum(verdict.ok for _, verdict in judged)
     say(f"{good} of {len(judged)} cards count today; the network is {policy.network}")
 

@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
-from cards import Entry, IdentityId, NodeId, RevocationList, make_list
+from cards import Entry, IdentityId, IssuerId, NodeId, RevocationList, make_list
 from cards.fields import TEN_YEARS
 from cards.findings import MALFORMED, USAGE
+from cards.keys import PublicId
 from cards.revocation import MAX_ENTRIES, MAX_NEXT, REASONS
 
 from . import documents, files, options
 from .folders import Issuer, IssuerFolder
 from .options import DAY
 from .output import Fault, answer, answer_json, rows, say, until
+from .powers import Powers
 
 _CARD_ID = re.compile(r"[0-9a-f]{64}")
 
@@ -38,20 +40,22 @@ def command() -> None:
 @options.issuer_home
 @options.as_json
 def add(*, subject: str, reason: str, folder: IssuerFolder, as_json: bool) -> None:
-    """Revoke a node, an identity or one card.
+    """Revoke a node, an identity, one card or a delegate.
 
-    SUBJECT is a granted name, an id1... or node1... key, a card file, or a card id of 64 hex digits. A card id
-    takes back that one card; everything else the identity with all its cards, for good. Nodes learn of it with the
-    next list.
+    SUBJECT is a granted name, an id1..., node1... or issuer1... key, a card file, or a card id of 64 hex digits. A
+    card id takes back that one card, the key of an issuer that may sign for this one all that it granted in its name,
+    everything else the identity with all its cards, for good. Nodes learn of it with the next list.
 
     \b
     Examples:
       p2pnoise revoke add db-03 --reason key-compromise
       p2pnoise revoke add node1...
+      p2pnoise revoke add issuer1... --reason key-compromise
       p2pnoise revoke add old.card --reason superseded
     """
     now = options.now()
     with folder.open() as issuer:
+        powers = Powers.read(folder, issuer)
         raw, label = _resolve(subject, issuer)
         card_id = None if isinstance(raw, IdentityId) else raw
         identity = raw if isinstance(raw, IdentityId) else None
@@ -75,14 +79,30 @@ def add(*, subject: str, reason: str, folder: IssuerFolder, as_json: bool) -> No
     else:
         what = "revoked" if before is None else "already revoked"
         answer(*rows((what, label), ("reason", entry.reason), ("until", until(entry.until, now))))
-    if end is None:
+    if end is None and not any(raw in (one.key, one.issuer) for one in powers.delegations):
         say("this issuer never granted that; it is on the list all the same")
+    if powers.ways:
+        root = powers.ways[0].root.short
+        say(
+            f"warning: what this issuer grants for {root} is taken back by the list of {root} alone",
+            f"fix: at that issuer: p2pnoise revoke add {_pasted(raw)}",
+        )
     say("next: p2pnoise revoke publish, then hand the list to a node")
 
 
-def _resolve(subject: str, issuer: Issuer) -> tuple[IdentityId | bytes, str]:
-    """The identity key or card id that is meant, and words for it. Raises `Fault` or `CardError`."""
+def _pasted(subject: bytes) -> str:
+    """A subject as every issuer understands it."""
+    return str(subject) if isinstance(subject, PublicId) else subject.hex()
+
+
+def _resolve(subject: str, issuer: Issuer) -> tuple[IdentityId | IssuerId | bytes, str]:
+    """The key or card id that is meant, and words for it. Raises `Fault` or `CardError`."""
     registry = issuer.registry
+    if subject.startswith("issuer1"):
+        key = IssuerId.parse(subject)
+        if key == issuer.key.public:
+            raise Fault("that is this issuer itself", "to end it for good: p2pnoise issuer retire", code=USAGE)
+        return key, f"issuer {key}"
     if subject.startswith("id1"):
         identity = IdentityId.parse(subject)
         return identity, f"identity {identity}"
@@ -103,7 +123,9 @@ def _resolve(subject: str, issuer: Issuer) -> tuple[IdentityId | bytes, str]:
         return card.identity, f"{card.label}, identity {card.identity}"
     near = difflib.get_close_matches(subject, registry.names(), 3)
     fix = (
-        f"did you mean {' or '.join(near)}?" if near else "give a granted name, id1..., node1..., a card file or its id"
+        f"did you mean {' or '.join(near)}?"
+        if near
+        else "give a granted name, id1..., node1..., issuer1..., a card file or its id"
     )
     raise Fault(f"nothing known as {subject}: no granted name, no key, no file", fix, code=USAGE)
 
