@@ -125,7 +125,7 @@ def weigh(home: NodeFolder, proposal: Proposal, *, as_json: bool) -> Outcome:
     if first is None:
         fix = "give a policy too: p2pnoise trust example, or p2pnoise card install FILE --issuer NAME=issuer1..."
         raise Fault(f"no policy in {home.path}", fix, code=UNTRUSTED)
-    before = trust_state.under(first, home, now, strict=True)
+    before = trust_state.under(first, home, now, unreadable=trust_state.refuse)
     after, refused = before.store, []
     if proposal.policy is not None:
         after, finding = after.changed(proposal.policy, now)

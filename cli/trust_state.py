@@ -70,24 +70,32 @@ class Trust:
     signatures: SignatureCache
 
 
-def read(home: NodeFolder, now: int, *, strict: bool = False) -> Trust:
-    """What the folder says. A file that cannot be read is named and left out, as a node does, or refused if `strict`.
+def warn(fault: Fault) -> None:
+    say(f"warning: not used: {fault}", f"fix: {fault.fix}")
 
-    Raises `Fault` where there is no policy, or the database is damaged.
+
+def refuse(fault: Fault) -> None:
+    raise fault
+
+
+def read(home: NodeFolder, now: int) -> Trust:
+    """What the folder says; lists, statements and pins that cannot be read are named and left out, as a node does.
+
+    Raises `Fault` where there is no policy, or card or database are damaged.
     """
     policy = home.read_policy()
     if policy is None:
         fix = "p2pnoise card install FILE --issuer NAME=issuer1..., or name the folder with --home"
         raise Fault(f"no policy in {home.path}", fix, code=UNTRUSTED)
-    return under(policy, home, now, strict=strict)
+    return under(policy, home, now, unreadable=warn)
 
 
-def under(policy: Policy, home: NodeFolder, now: int, *, strict: bool = False) -> Trust:
-    """As `read`, by another policy than the one that lies there."""
+def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[Fault], None]) -> Trust:
+    """As `read`, by any policy; `unreadable` is told of each file that cannot be read."""
     table, running = read_table(home), is_running(home)
     held: list[Fact] = []
     for path in (home.revocations, home.statements):
-        held += _lenient(path, file_facts, (), strict=strict)
+        held += _lenient(path, file_facts, (), unreadable)
     if table is not None:
         held += table.lists
     signatures = SignatureCache()
@@ -97,7 +105,7 @@ def under(policy: Policy, home: NodeFolder, now: int, *, strict: bool = False) -
         store=TrustStore(
             policy=policy,
             facts=facts,
-            pins=_lenient(home.pins, pins.read, {}, strict=strict),
+            pins=_lenient(home.pins, pins.read, {}, unreadable),
             marks={
                 bytes(one.card.identity): Mark(one.card.sequence, one.card.card_id, one.card.next_key_digest)
                 for one in known
@@ -169,13 +177,13 @@ def is_running(home: NodeFolder) -> bool:
         os.close(descriptor)
 
 
-def _lenient(path: Path, read: Callable[[Path], _Content], nothing: _Content, *, strict: bool) -> _Content:
+def _lenient(
+    path: Path, read: Callable[[Path], _Content], nothing: _Content, unreadable: Callable[[Fault], None]
+) -> _Content:
     try:
         return read(path)
     except Fault as fault:
-        if strict:
-            raise
-        say(f"warning: not used: {fault}", f"fix: {fault.fix}")
+        unreadable(fault)
         return nothing
 
 

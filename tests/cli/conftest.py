@@ -4,15 +4,21 @@ import json
 import os
 import subprocess
 import sys
+import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from cards import Card, IdentityKey, NodeKey
+from cards import Card, IdentityKey, NodeKey, Policy, verify_card
 from cards.text import from_armor
+from cli import documents
 from cli.main import root
+from cli.trust_state import believe
+from p2pnoise.store import PeerStore
+from p2pnoise.store.peer_store import PeerChange
 
 COMMAND = [sys.executable, "-m", "cli"]
 
@@ -96,6 +102,21 @@ class Place:
             IdentityKey.from_pem((folder / "identity.key").read_bytes()),
             NodeKey.from_pem((folder / "node.key").read_bytes()),
         )
+
+    def remember(self, **known) -> None:
+        """Put cards into the node's table, as a node that met them does: `ada="live"` for the card in ada.card."""
+        policy = Policy.from_toml((self.node / "policy.toml").read_text())
+        lists = documents.read(self.node / "revocations.pem").lists
+        now = int(time.time())
+        facts, _ = believe(policy, lists, now)
+        own = self.card(self.node / "card.pem")
+        with closing(PeerStore(self.node / "node.db", network=policy.network, node_id=own.node_id)) as store:
+            for name, provenance in known.items():
+                card = self.card(self.path / f"{name}.card")
+                verdict = verify_card(card, policy=policy, now=now, facts=facts)
+                row = {"record": None, "standing": "verified", "learned_from": bytes(32)}
+                times = {"first_seen": now, "changed": now}
+                store.commit([PeerChange(verified=verdict.card, provenance=provenance, **row, **times)])
 
     # Steps that many tests begin with.
 

@@ -6,12 +6,9 @@ import time
 
 import pytest
 
-from cards import Delegation, IssuerKey, Policy, Retirement, SelfRevocation, make_list, verify_card
-from cards.facts import Facts
+from cards import Delegation, IssuerKey, Retirement, SelfRevocation, make_list
 from cards.text import from_armor, to_armor
 from cli import documents, files, trust_change
-from p2pnoise.store import PeerStore
-from p2pnoise.store.peer_store import PeerChange
 
 NOW = int(time.time())
 
@@ -22,32 +19,8 @@ def network(place, installed):
     assert installed.exists()
     for name in ("ada", "bob"):
         place.make_card(name, name)
-    keep(place, {"ada": "live", "bob": "proven"})
+    place.remember(ada="live", bob="proven")
     return place
-
-
-def keep(place, names):
-    """Put these cards into the node's table, as a node that met them does."""
-    policy = Policy.from_toml((place.node / "policy.toml").read_text())
-    lists = documents.read(place.node / "revocations.pem").lists
-    store = PeerStore(place.node / "node.db", network="example-net", node_id=place.card(place / "node.card").node_id)
-    changes = []
-    for name, provenance in names.items():
-        state, _ = documents.accept(lists, policy, NOW)
-        verdict = verify_card(place.card(place / f"{name}.card"), policy=policy, now=NOW, facts=Facts(state))
-        changes.append(
-            PeerChange(
-                verified=verdict.card,
-                record=None,
-                standing="verified",
-                provenance=provenance,
-                first_seen=NOW,
-                changed=NOW,
-                learned_from=bytes(32),
-            )
-        )
-    store.commit(changes)
-    store.close()
 
 
 def files_of(place):
