@@ -28,6 +28,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "trust": ("cli.trust", "see, plan and change whom a node believes"),
     "run": ("cli.run", "run a peer node"),
     "peers": ("cli.peers", "show the peers that a node knows"),
+    "doctor": ("cli.doctor", "check a folder, and say what is wrong or will be soon"),
     "demo": ("cli.demo", "run a whole network on this machine and watch it"),
     "simulate": ("cli.simulate", "simulate a network of real nodes"),
     "bench": ("cli.bench.command", "measure it against what you would use instead"),
