@@ -235,7 +235,8 @@ class HandshakeExchange:
         else:
             prologue = switch_prologue(self._opening, answer.negotiation_data, self._application_prologue)
             if protocol.pattern.fallback:
-                state = self._state.fall_back(protocol, prologue=prologue, s=keys.s, psks=_taken(protocol, keys))
+                _check_s(protocol, keys, initiator=False)
+                state = self._state.fall_back(protocol, prologue=prologue, s=keys.s, psks=_psks(protocol, keys))
             else:
                 state = self._new_state(protocol, initiator=False, prologue=prologue, keys=keys)
             self._unread = answer.noise_message
@@ -258,6 +259,7 @@ class HandshakeExchange:
         re: bytes | None = None,
     ) -> HandshakeState:
         keys = keys or self._keys
+        _check_s(protocol, keys, initiator=initiator)
         return HandshakeState(
             protocol,
             initiator=initiator,
@@ -265,7 +267,7 @@ class HandshakeExchange:
             s=keys.s,
             rs=keys.rs,
             re=re,
-            psks=_taken(protocol, keys),
+            psks=_psks(protocol, keys),
             entropy=self._entropy,
         )
 
@@ -365,6 +367,21 @@ class HandshakeExchange:
             self._state = self._opening = None
 
 
-def _taken(protocol: Protocol, keys: Keys) -> dict[int, bytes]:
-    """The psks that the protocol takes of those we have: one that we accept may take none."""
-    return {number: psk for number, psk in (keys.psks or {}).items() if number in protocol.pattern.psks}
+# A HandshakeState takes both of these later, too. Here nobody could give them then, and whoever is there at the message
+# that needs one could make it our fault.
+
+
+def _check_s(protocol: Protocol, keys: Keys, *, initiator: bool) -> None:
+    """Raises LocalProtocolError if a message of ours brings our static key and there is none."""
+    ours = protocol.pattern.messages[0 if initiator else 1 :: 2]
+    if keys.s is None and any("s" in tokens for tokens in ours):
+        raise LocalProtocolError(f"{protocol.pattern.name} needs our static key pair s")
+
+
+def _psks(protocol: Protocol, keys: Keys) -> dict[int, bytes]:
+    """The psks that the protocol takes of those we have. Raises LocalProtocolError if one is missing."""
+    given = keys.psks or {}
+    for number in protocol.pattern.psks:
+        if number not in given:
+            raise LocalProtocolError(f"{protocol.pattern.name} needs psk{number}")
+    return {number: given[number] for number in protocol.pattern.psks}

@@ -11,6 +11,7 @@ from p2pnoise.noisesocket import (
     HandshakePayload,
     MessageReceived,
     NegotiationError,
+    NoiseSocketConnection,
     Rejected,
     Truncated,
 )
@@ -335,6 +336,16 @@ def test_a_responder_whose_keys_do_not_fit_what_it_accepts_is_our_fault_at_once(
         play.connection(initiator=False, accepts=(play.xx, kk))
     with pytest.raises(LocalProtocolError, match="XX takes no rs"):
         play.connection(initiator=False, accepts=(play.xx, kk), rs=play.initiator_s.public)
+
+
+@pytest.mark.parametrize("initiator", [True, False])
+def test_a_key_that_only_a_later_message_needs_is_missed_at_once_too(play, initiator):
+    """Else whoever is there at that message could make it our fault."""
+    for pattern, s, missing in (("XX", None, "static key pair s"), ("XXpsk3", play.initiator_s, "psk3")):
+        protocol = Protocol.parse(f"Noise_{pattern}_25519_ChaChaPoly_BLAKE2s")
+        choice = {"protocol": protocol} if initiator else {"accepts": (protocol,)}
+        with pytest.raises(LocalProtocolError, match=f"{pattern} needs (our )?{missing}"):
+            NoiseSocketConnection(initiator=initiator, s=s, entropy=bytes, application_prologue=b"", **choice)
 
 
 def test_a_key_that_xx_would_not_check_is_our_fault(play):

@@ -10,6 +10,7 @@ from p2pnoise.noisesocket import (
     HandshakePayload,
     MessageReceived,
     NegotiationError,
+    NoiseSocketConnection,
     Rejected,
     RetryRequested,
     SwitchRequested,
@@ -264,6 +265,45 @@ def test_keys_that_do_not_fit_leave_the_choice_open(make_pair, play):
         pair.initiator.follow()
     pair.initiator.follow(rs=play.responder_s.public)
     assert pair.initiator.my_turn
+
+
+def test_a_psk_that_is_missing_leaves_the_choice_open(make_pair, play):
+    xxpsk3, psks = protocol("XXpsk3"), {3: bytes(32)}
+    pair = make_pair("XX", initiator={"accepts": (xxpsk3,)}, responder={"accepts": ()})
+    with pytest.raises(NegotiationError):
+        play.feed(pair.responder, pair.initiator.send_handshake())
+    for call in (pair.responder.switch, pair.responder.request_retry):
+        with pytest.raises(LocalProtocolError, match="needs psk3"):
+            call(xxpsk3)
+    play.feed(pair.initiator, pair.responder.request_retry(xxpsk3, psks=psks))
+    with pytest.raises(LocalProtocolError, match="needs psk3"):
+        pair.initiator.follow()
+    pair.initiator.follow(psks=psks)
+    pair.exchange()
+    assert pair.initiator.handshake_hash == pair.responder.handshake_hash
+
+
+def test_a_fallback_without_a_static_key_of_ours_leaves_the_choice_open(make_pair, play):
+    nk = protocol("NK")
+    initiator = NoiseSocketConnection(
+        initiator=True,
+        s=None,
+        rs=STALE.public,
+        protocol=nk,
+        accepts=(XXFALLBACK,),
+        application_prologue=play.prologue,
+        entropy=lambda length: bytes([7]) * length,
+    )
+    responder = make_pair(responder={"accepts": (nk,)}).responder
+    with pytest.raises(DecryptError):
+        play.feed(responder, initiator.send_handshake())
+    responder.switch(XXFALLBACK)
+    play.feed(initiator, responder.send_handshake())
+    with pytest.raises(LocalProtocolError, match="XXfallback needs our static key pair s"):
+        initiator.follow()
+    initiator.follow(s=play.initiator_s)
+    assert play.drain(initiator)
+    assert initiator.my_turn
 
 
 def test_the_carrier_s_end_while_the_initiator_decides_is_a_truncation(make_stale_pair, play):

@@ -7,11 +7,9 @@ from typing import Any, NoReturn
 
 import trio
 
-from p2pnoise.errors import LocalProtocolError
 from p2pnoise.noise import KeyPair, Protocol
 from p2pnoise.noisesocket.connection import NoiseSocketConnection
 from p2pnoise.noisesocket.framing import Padding
-from p2pnoise.noisesocket.handshake import DEFAULT_ACCEPTS
 from p2pnoise.noisesocket.introduction import check_payload
 from p2pnoise.noisesocket.padding import no_padding
 from p2pnoise.noisesocket.profile import P2PNOISE, Profile
@@ -152,10 +150,8 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
             profile=profile,
             entropy=os.urandom,
         )
-        # Now, or the first peer to choose that protocol would find out what is missing, and end the server.
+        # Now, or the first peer would find out what is missing or too long, and end the server.
         check_payload(payload)
-        for protocol in DEFAULT_ACCEPTS if accepts is None else accepts:
-            _check_keys(protocol, s, psks or {})
         self._new_connection()
         self._new_stream = partial(NoiseStream, verify=verify, payload=payload, take_early_data=early_data)
 
@@ -168,16 +164,6 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
     async def aclose(self) -> None:
         """Close the transport listener."""
         await self.transport_listener.aclose()
-
-
-def _check_keys(protocol: Protocol, s: KeyPair | None, psks: Mapping[int, bytes]) -> None:
-    """Raises LocalProtocolError if the responder lacks a key that no message of the initiator brings."""
-    pattern = protocol.pattern
-    if s is None and any("s" in tokens for tokens in pattern.messages[1::2]):
-        raise LocalProtocolError(f"{pattern.name} needs our static key pair s")
-    for number in pattern.psks:
-        if number not in psks:
-            raise LocalProtocolError(f"{pattern.name} needs psk{number}")
 
 
 async def serve_noise(
