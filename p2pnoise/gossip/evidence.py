@@ -1,7 +1,4 @@
-"""Evidence: which statements of a peer are worth a place, and what two cards or lists prove against their signer.
-
-Who relays what follows from the statement and from whom we know, never from local taste, so that nodes agree.
-"""
+"""Evidence: which statements of a peer are worth a place, and what two cards or lists prove against their signer."""
 
 from dataclasses import replace
 
@@ -20,20 +17,17 @@ from cards.facts import Statement
 
 from .table import PeerTable
 
-MAX_DELEGATIONS = 100  # of one issuer, or a delegate alone could fill all places; a guess
+MAX_DELEGATIONS = 100  # of one issuer or delegate; a guess
 
 
-def is_needed(table: PeerTable, statement: Statement, now: int) -> bool:
-    """Whether a statement from a peer says something that we do not know, of somebody who counts (P6)."""
+def is_needed(table: PeerTable, statement: Statement) -> bool:
+    """Whether a statement from a peer says what we do not know yet, or one signer could fill all places with it."""
     facts = table.facts
     match statement:
         case SelfRevocation(identity=identity):
             return identity not in facts.self_revoked
         case Retirement(issuer=issuer):
             return issuer not in facts.retired
-        case Succession(old=old):
-            mark = table.mark(old)  # whoever has the old key must not fill the places of the successor committed to
-            return mark is None or statement.honours(mark.next_key_digest)
         case Delegation(issuer=issuer):
             held = [one for one in facts.statements.values() if isinstance(one, Delegation) and one.issuer == issuer]
             return len(held) < MAX_DELEGATIONS
@@ -41,7 +35,9 @@ def is_needed(table: PeerTable, statement: Statement, now: int) -> bool:
             longer = replace(facts, statements={**facts.statements, statement.digest: statement})
             return longer.manifest(table.policy) == statement
         case Conflict():
-            return _is_new(table, statement) and _is_endorsed(table, statement, now)
+            return _is_new(table, statement)
+        case Succession():  # of one identity few are kept
+            return True
 
 
 def proof_against(table: PeerTable, card: Card, now: int) -> Conflict | None:
@@ -50,21 +46,21 @@ def proof_against(table: PeerTable, card: Card, now: int) -> Conflict | None:
     others = [peer.card for peer in known if peer is not None and peer.node_id != table.own]
     if not others or table.judge(card, now).card is None:  # only what both its keys have signed proves anything
         return None
-    return next((proof for other in others if (proof := _between(table, card, other, now)) is not None), None)
+    return next((proof for other in others if (proof := _between(table, card, other)) is not None), None)
 
 
-def proof_of_twins(table: PeerTable, new: RevocationList, now: int) -> Conflict | None:
+def proof_of_twins(table: PeerTable, new: RevocationList) -> Conflict | None:
     """What a list proves of its issuer together with another one of the same number."""
     twins = [one for one in table.revocations.by_issuer[new.issuer].current if one.digest != new.digest]
-    return _between(table, new, twins[0], now) if twins else None
+    return _between(table, new, twins[0]) if twins else None
 
 
-def _between(table: PeerTable, one: Card | RevocationList, other: Card | RevocationList, now: int) -> Conflict | None:
+def _between(table: PeerTable, one: Card | RevocationList, other: Card | RevocationList) -> Conflict | None:
     try:
         proof = Conflict.between(one, other)
     except CardError:  # both can be
         return None
-    return proof if is_needed(table, proof, now) else None
+    return proof if is_needed(table, proof) else None
 
 
 def _is_new(table: PeerTable, conflict: Conflict) -> bool:
@@ -75,9 +71,3 @@ def _is_new(table: PeerTable, conflict: Conflict) -> bool:
         if isinstance(one, Conflict) and (one.kind, one.subject) == (conflict.kind, conflict.subject)
     ]
     return not held or (conflict.kind == "identity" and conflict.sequence > max(held))
-
-
-def _is_endorsed(table: PeerTable, conflict: Conflict, now: int) -> bool:
-    """Whether accepted issuers granted both cards of an identity, or one of a node; a thief's own count for nothing."""
-    granted = [table.judge(card, now).endorsed for card in conflict.cards]
-    return {"identity": all, "node": any, "issuer": all}[conflict.kind](granted)

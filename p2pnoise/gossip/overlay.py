@@ -418,7 +418,7 @@ class Overlay:
         for other in self._links:
             if other != link:
                 self._send(other, heads)
-        self._prove(proof_of_twins(self.table, fact, now.unix), now)
+        self._prove(proof_of_twins(self.table, fact), now)
         return None
 
     def _take_statements(self, link: LinkId, message: OfStatements, now: Instant) -> None:

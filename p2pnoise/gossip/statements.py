@@ -27,6 +27,7 @@ from .messages import (
 from .table import PeerTable
 from .wants import Wants
 
+MAX_NAMED = len(KINDS) * MAX_STATEMENTS  # digests that are remembered for one link
 MAX_EARLY = 1_000  # endings of identities that we have not met
 
 
@@ -57,14 +58,16 @@ class StatementExchange:
 
     def name_all(self, link: LinkId) -> None:
         """Name everything; silence says that there is nothing."""
-        if self._table.facts.statements:
-            self._send(link, HeldStatements(tuple(self._table.facts.statements)))
+        held = tuple(self._table.facts.statements)
+        for start in range(0, len(held), MAX_STATEMENTS):
+            self._send(link, HeldStatements(held[start : start + MAX_STATEMENTS]))
 
-    def message(self, link: LinkId, message: OfStatements, now: Instant) -> list[Statement]:
-        """The statements that we asked this peer for and that matter here. Raises `MessageError`."""
+    def message(self, link: LinkId, message: OfStatements, now: Instant) -> Iterator[Statement]:
+        """The statements that we asked this peer for and that matter here, to be taken one by one, since one may make
+        another needless. Raises `MessageError`."""
         match message:
             case HeldStatements(digests):
-                self._named[link] = tuple(dict.fromkeys((*digests, *self._named[link])))[:MAX_STATEMENTS]
+                self._named[link] = tuple(dict.fromkeys((*digests, *self._named[link])))[:MAX_NAMED]
                 self._wants.queue(link, digests, now.monotonic)
                 self._ask(link, now)
             case WantStatements(digests):
@@ -75,8 +78,10 @@ class StatementExchange:
                 self._wants.settle(link)
                 self._ask_waiting(now)
             case GivenStatements(given):
-                return [one for label, raw in given if (one := self._given(link, label, raw, now)) is not None]
-        return []
+                for label, raw in given:
+                    statement = self._given(link, label, raw, now)
+                    if statement is not None:
+                        yield statement
 
     def accepted(self, digest: bytes, link: LinkId | None) -> None:
         """A statement is held now: it is news for the others."""
@@ -149,7 +154,7 @@ class StatementExchange:
         if not self._wants.answered(link, [statement.digest]):
             return None
         finding = None
-        if is_needed(self._table, statement, now.unix):
+        if is_needed(self._table, statement):
             finding = self._table.check_statement(statement)
             if finding is None and not self._is_early(statement):
                 return statement

@@ -263,7 +263,9 @@ class PeerTable:
     def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:
         """Keep `fact` if it is signed and news: what there is to say, and whether anything changed."""
         before = self.facts
-        self.facts, finding = before.add(fact, policy=self.policy, now=now, signatures=self._signatures)
+        self.facts, finding = before.add(
+            fact, policy=self.policy, now=now, marks=self._marks, signatures=self._signatures
+        )
         return finding, self.facts is not before
 
     def check_statement(self, statement: Statement) -> Finding | None:

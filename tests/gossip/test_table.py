@@ -165,7 +165,7 @@ def test_only_a_higher_record_replaces(place, table, offer):
 def test_a_record_that_its_node_did_not_sign_is_not_kept(place, table, offer):
     offer(table, place.card("ada"))
     genuine = place.record("ada", sequence=9)
-    forged_record = type(genuine).from_parts(genuine.body, place.record("bob").signature)
+    forged_record = type(genuine).from_parts(genuine.body, *place.record("bob").signatures)
     finding, peer = table.offer_record(forged_record, place.START)
     assert finding.code == "record-invalid"
     assert peer is None

@@ -7,7 +7,20 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from cards import Address, Entry, IdentityKey, IssuerKey, NodeKey, Policy, grant, make_card, make_list
+from cards import (
+    Address,
+    Entry,
+    IdentityKey,
+    IssuerKey,
+    NodeKey,
+    Policy,
+    Retirement,
+    SelfRevocation,
+    Succession,
+    grant,
+    make_card,
+    make_list,
+)
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
@@ -132,6 +145,19 @@ class Net:
         entries = [Entry(bytes(subject), START, "lost", START + 400 * DAY) for subject in revoked]
         now = START - 100 if now is None else now
         return make_list(issuer or self.issuer, network=NETWORK, sequence=sequence, now=now, entries=entries, **options)
+
+    def sign(self, kind, *signers, **values):
+        """A statement of this kind, made a little before the nodes start."""
+        return kind.make({"net": NETWORK, "iat": START - 50, **values}, *signers)
+
+    def self_revocation(self, identity):
+        return self.sign(SelfRevocation, identity, key=identity.public, reason="lost")
+
+    def retirement(self, issuer):
+        return self.sign(Retirement, issuer, iss=issuer.public, reason="left")
+
+    def succession(self, old, new):
+        return self.sign(Succession, old, new, old=old.public, new=new.public)
 
     def member(self, name, *, keys=None, card=None, policy=None, lists=None, listening=True, boot="", **config):
         """A node of this name; a second one of the same name has its key, but starts anew."""
