@@ -9,7 +9,7 @@ can claim another's Node ID. Each grant is the issuer's own statement over the b
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -28,11 +28,13 @@ MAX_ATTRS = 512
 _MAX_GROUPS = 16
 POSITION_SIZE = 16
 
+_kid, _signature = fields.binary(8), fields.binary(64)
+
 _BODY_FIELDS: Mapping[str, Field] = {
     "v": Field(fields.version),
     "net": Field(fields.name(32)),
-    "key": Field(lambda value, where: IdentityId(fields.binary(32)(value, where))),
-    "node": Field(lambda value, where: NodeId(fields.binary(32)(value, where))),
+    "key": Field(fields.key(IdentityId)),
+    "node": Field(fields.key(NodeId)),
     "name": Field(fields.name(64), required=False),
     "seq": Field(fields.counter),
     "iat": Field(fields.integer),
@@ -85,8 +87,8 @@ class Grant:
     @classmethod
     def parse(cls, kid: Any, attrs: Any, signature: Any) -> Self:
         """From the three parts as carried. Raises `CardError`."""
-        kid = fields.binary(8)(kid, "kid")
-        signature = fields.binary(64)(signature, "app signature")
+        kid = _kid(kid, "kid")
+        signature = _signature(signature, "app signature")
         if not isinstance(attrs, bytes):
             raise CardError("malformed", f"attrs are a {type(attrs).__name__}, binary expected")
         values = fields.read_map(attrs, _ATTRS_FIELDS, limit=MAX_ATTRS, what="attrs")
@@ -147,17 +149,16 @@ class Card:
             raise CardError("too-many-signatures", f"{len(grants)} app signatures, limit {MAX_GRANTS}")
         if not all(isinstance(grant, list) and len(grant) == 3 for grant in grants):
             raise CardError("malformed", "an app signature is an array of three parts")
-        card = cls.from_body(body, key_signature, node_signature)
-        return card.with_grants(tuple(Grant.parse(*grant) for grant in grants))
+        return cls.from_body(body, key_signature, node_signature, grants)
 
     @classmethod
-    def from_body(cls, body: Any, key_signature: Any, node_signature: Any) -> Self:
-        """A card without grants from its three parts as carried. Raises `CardError`."""
+    def from_body(cls, body: Any, key_signature: Any, node_signature: Any, grants: Iterable[list[Any]] = ()) -> Self:
+        """A card from its parts as carried, three of each grant. Raises `CardError`."""
         if not isinstance(body, bytes):
             raise CardError("malformed", f"the body is a {type(body).__name__}, binary expected")
-        key_signature = fields.binary(64)(key_signature, "key signature")
+        key_signature = _signature(key_signature, "key signature")
         if node_signature != b"":
-            node_signature = fields.binary(64)(node_signature, "node signature")
+            node_signature = _signature(node_signature, "node signature")
         values = fields.read_map(body, _BODY_FIELDS, limit=MAX_CARD, what="body")
         # The same secret in both places would let a Noise handshake and a card signature be traded for each other.
         if edwards_image(values["node"]) == values["key"][:31] + bytes([values["key"][31] & 0x7F]):
@@ -166,6 +167,7 @@ class Card:
             body=body,
             key_signature=key_signature,
             node_signature=node_signature,
+            grants=tuple(Grant.parse(*grant) for grant in grants),
             network=values["net"],
             identity=values["key"],
             node_id=values["node"],

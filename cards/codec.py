@@ -22,7 +22,7 @@ _ANY_LENGTHS = {f"max_{kind}_len": 2**32 - 1 for kind in ("str", "bin", "array",
 
 def encode(value: Value) -> bytes:
     """The one encoding of `value`. Raises `CardError` for what the profile does not know."""
-    _check(value, MAX_DEPTH)
+    _check((value,), MAX_DEPTH + 1)
     return bytes(msgpack.packb(_sorted(value), use_bin_type=True))
 
 
@@ -62,9 +62,10 @@ def decode(data: bytes, *, limit: int, what: str = "object") -> Value:
         incomplete = "incomplete" in str(error) or isinstance(error, msgpack.OutOfData)
         code = "truncated" if incomplete else "malformed"
         raise CardError(code, f"{what} is {'cut short' if incomplete else 'not msgpack'}") from None
-    _check(value, MAX_DEPTH)
-    again = bytes(msgpack.packb(_sorted(value), use_bin_type=True))
-    if again != data:
+    in_order = _check((value,), MAX_DEPTH + 1)
+    again = msgpack.packb(value, use_bin_type=True)  # which keeps the order of maps
+    if again != data or not in_order:
+        again = msgpack.packb(_sorted(value), use_bin_type=True)
         at = next(
             (i for i, (a, b) in enumerate(zip(again, data, strict=False)) if a != b),
             min(len(again), len(data)),
@@ -74,26 +75,29 @@ def decode(data: bytes, *, limit: int, what: str = "object") -> Value:
     return checked
 
 
-def _check(value: object, depth: int) -> None:
-    kind = type(value)  # not isinstance: True is an int, and a subclass may lie about its bytes
-    if kind is int:
-        if not 0 <= value <= MAX_INT:  # type: ignore[operator]
-            raise CardError("out-of-range", f"integer {value}, allowed 0 to {MAX_INT}")
-    elif kind is str:
-        _check_text(value)  # type: ignore[arg-type]
-    elif kind is list or kind is dict:
-        if depth == 0:
-            raise CardError("too-deep", f"nested deeper than {MAX_DEPTH}")
-        for item in value:  # type: ignore[attr-defined]
-            if kind is dict:
-                if type(item) is not str:
-                    raise CardError("malformed", f"map key of type {type(item).__name__}, str expected")
-                _check_text(item)
-                _check(value[item], depth - 1)  # type: ignore[index]
-            else:
-                _check(item, depth - 1)
-    elif kind is not bool and not isinstance(value, bytes):
-        raise CardError("malformed", f"value of type {kind.__name__}")
+def _check(container: Any, depth: int) -> bool:
+    """Raises `CardError` for what the profile does not know; whether the keys of all maps are in order."""
+    if depth == 0:
+        raise CardError("too-deep", f"nested deeper than {MAX_DEPTH}")
+    items, in_order = container, True
+    if type(container) is dict:
+        for key in container:
+            if type(key) is not str:
+                raise CardError("malformed", f"map key of type {type(key).__name__}, str expected")
+            _check_text(key)
+        items, in_order = container.values(), list(container) == sorted(container)
+    for item in items:
+        kind = type(item)  # not isinstance: True is an int, and a subclass may lie about its bytes
+        if kind is int:
+            if not 0 <= item <= MAX_INT:
+                raise CardError("out-of-range", f"integer {item}, allowed 0 to {MAX_INT}")
+        elif kind is str:
+            _check_text(item)
+        elif kind is list or kind is dict:
+            in_order &= _check(item, depth - 1)
+        elif kind is not bool and not isinstance(item, bytes):
+            raise CardError("malformed", f"value of type {kind.__name__}")
+    return in_order
 
 
 def _check_text(text: str) -> None:

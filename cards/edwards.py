@@ -5,6 +5,8 @@ signature verifies for every message. Screening A and R first makes it agree wit
 vectors. Everything here is public data, so nothing needs constant time.
 """
 
+from functools import lru_cache
+
 P = 2**255 - 19
 
 # RFC 7748, section 6.1: peers whose shared secret is zero whatever our key. u = 0, 1, -1 and the two of order 8.
@@ -34,6 +36,7 @@ def is_sound_u(encoded: bytes) -> bool:
     return len(encoded) == 32 and u < P and u not in _LOW_ORDER_U
 
 
+@lru_cache(maxsize=4096)  # 1 MB; an inversion costs a fifth of a verification, and a card needs its image twice
 def edwards_image(u_bytes: bytes) -> bytes:
     """The Ed25519 public key, with sign bit 0, of the X25519 public key `u_bytes` (sound, 32 bytes). RFC 7748, 4.1."""
     u = int.from_bytes(u_bytes, "little")

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from . import codec
 from .findings import CardError
 
 TEN_YEARS = 3653 * 86400  # seconds; the longest validity of anything
+
+_Key = TypeVar("_Key")
 
 _NAME = re.compile(r"[a-z0-9._-]+")
 _EXTENSION = re.compile(r"x-[a-z0-9-]{1,30}")
@@ -31,9 +33,9 @@ def read_map(data: bytes, fields: Mapping[str, Field], *, limit: int, what: str)
     value = codec.decode(data, limit=limit, what=what)
     if not isinstance(value, dict):
         raise CardError("malformed", f"{what} is a {type(value).__name__}, map expected")
-    for name in value:
-        if name not in fields:
-            raise CardError("unknown-field", f"{what} has a field {name[:40]!r} that version 1 does not know")
+    unknown = [name for name in value if name not in fields]
+    if unknown:
+        raise CardError("unknown-field", f"{what} has a field {unknown[0][:40]!r} that version 1 does not know")
     checked = {}
     for name, field in fields.items():
         if name in value:
@@ -82,6 +84,12 @@ def binary(size: int) -> Callable[[Any, str], bytes]:
         return value
 
     return check
+
+
+def key(kind: Callable[[bytes], _Key]) -> Callable[[Any, str], _Key]:
+    """A public key of 32 bytes as `kind`, whose constructor raises `CardError` for those that nobody can own."""
+    raw = binary(32)
+    return lambda value, where: kind(raw(value, where))
 
 
 def name(limit: int) -> Callable[[Any, str], str]:

@@ -11,6 +11,7 @@ and no exact proof. So a node key signs nothing but the two statements below, ne
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import ClassVar, Self
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -91,7 +92,12 @@ class IssuerId(_Ed25519Id):
     @property
     def hint(self) -> bytes:
         """8 bytes that name the key beside a signature; a hint only, nothing is decided on it."""
-        return hashlib.sha256(self).digest()[:8]
+        return _hint(self)
+
+
+@lru_cache(maxsize=1024)  # every card asks for those of the same few issuers
+def _hint(key: bytes) -> bytes:
+    return hashlib.sha256(key).digest()[:8]
 
 
 class _SecretKey:
