@@ -60,7 +60,11 @@ def pin(*, name: str, identity: str, force: bool, home: NodeFolder, as_json: boo
     if as_json:
         answer_json({"ok": True, "name": name, "identity": str(wanted), "before": before and str(before)})
         return
-    answer(*rows(("pinned", name), ("identity", str(wanted)), ("before", str(before) if before != wanted else "")))
+    answer(
+        *rows(
+            ("pinned", name), ("identity", str(wanted)), ("before", str(before) if before not in (None, wanted) else "")
+        )
+    )
     say(*outcome.lines())
 
 

@@ -165,7 +165,7 @@ def _pins(_ctx: click.Context, parameter: click.Parameter, values: tuple[str, ..
     for value in values:
         name, separator, text = value.partition("=")
         if not separator:
-            raise click.BadParameter(f"{value!r} is not NAME=id1...", param=parameter)
+            raise click.BadParameter(f"{value!r} is not NAME=ID", param=parameter)
         found[str(name_field(64)(name, "name"))] = IdentityId.parse(text)
     return found
 

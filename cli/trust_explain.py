@@ -96,10 +96,10 @@ def explain(*, subject: str, home: NodeFolder, as_json: bool) -> None:
 
 def _find(subject: str, trust: Trust) -> tuple[Card, Known | None]:
     """The card that is meant, and whether it is one that the node knows. Raises `Fault`."""
-    if subject == files.STREAM or "/" in subject or Path(subject).is_file():
-        return documents.read(subject).card, None
     if subject.startswith("card1:"):
         return Card.from_text(subject), None
+    if subject == files.STREAM or "/" in subject or Path(subject).is_file():
+        return documents.read(subject).card, None
     for kind, field in ((NodeId, "node_id"), (IdentityId, "identity")):
         if subject.startswith(f"{kind.prefix}1"):
             key: PublicId = kind.parse(subject)
