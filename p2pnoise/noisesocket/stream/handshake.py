@@ -93,6 +93,7 @@ class Handshake:
         "_early",
         "_early_data",
         "_initiator",
+        "_judged",
         "_opening",
         "_payload",
         "_position",
@@ -129,6 +130,7 @@ class Handshake:
         self._early_data = early_data
         self._early = early
         self._position = 0  # messages written and read
+        self._judged = False
         self._opening = Opening(b"")
         self._answer = Answer(b"", early_data_taken=False)
 
@@ -140,6 +142,9 @@ class Handshake:
                 if isinstance(event, HandshakePayload):
                     self._hear(event)
                 elif isinstance(event, HandshakeCompleted):
+                    # After a one-way handshake, of which an initiator hears nothing; and nobody is taken unjudged.
+                    if not self._judged:
+                        self._judge(event.rs, b"")
                     return self._acquaintance(event)
                 elif event is not NEED_DATA:
                     raise _failure(event)
@@ -197,6 +202,7 @@ class Handshake:
             self._answer = Answer(event.body, early_data_taken=False)
 
     def _judge(self, rs: bytes | None, payload: bytes) -> None:
+        self._judged = True
         if self._rs is not None and rs != self._rs:
             raise PeerRefused("the peer's static key is not the one we want")
         if not self._verify(rs or b"", payload):

@@ -189,3 +189,27 @@ async def test_a_peer_without_a_static_key_is_judged_by_its_payload(streams):
     await streams.shake_hands(client, server)
     assert sorted(seen) == [(b"", b""), (b"", b"server")]
     assert client.rs is server.rs is None
+
+
+async def test_the_initiator_of_a_one_way_handshake_judges_too(streams):
+    protocol = streams.xx.parse("Noise_N_25519_ChaChaPoly_BLAKE2s")
+    judged = []
+    for kind in ({"verify": lambda *seen: judged.append(seen)}, {"rs": streams.stranger.public}):
+        connection = streams.client_connection("IK", s=None, protocol=protocol)
+        client = NoiseStream(trio.testing.memory_stream_pair()[0], connection, **kind)
+        with pytest.raises(PeerRefused):
+            await client.do_handshake()
+    assert judged == [(streams.server.public, b"")]
+
+
+async def test_a_connection_that_has_begun_already_skips_no_judging(streams):
+    near, far = trio.testing.memory_stream_pair()
+    connection = streams.client_connection("XX")
+    await near.send_all(connection.send_handshake())
+    client = NoiseStream(near, connection, verify=lambda _rs, _payload: False)
+    server = NoiseStream(far, streams.server_connection(), verify=lambda _rs, _payload: True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.do_handshake)
+        with pytest.raises(PeerRefused):
+            await client.do_handshake()
+    await server.aclose()
