@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from cards import Card, Entry, IdentityId, IssuerId
+from cards import Card, CardError, Entry, IdentityId, IssuerId
 from cards.findings import BINDING, CONFLICT, MALFORMED, REVOKED
 
 from . import files
@@ -158,6 +158,14 @@ class Registry:
     def by_node(self, node_id: str) -> Granted | None:
         return self._one("node_id = ?", node_id)
 
+    def by_subject(self, subject: bytes) -> Granted | None:
+        """The last grant to an identity key, or to the card of this id."""
+        try:
+            found = self.latest(IdentityId(subject))
+        except CardError:  # a card id need not be a key
+            found = None
+        return found or self._one("card_id = ?", subject.hex())
+
     def grants(self) -> list[Granted]:
         """Every grant ever recorded, in the order of their serials."""
         return [Granted(*row) for row in self._all("SELECT * FROM grants ORDER BY serial")]
@@ -211,7 +219,16 @@ class Registry:
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """Inside, all is one transaction: on the disk when this ends, or nothing of it. A refusal undoes nothing."""
+        with self._transaction():
+            yield
+
+    @contextmanager
     def _transaction(self) -> Iterator[None]:
+        if self._connection.in_transaction:
+            yield
+            return
         with _sentences(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:

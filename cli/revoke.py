@@ -12,7 +12,7 @@ from cards.findings import MALFORMED, USAGE
 from cards.keys import PublicId
 from cards.revocation import MAX_ENTRIES, MAX_NEXT, REASONS
 
-from . import documents, files, options
+from . import documents, files, options, revoke_list, revoke_self
 from .folders import Issuer, IssuerFolder
 from .options import DAY
 from .output import Fault, answer, answer_json, rows, say, until
@@ -30,6 +30,10 @@ def command() -> None:
       p2pnoise revoke add db-03 --reason lost
       p2pnoise revoke publish --output /srv/node/revocations.pem
     """
+
+
+command.add_command(revoke_list.list_)
+command.add_command(revoke_self.self_)
 
 
 @command.command()

@@ -22,9 +22,11 @@ CARD_VERBS = [path for path in ALL if path[0] in ("id", "card", "issuer", "revok
 
 def test_the_verbs_are_there():
     assert {" ".join(path) for path in CARD_VERBS} == {
-        "id new", "id show", "issuer new", "card request", "card issue", "card install", "card show", "card verify",
-        "card diff", "card export", "card import", "issuer delegate", "issuer import", "issuer list", "issuer retire",
-        "revoke add", "revoke publish",
+        "id new", "id show", "id fingerprint", "id rotate",
+        "issuer new", "issuer delegate", "issuer import", "issuer list", "issuer retire",
+        "card request", "card new", "card renew", "card issue", "card install", "card show", "card verify",
+        "card diff", "card export", "card import",
+        "revoke add", "revoke list", "revoke publish", "revoke self",
     }  # fmt: skip
 
 
