@@ -4,7 +4,7 @@ What `commit` has returned from survives a kill and a power cut.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -162,13 +162,7 @@ class PeerStore:
 
     def pins(self) -> dict[str, IdentityId]:
         """The identities of the names that were pinned on first use."""
-        try:
-            rows = self._db.execute("SELECT name, identity FROM pins").fetchall()
-            return {str(name): IdentityId(identity) for name, identity in rows}
-        except sqlite3.Error as error:
-            raise _failed(self.path, error) from None
-        except (CardError, TypeError) as error:
-            raise StoreError(f"{self.path}: holds a pin that is damaged: {error}", MOVE_ASIDE) from None
+        return _pins(self._db, self.path)
 
     def rows(self) -> Iterator[Row]:
         """Every stored peer: ourselves, then those we were linked to; rows that are no cards any more are skipped."""
@@ -180,11 +174,12 @@ class PeerStore:
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """What a node has stored: whose it is, its lists oldest first, its statements, its rows."""
+    """What a node has stored: whose it is, its lists oldest first, its statements, pins of first use, its rows."""
 
     node_id: bytes
     lists: tuple[RevocationList, ...]
     statements: tuple[Statement, ...]
+    pins: Mapping[str, IdentityId]
     rows: tuple[Row, ...]
 
 
@@ -193,8 +188,9 @@ def read_table(path: Path) -> StoredTable:
     db = connect(path, read_only=True)
     try:
         (node_id,) = db.execute("SELECT value FROM meta WHERE name = 'node_id'").fetchone() or (b"",)
-        statements = _statements(db, path) if version(db) > 1 else ()  # it is upgraded when the node next starts
-        return StoredTable(node_id, _lists(db, path), statements, tuple(_rows(db, path)))
+        old = version(db) < 2  # it is upgraded when the node next starts
+        statements, pins = ((), {}) if old else (_statements(db, path), _pins(db, path))
+        return StoredTable(node_id, _lists(db, path), statements, pins, tuple(_rows(db, path)))
     except sqlite3.Error as error:
         raise _failed(path, error) from None
     finally:
@@ -226,6 +222,16 @@ def _statements(db: sqlite3.Connection, path: Path) -> tuple[Statement, ...]:
             f"{path}: holds a statement that is damaged: {error}",
             "move the file aside; the statements come again from the peers and from statements.pem",
         ) from None
+
+
+def _pins(db: sqlite3.Connection, path: Path) -> dict[str, IdentityId]:
+    try:
+        rows = db.execute("SELECT name, identity FROM pins").fetchall()
+        return {str(name): IdentityId(identity) for name, identity in rows}
+    except sqlite3.Error as error:
+        raise _failed(path, error) from None
+    except (CardError, TypeError) as error:
+        raise StoreError(f"{path}: holds a pin that is damaged: {error}", MOVE_ASIDE) from None
 
 
 def _rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:

@@ -51,6 +51,7 @@ def test_pins_come_back(shelf, ada):
     store.commit([Pin("ada", ada.identity)])
     store.commit([shelf.peer("ada"), Pin("bob", shelf.card("bob").identity)])
     assert store.pins() == {"ada": ada.identity, "bob": shelf.card("bob").identity}
+    assert read_table(shelf.path).pins == store.pins()
     store.close()
 
 
