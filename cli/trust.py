@@ -82,7 +82,10 @@ def unpin(*, name: str, home: NodeFolder, as_json: bool) -> None:
     with files.lock(home.path):
         held = pins.read(home.pins)
         if name not in held:
-            raise Fault(f"{name} is not pinned in {home.pins}", "p2pnoise trust show")
+            raise Fault(
+                f"{name} is not pinned in {home.pins}",
+                "p2pnoise trust show; what a first use pinned gives way to: p2pnoise trust pin NAME ID",
+            )
         outcome = trust_change.weigh(home, trust_change.Proposal(pins={name: None}), as_json=as_json)
         pins.write(home.pins, {key: identity for key, identity in held.items() if key != name})
     if as_json:

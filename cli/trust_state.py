@@ -97,7 +97,7 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
     for path in (home.revocations, home.statements):
         held += _lenient(path, file_facts, (), unreadable)
     if table is not None:
-        held += table.lists
+        held += (*table.lists, *table.statements)
     signatures = SignatureCache()
     facts, unused = believe(policy, held, now, signatures)
     known = _known(home, table, running=running)
@@ -105,7 +105,8 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
         store=TrustStore(
             policy=policy,
             facts=facts,
-            pins=_lenient(home.pins, pins.read, {}, unreadable),
+            # A pin by hand outweighs that of a first use, as on the node.
+            pins={**(table.pins if table is not None else {}), **_lenient(home.pins, pins.read, {}, unreadable)},
             marks={
                 bytes(one.card.identity): Mark(one.card.sequence, one.card.card_id, one.card.next_key_digest)
                 for one in known

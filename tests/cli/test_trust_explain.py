@@ -2,14 +2,16 @@
 
 import re
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from cards import Delegation, IssuerKey, Manifest, Retirement, grant
+from cards import Delegation, IssuerKey, Manifest, Retirement, SelfRevocation, grant
 from cards.text import to_armor
 from cli import documents
 from cli.trust_explain import _STEPS
+from p2pnoise.store import PeerStore
 
 NOW = int(time.time())
 SITE = IssuerKey(b"\7" * 32)  # a delegate of ops
@@ -97,6 +99,15 @@ def test_a_delegate_s_grant_is_explained_from_the_root_down(network):
     assert site.index("issuer1") > root.index("ops")
     assert "list 1 of ops, 0 entries" in text
     assert re.search(r"counted +ops\n", text)
+
+
+def test_what_came_to_the_node_by_itself_counts_as_what_was_handed_to_it(network):
+    identity, _ = network.keys(network / "ada")
+    values = {"net": "example-net", "iat": NOW - 5, "key": identity.public, "reason": "lost"}
+    card = network.card(network / "node.card")
+    with closing(PeerStore(network.node / "node.db", network="example-net", node_id=card.node_id)) as store:
+        store.commit([SelfRevocation.make(values, identity)])
+    assert network.run("trust", "explain", "ada").exit_code == 7
 
 
 def test_the_limit_that_forbids_a_grant_is_named(network):

@@ -1,8 +1,12 @@
 """`p2pnoise trust pin` and `unpin`: a name belongs to one identity, and moves at a person's word alone."""
 
+from contextlib import closing
+
 import pytest
 
+from cards import Pin
 from cli import pins
+from p2pnoise.store import PeerStore
 
 
 @pytest.fixture
@@ -63,6 +67,16 @@ def test_a_pin_revives_nobody_who_is_revoked(network):
     network.ok("revoke", "publish", "--output", network.node / "revocations.pem")
     network.ok("trust", "pin", "ada", identity_of(network, "ada"))
     assert network.run("trust", "explain", "ada").exit_code == 7
+
+
+def test_a_pin_by_hand_outweighs_that_of_a_first_use(network):
+    ada, card = identity_of(network, "ada"), network.card(network / "node.card")
+    with closing(PeerStore(network.node / "node.db", network="example-net", node_id=card.node_id)) as store:
+        store.commit([Pin("ada", network.keys(network / "ada")[0].public), Pin("bob", card.identity)])
+    assert network.json("trust", "show")["pins"] == {"ada": ada, "bob": str(card.identity)}
+    network.refuses("trust", "unpin", "bob", says="bob is not pinned in", code=1)
+    network.ok("trust", "pin", "bob", ada)
+    assert network.json("trust", "show")["pins"] == {"ada": ada, "bob": ada}
 
 
 @pytest.mark.parametrize(
