@@ -15,7 +15,7 @@ from .keys import Entropy, IdentityId, IssuerId, NodeKey
 from .policy import Policy
 from .revocation import Entry, RevocationList, page_digest
 from .signed import Signer
-from .statements import CARD_APP, CARD_KEY, CARD_NODE, REVOCATION, frame, verify
+from .statements import CARD_APP, CARD_KEY, CARD_NODE, REVOCATION, SignatureCache, frame, verify
 from .verification import verify_card
 
 YEAR = 365 * 86400
@@ -89,14 +89,15 @@ def grant(
     groups: Sequence[str] = (),
     capabilities: Sequence[str] = (),
     position: bytes | None = None,
+    signatures: SignatureCache | None = None,
 ) -> Card:
     """`card` with this issuer's grant in place of an older one of theirs.
 
     `position` is kept over renewals by passing the old one; without it 16 new random bytes are drawn. Raises
     `CardError` where the grant does not fit, and for a card that its own two keys did not sign: whoever grants a
-    claim vouches for a stranger's Node ID.
+    claim vouches for a stranger's Node ID; `signatures` may know already that they did.
     """
-    verdict = verify_card(card, policy=Policy(network=card.network), now=now)
+    verdict = verify_card(card, policy=Policy(network=card.network), now=now, signatures=signatures)
     if verdict.card is None:
         worst = next(finding for finding in verdict.errors if finding.code != "threshold")
         raise CardError(worst.code, worst.message)

@@ -46,7 +46,11 @@ class Document:
 def read(path: str | Path, *, fix: str = "") -> Document:
     """The document in a file or, for `-`, on stdin. Raises `Fault` that names the file."""
     data = files.read(path, limit=MAX_ARMOR, what="card or list")
-    name = "standard input" if str(path) == files.STREAM else str(path)
+    return parse("standard input" if str(path) == files.STREAM else str(path), data, fix=fix)
+
+
+def parse(name: str, data: bytes, *, fix: str = "") -> Document:
+    """The document in bytes that are not empty; `name` is what a `Fault` calls them."""
     if b"PRIVATE KEY-----" in data:
         raise Fault(f"{name} is a private key, a card expected", "keep that file to yourself", code=MALFORMED)
     with naming(name, fix):

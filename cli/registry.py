@@ -71,6 +71,7 @@ class Registry:
     def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
         self._path = path
         self._connection = connection
+        self._together = False
 
     @classmethod
     def create(cls, path: Path, key: IssuerId, network: str) -> None:
@@ -222,11 +223,15 @@ class Registry:
     def together(self) -> Iterator[None]:
         """Inside, all is one transaction: on the disk when this ends, or nothing of it. A refusal undoes nothing."""
         with self._transaction():
-            yield
+            self._together = True
+            try:
+                yield
+            finally:
+                self._together = False
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        if self._connection.in_transaction:
+        if self._together:
             yield
             return
         with _sentences(self._path):
