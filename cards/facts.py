@@ -158,8 +158,12 @@ class Facts:
 
     def successor(self, identity: bytes, next_key_digest: bytes | None) -> IdentityId | None:
         """Who an identity has handed over to; None where it has not, or to several, of whom one must be a thief's."""
-        heirs = {one.new for one in self._of(Succession) if one.old == identity and one.honours(next_key_digest)}
-        return heirs.pop() if len(heirs) == 1 else None
+        heirs = self.heirs(identity, next_key_digest)
+        return next(iter(heirs)) if len(heirs) == 1 else None
+
+    def heirs(self, identity: bytes, next_key_digest: bytes | None) -> Set[IdentityId]:
+        """All to whom an identity has handed over. With any it has ended: a rival brings no old key back."""
+        return {one.new for one in self._of(Succession) if one.old == identity and one.honours(next_key_digest)}
 
     def _of(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
         return tuple(one for one in self.statements.values() if isinstance(one, kind))

@@ -226,9 +226,11 @@ class _Check:
             if entry is not None:
                 self.error("revoked", f"by {name} at {_utc(entry.at)}, reason {entry.reason}; it may end an identity")
         committed = self.mark.next_key_digest if self.mark is not None else card.next_key_digest
-        heir = facts.successor(card.identity, committed)
-        if heir is not None:
-            self.error("superseded", f"this identity handed over to {heir}")
+        heirs = sorted(facts.heirs(card.identity, committed))
+        if len(heirs) > 1:
+            self.error("superseded", f"this identity handed over to {len(heirs)} others, of whom none counts")
+        elif heirs:
+            self.error("superseded", f"this identity handed over to {heirs[0]}")
         if card.node_id in facts.set_aside:
             self.error("node-conflict", f"node {card.node_id.short} has signed for two identities")
         for conflict in facts.conflicts.get(card.identity, ()):
@@ -258,6 +260,15 @@ class _Check:
             committed = self.marks[held].next_key_digest if held in self.marks else None
             held = self.facts.successor(held, committed) if self.facts is not None else None
         return held is not None and held == card.identity
+
+    @property
+    def first_use(self) -> Literal["off", "ask", "first-use"]:
+        """What the policy says of a name that nobody is pinned to, where this card has one."""
+        return self.policy.tofu if self.card.name and self.card.name not in self.pins else "off"
+
+    @property
+    def needs_no_issuer(self) -> bool:
+        return self.pinned or self.first_use == "first-use"
 
     def end(self, not_after: int) -> int:
         """From when on something that ends at `not_after` is refused: later for peers that we had accepted."""
@@ -304,7 +315,7 @@ class _Check:
                 problems.update(dict.fromkeys(reasons))
         for code, message in problems:
             # A grant that a card does without cannot harm it, or its owner would rather leave it out. Revocation can.
-            needless = self.counted or (self.pinned and code != "revoked")
+            needless = self.counted or (self.needs_no_issuer and code != "revoked")
             (self.warn if needless else self.error)(code, message)
         for root in self.counted:
             self.freshness(root)
@@ -368,14 +379,13 @@ class _Check:
     def rules(self) -> None:
         """Whether enough issuers agree; where not, whether the card is trusted for another reason."""
         missing = [f"{have} of {rule.threshold}" for rule in self.asked() if (have := self.have(rule)) < rule.threshold]
-        first_use = self.policy.tofu if self.card.name and self.card.name not in self.pins else "off"
-        self.trusted = self.pinned or not missing or first_use == "first-use"
-        if missing and not self.pinned and first_use == "first-use":
+        self.trusted = not missing or self.needs_no_issuer
+        if missing and not self.pinned and self.trusted:
             self.warn("first-use", f"{self.card.label} is trusted because it is the first of its name")
         elif missing:
             text = f"{' and '.join(missing)} needed app signatures count"
             (self.warn if self.trusted else self.error)("threshold", text)
-        if missing and not self.trusted and first_use == "ask":
+        if missing and not self.trusted and self.first_use == "ask":
             self.warn("first-use", f"nobody is pinned to {self.card.name}; the policy asks")
 
     def asked(self) -> list[Rule]:

@@ -204,7 +204,13 @@ def endings(story, w):
         add(over),
         verify(w.envelope(next=commitment(other))),
     )
-    story("accepted of two rivals none", None, add(over), add(w.succession(w.identity, other)), verify(w.raw))
+    story(
+        "identity that handed over to two rivals",
+        "superseded",
+        add(over),
+        add(w.succession(w.identity, other)),
+        verify(w.raw),
+    )
     rival = w.make_card(heir, w.mallory_node)
     story(
         "a pin goes to no rival",

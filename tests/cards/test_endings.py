@@ -68,10 +68,10 @@ def test_the_committed_successor_counts_beside_a_thiefs(world):
     assert errors(world.verify(committed(world, HEIR), facts=facts)) == ["superseded"]
 
 
-def test_of_two_rivals_none_counts(world):
+def test_of_two_rivals_none_counts_and_the_old_key_does_not_come_back(world):
     facts = world.facts(world.succession(world.identity, HEIR), world.succession(world.identity, OTHER))
     assert facts.successor(world.identity.public, None) is None
-    assert errors(world.verify(world.raw, facts=facts)) == []
+    assert errors(world.verify(world.raw, facts=facts)) == ["superseded"]
     pins = {NAME: world.identity.public}
     for rival in (HEIR, OTHER):
         assert errors(world.verify(card_of(world, rival), facts=facts, pins=pins)) == ["pin-changed"]

@@ -188,11 +188,15 @@ def test_a_grant_that_does_not_count_harms_no_card_that_needs_none(world, attrs)
     raw = world.envelope(body, grants=[world.app(body, **attrs)])
     assert world.verify(raw).level == "reject"
     assert world.verify(raw, pins={NAME: world.identity.public}).level == "pinned"
+    first_use = cards.Policy(network=world.network, issuers=world.policy.issuers, tofu="first-use")
+    assert world.verify(raw, policy=first_use).level == "verified"
 
 
 def test_what_revokes_a_grant_stands_above_a_pin(world):
     facts = world.facts(world.make_list(sequence=2, entries=[world.entry(world.identity.public)]))
     assert errors(world.verify(world.raw, facts=facts, pins={NAME: world.identity.public})) == ["revoked"]
+    first_use = cards.Policy(network=world.network, issuers=world.policy.issuers, tofu="first-use")
+    assert errors(world.verify(world.raw, facts=facts, policy=first_use)) == ["revoked"]
 
 
 # First use.
