@@ -87,6 +87,9 @@ def gossip_messages() -> Iterator[bytes]:
         messages.Want(ids),
         messages.Items(items),
         messages.Items(()),
+        messages.HeldStatements((world.ENDING.digest, bytes(32))),
+        messages.WantStatements((world.ENDING.digest,)),
+        messages.GivenStatements(((world.ENDING.label, world.ENDING.raw),)),
     )
     yield from map(messages.encode, said)
 

@@ -245,6 +245,10 @@ def node_seeds() -> Iterator[bytes]:
     for number in range(len(GOSSIP)):
         yield up + bob + b"b" + frames_ + b"\x00\x00\x04\x00" + bytes([number]) + time_ + b"\x60"
         yield up + carl + b"c" + frames_ + b"\x00\x00\x04\x01" + bytes([number, 20]) + b"\x01x"
+    named, given = (bytes([len(GOSSIP) - back]) for back in (3, 1))
+    ended = b"".join(frames_ + b"\x00\x00\x04\x00" + number for number in (named, given))
+    yield up + bob + b"b" + up + carl + b"c" + ended + time_ + b"\x60"
+    yield up + bob + b"b" + ended + up + carl + b"c" + time_ + b"\x60"
     yield up + bob + b"b" + up + carl + b"c" + time_ + b"\xf0" + end + b"\x00" + time_ + b"\x40"
     yield up + bob + b"b" + up + bob + b"q" + time_ + b"\x20"
     greet = frames_ + b"\x00\x01" + b"\x01\x00g" + b"\x04\x00\x00"  # HELLO and heads

@@ -3,7 +3,19 @@
 import random
 from collections.abc import Callable
 
-from cards import Entry, IdentityKey, IssuerKey, NodeKey, Policy, Revocations, grant, make_card, make_list, make_record
+from cards import (
+    Entry,
+    IdentityKey,
+    IssuerKey,
+    NodeKey,
+    Policy,
+    Revocations,
+    SelfRevocation,
+    grant,
+    make_card,
+    make_list,
+    make_record,
+)
 from p2pnoise.noise import KeyPair
 
 NOW = 1_800_000_000  # seconds since 1970
@@ -44,6 +56,9 @@ LIST = make_list(
         Entry(CARDS["carl"].card_id, NOW - 60, "lost", NOW + DAY),
     ],
     heals=[EMPTY_LIST.digest],
+)
+ENDING = SelfRevocation.make(
+    {"net": NETWORK, "iat": NOW - 50, "key": IDENTITIES["carl"].public, "reason": "lost"}, IDENTITIES["carl"]
 )
 REVOCATIONS, _ = Revocations().add(EMPTY_LIST, issuers=[ISSUER.public], network=NETWORK, now=NOW)
 

@@ -17,8 +17,10 @@ from p2pnoise.gossip.messages import (
     CardItem,
     Digest,
     GivenList,
+    GivenStatements,
     GrantItem,
     Heads,
+    HeldStatements,
     Ids,
     Items,
     MessageError,
@@ -26,6 +28,7 @@ from p2pnoise.gossip.messages import (
     Unknown,
     Want,
     WantLists,
+    WantStatements,
     decode,
     encode,
 )
@@ -48,6 +51,10 @@ MESSAGES = [
     Items(()),
     Items((CardItem(b"c"), GrantItem(KEY, b"h" * 8, b"attrs", b"s" * 64), RecordItem(b"r"))),
     Items((CardItem(b""),) * MAX_ITEMS),
+    HeldStatements((KEY,) * 1_000),
+    WantStatements((KEY,) * MAX_WANT),
+    GivenStatements(()),
+    GivenStatements((("SUCCESSION", b"raw"),) * MAX_WANT),
 ]
 
 
@@ -75,6 +82,13 @@ BAD = {
     "want lists: 17": pack([1, 2, [KEY] * 17]),
     "want lists: short": pack([1, 2, [b"k"]]),
     "given list: text": pack([1, 3, "list"]),
+    "held statements: half a digest": pack([1, 9, bytes(48)]),
+    "held statements: 1,001": pack([1, 9, KEY * 1_001]),
+    "want statements: 97": pack([1, 10, KEY * 97]),
+    "given statements: 97": pack([1, 11, [["SUCCESSION", b"raw"]] * 97]),
+    "given statements: label as bytes": pack([1, 11, [[b"SUCCESSION", b"raw"]]]),
+    "given statements: one part": pack([1, 11, [["SUCCESSION"]]]),
+    "given statements: not an array": pack([1, 11, b"raw"]),
     "digest: 63": pack([1, 4, bytes(63 * 8)]),
     "digest: 65": pack([1, 4, bytes(65 * 8)]),
     "ids: half an id": pack([1, 5, b"\x00", bytes(24)]),
