@@ -56,7 +56,7 @@ class Vector:
     def psks(self, role: str, numbers: Sequence[int]) -> dict[int, bytes]:
         """By modifier: a list `init_psks` in the order of the modifiers, or one `init_psk` for all of them."""
         one, many = f"{role}_psk", f"{role}_psks"
-        if one in self.fields:
+        if self.fields.get(one) is not None:
             return dict.fromkeys(numbers, _unhex(self.fields[one], one))
         listed = self.fields.get(many) or []
         if not isinstance(listed, list) or len(listed) != len(numbers):

@@ -253,6 +253,8 @@ def _body(packet: Fields) -> bytes:
     """The body as carried, or by the file's rule where it is too long to be: byte i = (7*i + d) mod 256."""
     if "body" in packet:
         return _unhex(packet["body"])
+    if not 0 <= packet["body_len"] <= MAX_BODY:
+        raise VectorFailed(f"body_len is {packet['body_len']}, at most {MAX_BODY}")
     start = MAX_BODY if "packet 2 of 2" in packet["kind"] else 0
     shift = 0 if packet["from"] == "initiator" else 100
     body = bytes((7 * i + shift) % 256 for i in range(start, start + packet["body_len"]))

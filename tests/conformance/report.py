@@ -42,7 +42,7 @@ class Report:
 def load_json(path: Path) -> object:
     """What a JSON file holds. Raises UnusableFile."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise UnusableFile("not a text file", 3) from None
     except (OSError, ValueError) as error:
