@@ -6,7 +6,7 @@ from shlex import quote
 
 import click
 
-from cards import Card, IssuerId, Policy, RevocationList, verify_card
+from cards import Card, IdentityKey, IssuerId, Policy, RevocationList, verify_card
 from cards.facts import Statement
 from cards.findings import BINDING, CONFLICT, UNTRUSTED
 from cards.keys import PublicId
@@ -47,7 +47,8 @@ def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_
     document, now = documents.read(file), options.now()
     card = document.card
     with files.lock(home.path):
-        promoted = _check_keys(home, card)
+        waiting = _check_keys(home, card)
+        promoted = {path: next_path for path, (next_path, fresh) in waiting.items() if fresh}
         policy, policy_text = _policy_with(home, card.network, trusted)
         lists, statements = _check_install(document, home, policy, now)
         for target in (home.revocations, home.statements, home.policy, home.card, *promoted):
@@ -58,13 +59,14 @@ def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_
             files.write(home.statements, documents.fact_blocks(statements).encode(), force=True)
         if policy_text is not None:
             files.write(home.policy, policy_text.encode(), force=True)
-        for path, waiting in promoted.items():
-            files.write(path.with_name(f"{path.name}.old"), path.read_bytes(), secret=True, force=True)
-            files.write(path, waiting.read_bytes(), secret=True, force=True)
+        for path, next_path in promoted.items():
+            if path.exists():
+                files.write(path.with_name(f"{path.name}.old"), path.read_bytes(), secret=True, force=True)
+            files.write(path, next_path.read_bytes(), secret=True, force=True)
         files.write(home.card, documents.card_block(card).encode(), force=True)
         # Last: until the card is in place, a second run finds them where they were.
-        for waiting in promoted.values():
-            waiting.unlink()
+        for next_path, _ in waiting.values():
+            next_path.unlink()
     if as_json:
         names = [path.name for path in promoted]
         answer_json({"ok": True, "card": card.to_json(), "home": str(home.path), "new_keys": names})
@@ -93,22 +95,29 @@ def _part_with_table(home: NodeFolder) -> None:
     say("next: p2pnoise run")
 
 
-def _check_keys(home: NodeFolder, card: Card) -> dict[Path, Path]:
-    """Which waiting keys take the place of which. Raises `Fault` unless the card names the keys that lie here."""
-    promoted = {}
-    node, next_node = home.read_node(), home.read_next_node()
-    if next_node is not None and next_node.public == card.node_id:
-        promoted[home.node_key] = home.next_node_key
-    elif node.public != card.node_id:
-        raise _foreign(home.node_key, card.node_id, node.public)
-    # An identity key may be kept elsewhere, and the node key has signed for this one.
-    identity = home.read_identity() if home.identity_key.exists() else None
-    next_identity = home.read_next_identity()
-    if next_identity is not None and next_identity.public == card.identity:
-        promoted[home.identity_key] = home.next_identity_key
-    elif identity is not None and identity.public != card.identity:
-        raise _foreign(home.identity_key, card.identity, identity.public)
-    return promoted
+def _check_keys(home: NodeFolder, card: Card) -> dict[Path, tuple[Path, bool]]:
+    """The waiting keys that the card names, by the file that they are to become, and whether they have yet to.
+
+    Raises `Fault` unless the card names the keys that lie here.
+    """
+    keys = (
+        (home.node_key, home.next_node_key, card.node_id, home.read_node(), home.read_next_node()),
+        # An identity key may be kept elsewhere, and the node key has signed for this one.
+        (home.identity_key, home.next_identity_key, card.identity, _identity(home), home.read_next_identity()),
+    )
+    waiting = {}
+    for path, next_path, named, key, next_key in keys:
+        public: PublicId | None = key.public if key is not None else None
+        if next_key is not None and next_key.public == named:
+            # An install that was stopped may have put it in its place already.
+            waiting[path] = (next_path, public != named)
+        elif public is not None and public != named:
+            raise _foreign(path, named, public)
+    return waiting
+
+
+def _identity(home: NodeFolder) -> IdentityKey | None:
+    return home.read_identity() if home.identity_key.exists() else None
 
 
 def _foreign(path: Path, named: PublicId, public: PublicId) -> Fault:

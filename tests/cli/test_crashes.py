@@ -9,7 +9,7 @@ from collections import defaultdict
 import pytest
 from click.testing import CliRunner
 
-from cards import Card, RevocationList
+from cards import Card, IdentityKey, RevocationList
 from cards.text import from_armor
 from cli.main import root
 
@@ -158,6 +158,27 @@ def test_card_install_stopped_at_each_step_leaves_a_folder_that_works(place, mon
         if (place.node / "card.pem").exists():
             assert place.run("card", "verify").exit_code == 0
         if code == 0:
+            return
+    pytest.fail("it never got through")
+
+
+def _secrets(place):
+    """Every secret key in the node folder."""
+    keys = [path.read_bytes() for path in place.node.glob("*.key*") if path.suffix != ".tmp"]
+    return {IdentityKey.from_pem(pem).public for pem in keys}
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_install_of_rotated_keys_stopped_at_each_step_loses_no_key(place, monkeypatch):
+    place.ok("id", "rotate", "--identity", "-o", place / "new.request")
+    place.ok("card", "issue", place / "new.request", "-o", place / "new.card")
+    before = _secrets(place)
+    for step in range(40):
+        code = _stopped_at(place, monkeypatch, step, "card", "install", place / "new.card")
+        assert _secrets(place) == before
+        if code == 0:
+            assert len(before) == 4
+            assert place.run("card", "verify").exit_code == 0
             return
     pytest.fail("it never got through")
 
