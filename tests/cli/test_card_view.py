@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cards import Card, IssuerKey, grant, make_card, make_list
+from cards import Card, IdentityKey, IssuerKey, Retirement, SelfRevocation, grant, make_card, make_list
 from cards.text import to_armor
 
 YEAR = 365 * 86400
@@ -88,3 +88,51 @@ def test_an_expired_grant_is_a_matter_of_time(place):
     result = place.run("card", "verify", place / "old", "--issuer", f"ops={key.public}")
     assert result.exit_code == 6
     assert "expired-app  the signature of issuer ops ended" in result.stdout
+
+
+def test_a_forged_statement_is_an_error_and_a_stranger_s_a_warning(place, issuer):
+    card = place.card(place.make_card())
+    identity, _ = place.keys(place.node)
+    values = {"net": "example-net", "iat": 1, "key": bytes(identity.public), "reason": "lost"}
+    forged = SelfRevocation.from_parts(SelfRevocation.make(values, identity).body, bytes(64))
+    (place / "forged").write_text(to_armor("SELF-REVOCATION", forged.raw))
+    key = IssuerKey(bytes(32))
+    end = Retirement.make({"net": "example-net", "iat": 1, "iss": bytes(key.public), "reason": "lost"}, key)
+    (place / "stranger").write_text(to_armor("RETIREMENT", end.raw))
+    judged = ("card", "verify", place / "node.card", "--issuer", issuer, "--statements")
+    assert place.run(*judged, place / "forged").exit_code == 4
+    found = place.json(*judged, place / "stranger")
+    assert (found["exit"], [one["severity"] for one in found["findings"]]) == (0, ["warning"])
+    assert found["card_id"] == card.card_id.hex()
+
+
+def test_a_name_pinned_to_another_identity_is_a_conflict_here_and_nowhere_else(place, issuer, installed):
+    other = IdentityKey(b"x" * 32).public
+    (place.node / "pins.toml").write_text(f'"db-03" = "{other}"\n')
+    assert place.run("card", "verify").exit_code == 8
+    assert place.run("card", "verify", installed, "--issuer", issuer).exit_code == 0
+
+
+def test_a_pinned_identity_needs_no_issuer_and_is_said_to_be_pinned(place, issuer):
+    place.install(place.make_card(), issuer)
+    request = place.make_request("db-04", "second")
+    identity = place.card(request).identity
+    (place.node / "pins.toml").write_text(f'"db-04" = "{identity}"\n')
+    result = place.ok("card", "verify", request)
+    assert result.stdout.startswith("OK  db-04  pinned\n")
+    assert "0 of 1 needed  the identity is pinned" in result.stdout
+
+
+def test_two_signatures_are_both_shown(place, issuer, installed):
+    other, now = IssuerKey(bytes(32)), int(time.time())
+    both = grant(other, place.card(installed), serial=5, now=now, entropy=bytes)
+    first = make_list(other, network="example-net", sequence=1, now=now)
+    (place / "both").write_text(to_armor("CARD", both.raw) + to_armor("REVOCATION LIST", first.raw))
+    (place / "policy.toml").write_text(
+        'network = "example-net"\napp = { threshold = 2 }\n'
+        f'[issuer.a]\nkey = "{issuer}"\n[issuer.b]\nkey = "{other.public}"\n'
+    )
+    judged = ("card", "verify", place / "both", "--policy", place / "policy.toml", "--revocations")
+    shown = place.ok(*judged, place.issuer / "revocations.pem").stdout.splitlines()
+    assert "app signatures  2 of 2 needed  a  serial 1" in shown[5]
+    assert shown[6].split()[:3] == ["b", "serial", "5"]

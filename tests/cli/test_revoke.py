@@ -89,3 +89,50 @@ def test_a_lost_list_is_mended_by_publishing(place):
     assert "fix: write it anew: p2pnoise revoke publish" in place.run("card", "issue", place.make_request()).stderr
     assert place.json("revoke", "publish")["sequence"] == 2
     place.make_card()
+
+
+def test_what_is_revoked_is_listed_with_what_is_published(place, issuer):  # noqa: ARG001
+    card = place.make_card()
+    place.make_card("db-04", "second")
+    place.ok("revoke", "add", "db-03", "--reason", "lost")
+    place.ok("revoke", "publish")
+    place.ok("revoke", "add", place.card(place / "second.card").card_id.hex())
+    place.ok("revoke", "add", IdentityKey(bytes(32)).public)
+    (place.issuer / "issuer.key").unlink()
+    found = {one["label"]: one["published"] for one in place.json("revoke", "list")["revocations"]}
+    assert found == {"db-03": True, "db-04, card 1": False, IdentityKey(bytes(32)).public.hex(): False}
+    lines = place.ok("revoke", "list").stdout.splitlines()
+    assert lines[0].split() == ["SUBJECT", "REASON", "SINCE", "UNTIL", "PUBLISHED"]
+    assert str(place.card(card).identity) not in lines[1]
+
+
+def test_an_issuer_does_not_revoke_itself(place, issuer):
+    place.refuses("revoke", "add", issuer, says="that is this issuer itself", code=2)
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_identity_is_not_ended_in_passing(place):
+    place.refuses("revoke", "self", "--reason", "lost", says="ends the identity for good", code=2)
+    assert not (place.node / "statements.pem").exists()
+
+
+@pytest.mark.usefixtures("installed")
+def test_an_identity_ends_itself_without_its_issuer(place):
+    place.ok("revoke", "self", "--reason", "key-compromise", "--yes")
+    verdict = place.run("card", "verify")
+    assert verdict.exit_code == 7
+    assert "by its own identity key" in verdict.stdout
+
+
+def test_an_end_signed_for_later_changes_nothing_yet(place, installed, issuer):
+    place.ok("revoke", "self", "--reason", "lost", "-o", place / "later.pem")
+    assert place.run("card", "verify").exit_code == 0
+    judged = ("card", "verify", installed, "--issuer", f"ops={issuer}")
+    assert place.run(*judged).exit_code == 0
+    assert place.run(*judged, "--statements", place / "later.pem").exit_code == 7
+
+
+def test_an_end_can_be_signed_before_there_is_a_card(place):
+    place.ok("id", "new")
+    assert place.run("revoke", "self", "--reason", "lost", "-o", place / "later.pem").exit_code == 2
+    place.ok("revoke", "self", "--reason", "lost", "--network", "example-net", "-o", place / "later.pem")
