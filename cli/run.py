@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cards import Address, CardError
+from cards import Address, CardError, Fact
 from cards.findings import BINDING, UNTRUSTED, USAGE
 
-from . import event_text, files, options
+from . import event_text, files, options, pins
 from .folders import NodeFolder
 from .output import Fault, plain, say
 
@@ -93,9 +93,9 @@ def command(
 ) -> None:
     """Run this node until Ctrl-C.
 
-    It needs a card (p2pnoise card install) and keeps what it learns in node.db. While it runs it watches
-    revocations.pem, policy.toml and card.pem in its folder: a new one is in force within a second, a broken one
-    changes nothing.
+    It needs a card (p2pnoise card install) and keeps what it learns in node.db. While it runs it watches card.pem,
+    policy.toml, pins.toml, revocations.pem and statements.pem in its folder: a new one is in force within a second, a
+    broken one changes nothing.
 
     \b
     Examples:
@@ -137,7 +137,8 @@ class _Settings:
     key: Any
     card: Any
     policy: Any
-    lists: Any
+    facts: Any
+    pins: Any
 
     @classmethod
     def read(cls, home: NodeFolder) -> "_Settings":
@@ -157,7 +158,8 @@ class _Settings:
                 "install the card of this node, or restore the key that belongs to it",
                 code=BINDING,
             )
-        return cls(home, key, card, policy, home.read_revocations())
+        facts = (*home.read_revocations(), *home.read_statements())
+        return cls(home, key, card, policy, facts, pins.read(home.pins))
 
 
 async def _run(
@@ -183,7 +185,8 @@ async def _run(
             card=settings.card,
             policy=settings.policy,
             database=settings.home.path / "node.db",
-            facts=settings.lists,
+            facts=settings.facts,
+            pins=settings.pins,
             listen=listen,
             advertise=advertise,
             config=NodeConfig(bootstrap=bootstrap),
@@ -234,10 +237,13 @@ async def _watch(settings: _Settings, node: "Node", tell: "Callable[[Event], Non
 
     home = settings.home
     readers: dict[Path, Callable[[], list[Input]]] = {
-        home.revocations: lambda: _lists(home),
         home.policy: lambda: _policy(home, settings),
+        home.revocations: lambda: _facts(home.revocations, home.read_revocations),
+        home.statements: lambda: _facts(home.statements, home.read_statements),
+        home.pins: lambda: _pins(home),
         home.card: lambda: _card(home, settings),
     }
+    facts = (home.revocations, home.statements)
     # Nothing counts as seen: a file that changed while the node started must not be missed.
     seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(readers)
     while True:
@@ -254,6 +260,9 @@ async def _watch(settings: _Settings, node: "Node", tell: "Callable[[Event], Non
                 fix = getattr(error, "fix", "")
                 reason = str(error).removeprefix(f"{path}: ") + (f" (fix: {fix})" if fix else "")
                 tell(FileRejected(file=path.name, reason=reason))
+            else:
+                if path == home.policy:  # whose issuers may have signed what was a stranger's before
+                    seen.update(dict.fromkeys(facts))
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
@@ -264,12 +273,20 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _lists(home: NodeFolder) -> "list[Input]":
+def _facts(path: Path, read: "Callable[[], Iterable[Fact]]") -> "list[Input]":
     from p2pnoise.node.effects import FactOffered
 
-    if not home.revocations.exists():
-        raise Fault("it is gone", "put it back; the lists in force stay in force")
-    return [FactOffered(one, home.revocations.name) for one in home.read_revocations()]
+    if not path.exists():
+        raise Fault("it is gone", "put it back; what it said stays in force")
+    return [FactOffered(fact, path.name) for fact in read()]
+
+
+def _pins(home: NodeFolder) -> "list[Input]":
+    from p2pnoise.node.effects import PinsChanged
+
+    if not home.pins.exists():
+        raise Fault("it is gone", "put it back, or an empty one; the pins in force stay in force")
+    return [PinsChanged(pins.read(home.pins))]
 
 
 def _policy(home: NodeFolder, settings: _Settings) -> "list[Input]":

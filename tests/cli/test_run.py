@@ -10,7 +10,8 @@ import time
 
 import pytest
 
-from cards import Address, IssuerKey, NodeKey, Policy
+from cards import Address, IssuerKey, NodeKey, Policy, SelfRevocation
+from cards.text import to_armor
 from cli.run import _printer
 from p2pnoise import events
 from p2pnoise.store import read_table
@@ -140,11 +141,18 @@ def test_a_card_of_another_node_key_is_refused(place):
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("name", ["card.pem", "policy.toml", "revocations.pem", "node.key"])
+@pytest.mark.parametrize("name", ["card.pem", "policy.toml", "revocations.pem", "statements.pem", "node.key"])
 @pytest.mark.parametrize("content", [b"", b"\xff\x00\x1b[2J", b"garbage\n" * 3, b"-----BEGIN P2PNOISE CARD-----\n"])
 def test_a_broken_file_is_named(place, name, content):
     (place.node / name).write_bytes(content)
     place.refuses("run", says=name, code=3)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("content", [b"\xff\x00\x1b[2J", b"garbage\n" * 3, b'"db-03" = "id1nonsense"\n'])
+def test_broken_pins_are_named(place, content):
+    (place.node / "pins.toml").write_bytes(content)
+    place.refuses("run", says="pins.toml", code=3)
 
 
 @pytest.mark.usefixtures("installed")
@@ -283,6 +291,72 @@ def test_a_new_list_is_in_force_within_a_second(place, node):
     applied = node.wait("list-applied", sequence=2)
     assert applied["source"] == "revocations.pem"
     assert applied["at"] - written < 1
+
+
+def ending(place, name):
+    """The self-revocation of the node in a folder, as a block."""
+    identity, _ = place.keys(place / name)
+    values = {"net": "example-net", "iat": int(time.time()) - 60, "key": identity.public, "reason": "lost"}
+    return to_armor("SELF-REVOCATION", SelfRevocation.make(values, identity).raw)
+
+
+def test_a_statement_is_in_force_within_a_second_everywhere(place, run, member):
+    member("ada")
+    member("bob")
+    member("cleo")
+    ada = run("ada")
+    bob = run("bob", "--bootstrap", ada.bootstrap)
+    cleo = run("cleo", "--bootstrap", ada.bootstrap, "--bootstrap", bob.bootstrap)
+    lost = cleo.wait("listening")["node_id"]
+    for process in (ada, bob):
+        process.wait("peer-verified", node_id=lost)
+    (ada.home / "statements.pem").write_text(ending(place, "cleo"))
+    written = (ada.home / "statements.pem").stat().st_mtime
+    for process in (ada, bob):
+        applied = process.wait("statement-applied", statement="self-revocation")
+        assert applied["dropped"] == [lost]
+        assert applied["at"] - written < 1
+        process.wait("peer-lost", node_id=lost, reason="revoked")
+    assert ada.find("statement-applied", source="statements.pem")
+
+
+def test_a_pin_is_in_force_within_a_second_and_so_is_its_end(place, run, member):
+    member("ada")
+    member("bob")
+    ada = run("ada")
+    bob = run("bob", "--bootstrap", ada.bootstrap)
+    pinned = bob.wait("listening")["node_id"]
+    ada.wait("peer-verified", node_id=pinned)
+    (ada.home / "pins.toml").write_text(f'"bob" = "{place.keys(place / "ada")[0].public}"\n')
+    lost = ada.wait("peer-lost", node_id=pinned)
+    assert lost["at"] - (ada.home / "pins.toml").stat().st_mtime < 1
+    assert "pin-changed" in {finding["code"] for finding in lost["findings"]}
+    (ada.home / "pins.toml").write_text("")
+    with ada._changed:
+        again = ada._changed.wait_for(
+            lambda: sum(event["event"] == "peer-verified" for event in ada.events) == 2, PATIENCE
+        )
+    assert again
+
+
+@pytest.mark.parametrize("name", ["statements.pem", "pins.toml"])
+def test_a_broken_or_removed_file_of_trust_is_named_and_what_it_said_stays_in_force(place, run, member, name):
+    member("ada")
+    member("bob")
+    folder = place / "ada"
+    (folder / "statements.pem").write_text(ending(place, "bob"))
+    (folder / "pins.toml").write_text(f'"bob" = "{place.keys(folder)[0].public}"\n')
+    ada = run("ada")
+    ada.wait("listening")
+    time.sleep(0.6)  # it has been seen there at least once
+    (folder / name).write_bytes(b"\x1b[2J broken")
+    assert ada.wait("file-rejected", file=name)
+    (folder / name).unlink()
+    with ada._changed:
+        assert ada._changed.wait_for(lambda: "is gone" in "".join(ada.lines), PATIENCE)
+    bob = run("bob", "--bootstrap", ada.bootstrap)
+    refused = ada.wait("peer-refused", node_id=bob.wait("listening")["node_id"])
+    assert {"revoked", "pin-changed"} <= {finding["code"] for finding in refused["findings"]}
 
 
 @pytest.mark.parametrize("name", ["card.pem", "policy.toml", "revocations.pem"])
