@@ -254,10 +254,10 @@ def _write(home: NodeFolder, proposal: Proposal, after: TrustStore) -> list[Path
         texts[home.revocations] = documents.fact_blocks(_lists(home, proposal, after))
     statements = [fact for fact in proposal.facts if not isinstance(fact, RevocationList)]
     if statements:
-        held = trust_state.file_facts(home.statements)
-        texts[home.statements] = documents.fact_blocks(
-            {fact.digest: fact for fact in (*reversed(statements), *reversed(held))}.values()
-        )
+        found = {fact.digest: fact for fact in (*statements, *trust_state.file_facts(home.statements))}
+        # In the order in which they were believed: a node reads them once, and each may need those before it.
+        ordered = [one.digest for one in after.facts if one.digest in found]
+        texts[home.statements] = documents.fact_blocks(found[digest] for digest in dict.fromkeys((*ordered, *found)))
     contents = {path: text.encode() for path, text in texts.items()}
     if proposal.policy is not None:
         contents[home.policy] = proposal.policy_bytes

@@ -121,7 +121,10 @@ def test_a_chain_of_statements_counts_in_any_order(network):
     for order in (made, made[::-1]):
         text = "".join(to_armor(one.label, one.raw) for one in order)
         (network / "chain.pem").write_text(text)
-        assert network.json("trust", "plan", network / "chain.pem")["ok"]
+        assert network.json("trust", "apply", network / "chain.pem")["ok"]
+        # A node reads each once: the root's comes first.
+        assert documents.read(network.node / "statements.pem").statements == tuple(made)
+        (network.node / "statements.pem").unlink()
 
 
 def test_peers_with_a_link_are_marked_while_the_node_runs(network):

@@ -1,0 +1,73 @@
+"""`p2pnoise trust apply` and `pin` where a node runs: it takes up what is sound by itself, and never sees the rest."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from cards import IssuerKey, make_list
+from cli import documents
+
+PATIENCE = 15  # seconds
+
+
+@pytest.fixture
+def network(place, installed):
+    """The node db-03 of ops runs; ada's card is known to it."""
+    assert installed.exists()
+    place.make_card("ada", "ada")
+    place.remember(node="live", ada="proven")
+    process = place.start("run", "--listen", "127.0.0.1:0", "--json", stdout=-1, stdin=-1, text=True)
+    place.told, heard = [], threading.Condition()
+
+    def read():
+        for line in process.stdout:
+            with heard:
+                place.told.append(json.loads(line))
+                heard.notify_all()
+
+    def wait(**fields):
+        with heard:
+            found = heard.wait_for(
+                lambda: any(all(one.get(key) == value for key, value in fields.items()) for one in place.told), PATIENCE
+            )
+        assert found, place.told
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    place.wait = wait
+    wait(event="listening")
+    yield place
+    process.terminate()
+    process.wait(PATIENCE)
+    reader.join()
+    process.stdin.close()
+    process.stdout.close()
+
+
+def test_a_new_issuer_and_its_list_applied_together_are_both_taken_up(network):
+    lab = IssuerKey(bytes(32))
+    policy = (network.node / "policy.toml").read_text() + f'\n[issuer.lab]\nkey = "{lab.public}"\n'
+    (network / "policy.toml").write_text(policy)
+    one = make_list(lab, network="example-net", sequence=4, now=int(time.time()))
+    (network / "lab.list").write_text(documents.list_blocks([one]))
+    answer = network.json("trust", "apply", network / "policy.toml", network / "lab.list")
+    assert (answer["ok"], answer["running"]) == (True, True)
+    network.wait(event="list-applied", issuer="lab", sequence=4)
+
+
+def test_a_broken_policy_never_reaches_the_node(network):
+    (network / "broken.toml").write_text('network = "example-net"\nleeway = "soon"\n')
+    network.refuses("trust", "apply", network / "broken.toml", says="line 2, column 1", code=3)
+    network.ok("revoke", "add", "ada")
+    network.ok("revoke", "publish", "--output", network / "new.list")
+    network.ok("trust", "apply", network / "new.list")
+    network.wait(event="list-applied", issuer="ops", sequence=2)  # what came after it is in force
+    assert not [one for one in network.told if one["event"] in ("file-rejected", "policy-rejected")]
+
+
+def test_a_pin_is_taken_up_at_once(network):
+    assert network.json("trust", "plan", "--pin", f"db-03={network.keys(network / 'ada')[0].public}")["running"]
+    network.ok("trust", "pin", "db-03", network.keys(network / "ada")[0].public)
+    network.wait(event="own-card-rejected")
