@@ -41,6 +41,11 @@ def rotate(*, what: str | None, output: str | None, force: bool, home: NodeFolde
         raise click.UsageError("say which key: --node or --identity")
     if output not in (None, files.STREAM):
         files.check_target(Path(str(output)), force=force)
+    if home.node_key.exists() and not home.identity_key.exists():
+        fix = (
+            "with a new one in a folder of its own: p2pnoise id new --only node, then p2pnoise card request --identity"
+        )
+        raise Fault(f"no identity.key in {home.path}, which must sign for another node key", fix)
     with files.lock(home.path):
         key, installed, last = home.read_identity(), home.read_card(), home.read_request()
         card = installed or last

@@ -103,6 +103,12 @@ def test_there_is_nothing_to_rotate_without_a_card(place):
 
 
 @pytest.mark.usefixtures("installed")
+def test_no_key_is_rotated_where_the_identity_is_not(place):
+    (place.node / "identity.key").unlink()
+    place.refuses("id", "rotate", "--node", says="no identity.key in", code=1)
+
+
+@pytest.mark.usefixtures("installed")
 def test_the_table_of_the_old_node_key_is_laid_aside(place):
     (place.node / "node.db").write_bytes(b"old")
     place.ok("id", "rotate", "--node", "-o", place / "rotated.request")
