@@ -10,6 +10,7 @@ from cards.fields import name as name_field
 from cards.findings import USAGE
 
 from . import documents, files, options
+from .batch import issue_batch
 from .folders import IssuerFolder
 from .granting import Issued, issue_card
 from .options import DAY, MAX_DAYS
@@ -20,19 +21,25 @@ _MAX_GROUPS = 16
 
 
 @click.command()
-@click.argument("request", type=options.FILE)
+@click.argument("request", type=options.FILE, required=False)
 @click.option("-o", "--output", type=options.FILE, default=files.STREAM, help="write here; stdout if not given")
 @click.option("--group", "groups", multiple=True, metavar="G", help="put the node in a group; may be repeated")
 @click.option("--days", type=click.IntRange(1, MAX_DAYS), default=365, show_default=True, help="lifetime of the grant")
+@click.option("--batch", type=options.FILE, metavar="DIR|FILE|-", help="many requests: a folder, or JSON lines")
+@click.option("--expect", type=click.Path(path_type=Path), metavar="CSV", help="whose requests, for --batch")
+@click.option("--dry-run", is_flag=True, help="with --batch: look at all of it and sign nothing")
 @options.force
 @options.issuer_home
 @options.as_json
 def issue(
     *,
-    request: str,
+    request: str | None,
     output: str,
     groups: tuple[str, ...],
     days: int,
+    batch: str | None,
+    expect: Path | None,
+    dry_run: bool,
     force: bool,
     folder: IssuerFolder,
     as_json: bool,
@@ -43,11 +50,34 @@ def issue(
     was granted before renews it. Groups are those named here, no others. An issuer to which another delegated hands
     on that one's list and the delegation, and is told first which limit forbids what it was asked for.
 
+    With --batch, requests are the files of a folder or lines as card request --json prints them, and --expect is a CSV
+    file with the columns identity (id1... or a fingerprint), name and groups (apart by blanks), of which only the
+    first must be there. Cards go to the folder -o, to a file -o that ends in .jsonl, or into the lines that say what
+    became of each. Run it again after a crash, or for what was refused: what is granted is left as it is.
+
     \b
     Examples:
       p2pnoise card issue db-03.request -o db-03.card
       p2pnoise card issue db-03.request --group db --group prod --days 90 > db-03.card
+      p2pnoise card issue --batch requests/ --expect fleet.csv -o cards/
     """
+    if batch is not None and expect is not None and request is None and not groups:
+        issue_batch(
+            batch,
+            expect=expect,
+            output=output,
+            days=days,
+            dry_run=dry_run,
+            force=force,
+            as_json=as_json,
+            folder=folder,
+        )
+        return
+    if request is None and batch is None:
+        raise click.UsageError("Missing argument 'REQUEST'.", click.get_current_context())
+    if request is None or batch is not None or expect is not None or dry_run:
+        fix = "p2pnoise card issue REQUEST, or p2pnoise card issue --batch DIR --expect CSV; groups are in the CSV"
+        raise Fault("these do not go together: one REQUEST, or --batch and --expect without --group", fix, code=USAGE)
     if len(groups) > _MAX_GROUPS:
         raise Fault(f"{len(groups)} groups, a grant holds {_MAX_GROUPS}", "leave some out")
     for group in groups:
