@@ -40,12 +40,13 @@ def is_needed(table: PeerTable, statement: Statement) -> bool:
             return True
 
 
-def proof_against(table: PeerTable, card: Card, now: int) -> Conflict | None:
-    """What a card that we refused proves together with one that counts here, if the two cannot both be."""
+def proof_against(table: PeerTable, card: Card) -> Conflict | None:
+    """What a card that we refused proves together with one that counts here, if the two cannot both be.
+
+    Its signatures are checked by whoever takes the proof. Against ourselves we make none.
+    """
     known = [table.by_identity(card.identity), table.by_node(card.node_id)]
     others = [peer.card for peer in known if peer is not None and peer.node_id != table.own]
-    if not others or table.judge(card, now).card is None:  # only what both its keys have signed proves anything
-        return None
     return next((proof for other in others if (proof := _between(table, card, other)) is not None), None)
 
 

@@ -185,7 +185,7 @@ class Overlay:
 
     def card_refused(self, card: Card, now: Instant) -> list[Effect]:
         """The node refused this card of a peer that lives; it may contradict what we hold."""
-        self._prove(proof_against(self.table, card, now.unix), now)
+        self._prove(proof_against(self.table, card), now)
         return self._finish(now)
 
     def offer_record(self, record: AddressRecord, now: Instant) -> list[Effect]:
@@ -364,7 +364,7 @@ class Overlay:
                 raise MessageError("; ".join(finding.message for finding in verdict.errors))
             self._effects.append(Refused(link, verdict))
             if any(finding.code in ("equivocation", "node-conflict") for finding in verdict.errors):
-                self._prove(proof_against(self.table, card, now.unix), now)
+                self._prove(proof_against(self.table, card), now)
 
     def _take_record(self, link: LinkId, record: AddressRecord, now: Instant) -> None:
         finding, peer = self.table.offer_record(record, now.unix)

@@ -76,6 +76,7 @@ def test_an_old_database_is_read_without_upgrading_it(old):
     table = read_table(old.path)
     assert len(table.rows) == 3
     assert table.statements == ()
+    assert table.pins == {}
     assert old.path.read_bytes() == before
     assert not backup(old).exists()
 
