@@ -1,10 +1,12 @@
 """`p2pnoise peers`: the table of a running or stopped node, its cards verified again before they are shown."""
 
+from dataclasses import replace
+
 import click
 
-from cards import Facts, Policy, RevocationList, Revocations, Verdict, verify_card
+from cards import Verdict
 
-from . import documents, options
+from . import options, trust_state
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, columns, say, until
 
@@ -15,25 +17,25 @@ from .output import Fault, answer, answer_json, columns, say, until
 def command(*, home: NodeFolder, as_json: bool) -> None:
     """Show the peers that a node knows.
 
-    Reads the node's database, whether the node runs or not, and judges every card again by its policy and lists.
+    Reads the node's database, whether the node runs or not, and judges every card again by all that the node goes by;
+    for the reasons: p2pnoise trust explain NAME.
 
     \b
     Examples:
       p2pnoise peers
       p2pnoise peers --home /srv/node --json
     """
-    from p2pnoise.store import StoreError, read_table  # noqa: PLC0415 - not for --help
-
-    policy = home.read_policy()
-    if policy is None:
+    if not home.policy.exists():
         raise Fault(f"no policy in {home.path}", "p2pnoise card install FILE, or name the folder with --home")
-    try:
-        table = read_table(home.path / "node.db")
-    except StoreError as error:
-        raise Fault(str(error), error.hint) from None
     now = options.now()
-    revocations, _ = documents.accept((*table.lists, *_handed(home)), policy, now)
-    judged = [(row, _judge(row.card, policy, revocations, now)) for row in table.rows]
+    trust = trust_state.read(home, now)
+    policy, table = trust.store.policy, trust.table
+    if table is None:
+        raise Fault(f"{home.path / 'node.db'}: there is no node database", "start the node once: p2pnoise run")
+    # By their own marks: of ourselves a newer card may be installed than the node has taken up.
+    marks = {bytes(row.card.identity): trust_state.mark(row.card) for row in table.rows}
+    store = replace(trust.store, marks=marks)
+    judged = [(row, store.verify(row.card, now, established=True, signatures=trust.signatures)) for row in table.rows]
     if as_json:
         answer_json(
             {
@@ -75,19 +77,6 @@ def command(*, home: NodeFolder, as_json: bool) -> None:
     answer(*columns(*lines))
     good = sum(verdict.ok for _, verdict in judged)
     say(f"{good} of {len(judged)} cards count today; the network is {policy.network}")
-
-
-def _handed(home: NodeFolder) -> tuple[RevocationList, ...]:
-    """The lists that lie in the folder: the node takes them in when it next looks, so they count here too."""
-    try:
-        return home.read_revocations()
-    except Fault as fault:
-        say(f"warning: not used: {fault}", f"fix: {fault.fix}")
-        return ()
-
-
-def _judge(card: object, policy: Policy, revocations: Revocations, now: int) -> Verdict:
-    return verify_card(card, policy=policy, now=now, facts=Facts(revocations), established=True)  # type: ignore[arg-type]
 
 
 def _standing(verdict: Verdict) -> str:

@@ -66,6 +66,7 @@ class Trust:
     facts: tuple[Fact, ...]  # all that there are, from files and database, counted or not
     unused: tuple[tuple[Fact, Finding], ...]
     known: tuple[Known, ...]
+    table: "StoredTable | None"  # as the database has it; None where the node never ran
     running: bool
     signatures: SignatureCache
 
@@ -107,17 +108,20 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
             facts=facts,
             # A pin by hand outweighs that of a first use, as on the node.
             pins={**(table.pins if table is not None else {}), **_lenient(home.pins, pins.read, {}, unreadable)},
-            marks={
-                bytes(one.card.identity): Mark(one.card.sequence, one.card.card_id, one.card.next_key_digest)
-                for one in known
-            },
+            marks={bytes(one.card.identity): mark(one.card) for one in known},
         ),
         facts=tuple(held),
         unused=unused,
         known=known,
+        table=table,
         running=running,
         signatures=signatures,
     )
+
+
+def mark(card: Card) -> Mark:
+    """What is remembered of an identity that this card was accepted from."""
+    return Mark(card.sequence, card.card_id, card.next_key_digest)
 
 
 def believe(

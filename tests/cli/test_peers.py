@@ -2,8 +2,12 @@
 
 import json
 import sqlite3
+import time
 
 import pytest
+
+from cards import SelfRevocation
+from cards.text import to_armor
 
 PATIENCE = 15  # seconds
 
@@ -136,6 +140,19 @@ def test_an_empty_table_is_a_table(pair, start):
     assert len(result.stdout.splitlines()) == 1
     assert "0 of 0 cards" in result.stderr
     assert pair.json("peers", "--home", pair / "bob")["peers"] == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_pins_and_statements_count_here_too(place):
+    for name in ("ada", "bob"):
+        place.make_card(name, name)
+    place.remember(ada="live", bob="live")
+    place.ok("trust", "pin", "ada", place.keys(place / "bob")[0].public)
+    identity, _ = place.keys(place / "bob")
+    values = {"net": "example-net", "iat": int(time.time()) - 5, "key": identity.public, "reason": "lost"}
+    own = SelfRevocation.make(values, identity)
+    (place.node / "statements.pem").write_text(to_armor(own.label, own.raw))
+    assert _standings(place, "node") == {"ada": "pin-changed", "bob": "revoked"}
 
 
 @pytest.mark.usefixtures("installed")
