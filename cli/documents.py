@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cards import Card, CardError, Fact, Policy, RevocationList, Revocations, Verdict, parse_fact
+from cards import Card, CardError, Fact, Policy, RevocationList, Verdict, parse_fact
 from cards.facts import KINDS, Statement
 from cards.findings import MALFORMED, Finding
 from cards.text import MAX_ARMOR, from_armor, from_base32, to_armor, to_base32
@@ -128,16 +128,6 @@ def newest(held: Iterable[RevocationList], new: Iterable[RevocationList]) -> tup
         if one.issuer not in best or one.sequence > best[one.issuer].sequence:
             best[one.issuer] = one
     return tuple(best[issuer] for issuer in sorted(best))
-
-
-def accept(lists: Iterable[RevocationList], policy: Policy, now: int) -> tuple[Revocations, tuple[Finding, ...]]:
-    """What the `believed` ones of `lists` revoke together, and findings on the others."""
-    good, findings = believed(lists, policy, now)
-    state, issuers = Revocations(), list(policy.issuers.values())
-    # Oldest first: then no order of files counts as a rollback, and nothing that an older one revoked is lost.
-    for one in sorted(good, key=lambda one: one.sequence):
-        state, _ = state.add(one, issuers=issuers, network=policy.network, now=now, leeway=policy.leeway)
-    return state, findings
 
 
 def notes(unused: Iterable[tuple[Fact, Finding]]) -> tuple[Finding, ...]:

@@ -14,7 +14,8 @@ from .folders import IssuerFolder
 from .options import DAY, MAX_DAYS
 from .output import Fault, answer, answer_json, rows, say, until
 from .powers import Powers, ways
-from .statement_view import limits_text, statement_json
+from .statement_view import statement_json
+from .trust_show import limits_text
 
 
 def _issuer_id(_ctx: click.Context, _parameter: click.Parameter, value: str) -> IssuerId:
@@ -103,7 +104,7 @@ def delegate(
     if as_json:
         answer_json({"ok": True, "delegation": statement_json(new), "text": text, "file": where})
     elif where is not None:
-        answer(*rows(("delegate", str(key)), ("may sign", limits_text(new, now)), ("file", where)))
+        answer(*rows(("delegate", str(key)), ("may sign", limits_text(new.limits, now)), ("file", where)))
     say(f"next, at that issuer: p2pnoise issuer import {quote(where) if where else 'FILE'}")
 
 
@@ -150,7 +151,7 @@ def import_(*, file: str, folder: IssuerFolder, as_json: bool) -> None:
             }
         )
     else:
-        answer(*rows(*((f"for {one.issuer.short}", limits_text(one, now)) for one in mine)))
+        answer(*rows(*((f"for {one.issuer.short}", limits_text(one.limits, now)) for one in mine)))
         answer(*rows(*(("list", f"{one.sequence} of {one.issuer.short}") for one in lists)))
     for root in roots - {one.issuer for one in lists}:
         say(f"warning: no revocation list of {root.short}, without which no node believes its delegates")

@@ -2,37 +2,15 @@
 
 from typing import Any
 
-from cards import Conflict, Delegation, IdentityId, IssuerId, Manifest, Retirement, SelfRevocation, Succession
-from cards.codec import MAX_INT
+from cards import Conflict, IdentityId, IssuerId
 from cards.facts import Statement
 
-from .output import until
+from .trust_show import statement_text
 
 
 def statement_line(one: Statement, now: int) -> str:
     """What it says of itself."""
-    match one:
-        case Delegation():
-            return f"delegation  {one.issuer.short} lets {one.key.short} sign  {limits_text(one, now)}"
-        case Succession():
-            return f"succession  {one.old.short} handed over to {one.new.short}"
-        case SelfRevocation():
-            return f"self-revocation  {one.identity.short}  reason {one.reason}"
-        case Retirement():
-            return f"retirement  {one.issuer.short}  reason {one.reason}"
-        case Manifest():
-            return f"manifest {one.version}  {one.threshold} of {len(one.issuers)} issuers"
-        case Conflict():
-            return f"{one.kind} conflict  {bytes(one.subject[:8]).hex()}…  number {one.sequence}"
-
-
-def limits_text(one: Delegation, now: int) -> str:
-    """What a delegate may sign, and until when."""
-    limits = one.limits
-    words = [f"names {' '.join(limits.names) or 'any'}", f"groups {' '.join(limits.groups) or 'any'}"]
-    words += [f"at most {limits.max_lifetime} s" if limits.max_lifetime < MAX_INT else "any lifetime"]
-    words += [f"depth {limits.depth}", f"until {until(limits.not_after, now)}"]
-    return "  ".join(words)
+    return f"{one.what}  {statement_text(one, lambda key: IssuerId(key).short, now)}"
 
 
 def statement_json(one: Statement) -> dict[str, Any]:
