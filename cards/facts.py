@@ -4,9 +4,9 @@ Facts only grow, and what they say depends on what there is, never on the order 
 exchanged theirs say the same. What they mean for a card is said by the policy.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any, TypeAlias, TypeVar
 
 from .card import Mark
@@ -35,6 +35,21 @@ BUILD_TIME = 1_795_219_200  # 2026-11-21, when this was written: a clock that sa
 MAX_STEP = 400 * 86_400  # seconds by which one list may move a clock that is wrong
 
 _Kind = TypeVar("_Kind", bound=Statement)
+_Answer = TypeVar("_Answer")
+
+
+def _per_policy(method: Callable[["Facts", Policy], _Answer]) -> Callable[["Facts", Policy], _Answer]:
+    """Remembers the answer for the last policy: both are values, and every card that is judged asks again."""
+    name = f"_last_{method.__name__}"
+
+    @wraps(method)
+    def remembered(self: "Facts", policy: Policy) -> _Answer:
+        known: tuple[Policy, _Answer] | None = self.__dict__.get(name)
+        if known is None or known[0] is not policy:
+            known = self.__dict__[name] = policy, method(self, policy)
+        return known[1]
+
+    return remembered
 
 
 @dataclass(frozen=True)
@@ -111,11 +126,16 @@ class Facts:
         The floor is the build time and then the t-th largest `iat` of the lists of the policy's issuers, t being what
         the policy asks to agree and at least two where there are two, so that one issuer alone cannot move time.
         """
-        times = sorted((state.current[0].issued_at for state in self._trusted(policy)), reverse=True)
-        agree = max([min(2, len(policy.issuers)), *(rule.threshold for rule in policy.app)])
-        floor = max(BUILD_TIME, times[agree - 1] if len(times) >= agree else 0)
+        floor = self._floor(policy)
         return max(now, min(floor, BUILD_TIME + MAX_STEP) if now < BUILD_TIME else floor)
 
+    @_per_policy
+    def _floor(self, policy: Policy) -> int:
+        times = sorted((state.current[0].issued_at for state in self._trusted(policy)), reverse=True)
+        agree = max([min(2, len(policy.issuers)), *(rule.threshold for rule in policy.app)])
+        return max(BUILD_TIME, times[agree - 1] if len(times) >= agree else 0)
+
+    @_per_policy
     def authorities(self, policy: Policy) -> tuple[Authority, ...]:
         """Everybody who may sign under `policy`: its issuers that are not retired, and their delegates."""
         allowed = self.manifest(policy)
@@ -127,6 +147,7 @@ class Facts:
         standing = (one for one in self._of(Delegation) if not {one.issuer, one.key} & self.retired.keys())
         return authorities(roots, standing)
 
+    @_per_policy
     def manifest(self, policy: Policy) -> Manifest | None:
         """The newest manifest that the policy's issuers, or those whom they made their successors, have signed."""
         threshold = max((rule.threshold for rule in policy.app), default=1)
