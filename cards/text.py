@@ -8,12 +8,18 @@ import base64
 import binascii
 import hashlib
 import re
+from functools import lru_cache, reduce
+from operator import xor
 
 from .findings import CardError
 
-_ALPHABET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_ALPHABET = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_WORDS = bytes(range(32))  # what either alphabet stands for
 _BECH32M = 0x2BC830A3
 _GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+# What the five highest bits of the checksum change, for each of their 32 values.
+_TOP = [reduce(xor, (each for bit, each in enumerate(_GENERATORS) if top >> bit & 1), 0) for top in range(32)]
 
 MAX_ARMOR = 256 * 1024  # bytes of text looked at; a full revocation list is about 80 KiB
 _BLOCK = re.compile(
@@ -22,12 +28,13 @@ _BLOCK = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # about 1 MB; a registry and a table name the same few keys again and again
 def to_bech32m(prefix: str, data: bytes) -> str:
     """`data` as lower-case bech32m with the human-readable `prefix`."""
-    words = _regroup(data, 8, 5, pad=True)
-    polymod = _polymod(_expand(prefix) + words + [0] * 6) ^ _BECH32M
-    checksum = [(polymod >> 5 * (5 - i)) & 31 for i in range(6)]
-    return prefix + "1" + "".join(_ALPHABET[word] for word in words + checksum)
+    words = _words(data)
+    polymod = _polymod(_expand(prefix) + words + bytes(6)) ^ _BECH32M
+    checksum = bytes(polymod >> 5 * (5 - i) & 31 for i in range(6))
+    return f"{prefix}1{_letters(words + checksum)}"
 
 
 def from_bech32m(prefix: str, text: str, *, size: int) -> bytes:
@@ -35,15 +42,17 @@ def from_bech32m(prefix: str, text: str, *, size: int) -> bytes:
     found, separator, rest = text.rpartition("1")
     if not separator or found != prefix:
         raise CardError("text-invalid", f"{_short(text)!r} does not begin with {prefix}1")
-    if len(rest) != (size * 8 + 4) // 5 + 6 or any(character not in _ALPHABET for character in rest):
+    letters = rest.encode("ascii", "replace")
+    if len(letters) != (size * 8 + 4) // 5 + 6 or letters.strip(_ALPHABET):
         raise CardError("text-invalid", f"{_short(text)!r} is not a whole {prefix}1 identifier")
-    words = [_ALPHABET.index(character) for character in rest]
+    words = letters.translate(bytes.maketrans(_ALPHABET, _WORDS))
     if _polymod(_expand(prefix) + words) != _BECH32M:
         raise CardError("text-invalid", f"{_short(text)!r} is mistyped: its checksum does not fit")
-    data = _regroup(words[:-6], 5, 8, pad=False)
-    if _regroup(data, 8, 5, pad=True) != words[:-6]:
+    base32 = words[:-6].translate(bytes.maketrans(_WORDS, _BASE32))
+    data = base64.b32decode(base32 + b"=" * (-len(base32) % 8))
+    if _words(data) != words[:-6]:
         raise CardError("text-invalid", f"{_short(text)!r} ends in bits that no encoder writes")
-    return bytes(data)
+    return data
 
 
 def fingerprint(identifier: str) -> str:
@@ -51,8 +60,7 @@ def fingerprint(identifier: str) -> str:
 
     Enough to tell keys apart that others made, and nothing to make a key from.
     """
-    words = _regroup(hashlib.sha256(identifier.encode()).digest(), 8, 5, pad=True)[:25]
-    text = "".join(_ALPHABET[word] for word in words)
+    text = _letters(_words(hashlib.sha256(identifier.encode()).digest())[:25])
     return "-".join(text[i : i + 5] for i in range(0, 25, 5))
 
 
@@ -136,29 +144,21 @@ def _short(text: str) -> str:
     return text if len(text) <= 24 else f"{text[:20]}..."
 
 
-def _expand(prefix: str) -> list[int]:
-    return [ord(character) >> 5 for character in prefix] + [0] + [ord(character) & 31 for character in prefix]
+def _words(data: bytes) -> bytes:
+    """`data` five bits at a time, each a byte; the last ones are padded with zeros."""
+    return base64.b32encode(data).rstrip(b"=").translate(bytes.maketrans(_BASE32, _WORDS))
 
 
-def _polymod(words: list[int]) -> int:
+def _letters(words: bytes) -> str:
+    return words.translate(bytes.maketrans(_WORDS, _ALPHABET)).decode()
+
+
+def _expand(prefix: str) -> bytes:
+    return bytes([*(ord(letter) >> 5 for letter in prefix), 0, *(ord(letter) & 31 for letter in prefix)])
+
+
+def _polymod(words: bytes) -> int:
     checksum = 1
     for word in words:
-        top = checksum >> 25
-        checksum = (checksum & 0x1FFFFFF) << 5 ^ word
-        for i, generator in enumerate(_GENERATORS):
-            checksum ^= generator if (top >> i) & 1 else 0
+        checksum = (checksum & 0x1FFFFFF) << 5 ^ word ^ _TOP[checksum >> 25]
     return checksum
-
-
-def _regroup(data: bytes | list[int], bits: int, to: int, *, pad: bool) -> list[int]:
-    """`data` in groups of `bits` regrouped into groups of `to`; left-over bits are padded with zeros or dropped."""
-    words, held, count = [], 0, 0
-    for value in data:
-        held = held << bits | value
-        count += bits
-        while count >= to:
-            count -= to
-            words.append(held >> count & ((1 << to) - 1))
-    if pad and count:
-        words.append(held << (to - count) & ((1 << to) - 1))
-    return words
