@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cards import Card, Delegation, Fact, Grant, IssuerId, Limits, Policy, Retirement, RevocationList
+from cards import Card, Delegation, Entry, Fact, Grant, IssuerId, Limits, Policy, Retirement, RevocationList
 from cards.delegation import Authority, authorities
 from cards.findings import REVOKED, UNTRUSTED, Finding
 
@@ -39,7 +39,7 @@ class Powers:
         return tuple(one for one in self.document.statements if isinstance(one, Delegation))
 
     def check_alive(self) -> None:
-        """Raises `Fault` where this issuer has retired."""
+        """Raises `Fault` where this issuer has retired, or was revoked by every issuer that it signs for."""
         for one in self.document.statements:
             if isinstance(one, Retirement) and one.issuer == self.issuer.key.public:
                 day = until(one.issued_at, options.now())
@@ -48,6 +48,20 @@ class Powers:
                     "nothing that it signs counts any more: make another, p2pnoise issuer new",
                     code=REVOKED,
                 )
+
+        ended = [entry for way in self.ways if (entry := self._ended(way)) is not None]
+        if ended and len(ended) == len(self.ways):
+            raise Fault(
+                f"{self.ways[0].root.short} revoked this issuer's key, reason {ended[0].reason}",
+                "nothing that it signs counts any more: ask that issuer",
+                code=REVOKED,
+            )
+
+    def _ended(self, way: Authority) -> Entry | None:
+        """The entry of the root's list for a key of the way to here."""
+        steps, now = {bytes(key) for key, _ in way.steps}, options.now()
+        entries = (entry for one in self.document.lists if one.issuer == way.root for entry in one.entries)
+        return next((entry for entry in entries if entry.subject in steps and entry.until > now), None)
 
     def check_grant(self, card: Card, *, groups: Sequence[str], now: int, lifetime: int) -> None:
         """Raises `Fault` that names the limit which forbids to grant this."""

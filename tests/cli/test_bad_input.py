@@ -137,6 +137,25 @@ def test_a_broken_list_in_the_node_folder_is_a_sentence(place, installed, junk):
     place.refuses("card", "verify", installed, says="revocations.pem", code=3)
 
 
+@pytest.mark.parametrize("junk", ["empty", "binary", "begin-only", "oversized", "other-label"])
+def test_a_broken_file_of_statements_is_a_sentence_and_stays(place, installed, junk):
+    (place.node / "statements.pem").write_bytes(JUNK[junk])
+    before = place.snapshot(place.node)
+    for verb in ("verify", "install"):
+        place.refuses("card", verb, installed, says="statements.pem", code=3)
+    place.refuses("revoke", "self", "--reason", "lost", "--yes", says="statements.pem", code=3)
+    assert place.snapshot(place.node) == before
+
+
+@pytest.mark.parametrize("name", ["identity.key.next", "node.key.next"])
+def test_a_broken_key_that_waits_is_a_sentence_and_stays(place, installed, name):
+    (place.node / name).write_bytes(b"hello\n")
+    before = place.snapshot(place.node)
+    place.refuses("card", "install", installed, says=name, code=3)
+    place.refuses("id", "rotate", "--identity", says=name, code=3)
+    assert place.snapshot(place.node) == before
+
+
 X25519_KEY = """-----BEGIN PRIVATE KEY-----
 MC4CAQAwBQYDK2VuBCIEIHcHbQpzGKV9PBbBclGyZkXfTC+H68CZKrF3+6UduSwq
 -----END PRIVATE KEY-----

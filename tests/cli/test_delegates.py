@@ -74,6 +74,42 @@ def test_a_delegate_whose_key_is_revoked_lets_nobody_in(place, site):
 
 
 @pytest.mark.usefixtures("site")
+def test_a_delegate_that_knows_of_its_end_grants_nothing_more(place):
+    key = IssuerKey.from_pem((place / "site" / "issuer.key").read_bytes()).public
+    place.ok("revoke", "add", key, "--reason", "key-compromise")
+    place.ok("revoke", "publish", "--output", place / "new.list")
+    place.ok("issuer", "import", place / "new.list", "--issuer-home", place / "site")
+    refused = issue(place, "a.dc7.example", "--days", "30")
+    assert refused.exit_code == 7
+    assert "revoked this issuer's key, reason key-compromise" in refused.stderr
+
+
+@pytest.mark.usefixtures("site")
+def test_what_a_delegate_revokes_itself_is_said_to_reach_nobody(place):
+    issue(place, "a.dc7.example", "--days", "30")
+    said = place.ok("revoke", "add", "a.dc7.example", "--issuer-home", place / "site").stderr
+    identity = place.card(place / "n.card").identity
+    assert f"fix: at that issuer: p2pnoise revoke add {identity}" in said
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("junk", [b"", b"hello", b"-----BEGIN P2PNOISE DELEGATION-----\n"])
+def test_a_broken_file_of_delegations_stops_the_delegate(place, junk):
+    (place / "site" / "statements.pem").write_bytes(junk)
+    refused = issue(place, "a.dc8.example")
+    assert refused.exit_code == 3
+    assert "statements.pem" in refused.stderr.splitlines()[-2]
+
+
+@pytest.mark.usefixtures("site")
+def test_a_delegation_that_was_changed_on_the_disk_stops_the_delegate(place):
+    (raw,) = (raw for label, raw in from_armor((place / "site.pem").read_text()) if label == "DELEGATION")
+    wider = Delegation.from_parts(Delegation.parse(raw).body.replace(b"sensors", b"masters"), bytes(64))
+    (place / "site" / "statements.pem").write_text(to_armor("DELEGATION", wider.raw))
+    assert issue(place, "a.dc7.example", "--group", "masters").exit_code == 4
+
+
+@pytest.mark.usefixtures("site")
 def test_a_delegate_without_depth_cannot_delegate_further(place):
     result = place.run("issuer", "delegate", IssuerKey(bytes(32)).public, "--issuer-home", place / "site")
     assert result.exit_code == 5
