@@ -175,11 +175,11 @@ class Folder:
     def put(self, name: str, card: Card, text: str) -> dict[str, str]:  # noqa: ARG002
         path = self._file(card)
         # Only what `handed_out` has looked at is replaced: an older card of the same identity.
-        files.write(path, text.encode(), force=True)
+        files.write(path, text.encode(), force=True, sync=False)
         return {"file": str(path)}
 
     def sync(self) -> None:
-        pass
+        files.sync_all()  # once for a portion: for each file it takes four times as long as all the rest
 
     def _file(self, card: Card) -> Path:
         return self._path / f"{card.name or card.node_id}.card"

@@ -67,10 +67,11 @@ def check_target(path: Path, *, force: bool) -> None:
         raise Fault(f"{path} exists already", "choose another name, or replace it with --force")
 
 
-def write(path: Path, data: bytes, *, secret: bool = False, force: bool = False) -> None:
+def write(path: Path, data: bytes, *, secret: bool = False, force: bool = False, sync: bool = True) -> None:
     """All of `data` at `path`, on the disk, or what was there before. Raises `Fault`.
 
-    `secret` makes it readable for its owner alone; without `force` nothing is ever replaced.
+    `secret` makes it readable for its owner alone; without `force` nothing is ever replaced. Without `sync` it is on
+    the disk when the caller has seen to that, who has many to write.
     """
     check_target(path, force=force)
     temporary = path.with_name(f".p2pnoise-{secrets.token_hex(6)}.tmp")
@@ -80,12 +81,14 @@ def write(path: Path, data: bytes, *, secret: bool = False, force: bool = False)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
                 file.flush()
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             if force:
                 temporary.replace(path)
             else:
                 _link_new(temporary, path)
-            sync_folder(path.parent)
+            if sync:
+                sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except FileExistsError:
@@ -122,6 +125,12 @@ def make_folder(path: Path) -> None:
         raise Fault(f"{path} is a file, a folder expected", "choose another folder") from None
     except OSError as error:
         raise os_fault(error, path) from None
+
+
+def sync_all() -> None:
+    """What was written without `sync` reaches the disk, with everything else: cheaper than one by one for many."""
+    if sys.platform != "win32":
+        os.sync()
 
 
 def sync_folder(path: Path) -> None:
