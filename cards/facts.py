@@ -94,7 +94,10 @@ class Facts:
         return replace(self, statements={**self.statements, fact.digest: fact}), None
 
     def merge(self, other: "Facts", now: int) -> "Facts":
-        """All that either holds; commutative, associative and idempotent. Both hold verified facts alone."""
+        """All that either holds; commutative, associative and idempotent. Both hold verified facts alone.
+
+        Not so the warning that two lists shared a number: it is for whoever saw both before a later one replaced them.
+        """
         statements = {**self.statements, **other.statements}
         for digest in self.statements.keys() & other.statements.keys():
             # One conflict can be shown by many pairs; which is kept must not depend on who asks.
@@ -144,7 +147,7 @@ class Facts:
             for name, key in policy.issuers.items()
             if key not in self.retired and (allowed is None or key in allowed.issuers)
         }
-        standing = (one for one in self._of(Delegation) if not {one.issuer, one.key} & self.retired.keys())
+        standing = (one for one in self._of(Delegation) if one.key not in self.retired)
         return authorities(roots, standing)
 
     @_per_policy

@@ -17,7 +17,7 @@ _PATTERN = re.compile(rf"(\*\.)?{_LABEL}(\.{_LABEL})*")
 
 def pattern(value: Any, where: str) -> str:
     """A pattern of names: whole labels, the first may be `*` for one label or more. Raises `CardError` malformed."""
-    if not isinstance(value, str) or len(value) > 64 or not _PATTERN.fullmatch(value) or value.startswith("*.*"):
+    if not isinstance(value, str) or len(value) > 64 or not _PATTERN.fullmatch(value):
         raise CardError("malformed", f"{where} is {str(value)[:80]!r}, a name or *. and a name expected")
     return value
 

@@ -82,6 +82,7 @@ FORMS = [
     ("one identity as two", lambda w: raw("node", w.raw, endorsed(w).raw), PROOF),
     ("other nodes", lambda w: raw("node", w.raw, w.make_card(w.mallory, w.mallory_node).raw), PROOF),
     ("two networks", lambda w: raw("identity", w.raw, w.make_card(network="other-net").raw), PROOF),
+    ("one list signed twice", lambda w: raw("issuer", heads(w)[0], [heads(w)[0][0], bytes(64)]), PROOF),
     ("lists of other numbers", lambda w: raw("issuer", *heads(w, sequence=2)), PROOF),
     ("lists of other issuers", lambda w: raw("issuer", heads(w)[0], head(w.make_list(w.second))), PROOF),
 ]

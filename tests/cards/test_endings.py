@@ -71,7 +71,9 @@ def test_the_committed_successor_counts_beside_a_thiefs(world):
 def test_of_two_rivals_none_counts_and_the_old_key_does_not_come_back(world):
     facts = world.facts(world.succession(world.identity, HEIR), world.succession(world.identity, OTHER))
     assert facts.successor(world.identity.public, None) is None
-    assert errors(world.verify(world.raw, facts=facts)) == ["superseded"]
+    verdict = world.verify(world.raw, facts=facts)
+    assert errors(verdict) == ["superseded"]
+    assert "2 others, of whom none counts" in verdict.errors[0].message
     pins = {NAME: world.identity.public}
     for rival in (HEIR, OTHER):
         assert errors(world.verify(card_of(world, rival), facts=facts, pins=pins)) == ["pin-changed"]
