@@ -16,6 +16,7 @@ REFUSAL = 600 * SECOND  # after this a refused item may be asked for once more: 
 
 @dataclass(slots=True)
 class _Asked:
+    open: bool = False  # whether the end of an answer is awaited: only then is the next question its own
     wanted: set[bytes] = field(default_factory=set)  # asked of this peer, not yet answered
     due: int = 0  # monotonic nanosecond by which it should have answered
     queue: OrderedDict[bytes, None] = field(default_factory=OrderedDict)  # to be asked of it later
@@ -48,7 +49,7 @@ class Wants:
     def next_batch(self, link: int, now: int) -> tuple[bytes, ...]:
         """What to ask of this peer now: nothing while it still owes an answer, or when others are asked for it all."""
         asked = self._links[link]
-        if asked.wanted:
+        if asked.open:
             return ()
         elsewhere: list[bytes] = []
         while asked.queue and len(asked.wanted) < MAX_WANT:
@@ -59,6 +60,7 @@ class Wants:
                 asked.wanted.add(item)
         asked.queue.update(dict.fromkeys(elsewhere))
         self._anywhere |= asked.wanted
+        asked.open = bool(asked.wanted)
         asked.due = now + TIMEOUT
         return tuple(sorted(asked.wanted))
 
@@ -75,6 +77,7 @@ class Wants:
         asked = self._links[link]
         self._anywhere -= asked.wanted
         asked.wanted.clear()
+        asked.open = False
 
     def waiting(self, link: int) -> bool:
         """Whether this peer still owes us an item."""
@@ -97,13 +100,13 @@ class Wants:
 
     def overdue(self, now: int) -> list[int]:
         """Links whose answer is late; their questions are open to others from now on."""
-        late = [link for link, asked in self._links.items() if asked.wanted and now >= asked.due]
+        late = [link for link, asked in self._links.items() if asked.open and now >= asked.due]
         for link in late:
             self.settle(link)
         return late
 
     def idle_with_queue(self) -> list[int]:
-        return [link for link, asked in self._links.items() if asked.queue and not asked.wanted]
+        return [link for link, asked in self._links.items() if asked.queue and not asked.open]
 
     def deadline(self) -> int | None:
-        return min((asked.due for asked in self._links.values() if asked.wanted), default=None)
+        return min((asked.due for asked in self._links.values() if asked.open), default=None)

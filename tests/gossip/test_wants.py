@@ -68,8 +68,22 @@ def test_an_answered_question_is_no_longer_overdue(wants):
     wants.queue(HERE, [A], 0)
     wants.next_batch(HERE, 0)
     wants.answered(HERE, [A])
+    wants.settle(HERE)
     assert wants.deadline() is None
     assert wants.overdue(TIMEOUT) == []
+
+
+def test_the_next_question_waits_for_the_end_of_the_answer(wants):
+    """Or that end would be taken for the end of the next answer, whose items were then dropped as unasked."""
+    wants.queue(HERE, [A], 0)
+    wants.next_batch(HERE, 0)
+    wants.answered(HERE, [A])
+    wants.queue(HERE, [B], 0)
+    assert wants.idle_with_queue() == []
+    assert wants.next_batch(HERE, 0) == ()
+    wants.settle(HERE)
+    assert wants.idle_with_queue() == [HERE]
+    assert wants.next_batch(HERE, 0) == (B,)
 
 
 def test_what_an_answer_left_out_is_open_again(wants):

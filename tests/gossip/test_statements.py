@@ -1,0 +1,125 @@
+"""The exchange of statements: asked for, given, healed by rounds, and nothing taken that was not asked for."""
+
+import pytest
+
+from cards import Conflict, Retirement, SelfRevocation
+from p2pnoise.gossip.evidence import is_needed
+from p2pnoise.gossip.items import body_id
+from p2pnoise.gossip.messages import Announce, CardItem, GivenStatements, HeldStatements, WantStatements
+
+
+@pytest.fixture
+def ending(place):
+    """The self-revocation of somebody by name."""
+
+    def make(name):
+        _, identity = place.keys(name)
+        values = {"net": place.NETWORK, "iat": place.START - 50, "key": identity.public, "reason": "lost"}
+        return SelfRevocation.make(values, identity)
+
+    return make
+
+
+@pytest.fixture
+def retirement(place):
+    values = {"net": place.NETWORK, "iat": place.START - 50, "iss": place.second.public, "reason": "left"}
+    return Retirement.make(values, place.second)
+
+
+def held(speaker):
+    return set(speaker.table.facts.statements)
+
+
+def given(*statements):
+    return GivenStatements(tuple((one.label, one.raw) for one in statements))
+
+
+def test_another_statement_than_the_one_asked_for_is_not_taken(mesh, ending):
+    ada = mesh.add("ada", names=["carl", "bob"])
+    eve = mesh.puppet("eve", ada)
+    mesh.say(eve, ada, HeldStatements((ending("carl").digest,)), given(ending("bob")))
+    assert held(ada) == set()
+    mesh.say(eve, ada, given(ending("carl")))
+    assert held(ada) == {ending("carl").digest}
+
+
+def test_an_ending_that_came_first_is_applied_before_a_card_that_gossip_brings(mesh, ending):
+    ada = mesh.add("ada")
+    eve = mesh.puppet("eve", ada)
+    mesh.say(eve, ada, HeldStatements((ending("carl").digest,)), given(ending("carl")), GivenStatements(()))
+    carl = mesh.place.card("carl")
+    mesh.say(eve, ada, Announce((body_id(carl.card_id),)))
+    mesh.give(eve, ada, CardItem(carl.raw))
+    assert ada.table.by_identity(carl.identity) is None
+    assert held(ada) == {ending("carl").digest}
+
+
+def test_a_card_that_would_not_count_takes_no_place_for_its_ending(mesh, ending):
+    """Strangers can sign both without end."""
+    ada = mesh.add("ada")
+    eve = mesh.puppet("eve", ada)
+    mesh.say(eve, ada, HeldStatements((ending("carl").digest,)), given(ending("carl")), GivenStatements(()))
+    stranger = mesh.place.card("carl", issuer=mesh.place.stranger)
+    mesh.say(eve, ada, Announce((body_id(stranger.card_id),)))
+    mesh.give(eve, ada, CardItem(stranger.raw))
+    assert held(ada) == set()
+
+
+def test_what_was_missed_is_told_again_by_a_round(mesh, retirement):
+    place = mesh.place
+    lists = (place.first_list, place.make_list(1, issuer=place.second))
+    ada, bob = (mesh.add(name, policy=place.both, lists=lists) for name in ("ada", "bob"))
+    mesh.join(ada, bob)
+    ada.table.offer_fact(retirement, place.START)  # behind its overlay's back
+    mesh.wait(20)
+    assert held(bob) == {retirement.digest}
+
+
+def test_what_was_refused_is_asked_for_at_once_when_trust_changes(mesh, retirement):
+    place = mesh.place
+    lists = (place.first_list, place.make_list(1, issuer=place.second))
+    ada, bob = mesh.add("ada"), mesh.add("bob", policy=place.both, lists=lists)
+    bob.table.offer_fact(retirement, place.START)
+    mesh.join(ada, bob)
+    assert held(ada) == set()
+    ada.table.policy = place.both
+    mesh.carry_out(ada, ada.overlay.trust_changed(mesh.instant))
+    mesh.pump()
+    assert held(ada) == {retirement.digest}
+
+
+def test_what_one_peer_does_not_give_is_asked_of_another(mesh, ending):
+    ada = mesh.add("ada", names=["carl"])
+    eve, mallory = mesh.puppet("eve", ada), mesh.puppet("mallory", ada)
+    for puppet in (eve, mallory):
+        mesh.say(puppet, ada, HeldStatements((ending("carl").digest,)))
+    assert eve.heard_of(WantStatements)
+    assert not mallory.heard_of(WantStatements)
+    mesh.wait(11)
+    mesh.say(mallory, ada, given(ending("carl")))
+    assert held(ada) == {ending("carl").digest}
+
+
+def test_many_statements_are_given_in_messages_that_fit(mesh, ending):
+    names = [f"node-{number}" for number in range(250)]
+    ada, bob = (mesh.add(name, names=names, record=False) for name in ("ada", "bob"))
+    for name in names:
+        ada.table.offer_fact(ending(name), mesh.place.START)
+    mesh.join(ada, bob)
+    assert len(held(bob)) == 250
+    assert all(len(question.digests) <= 96 for question in ada.heard_of(WantStatements))
+
+
+def test_one_proof_of_a_subject_is_enough_unless_its_number_is_higher(place, table):
+    twins = {
+        number: Conflict.between(
+            place.card("carl", sequence=number),
+            place.card("carl", sequence=number, now=place.START - 90),
+        )
+        for number in (1, 2, 3)
+    }
+    assert table.offer_fact(twins[2], place.START) == (None, True)
+    assert [is_needed(table, twins[number]) for number in (1, 2, 3)] == [False, False, True]
+    lists = {number: (place.make_list(number), place.make_list(number, now=place.START - 90)) for number in (1, 2)}
+    assert table.offer_fact(Conflict.between(*lists[1]), place.START) == (None, True)
+    assert not is_needed(table, Conflict.between(*lists[2]))
