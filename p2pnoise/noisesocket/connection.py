@@ -11,7 +11,8 @@ from p2pnoise.noise import Entropy, KeyPair, Protocol
 from p2pnoise.noisesocket.errors import FramingError
 from p2pnoise.noisesocket.events import NEED_DATA, HandshakeCompleted, NextEvent, Rejected, Truncated
 from p2pnoise.noisesocket.framing import MIN_TRANSPORT, Padding, ReceiveBuffer
-from p2pnoise.noisesocket.handshake import HandshakeExchange, Keys
+from p2pnoise.noisesocket.handshake import HandshakeExchange
+from p2pnoise.noisesocket.keys import Keys
 from p2pnoise.noisesocket.negotiation import GO_REJECT
 from p2pnoise.noisesocket.padding import no_padding
 from p2pnoise.noisesocket.profile import P2PNOISE, Profile

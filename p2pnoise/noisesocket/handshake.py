@@ -4,12 +4,11 @@ NoiseSocket, revision 2, whole: accept, switch, request retry and explicit rejec
 parses what a ReceiveBuffer holds and writes packets; when the transport takes over, `outcome` says with what.
 """
 
-from collections.abc import Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
 from p2pnoise.errors import LocalProtocolError
-from p2pnoise.noise import CipherState, Entropy, HandshakeState, KeyPair, MessageSizeError, Protocol
+from p2pnoise.noise import CipherState, Entropy, HandshakeState, MessageSizeError, Protocol
 from p2pnoise.noisesocket.errors import NegotiationError
 from p2pnoise.noisesocket.events import (
     HandshakeCompleted,
@@ -28,11 +27,12 @@ from p2pnoise.noisesocket.framing import (
     encode_go_payload,
     encode_payload,
 )
+from p2pnoise.noisesocket.keys import Keys
 from p2pnoise.noisesocket.negotiation import GO_REJECT
 from p2pnoise.noisesocket.profile import Profile
 from p2pnoise.noisesocket.prologue import Packet, accept_prologue, retry_prologue, switch_prologue
 
-__all__ = ["DEFAULT_ACCEPTS", "DEFAULT_FALLBACK", "DEFAULT_IK", "DEFAULT_XX", "HandshakeExchange", "Keys", "Outcome"]
+__all__ = ["DEFAULT_ACCEPTS", "DEFAULT_FALLBACK", "DEFAULT_IK", "DEFAULT_XX", "HandshakeExchange", "Outcome"]
 
 DEFAULT_IK = Protocol.parse("Noise_IK_25519_ChaChaPoly_BLAKE2s")
 DEFAULT_XX = Protocol.parse("Noise_XX_25519_ChaChaPoly_BLAKE2s")
@@ -40,17 +40,6 @@ DEFAULT_ACCEPTS = (DEFAULT_XX, DEFAULT_IK)
 DEFAULT_FALLBACK = Protocol.parse("Noise_XXfallback_25519_ChaChaPoly_BLAKE2s")
 
 ReadEvent = HandshakePayload | Rejected | SwitchRequested | RetryRequested
-
-
-class Keys(NamedTuple):
-    """What one side brings into a handshake: its static key pair, the peer's static key, psks by their modifiers."""
-
-    s: KeyPair | None
-    rs: bytes | None = None
-    psks: Mapping[int, bytes] | None = None
-
-    def __repr__(self) -> str:
-        return f"<Keys s={self.s} rs={self.rs and self.rs.hex()} psks={sorted(self.psks or ())} hidden>"
 
 
 class Outcome(NamedTuple):
@@ -235,8 +224,8 @@ class HandshakeExchange:
         else:
             prologue = switch_prologue(self._opening, answer.negotiation_data, self._application_prologue)
             if protocol.pattern.fallback:
-                _check_s(protocol, keys, initiator=False)
-                state = self._state.fall_back(protocol, prologue=prologue, s=keys.s, psks=_psks(protocol, keys))
+                keys.check_s(protocol, initiator=False)
+                state = self._state.fall_back(protocol, prologue=prologue, s=keys.s, psks=keys.psks_for(protocol))
             else:
                 state = self._new_state(protocol, initiator=False, prologue=prologue, keys=keys)
             self._unread = answer.noise_message
@@ -259,7 +248,7 @@ class HandshakeExchange:
         re: bytes | None = None,
     ) -> HandshakeState:
         keys = keys or self._keys
-        _check_s(protocol, keys, initiator=initiator)
+        keys.check_s(protocol, initiator=initiator)
         return HandshakeState(
             protocol,
             initiator=initiator,
@@ -267,7 +256,7 @@ class HandshakeExchange:
             s=keys.s,
             rs=keys.rs,
             re=re,
-            psks=_psks(protocol, keys),
+            psks=keys.psks_for(protocol),
             entropy=self._entropy,
         )
 
@@ -365,23 +354,3 @@ class HandshakeExchange:
             self.outcome = Outcome(completed, *state.split())
             # Whoever reads our memory later shall not find the keys that the transport's came from.
             self._state = self._opening = None
-
-
-# A HandshakeState takes both of these later, too. Here nobody could give them then, and whoever is there at the message
-# that needs one could make it our fault.
-
-
-def _check_s(protocol: Protocol, keys: Keys, *, initiator: bool) -> None:
-    """Raises LocalProtocolError if a message of ours brings our static key and there is none."""
-    ours = protocol.pattern.messages[0 if initiator else 1 :: 2]
-    if keys.s is None and any("s" in tokens for tokens in ours):
-        raise LocalProtocolError(f"{protocol.pattern.name} needs our static key pair s")
-
-
-def _psks(protocol: Protocol, keys: Keys) -> dict[int, bytes]:
-    """The psks that the protocol takes of those we have. Raises LocalProtocolError if one is missing."""
-    given = keys.psks or {}
-    for number in protocol.pattern.psks:
-        if number not in given:
-            raise LocalProtocolError(f"{protocol.pattern.name} needs psk{number}")
-    return {number: given[number] for number in protocol.pattern.psks}

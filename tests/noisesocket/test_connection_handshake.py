@@ -15,7 +15,7 @@ from p2pnoise.noisesocket import (
     Rejected,
     Truncated,
 )
-from p2pnoise.noisesocket.handshake import Keys
+from p2pnoise.noisesocket.keys import Keys
 
 every_pattern = pytest.mark.parametrize("pattern", ["XX", "IK"])
 CODES = {"XX": "000101010109", "IK": "00010101010e"}
