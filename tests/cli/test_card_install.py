@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from cards import IssuerKey, grant
+from cards import IssuerKey, RevocationList, grant, make_list
+from cards.text import from_armor, to_armor
 
 
 @pytest.mark.usefixtures("issuer")
@@ -87,3 +88,28 @@ def test_another_issuer_is_added_to_the_policy_as_people_wrote_it(place, install
 def test_one_name_is_not_given_to_two_issuers(place, installed):
     result = place.run("card", "install", installed, "--issuer", f"ops={IssuerKey(bytes(32)).public}")
     assert result.exit_code == 8
+
+
+def test_a_card_beside_a_forged_list_is_not_installed(place, issuer):
+    card = place.make_card()
+    blocks = from_armor(card.read_text())
+    (raw,) = (raw for label, raw in blocks if label == "REVOCATION LIST")
+    genuine = RevocationList.parse(raw)
+    newer = make_list(IssuerKey(bytes(32)), network="example-net", sequence=9, now=int(time.time()))
+    forged = newer.raw.replace(bytes(newer.issuer), bytes(genuine.issuer))
+    card.write_text(card.read_text() + to_armor("REVOCATION LIST", forged))
+    assert place.run("card", "install", card, "--issuer", issuer).exit_code == 4
+    assert not (place.node / "card.pem").exists()
+
+
+def test_statements_beside_a_card_are_taken_over_once(place, issuer):
+    card = place.make_card()
+    place.install(card, issuer)
+    place.ok("revoke", "self", "--reason", "lost", "--home", place.node, "-o", place / "end")
+    place.ok("id", "new", "--home", place / "second")
+    other = place.make_card("db-04", "second")
+    other.write_text(other.read_text() + (place / "end").read_text())
+    for _ in range(2):
+        place.ok("card", "install", other, "--issuer", f"ops={issuer}", "--home", place / "second")
+    (kept,) = from_armor((place / "second" / "statements.pem").read_text())
+    assert kept[0] == "SELF-REVOCATION"

@@ -100,7 +100,8 @@ def test_a_forged_statement_is_an_error_and_a_stranger_s_a_warning(place, issuer
     end = Retirement.make({"net": "example-net", "iat": 1, "iss": bytes(key.public), "reason": "lost"}, key)
     (place / "stranger").write_text(to_armor("RETIREMENT", end.raw))
     judged = ("card", "verify", place / "node.card", "--issuer", issuer, "--statements")
-    assert place.run(*judged, place / "forged").exit_code == 4
+    refused = place.json(*judged, place / "forged")
+    assert (refused["exit"], refused["ok"], refused["level"]) == (4, False, "reject")
     found = place.json(*judged, place / "stranger")
     assert (found["exit"], [one["severity"] for one in found["findings"]]) == (0, ["warning"])
     assert found["card_id"] == card.card_id.hex()
