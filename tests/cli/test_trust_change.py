@@ -140,7 +140,9 @@ def test_peers_with_a_link_are_marked_while_the_node_runs(network):
 
 def test_an_overdue_list_drops_nobody_who_is_known(network, monkeypatch):
     monkeypatch.setattr("cli.options.now", lambda: NOW + 60 * 86400)
-    assert network.json("trust", "plan", policy_of(network))["effects"] == []
+    identity, _ = network.keys(network / "bob")
+    answer = network.json("trust", "plan", policy_of(network, f'deny = ["{identity.public}"]'))
+    assert effects(answer) == {"bob": ("verified", "reject")}
 
 
 def test_a_plan_of_nothing_is_a_usage_error(network):
@@ -274,12 +276,15 @@ def test_two_policies_are_a_usage_error(network):
     network.refuses("trust", "apply", policy, policy, says="second policy", code=2)
 
 
-def test_a_broken_file_here_is_named_before_anything_is_written_over_it(network):
-    (network.node / "statements.pem").write_text("broken")
+def test_a_private_key_in_a_wrong_place_is_called_one(network):
+    network.refuses("trust", "apply", network.node / "node.key", says="node.key is a private key", code=3)
+
+
+@pytest.mark.parametrize("name", ["statements.pem", "revocations.pem", "pins.toml"])
+def test_a_broken_file_here_is_named_before_anything_is_written(network, name):
+    (network.node / name).write_text("broken")
     before = files_of(network)
-    network.refuses(
-        "trust", "apply", statement(network, self_revocation(network, "ada")), says="statements.pem", code=3
-    )
+    network.refuses("trust", "apply", statement(network, self_revocation(network, "ada")), says=name, code=3)
     assert files_of(network) == before
 
 
