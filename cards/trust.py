@@ -84,6 +84,7 @@ class TrustStore:
             facts=self.facts,
             pins=self.pins,
             mark=self.marks.get(card.identity),
+            marks=self.marks,
             established=established,
             signatures=signatures,
         )
@@ -105,7 +106,9 @@ class TrustStore:
             case Pin(name):
                 return replace(self, pins={key: held for key, held in self.pins.items() if key != name}), None
             case _:
-                facts, finding = self.facts.add(change, policy=self.policy, now=now, signatures=signatures)
+                facts, finding = self.facts.add(
+                    change, policy=self.policy, now=now, marks=self.marks, signatures=signatures
+                )
                 return replace(self, facts=facts), finding
 
     def plan(self, change: Change, cards: Iterable[Card], now: int, live: Collection[NodeId] = ()) -> Plan:
@@ -171,7 +174,8 @@ class VerdictCache:
             if since <= now < verdict.valid_until and claim is not None and store.marks.get(claim.identity) == mark:
                 return verdict
         verdict = store.verify(raw, now, peer_static=peer_static, established=established, signatures=signatures)
-        if verdict.ok and verdict.claim is not None:
+        # A pinned one may hang on the marks of others, too.
+        if verdict.level == "verified" and verdict.claim is not None:
             self._verdicts[key] = verdict, now, store.marks.get(verdict.claim.identity)
             if len(self._verdicts) > self._limit:
                 self._verdicts.popitem(last=False)

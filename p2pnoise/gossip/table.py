@@ -154,6 +154,7 @@ class PeerTable:
             facts=self.facts,
             pins=self.pins,
             mark=self._marks.get(claim.identity),
+            marks=self._marks,
             established=established,
             signatures=self._signatures,
             thorough=thorough,
