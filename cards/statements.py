@@ -69,6 +69,8 @@ class SignatureCache:
 
     def verify(self, key: bytes, signature: bytes, message: bytes) -> bool:
         """Whether `signature` (64 bytes) by the Ed25519 public key `key` (32 bytes) is over `message`."""
+        if not self._limit:
+            return verify(key, signature, message)
         fact = hashlib.blake2b(key + signature + message, digest_size=32).digest()
         known = self._facts.get(fact)
         if known is None:

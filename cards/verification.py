@@ -28,6 +28,7 @@ _MAX_HEIRS = 8  # successions that a pin follows; a guess: nobody rotates an ide
 
 _ONE: Final = Rule()
 _NO_FACTS: Final = Facts()
+_UNCACHED: Final = SignatureCache(limit=0)
 
 
 class VerifiedCard:
@@ -140,7 +141,7 @@ def verify_card(
         pins or {},
         mark,
         marks or {},
-        signatures or SignatureCache(limit=16),
+        signatures or _UNCACHED,
         (facts or _NO_FACTS).authorities(policy),
         established=established,
     )
