@@ -147,3 +147,29 @@ def memory(*, seconds: float, connections: int, as_json: bool) -> None:
     from cli.bench import memory as bench  # noqa: PLC0415 - not for --help
 
     _run("memory", bench.run, seconds=seconds, connections=connections, as_json=as_json)
+
+
+@command.command()
+@_seconds(20.0)
+@click.option(
+    "--cards",
+    type=click.IntRange(1, 100_000),
+    default=2000,
+    show_default=True,
+    help="how many different ones; making them takes about a second for 1,000",
+)
+@options.as_json
+def cards(*, seconds: float, cards: int, as_json: bool) -> None:
+    """Cards read, judged and issued, against bare Ed25519 operations.
+
+    Each card is met for the first time, under a policy whose issuers' lists are held. The floor is to verify the same
+    signatures with cryptography and nothing else.
+
+    \b
+    Examples:
+      p2pnoise bench cards
+      p2pnoise bench cards --cards 10000 --seconds 60 --json
+    """
+    from cli.bench import cards as bench  # noqa: PLC0415 - not for --help
+
+    _run("cards", bench.run, seconds=seconds, cards=cards, as_json=as_json)
