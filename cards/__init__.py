@@ -4,7 +4,7 @@ Knows no network, no clock and no disk: bytes, times and randomness are argument
 """
 
 from .address import Address, AddressRecord
-from .card import Card, Grant
+from .card import Card, Grant, Mark
 from .conflicts import Conflict
 from .delegation import Delegation
 from .endings import Retirement, SelfRevocation, Succession
@@ -19,7 +19,8 @@ from .revocation import Entry, Head, RevocationList, Revocations
 from .signed import Signer
 from .statements import SignatureCache
 from .trust import Change, Pin, Plan, TrustStore, VerdictCache
-from .verification import Mark, Verdict, VerifiedCard, verify_card
+from .verdict import Verdict, VerifiedCard
+from .verification import verify_card
 
 __all__ = [
     "Address",

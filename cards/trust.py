@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeAlias
 
-from .card import Card
+from .card import Card, Mark
 from .facts import Fact, Facts
 from .findings import CardError, Finding
 from .keys import IdentityId, NodeId
 from .policy import Policy
 from .statements import SignatureCache
-from .verification import Mark, Verdict, verify_card
+from .verdict import Verdict
+from .verification import verify_card
 
 MAX_PINS = 10_000
 

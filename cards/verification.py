@@ -3,107 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from .card import Card, Grant, Mark
 from .codec import MAX_INT
 from .delegation import Authority, endorsed
 from .facts import Facts
-from .findings import CardError, Finding, exit_code
+from .findings import CardError, Finding
 from .keys import IdentityId, IssuerId
 from .limits import Rule
 from .policy import Policy
 from .statements import CARD_APP, CARD_KEY, CARD_NODE, SignatureCache, frame
+from .verdict import PROOF, Level, Verdict, VerifiedCard, Weighed
 
-__all__ = ["MAX_JUMP", "Level", "Mark", "Verdict", "VerifiedCard", "Weighed", "verify_card"]
-
-Level = Literal["reject", "known", "verified", "pinned"]
+__all__ = ["MAX_JUMP", "verify_card"]
 
 MAX_JUMP = 2**32  # sequence numbers further ahead than this were not reached by counting
-
-_PROOF: Final = object()
-
 
 _MAX_HEIRS = 8  # successions that a pin follows; a guess: nobody rotates an identity so often
 
 _ONE: Final = Rule()
 _NO_FACTS: Final = Facts()
 _UNCACHED: Final = SignatureCache(limit=0)
-
-
-class VerifiedCard:
-    """A card that is well-formed, for our network, signed by its identity key and by its node key.
-
-    Only `verify_card` makes one. Whether it counts is the policy's affair, which may change; this does not.
-    """
-
-    __slots__ = ("card",)
-
-    def __init__(self, card: Card, proof: object) -> None:
-        if proof is not _PROOF:
-            raise TypeError("a VerifiedCard comes from verify_card alone")
-        self.card = card
-
-    def __repr__(self) -> str:
-        return f"<VerifiedCard {self.card.label} {self.card.node_id.short}>"
-
-
-class Weighed(NamedTuple):
-    """A grant, who signed it and by whose leave, and the code and sentence for which it does not count, if it does not.
-
-    A key that several delegated to is weighed once for each way in which it may sign.
-    """
-
-    grant: Grant
-    authority: Authority
-    problem: tuple[str, str] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What one check of one card says: a level, what it grants, and all findings.
-
-    `claim` is the card as parsed; `card` the proof where both signatures hold, whatever the policy thinks of it.
-    `endorsed` tells that an accepted issuer did sign, however revoked or expired: such a peer may hear a reason.
-    `weighed` has every grant that somebody who may sign did sign, for explanations; two verdicts may differ in it.
-    An `ok` verdict with all that it grants holds until `valid_until`, seconds since 1970; ask again then.
-    """
-
-    level: Level
-    findings: tuple[Finding, ...]
-    claim: Card | None = None
-    card: VerifiedCard | None = None
-    endorsed: bool = False
-    issuers: tuple[IssuerId, ...] = ()
-    groups: tuple[str, ...] = ()
-    capabilities: tuple[str, ...] = ()
-    weighed: tuple[Weighed, ...] = field(default=(), compare=False, repr=False)
-    valid_until: int = 0
-
-    @property
-    def ok(self) -> bool:
-        return self.level in ("verified", "pinned")
-
-    @property
-    def exit_code(self) -> int:
-        return exit_code(self.findings)
-
-    @property
-    def errors(self) -> tuple[Finding, ...]:
-        return tuple(finding for finding in self.findings if finding.severity == "error")
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "ok": self.ok,
-            "exit": self.exit_code,
-            "level": self.level,
-            "findings": [finding.to_json() for finding in self.findings],
-            "groups": list(self.groups),
-            "capabilities": list(self.capabilities),
-            "issuers": [str(issuer) for issuer in self.issuers],
-            "valid_until": self.valid_until or None,
-            "card": self.claim.to_json() if self.claim else None,
-        }
 
 
 def verify_card(
@@ -425,7 +346,7 @@ class _Check:
             level=level if ok else "known" if known else "reject",
             findings=tuple(self.findings),
             claim=self.card,
-            card=VerifiedCard(self.card, _PROOF) if proven else None,
+            card=VerifiedCard(self.card, PROOF) if proven else None,
             endorsed=self.endorsed,
             issuers=tuple(counted),
             groups=groups if ok else (),

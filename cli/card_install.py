@@ -7,11 +7,11 @@ from shlex import quote
 import click
 
 from cards import Card, IdentityKey, IssuerId, Policy, RevocationList, verify_card
+from cards.card import Mark
 from cards.facts import Statement
 from cards.findings import BINDING, CONFLICT, UNTRUSTED
 from cards.keys import PublicId
 from cards.policy import MAX_POLICY
-from cards.verification import Mark
 
 from . import documents, files, options, passphrase, trust_state
 from .folders import NodeFolder

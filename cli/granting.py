@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from cards import Card, IdentityId, Policy, SignatureCache, Succession, grant, verify_card
+from cards.card import Mark
 from cards.findings import BAD_SIGNATURE
-from cards.verification import Mark
 
 from . import documents
 from .folders import Issuer

@@ -15,7 +15,7 @@ import click
 
 from cards import Card, CardError, Finding, Policy, RevocationList, Verdict
 from cards.findings import UNEXPECTED, USAGE
-from cards.verification import Weighed
+from cards.verdict import Weighed
 
 __all__ = [
     "UNEXPECTED",

@@ -11,7 +11,7 @@ import click
 from cards import Card, IdentityId, NodeId, Verdict
 from cards.findings import UNTRUSTED, Finding
 from cards.keys import PublicId
-from cards.verification import Weighed
+from cards.verdict import Weighed
 
 from . import documents, files, options, trust_state
 from .folders import NodeFolder
