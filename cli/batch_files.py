@@ -22,6 +22,7 @@ from .output import Fault, naming, os_fault
 MAX_EXPECTED = 16 * 1024 * 1024  # bytes; 10,000 rows make about 1.2 million
 MAX_GROUPS = 16
 
+_OURS = b'{"item": '  # how a line of `Lines` begins
 _MAX_LINE = 4 * MAX_ARMOR  # bytes; a request in JSON, with the view of its card, makes about 2,000
 
 _HOW = "p2pnoise card issue --help shows the form of the file"
@@ -186,7 +187,10 @@ class Folder:
 
 
 class Lines:
-    """JSON lines, appended to a file; a last line that a crash cut short is taken off."""
+    """JSON lines, appended to a file; one of ours at the end that a crash cut short is taken off.
+
+    Raises `Fault` where the torn line is somebody else's.
+    """
 
     def __init__(self, file: BinaryIO, path: Path) -> None:
         self._file = file
@@ -195,6 +199,8 @@ class Lines:
         whole = file.seek(0)
         for line in file:
             if not line.endswith(b"\n"):
+                if line[: len(_OURS)] != _OURS[: len(line)]:
+                    raise Fault(f"the last line of {path} is no card and has no end", "name a file for the cards alone")
                 file.truncate(whole)
                 break
             whole += len(line)

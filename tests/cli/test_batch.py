@@ -230,6 +230,16 @@ def test_json_lines_go_to_a_file_whose_torn_end_is_mended(place, fleet):
     assert len({Card.parse(from_armor(line["text"])[0][1]).grants[0].serial for line in kept}) == 3
 
 
+def test_a_torn_end_that_is_not_a_card_is_left_alone(place, fleet):
+    fleet.out = place / "notes.jsonl"
+    fleet.out.write_text('{"mine": 1}\n{"mine": 2}')
+    place.refuses(
+        "card", "issue", "--batch", fleet.folder, "--expect", fleet.csv, "-o", fleet.out, says="no card", code=1
+    )
+    assert fleet.out.read_text() == '{"mine": 1}\n{"mine": 2}'
+    assert recorded(place) == {}
+
+
 @pytest.mark.parametrize(
     ("text", "says", "code"),
     [
