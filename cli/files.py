@@ -107,12 +107,12 @@ def _link_new(temporary: Path, path: Path) -> None:
         temporary.replace(path)
 
 
-def write_output(target: str, text: str, *, force: bool = False) -> None:
-    """`text` to the named file, or to stdout for `-`."""
+def write_output(target: str, text: str, *, secret: bool = False, force: bool = False) -> None:
+    """`text` to the named file, which `secret` makes its owner's alone, or to stdout for `-`."""
     if target == STREAM:
         click.echo(text, nl=False)
     else:
-        write(Path(target), text.encode(), force=force)
+        write(Path(target), text.encode(), secret=secret, force=force)
 
 
 def make_folder(path: Path) -> None:

@@ -124,7 +124,8 @@ def retire(*, reason: str, output: str | None, yes: bool, force: bool, folder: I
             held = documents.fact_blocks((*powers.document.facts, end))
             files.write(folder.statements, held.encode(), force=True)
     if output is not None and not (as_json and output == files.STREAM):
-        files.write_output(output, text, force=force)
+        # Whoever reads it can end the issuer, today.
+        files.write_output(output, text, secret=True, force=force)
     where = None if output == files.STREAM else str(output or folder.statements)
     if as_json:
         view = {"retirement": statement_json(end), "text": text, "file": where, "retired": output is None}

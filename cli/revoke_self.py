@@ -60,7 +60,8 @@ def self_(
             files.write(home.statements, held.encode(), force=True)
     text = documents.fact_blocks([end])
     if output is not None and not (as_json and output == files.STREAM):
-        files.write_output(output, text, force=force)
+        # Whoever reads it can end the identity, today.
+        files.write_output(output, text, secret=True, force=force)
     where = None if output == files.STREAM else str(output or home.statements)
     if as_json:
         view = {"self_revocation": statement_json(end), "text": text, "file": where, "revoked": output is None}

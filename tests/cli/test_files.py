@@ -32,6 +32,14 @@ def test_an_issuer_s_secrets_are_for_their_owner_alone(place, name):
     assert _mode(place.issuer / name) == 0o600
 
 
+@pytest.mark.parametrize("command", [("revoke", "self", "--network", "example-net"), ("issuer", "retire")])
+@pytest.mark.usefixtures("issuer")
+def test_an_end_that_waits_for_its_day_is_for_its_owner_alone(place, command):
+    place.ok("id", "new")
+    place.ok(*command, "--reason", "lost", "-o", place / "later.pem")
+    assert _mode(place / "later.pem") == 0o600
+
+
 @pytest.mark.usefixtures("issuer")
 def test_data_folders_are_for_their_owner_alone(place):
     place.ok("id", "new")
