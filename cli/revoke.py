@@ -192,7 +192,7 @@ def publish(*, outputs: tuple[str, ...], days: int, folder: IssuerFolder, as_jso
             )
         )
     if not targets:
-        say(f"next: hand {folder.revocations} to a node, as revocations.pem in its folder")
+        say(f"next: hand {folder.revocations} to a node: p2pnoise trust apply FILE")
 
 
 def _next_list(issuer: Issuer, held: list[RevocationList], now: int, days: int) -> RevocationList:
@@ -238,6 +238,7 @@ def _held(path: Path) -> tuple[RevocationList, ...]:
     if not path.exists():
         return ()
     document = documents.read(path, fix=(fix := "name another file, or remove this one"))
-    if document.cards or not document.lists:
-        raise Fault(f"{path} holds a card, so no list is written over it", fix, code=MALFORMED)
+    if document.cards or document.statements:
+        held = "a card" if document.cards else f"a {document.statements[0].what}"
+        raise Fault(f"{path} holds {held}, so no list is written over it", fix, code=MALFORMED)
     return document.lists

@@ -136,3 +136,12 @@ def test_an_end_can_be_signed_before_there_is_a_card(place):
     place.ok("id", "new")
     assert place.run("revoke", "self", "--reason", "lost", "-o", place / "later.pem").exit_code == 2
     place.ok("revoke", "self", "--reason", "lost", "--network", "example-net", "-o", place / "later.pem")
+
+
+def test_no_list_is_written_over_a_statement(place, issuer):  # noqa: ARG001
+    place.ok("id", "new")
+    place.ok("revoke", "self", "--reason", "lost", "--network", "example-net", "-o", place / "later.pem")
+    mixed = (place.issuer / "revocations.pem").read_text() + (place / "later.pem").read_text()
+    (place / "mixed.pem").write_text(mixed)
+    place.refuses("revoke", "publish", "--output", place / "mixed.pem", says="holds a self-revocation", code=3)
+    assert (place / "mixed.pem").read_text() == mixed
