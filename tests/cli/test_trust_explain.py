@@ -108,6 +108,7 @@ def test_what_came_to_the_node_by_itself_counts_as_what_was_handed_to_it(network
     with closing(PeerStore(network.node / "node.db", network="example-net", node_id=card.node_id)) as store:
         store.commit([SelfRevocation.make(values, identity)])
     assert network.run("trust", "explain", "ada").exit_code == 7
+    assert network.run("card", "verify", network / "ada.card").exit_code == 7
 
 
 def test_the_limit_that_forbids_a_grant_is_named(network):
