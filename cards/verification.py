@@ -221,7 +221,9 @@ class _Check:
         for grant in self.card.grants:
             # kid is a hint: every accepted issuer that it fits is tried, so a collision hides nothing.
             tried = [authority for authority in self.authorities if authority.key.hint == grant.kid]
-            signed = [authority for authority in tried if self.signs(authority.key, grant, self.card)]
+            # Each key once: by delegations it can have hundreds of ways to sign.
+            signers = {key for key in {authority.key for authority in tried} if self.signs(key, grant, self.card)}
+            signed = [authority for authority in tried if authority.key in signers]
             if tried and not signed:
                 name = self.policy.issuer_name(tried[0].key)
                 problems["app-signature-invalid", f"the signature of issuer {name} does not fit this card"] = None
@@ -301,14 +303,27 @@ class _Check:
     def rules(self) -> None:
         """Whether enough issuers agree; where not, whether the card is trusted for another reason."""
         missing = [f"{have} of {rule.threshold}" for rule in self.asked() if (have := self.have(rule)) < rule.threshold]
-        self.trusted = not missing or self.needs_no_issuer
+        listed = self.listed() if missing and self.needs_no_issuer else None
+        self.trusted = not missing or (self.needs_no_issuer and listed is None)
+        if listed is not None and not any(finding.code == "revoked" for finding in self.findings):
+            # Or whoever leaves the revoked grant out would come back by a pin, or as a stranger on first use.
+            self.error("revoked", listed)
         if missing and not self.pinned and self.trusted:
             self.warn("first-use", f"{self.card.label} is trusted because it is the first of its name")
         elif missing:
             text = f"{' and '.join(missing)} needed app signatures count"
-            (self.warn if self.trusted else self.error)("threshold", text)
+            (self.warn if self.needs_no_issuer else self.error)("threshold", text)
         if missing and not self.trusted and self.first_use == "ask":
             self.warn("first-use", f"nobody is pinned to {self.card.name}; the policy asks")
+
+    def listed(self) -> str | None:
+        """What the list of any issuer of the policy says of this identity or card."""
+        lists = self.facts.revocations if self.facts is not None else _NO_FACTS.revocations
+        for name, key in self.policy.issuers.items():
+            entry = lists.find(key, self.card.identity, self.card.card_id, now=self.now)
+            if entry is not None:
+                return f"by {name} at {_utc(entry.at)}, reason {entry.reason}"
+        return None
 
     def asked(self) -> list[Rule]:
         """The rules of the policy, and that of the network's manifest where it asks for more."""

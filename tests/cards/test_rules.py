@@ -152,11 +152,10 @@ def test_neither_allowing_nor_a_pin_revives_a_key_that_its_owner_revoked(world, 
 
 
 @pytest.mark.parametrize("trusted", ["allow", "pin"])
-def test_neither_allowing_nor_a_pin_revives_a_key_that_a_revoker_ended(world, judge, trusted):
+def test_neither_allowing_nor_a_pin_revives_a_key_that_an_issuer_listed(world, judge, trusted):
     facts = world.facts(world.make_list(sequence=2, entries=[world.entry(world.identity.public)]))
     options = {"allow": (world.identity.public,)} if trusted == "allow" else {"pins": {NAME: world.identity.public}}
-    assert judge({}, facts=facts, **options).level == "pinned"
-    verdict = judge({}, facts=facts, revokers=("ops-a",), **options)
+    verdict = judge({}, facts=facts, **options)
     assert (errors(verdict), verdict.level) == (["revoked"], "reject")
 
 
@@ -281,3 +280,46 @@ def test_the_grace_of_an_overdue_list_is_the_policys(world):
 def test_numbers_count_for_pinned_cards_too(world):
     options = {"pins": {NAME: world.identity.public}, "mark": cards.Mark(1, bytes(32))}
     assert errors(world.verify(world.envelope(seq=MAX_JUMP + 2), **options)) == ["suspicious-jump"]
+
+
+REVIVALS = {
+    "allow": lambda w: ({"allow": (w.identity.public,)}, {}),
+    "a pin": lambda w: ({}, {w.card.name: w.identity.public}),
+    "first use": lambda _w: ({"tofu": "first-use"}, {}),
+}
+
+
+@pytest.mark.parametrize("revival", REVIVALS.values(), ids=REVIVALS.keys())
+@pytest.mark.parametrize("grants", ["with its grant", "without it"])
+def test_leaving_a_revoked_grant_out_brings_nobody_back(world, revival, grants):
+    options, pins = revival(world)
+    policy = cards.Policy(network=world.network, issuers=world.policy.issuers, **options)
+    card = world.card if grants == "with its grant" else world.card.with_grants(())
+    revoking = world.make_list(sequence=2, entries=[world.entry(world.identity.public)])
+    held = cards.Facts(world.holding(revoking, held=world.holding()))
+    before = world.verify(card.raw, policy=policy, pins=pins)
+    assert before.ok
+    verdict = world.verify(card.raw, policy=policy, pins=pins, facts=held)
+    assert not verdict.ok
+    assert "revoked" in {finding.code for finding in verdict.errors}
+
+
+def test_a_key_with_many_ways_to_sign_is_verified_once(world):
+    """One delegate's delegate could make every verdict cost a thousand signatures."""
+    first, second = cards.IssuerKey(b"1" * 32), cards.IssuerKey(b"2" * 32)
+    ways = [world.delegation(second, first, ttl=n) for n in range(10**6, 10**6 + 20)]
+    facts = world.facts(world.delegation(first, path=2), *ways)
+
+    class Counting(cards.SignatureCache):
+        asked = 0
+
+        def verify(self, key, signature, message):
+            self.asked += 1
+            return super().verify(key, signature, message)
+
+    signatures = Counting()
+    card = world.grant(world.make_card(), second, lifetime=1000)
+    verdict = world.verify(card.raw, facts=facts, signatures=signatures)
+    assert verdict.ok
+    assert len(verdict.weighed) > 10
+    assert signatures.asked == 3  # the key signature, the node signature, the grant's
