@@ -135,7 +135,7 @@ def _resolve(subject: str, issuer: Issuer) -> tuple[IdentityId | IssuerId | byte
 
 
 @command.command()
-@click.option("--output", "outputs", multiple=True, type=options.FILE, help="write the list here too; may be repeated")
+@click.option("-o", "--output", "outputs", multiple=True, type=options.FILE, help="write it here too; may be repeated")
 @click.option(
     "--days",
     type=click.IntRange(1, MAX_NEXT // DAY),
