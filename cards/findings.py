@@ -79,7 +79,7 @@ CODES: dict[str, _Code] = {
     "expired": _Code(TIME, "on the node: p2pnoise card request, then have it issued and install it"),
     "expired-app": _Code(TIME, "have the issuer sign again: p2pnoise card issue; if the clock is wrong, mend it first"),
     "not-yet-valid": _Code(TIME, "wait, or mend the clock of this machine or of the signer"),
-    "wrong-network": _Code(UNTRUSTED, "this card is for another network: check --network and the policy"),
+    "wrong-network": _Code(UNTRUSTED, "it is for another network: check --network and the policy"),
     "denied": _Code(UNTRUSTED, "the policy's deny names it: take it out there if that is wrong"),
     "pin-changed": _Code(
         CONFLICT,
