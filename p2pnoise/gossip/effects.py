@@ -42,7 +42,7 @@ class StoreStatement:
 
 @dataclass(frozen=True, slots=True)
 class StorePin:
-    """This name was pinned on first use."""
+    """This name was pinned on first use; or, without an identity, no longer is."""
 
     pin: Pin
 

@@ -8,11 +8,11 @@ messages in, effects out, time and randomness handed in.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
-from cards import AddressRecord, Card, CardError, Conflict, Fact, Grant, Head, RevocationList
+from cards import AddressRecord, Card, CardError, Conflict, Fact, Grant, Head, IdentityId, RevocationList
 from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED, Finding
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
@@ -154,10 +154,17 @@ class Overlay:
         return min(due for due in dues if due is not None) if self._links else None
 
     def trust_changed(self, now: Instant) -> list[Effect]:
-        """Another policy or other pins are in force: what no longer counts leaves, what was refused may come in."""
+        """Another policy is in force, or other pins: what no longer counts leaves, what was refused may come in."""
         self._forgive(now)
         self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
         return self._finish(now)
+
+    def pins_changed(
+        self, pins: Mapping[str, IdentityId], untied: Mapping[str, IdentityId], now: Instant
+    ) -> list[Effect]:
+        """As `trust_changed`; `untied` are names that no longer belong to the identity that had them first."""
+        self._effects += map(StorePin, self.table.pin_by_hand(pins, untied))
+        return self.trust_changed(now)
 
     def offer_fact(self, fact: Fact, now: Instant) -> list[Effect]:
         """A list or a statement from elsewhere than a link: a file, an operator."""

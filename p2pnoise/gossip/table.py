@@ -78,6 +78,7 @@ class PeerTable:
         self.facts = Facts()
         self.pins: Mapping[str, IdentityId] = {}
         self._first_uses: dict[str, IdentityId] = {}
+        self._untied: Mapping[str, IdentityId] = {}  # names and whom a first use no longer pins them to
         self.own = own
         self._signatures = signatures if signatures is not None else SignatureCache()
         self._peers: dict[bytes, Peer] = {}  # by identity key
@@ -300,9 +301,17 @@ class PeerTable:
             return list(self)
         return list({peer.card.identity: peer for peer in named if peer is not None}.values())
 
-    def pin_by_hand(self, pins: Mapping[str, IdentityId]) -> None:
-        """Take these pins in place of all that were made by hand before; of the other names, those of a first use."""
+    def pin_by_hand(self, pins: Mapping[str, IdentityId], untied: Mapping[str, IdentityId]) -> list[Pin]:
+        """Take these pins in place of all that were made by hand before; of the other names, those of a first use.
+
+        Those that are `untied` from the identity of their first use are forgotten and returned.
+        """
+        forgotten = [name for name, identity in untied.items() if self._first_uses.get(name) == identity]
+        for name in forgotten:
+            del self._first_uses[name]
+        self._untied = untied
         self.pins = {**self._first_uses, **pins}
+        return [Pin(name, None) for name in forgotten]
 
     def restore_pins(self, pins: Mapping[str, IdentityId]) -> None:
         """Take back what was pinned on first use; before the pins made by hand."""
@@ -315,6 +324,8 @@ class PeerTable:
         first = any(finding.code == "first-use" for finding in verdict.findings)
         if not (verdict.ok and first and card and card.name) or len(self._first_uses) >= MAX_PINS:
             return None
+        if self._untied.get(card.name) == card.identity:
+            return None  # the name is kept free for another
         self._first_uses[card.name] = card.identity
         self.pins = {**self.pins, card.name: card.identity}
         return Pin(card.name, card.identity)

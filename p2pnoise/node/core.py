@@ -127,9 +127,10 @@ class NodeCore:
                 match given:
                     case io.PolicyChanged(policy):
                         self.table.policy = policy
-                    case io.PinsChanged(pins):
-                        self.table.pin_by_hand(pins)
-                self.links.apply(self._overlay.trust_changed(now), now)
+                        effects = self._overlay.trust_changed(now)
+                    case io.PinsChanged(pins, untied):
+                        effects = self._overlay.pins_changed(pins, untied, now)
+                self.links.apply(effects, now)
                 self._install(now)
                 self.links.recheck(now)
             case io.OwnCardChanged(card):

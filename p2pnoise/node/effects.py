@@ -93,9 +93,13 @@ class FactOffered:
 
 @dataclass(frozen=True, slots=True)
 class PinsChanged:
-    """The operator's pins, identities by name, in place of those before; they go before pins of a first use."""
+    """The operator's pins, identities by name, in place of those before; they go before pins of a first use.
+
+    `untied` are names that a first use pins, or would pin, to this identity and that are to be free for another.
+    """
 
     pins: Mapping[str, IdentityId]
+    untied: Mapping[str, IdentityId] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

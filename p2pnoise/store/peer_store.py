@@ -105,6 +105,8 @@ class PeerStore:
                 self._put_peer(change)
             case Revocations():
                 self._put_lists(change)
+            case Pin(name, None):
+                self._db.execute("DELETE FROM pins WHERE name=?", (name,))
             case Pin(name, identity):
                 self._db.execute("INSERT OR REPLACE INTO pins (name, identity) VALUES (?, ?)", (name, identity))
             case _:

@@ -90,6 +90,34 @@ def test_a_pin_by_hand_goes_before_that_of_a_first_use(net, first_use):
     assert met(net, ada, second)
 
 
+def test_a_name_that_is_untied_goes_to_the_next_who_comes(net, first_use):
+    ada = net.member("ada", policy=first_use, target_links=0)
+    first, second = stranger(net, "carl"), stranger(net, "carl again")
+    assert met(net, ada, first)
+    assert not met(net, ada, second)
+    net.give(ada, io.PinsChanged({}, {"carl": first.identity.public}))
+    assert "carl" not in ada.core.table.pins
+    assert any(StorePin(Pin("carl", None)) in batch for batch in ada.batches)
+    assert met(net, ada, second)
+    assert ada.core.table.pins["carl"] == second.identity.public
+
+
+def test_a_name_is_untied_from_that_identity_alone(net, first_use):
+    ada = net.member("ada", policy=first_use, target_links=0)
+    first, second = stranger(net, "carl"), stranger(net, "carl again")
+    assert met(net, ada, first)
+    net.give(ada, io.PinsChanged({}, {"carl": second.identity.public}))
+    assert ada.core.table.pins["carl"] == first.identity.public
+
+
+def test_who_was_untied_from_a_name_is_not_pinned_to_it_by_coming_first_again(net, first_use):
+    carl = stranger(net, "carl")
+    ada = net.member("ada", policy=first_use, target_links=0)
+    net.give(ada, io.PinsChanged({}, {"carl": carl.identity.public}))
+    assert met(net, ada, carl)
+    assert "carl" not in ada.core.table.pins
+
+
 def test_hearsay_is_no_first_use(net, first_use):
     """Anybody could have names pinned before their owners come."""
     ada, bob = (net.member(name, policy=first_use, target_links=0) for name in ("ada", "bob"))

@@ -55,6 +55,14 @@ def test_pins_come_back(shelf, ada):
     store.close()
 
 
+def test_a_pin_that_is_taken_out_stays_out(shelf, ada):
+    store = shelf.open()
+    store.commit([Pin("ada", ada.identity), Pin("bob", ada.identity)])
+    store.commit([Pin("ada", None)])
+    assert store.pins() == {"bob": ada.identity}
+    store.close()
+
+
 def test_a_mark_remembers_whom_its_card_committed_to(shelf, ada, monkeypatch):
     """Or a thief of the key could name another successor after the next restart."""
     store = shelf.open()
