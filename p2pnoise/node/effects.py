@@ -2,14 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TypeAlias
 
-from cards import Address, AddressRecord, Card, Fact, IdentityId, Mark, Policy
+from cards import Address, AddressRecord, Card, Fact, IdentityId, Mark, NodeId, Policy
 from p2pnoise.events import Event
 from p2pnoise.gossip.effects import Store
 from p2pnoise.gossip.table import Provenance
 
+from .streams import End, StreamCode, StreamEvent
+
 ConnectionId = int
+Ticket = int  # names a stream that an application wants until it has a connection and an id
 
 # Inputs
 
@@ -122,6 +126,61 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class BytesSent:
+    """All bytes of a connection whose `SendBytes` asked for word have left."""
+
+    connection: ConnectionId
+
+
+@dataclass(frozen=True, slots=True)
+class StreamWanted:
+    """The application wants a stream to a peer, which is dialled for it where need be, at `address` first.
+
+    Answered by one `StreamOpened` or `StreamRefused` with this ticket, unless `StreamUnwanted` comes first.
+    """
+
+    ticket: Ticket
+    node_id: NodeId
+    protocol: str
+    address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamUnwanted:
+    """The application waits no longer; a stream that was opened meanwhile is ended by whoever gets to know of it."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class StreamWritten:
+    """The application writes `data`, at most 128 KiB of which `StreamSent` has not come yet."""
+
+    connection: ConnectionId
+    stream: int
+    data: bytes | memoryview
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRead:
+    """The application took `size` bytes of what `StreamReceived` brought."""
+
+    connection: ConnectionId
+    stream: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEnded:
+    """The application ends a stream. CLOSE or ABORT comes once for each that was opened or offered."""
+
+    connection: ConnectionId
+    stream: int
+    how: End
+    code: StreamCode = StreamCode.CANCELLED
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """Say goodbye on all links; they end within `close_timeout`."""
 
@@ -138,6 +197,12 @@ Input: TypeAlias = (
     | PinsChanged
     | PolicyChanged
     | OwnCardChanged
+    | BytesSent
+    | StreamWanted
+    | StreamUnwanted
+    | StreamWritten
+    | StreamRead
+    | StreamEnded
     | Tick
     | Stop
 )
@@ -155,8 +220,11 @@ class Dial:
 
 @dataclass(frozen=True, slots=True)
 class SendBytes:
+    """Send `data`. Where `more` waits for its turn, say `BytesSent` once all bytes of this connection have left."""
+
     connection: ConnectionId
     data: bytes
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,4 +241,50 @@ class Emit:
     event: Event
 
 
-Effect: TypeAlias = Dial | SendBytes | Disconnect | Emit | Store
+@dataclass(frozen=True, slots=True)
+class StreamOpened:
+    """The stream of this ticket is `stream` of `connection` from now on; the peer is `node_id`."""
+
+    ticket: Ticket
+    connection: ConnectionId
+    stream: int
+    node_id: NodeId
+
+
+class Refusal(Enum):
+    """Why a stream was not opened."""
+
+    UNKNOWN_PEER = auto()  # we know no address of it, and it is not linked to us
+    UNREACHABLE = auto()  # it answered at none of its addresses
+    NOT_TRUSTED = auto()  # we refuse it, or it refuses us
+    TOO_MANY = auto()  # streams that wait, or links
+    STOPPING = auto()  # we do
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRefused:
+    """The stream of this ticket was not opened; `reason` says so in words."""
+
+    ticket: Ticket
+    refusal: Refusal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnStream:
+    """Something happened on a stream of `connection`; its peer is `node_id`, whose card is in the table."""
+
+    connection: ConnectionId
+    node_id: NodeId
+    event: StreamEvent
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsLost:
+    """The link that carried all streams of `connection` has ended, for `reason`; nothing more comes of them."""
+
+    connection: ConnectionId
+    reason: str
+
+
+Effect: TypeAlias = Dial | SendBytes | Disconnect | Emit | StreamOpened | StreamRefused | OnStream | StreamsLost | Store

@@ -34,6 +34,14 @@ class Kind(IntEnum):
     PONG = 3
     GOSSIP = 4
     CLOSE = 5
+    STREAM_OPEN = 6
+    STREAM_DATA = 7
+    STREAM_WINDOW = 8
+    STREAM_FIN = 9
+    STREAM_STOP = 10
+    STREAM_RESET = 11
+    REKEY_REQUEST = 12
+    REKEY = 13
 
 
 class Code(IntEnum):
