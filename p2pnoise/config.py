@@ -70,6 +70,26 @@ class NodeConfig:
     deference: float = 1.0
     """How long the higher Node ID leaves a newly learned peer to the lower one, or both would dial at once."""
 
+    max_streams: int = 128
+    """Streams of one link that either side may have open at once; one more is refused as busy. A guess."""
+
+    stream_window: int = 256 * 1024
+    """Bytes that a stream may be sent before they are read: yamux's window, and its least. A stream carries at most
+    this much in a round trip; a link holds at most 2 * `max_streams` of them, 64 MiB."""
+
+    idle_timeout: float = 60.0
+    """How long a link that was dialled for a stream stays without one, where enough others stand. A guess."""
+
+    drain_timeout: float = 1.0
+    """How long a link without streams stays when another one to its peer has taken its place: the peer may just be
+    opening one on it. A guess: more than a round trip."""
+
+    rekey_interval: float = 300.0
+    """How long a link uses its keys. Protocol rule P15: 5 minutes."""
+
+    rekey_bytes: int = 1024 * 1024 * 1024
+    """How many bytes, of both directions, a link uses its keys for. Protocol rule P15: 1 GiB."""
+
     record_refresh: float = 86400.0
     """How often our address record is made anew. Protocol rule P2: daily."""
 

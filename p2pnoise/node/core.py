@@ -84,12 +84,16 @@ class NodeCore:
                 self.links.connected(connection, now)
             case io.ConnectFailed(connection, reason):
                 self.links.broken(connection, reason, now)
+            case io.BytesSent(connection):
+                self.links.sent(connection)
+            case io.StreamWritten() | io.StreamRead() | io.StreamEnded() | io.StreamWanted() | io.StreamUnwanted():
+                self.links.application(given)
             case io.FactOffered(fact, source):
                 self.links.apply(self._overlay.offer_fact(fact, now), now, source)
             case _:
                 self._manage(given, now)
         self._pass_time(now)
-        self.links.flush()
+        self.links.flush(now)
         effects = list(self._effects)
         self._effects.clear()
         return effects
@@ -176,7 +180,8 @@ class NodeCore:
         return self._dialler.deadline(self.links.all.values(), self.table) if self._takes_part else None
 
     def _dial(self, now: Instant) -> None:
-        for target in self._dialler.due(self.links.all.values(), self.table, now.monotonic):
+        links = self.links.all.values()
+        for target in (*self._dialler.due_on_demand(links), *self._dialler.due(links, self.table, now.monotonic)):
             connection = self.new_connection()
             self._dialler.open[connection] = target
             self._emit(

@@ -39,6 +39,7 @@ class Dialler:
 
     def __init__(self, config: NodeConfig, *, own: NodeId, random: Chance) -> None:
         self.open: dict[int, Target] = {}
+        self._wanted: dict[NodeId, list[Address]] = {}  # by an application, at once: addresses not tried yet
         self._config = config
         self._own = own
         self._random = random
@@ -71,6 +72,28 @@ class Dialler:
         """The peer that we wanted answered there."""
         self._tried.pop(address, None)
 
+    def want(self, node_id: NodeId, addresses: list[Address]) -> None:
+        """Dial this node as soon as may be, whatever links there are and whenever its addresses failed before."""
+        self._wanted[node_id] = addresses
+
+    def unwant(self, node_id: NodeId) -> None:
+        """It is not wanted any more, or reached."""
+        self._wanted.pop(node_id, None)
+
+    def wants(self, node_id: NodeId) -> bool:
+        """Whether there is an address of a wanted node left to be tried."""
+        return bool(self._wanted.get(node_id))
+
+    def due_on_demand(self, links: Collection[Link]) -> list[Target]:
+        """Whom an application wants dialled now; each target is given once."""
+        return [Target(self._wanted[node_id].pop(0), node_id, None, "demand") for node_id in self._demanded(links)]
+
+    def _demanded(self, links: Collection[Link]) -> list[NodeId]:
+        """Wanted nodes that have an address left, and are neither linked nor being dialled."""
+        underway = {target.node_id for target in self.open.values()}
+        underway |= {link.node_id for link in links if link.greeted or (link.initiator and not link.ending)}
+        return [node_id for node_id, left in self._wanted.items() if left and node_id not in underway]
+
     def due(self, links: Collection[Link], table: PeerTable, now: int) -> list[Target]:
         """Whom to dial now: bootstrap first, the others in random order, one address per node."""
         slots = self._slots(links)
@@ -91,6 +114,8 @@ class Dialler:
 
     def deadline(self, links: Collection[Link], table: PeerTable) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
+        if self._wanted and self._demanded(links):
+            return 0
         if self._slots(links) <= 0:
             return None
         return min((self._not_before(target) for target in self._targets(links, table)), default=None)

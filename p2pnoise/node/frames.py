@@ -42,6 +42,10 @@ class Kind(IntEnum):
     STREAM_RESET = 11
     REKEY_REQUEST = 12
     REKEY = 13
+    READY = 14
+
+
+STREAM_KINDS = frozenset(range(Kind.STREAM_OPEN, Kind.STREAM_RESET + 1))
 
 
 class Code(IntEnum):

@@ -1,16 +1,17 @@
 """Link: one connection to one peer, from the first handshake byte to the last frame; bytes in, events out.
 
-It joins a NoiseSocketConnection, the exchange of cards in the handshake payloads and the frames after it. It judges
-nothing: when a card is presented it waits for `accept` or `refuse`. The order of bytes is in PROTOCOL.md.
+It joins a NoiseSocketConnection, the exchange of cards in the handshake payloads, and after it a Channel of frames and
+the Streams that they carry. It judges nothing: when a card is presented it waits for `accept` or `refuse`. The order of
+bytes is in PROTOCOL.md.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TypeAlias
 
 from cards import Address, NodeId, Verdict
+from p2pnoise.config import NodeConfig
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
+from p2pnoise.instant import SECOND
 from p2pnoise.noise import DecryptError, Entropy, KeyPair
 from p2pnoise.noisesocket import (
     DEFAULT_FALLBACK,
@@ -29,8 +30,9 @@ from p2pnoise.noisesocket import (
     Truncated,
 )
 
+from .channel import Channel, KeyLife
 from .frames import (
-    MAX_BODY,
+    STREAM_KINDS,
     Code,
     FrameError,
     Hello,
@@ -40,10 +42,24 @@ from .frames import (
     encode_card,
     encode_frame,
     encode_refusal,
-    split_frames,
 )
+from .link_events import (
+    CardPresented,
+    Ended,
+    GossipReceived,
+    Greeted,
+    LinkEvent,
+    PeerClosed,
+    PeerReady,
+    Ponged,
+    StreamHappened,
+)
+from .streams import Streams, StreamSent
 
 APPLICATION_PROLOGUE = b"p2pnoise/v1"  # names the protocol only: a wrong network is reported as one, by its card
+
+MAX_UNDERWAY = 128 * 1024  # bytes handed out that the carrier still holds, beyond which streams wait for their turn:
+# what is in its hands already delays a short request; smaller ones cost a system call more for each
 
 
 class Stage(Enum):
@@ -56,48 +72,6 @@ class Stage(Enum):
     UP = auto()  # the peer is verified
     CLOSING = auto()  # we have ended our direction
     CLOSED = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class CardPresented:
-    """The peer proved the static key `rs` and gave this card: `accept` or `refuse` it before anything else."""
-
-    card: bytes
-    rs: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Greeted:
-    """The peer's first frame decrypted: it lives, and from now on it counts."""
-
-    hello: Hello
-
-
-@dataclass(frozen=True, slots=True)
-class GossipReceived:
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Ponged:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class PeerClosed:
-    """The peer ended the link, or refused us, and said why."""
-
-    code: Code
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Nothing more will come. `fault` is empty after a clean end."""
-
-    fault: str
-
-
-LinkEvent: TypeAlias = CardPresented | Greeted | GossipReceived | Ponged | PeerClosed | Ended
 
 
 class Link:
@@ -116,8 +90,9 @@ class Link:
         entropy: Entropy,
         now: int,
         rs: NodeId | None = None,
-        accept: tuple[str, ...] = ("XX", "IK"),
+        config: NodeConfig | None = None,
     ) -> None:
+        config = config or NodeConfig()
         self.initiator = initiator
         self.address = address
         self.expected = rs
@@ -136,10 +111,21 @@ class Link:
         self.skipped_frames = 0
         self.messages = 0  # transport messages that decrypted: these alone show that the peer lives
         self.held: list[bytes] = []  # gossip that waits for a contest to be settled
+        self.streams = Streams(
+            initiator=initiator, send=self._send, most=config.max_streams, window=config.stream_window
+        )
+        self.draining = False  # another link to its peer has taken its place: no stream is opened on it any more
+        self.on_demand = False  # dialled because an application wanted a stream
+        self.idle_since = now  # when it last had a stream, or began to drain
         self._own_card = own_card
-        self._out = bytearray()
-        self._frames = bytearray()  # to be sealed together: one transport message carries as many as fit
-        self._falls_back = "XX" in accept
+        self._static = static
+        self._entropy = entropy
+        self._key_life = KeyLife(int(config.rekey_interval * SECOND), config.rekey_bytes)
+        self._out = bytearray()  # of the handshake
+        self._channel: Channel | None = None  # after it
+        self._underway = 0  # bytes handed out that the carrier may still hold
+        self._peer_ready = False  # the peer has said that it takes streams
+        self._falls_back = "XX" in config.accept
         # An initiator accepts the fallback and nothing else; whether to the same identity is judged with the card.
         fallback = (DEFAULT_FALLBACK,) if self._falls_back else ()
         self._conn = NoiseSocketConnection(
@@ -148,7 +134,9 @@ class Link:
             rs=rs,
             application_prologue=APPLICATION_PROLOGUE,
             entropy=entropy,
-            accepts=fallback if initiator else tuple(p for p in (DEFAULT_XX, DEFAULT_IK) if p.pattern.name in accept),
+            accepts=fallback
+            if initiator
+            else tuple(p for p in (DEFAULT_XX, DEFAULT_IK) if p.pattern.name in config.accept),
         )
 
     def start(self) -> None:
@@ -180,7 +168,7 @@ class Link:
         """Whether the link is finished: nothing more is taken or said."""
         return self.stage is Stage.CLOSED
 
-    def receive(self, data: bytes) -> Iterator[LinkEvent]:
+    def receive(self, data: bytes, now: int) -> Iterator[LinkEvent]:
         """What `data` brings; b"" is the end of the carrier. Any bytes are allowed.
 
         Consume every event before the next call; `accept` or `refuse` in between, as a presented card demands.
@@ -190,7 +178,7 @@ class Link:
         try:
             self._conn.receive_data(data)
             while not self.closed and (event := self._next_event()) is not None:
-                yield from self._translate(event)
+                yield from self._translate(event, now)
         except NegotiationError as error:
             if self._conn.may_reject:
                 self._out += self._conn.reject()
@@ -213,7 +201,7 @@ class Link:
             return None
         return None if event is NEED_DATA else event
 
-    def _translate(self, event: Event) -> Iterator[LinkEvent]:
+    def _translate(self, event: Event, now: int) -> Iterator[LinkEvent]:
         match event:
             case HandshakePayload():
                 yield from self._payload(event)
@@ -223,12 +211,12 @@ class Link:
                 pass
             case MessageReceived(body):
                 self.messages += 1
-                for kind, payload in split_frames(body):
+                for kind, payload in self._opened_channel(now).open(body, now):
                     if not self.closed:
                         yield from self._frame(kind, payload)
             case EndOfStream():
-                if self.stage is not Stage.CLOSING:
-                    self._send_end()
+                if self.stage is not Stage.CLOSING and self._channel is not None:
+                    self._channel.send_end()
                 yield self._end("")
             case Truncated():
                 yield self._end("" if self.stage is Stage.CLOSING else "the connection was cut")
@@ -274,6 +262,13 @@ class Link:
                 yield Ponged()
             case Kind.GOSSIP:
                 yield GossipReceived(payload)
+            case _ if kind in STREAM_KINDS:
+                yield from self._stream_frame(kind, payload)
+            case Kind.READY:
+                if payload or self._peer_ready:
+                    raise FrameError("a second READY, or one with a payload")
+                self._peer_ready = True
+                yield PeerReady()
             case Kind.CLOSE:
                 if self.closed_by is not None:
                     raise FrameError("a second CLOSE")
@@ -284,24 +279,40 @@ class Link:
             case _:
                 self.skipped_frames += 1
 
+    def _stream_frame(self, kind: int, payload: bytes) -> Iterator[LinkEvent]:
+        if self.stage is Stage.UP:
+            yield from map(StreamHappened, self.streams.receive(kind, payload))
+        elif self.stage is not Stage.CLOSING:
+            raise FrameError(f"a frame of type {kind} before READY")
+
     # What the owner may do
 
-    def accept(self, hello: Hello) -> None:
+    def accept(self, hello: Hello, now: int) -> None:
         """The presented card will do: give ours where it was not given yet, and our HELLO as first frame."""
         if self._conn.my_turn:
             self._out += self._conn.send_handshake(encode_card(self._own_card))
-        self._send(encode_frame(Kind.HELLO, hello.encode()))
+        self._opened_channel(now).send(encode_frame(Kind.HELLO, hello.encode()))
         self.stage = Stage.GREETING
 
-    def refuse(self, code: Code | None) -> bool:
+    def admit(self) -> None:
+        """The peer is verified: it may open streams."""
+        self.stage = Stage.UP
+        self._send(encode_frame(Kind.READY, b""))
+
+    @property
+    def carries(self) -> bool:
+        """Whether streams may be opened: both sides have judged the other well."""
+        return self.stage is Stage.UP and self._peer_ready and not self.draining
+
+    def refuse(self, code: Code | None, now: int) -> bool:
         """The presented card will not do. Whether the peer could be told `code`; None tells it nothing."""
         told = code is not None and (self._conn.finished or (self._conn.my_turn and not self.initiator))
         if told and code is not None:
             if self._conn.finished:
-                self._send(encode_frame(Kind.CLOSE, bytes([code])))
+                self._opened_channel(now).send(encode_frame(Kind.CLOSE, bytes([code])))
             else:  # IK message 2: a reason in place of our card
                 self._out += self._conn.send_handshake(encode_refusal(code))
-            self._send_end()
+            self._opened_channel(now).send_end()
         self.stage = Stage.CLOSED
         return told
 
@@ -318,41 +329,80 @@ class Link:
         if self.ending:
             return
         self.ended_by_us = True
-        if not self._conn.finished:
+        if self._channel is None:
             self.stage = Stage.CLOSED
             return
+        if code is Code.GOODBYE and self.stage is Stage.UP:  # what was written on streams that the peer reads arrives
+            for frame, _ in self.streams.take(self.streams.windows):
+                self._send(frame)
         self._send(encode_frame(Kind.CLOSE, bytes([code])))
-        self._send_end()
+        self._channel.send_end()
         self.stage = Stage.CLOSING
 
     @property
-    def unsent(self) -> int:
-        """Bytes that wait for `take_output`."""
-        return len(self._out) + len(self._frames)
+    def key_deadline(self) -> int | None:
+        """When `change_keys` is wanted, in monotonic nanoseconds."""
+        return self._channel.deadline if self._channel is not None and self.stage is Stage.UP else None
 
-    def take_output(self) -> bytes:
-        """The bytes to send now, once."""
-        self._seal()
-        out = bytes(self._out)
+    @property
+    def generation(self) -> int:
+        """How often keys were changed."""
+        return self._channel.generation if self._channel is not None else 0
+
+    def change_keys(self, now: int) -> bool:
+        """Change keys where they are due. Whether new ones were due for too long: the link must end."""
+        return self._channel is not None and self.stage is Stage.UP and self._channel.tick(now)
+
+    # What goes out
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that wait for `take_output`, those of streams aside, which wait their turn."""
+        return len(self._out) + (self._channel.unsent if self._channel is not None else 0)
+
+    def take_output(self) -> tuple[bytes, list[StreamSent]]:
+        """The bytes to send now, once, and what of streams is among them."""
+        sent: list[StreamSent] = []
+        if self._channel is None:
+            data, self._out = bytes(self._out), bytearray()
+            return data, sent
+        if self.streams.waiting and self.stage is Stage.UP:
+            for frame, news in self.streams.take(MAX_UNDERWAY - self._underway):
+                self._send(frame)
+                if news is not None:
+                    sent.append(news)
+        data = bytes(self._out) + self._channel.take_output() if self._out else self._channel.take_output()
         self._out.clear()
-        return out
+        self._underway += len(data)
+        return data, sent
+
+    @property
+    def wants_word(self) -> bool:
+        """Whether `sent` must be called once all that was handed out has left."""
+        return self._underway >= MAX_UNDERWAY // 2
+
+    def sent(self) -> None:
+        """All that was handed out has left."""
+        self._underway = 0
+
+    def _opened_channel(self, now: int) -> Channel:
+        if self._channel is None:
+            self._channel = Channel(
+                self._conn,
+                initiator=self.initiator,
+                s=self._static,
+                entropy=self._entropy,
+                life=self._key_life,
+                now=now,
+            )
+        return self._channel
 
     def _send(self, frame: bytes) -> None:
-        if len(self._frames) + len(frame) > MAX_BODY:
-            self._seal()
-        self._frames += frame
-
-    def _send_end(self) -> None:
-        self._seal()
-        self._out += self._conn.send_end()
-
-    def _seal(self) -> None:
-        if self._frames:
-            self._out += self._conn.send_message(bytes(self._frames))
-            self._frames.clear()
+        if self._channel is not None:
+            self._channel.send(frame)
 
     def _end(self, fault: str) -> Ended:
-        if fault:
-            self._frames.clear()  # nothing can be sealed for a connection that has failed
+        if fault and self._channel is not None:
+            self._channel.drop_frames()
         self.stage = Stage.CLOSED
         return Ended(fault)

@@ -20,10 +20,23 @@ from . import effects as io
 from . import pairing, telling
 from .dials import Dialler
 from .frames import Code, Hello
-from .link import CardPresented, Ended, GossipReceived, Greeted, Link, LinkEvent, PeerClosed, Ponged, Stage
+from .link import Link, Stage
+from .link_events import (
+    CardPresented,
+    Ended,
+    GossipReceived,
+    Greeted,
+    LinkEvent,
+    PeerClosed,
+    PeerReady,
+    Ponged,
+    StreamHappened,
+)
+from .openings import Openings
 
 MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
 MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws 100 kB
+NEVER = 1 << 63  # a nanosecond that no clock reaches
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
 
@@ -53,6 +66,7 @@ class Links:
         self._dialler = dialler
         self._out = out
         self._contests = pairing.Contests()
+        self._openings = Openings(table=overlay.table, dialler=dialler, out=out)
         self._last_hash: dict[bytes, bytes] = {}  # Node ID -> handshake hash of the last link that broke
 
     # Carriers
@@ -80,8 +94,11 @@ class Links:
             self._out.append(io.Disconnect(connection))
             reason = f"{len(self.all)} links, at most {self._config.max_links}"
             self._dial_failed(target.address, target.node_id, reason, now)
+            self._openings.failed(target.node_id, reason, self.all.values())
         else:
-            self._open(connection, target.address, now, initiator=True, rs=target.node_id).start()
+            link = self._open(connection, target.address, now, initiator=True, rs=target.node_id)
+            link.on_demand = target.source == "demand"
+            link.start()
 
     def _open(
         self,
@@ -100,7 +117,7 @@ class Links:
             entropy=self._entropy,
             now=now.monotonic,
             rs=rs,
-            accept=self._config.accept,
+            config=self._config,
         )
         link.deadline = now.monotonic + ns(self._config.handshake_timeout)
         self.all[connection] = link
@@ -111,6 +128,7 @@ class Links:
         target = self._dialler.open.pop(connection, None)
         if target is not None:
             self._dial_failed(target.address, target.node_id, reason, now)
+            self._openings.failed(target.node_id, f"{target.address}: {reason}", self.all.values())
         elif connection in self.all:
             self._drop(connection, reason, now)
 
@@ -120,7 +138,7 @@ class Links:
         if link is None:
             return
         before = link.messages
-        for event in link.receive(data):
+        for event in link.receive(data, now.monotonic):
             self._link_event(connection, link, event, now)
             if connection not in self.all:
                 return
@@ -143,6 +161,10 @@ class Links:
                     self._drop(connection, f"more than {MAX_HELD} messages before it was admitted", now)
             case GossipReceived(data):
                 self.apply(self._overlay.message(connection, data, now), now)
+            case StreamHappened(happened) if link.node_id is not None:
+                self._out.append(io.OnStream(connection, link.node_id, happened))
+            case StreamHappened() | PeerReady():  # whoever waits for it is served before the bytes go out
+                pass
             case Ponged():
                 for newcomer in self._contests.against(connection):
                     self._refuse_clone(newcomer, now)
@@ -171,7 +193,7 @@ class Links:
             return
         link.node_id = verdict.claim.node_id
         try:
-            link.accept(Hello(self.boot_id, self._last_hash.get(link.node_id, b"")))
+            link.accept(Hello(self.boot_id, self._last_hash.get(link.node_id, b"")), now.monotonic)
         except RemoteProtocolError as error:
             self._drop(connection, str(error), now)
 
@@ -193,7 +215,7 @@ class Links:
     def _refuse(self, connection: io.ConnectionId, link: Link, verdict: Verdict, now: Instant) -> None:
         """Send a peer away: with a reason if an accepted issuer vouched for it once, in silence otherwise (P13)."""
         code = Code.of(verdict.errors)
-        told = link.refuse(code if verdict.endorsed else None)
+        told = link.refuse(code if verdict.endorsed else None, now.monotonic)
         link.told_of = True
         self._emit(telling.refused(link, code.label, told=told))
         self._drop(connection, code.label, now)
@@ -254,7 +276,7 @@ class Links:
         if not link.verdict.ok:
             self._close_refused(connection, Code.of(link.verdict.errors), now)
             return
-        link.stage = Stage.UP
+        link.admit()
         link.deadline = _end_of(link.verdict, now)
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)
@@ -272,7 +294,7 @@ class Links:
             self._emit(telling.verified(link, claim.node_id, len(self._table)))
         self.apply(self._overlay.peer_up(connection, now), now)
         for number in older:
-            self._close(number, Code.GOODBYE, now)
+            self._drain(number, now)
 
     def recheck(self, now: Instant) -> None:
         """Trust or time changed: cut every live link whose peer no longer counts."""
@@ -296,6 +318,7 @@ class Links:
     def close_all(self, now: Instant) -> None:
         """Say goodbye to everybody."""
         self.stopping = True
+        self._openings.stop()
         for connection in list(self.all):
             self._close(connection, Code.GOODBYE, now)
 
@@ -314,6 +337,13 @@ class Links:
         if link.closed:
             self._drop(connection, reason, now)
 
+    def _drain(self, connection: io.ConnectionId, now: Instant) -> None:
+        """Another link to its peer takes over; this one ends with its last stream, and not before the peer knows."""
+        link = self.all[connection]
+        link.draining = True
+        link.idle_since = now.monotonic
+        self._step_back(connection, link, "replaced by another link", now)
+
     def _drop(self, connection: io.ConnectionId, reason: str, now: Instant) -> None:
         """The connection is finished, by whoever's doing."""
         link = self.all[connection]
@@ -326,8 +356,11 @@ class Links:
                 del self._last_hash[next(iter(self._last_hash))]
         if link.closed_by not in (None, Code.GOODBYE):
             reason = link.closed_by.label if link.closed_by is not None else reason
-        self._unlink(connection, link, reason or "closed by the peer", now)
+        reason_told = reason or "closed by the peer"
+        self._unlink(connection, link, reason_told, now)
         del self.all[connection]
+        refused = link.told_of or link.closed_by not in (None, Code.GOODBYE)
+        self._openings.failed(link.expected or link.node_id, reason_told, self.all.values(), refused=refused)
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
             self._dial_failed(link.address, link.expected, reason or silent, now)
@@ -337,6 +370,12 @@ class Links:
             self._emit(events.ConnectionFailed(address=link.address, reason=reason))
 
     def _unlink(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
+        """Take a link out of all that counts on it."""
+        if link.streams.clear():
+            self._out.append(io.StreamsLost(connection, reason))
+        self._step_back(connection, link, reason, now)
+
+    def _step_back(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
         """Take a link out of gossip and, if it was the last one to a verified peer, say that the peer is lost."""
         self.apply(self._overlay.peer_down(connection, now), now)
         self._contests.over(connection)
@@ -371,6 +410,10 @@ class Links:
                 continue
             if link.deadline is not None and now.monotonic >= link.deadline:
                 self._overdue(connection, link, now)
+            elif link.change_keys(now.monotonic):
+                self._drop(connection, "no new keys in time", now)
+            elif now.monotonic >= self._idle_due(link):
+                self._close(connection, Code.GOODBYE, now, reason="idle")
             elif link.stage is Stage.UP and now.monotonic >= self._ping_due(link):
                 if link.pinged_at is None:
                     link.ping(now.monotonic)
@@ -380,7 +423,9 @@ class Links:
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which `tick` is wanted, or None."""
         dues = [link.deadline for link in self.all.values() if link.deadline is not None]
-        dues += [self._ping_due(link) for link in self.all.values() if link.stage is Stage.UP]
+        for link in self.all.values():
+            if link.stage is Stage.UP:
+                dues += [self._ping_due(link), self._idle_due(link), link.key_deadline or NEVER]
         return min(dues, default=None)
 
     def _overdue(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
@@ -398,6 +443,18 @@ class Links:
                 self._drop(connection, "", now)
             case _:
                 self._drop(connection, f"no handshake within {self._config.handshake_timeout:g} s", now)
+
+    def _idle_due(self, link: Link) -> int:
+        """When a link that is there for its streams alone ends without one; far in the future for the others."""
+        if len(link.streams) == 0 and link.stage is Stage.UP:
+            if link.draining:
+                return link.idle_since + ns(self._config.drain_timeout)
+            if (
+                link.on_demand
+                and sum(other.stage is Stage.UP for other in self.all.values()) > self._config.target_links
+            ):
+                return link.idle_since + ns(self._config.idle_timeout)
+        return NEVER
 
     def _ping_due(self, link: Link) -> int:
         if link.pinged_at is not None:
@@ -442,15 +499,54 @@ class Links:
             if link.unsent > MAX_ANSWERS:
                 self._drop(connection, f"it asked for more than {MAX_ANSWERS} bytes at once", now)
 
-    def flush(self) -> None:
+    # Streams
+
+    def application(
+        self,
+        given: io.StreamWanted | io.StreamUnwanted | io.StreamWritten | io.StreamRead | io.StreamEnded,
+    ) -> None:
+        """What an application asks of streams. One whose link has gone was told so; what it asked before is void."""
+        match given:
+            case io.StreamWanted() if self.stopping:
+                self._out.append(io.StreamRefused(given.ticket, io.Refusal.STOPPING, "this node stops"))
+            case io.StreamWanted():
+                self._openings.want(given, self.all)
+            case io.StreamUnwanted(ticket):
+                self._openings.unwant(ticket)
+            case _ if given.connection not in self.all:
+                pass
+            case io.StreamWritten(connection, stream, data):
+                self.all[connection].streams.write(stream, data)
+            case io.StreamRead(connection, stream, size):
+                self.all[connection].streams.read(stream, size)
+            case io.StreamEnded(connection, stream, how, code):
+                self.all[connection].streams.end(stream, how, code)
+            case _:
+                assert_never(given)
+
+    def sent(self, connection: io.ConnectionId) -> None:
+        """All bytes of this connection have left."""
+        if connection in self.all:
+            self.all[connection].sent()
+
+    # Output
+
+    def flush(self, now: Instant) -> None:
         """Hand out the bytes that all links have gathered during one input: one write for each."""
+        self._openings.serve(self.all)
         for connection, link in self.all.items():
             self._flush_link(connection, link)
+            if len(link.streams):
+                link.idle_since = now.monotonic
+        if self._openings.serve(self.all):  # streams that have ended just now made places
+            self.flush(now)
 
     def _flush_link(self, connection: io.ConnectionId, link: Link) -> None:
-        data = link.take_output()
+        data, sent = link.take_output()
+        if link.node_id is not None:
+            self._out.extend(io.OnStream(connection, link.node_id, news) for news in sent)
         if data:
-            self._out.append(io.SendBytes(connection, data))
+            self._out.append(io.SendBytes(connection, data, more=link.wants_word))
 
     def _name(self, link: Link) -> str | None:
         peer = self._table.by_node(link.node_id) if link.node_id is not None else None

@@ -13,7 +13,7 @@ def rival(links: Mapping[int, Link], connection: int) -> int | None:
     """Another link to the same node that was let in; newcomers that wait in a contest are nobody's rivals yet."""
     mine = links[connection]
     for number, other in links.items():
-        let_in = other.stage in (Stage.COMPARING, Stage.UP)
+        let_in = other.stage in (Stage.COMPARING, Stage.UP) and not other.draining
         if number != connection and let_in and other.node_id == mine.node_id:
             return number
     return None

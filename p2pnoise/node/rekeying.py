@@ -18,22 +18,22 @@ from .frames import FrameError
 __all__ = ["Rekeying"]
 
 PROTOCOL = Protocol.parse("Noise_KK_25519_ChaChaPoly_BLAKE2s")  # the suite of DEFAULT_IK and DEFAULT_XX
-TIMEOUT = 30 * SECOND  # from the first message to the last; protocol rule P15
 MIN_INTERVAL = SECOND // 10  # between two; a guess: each costs four Diffie-Hellmans, and honest peers take minutes
+_BURST = 8  # that may come faster, since the carrier may hold some back and then bring all at once; a guess
 
 _PROLOGUE = b"p2pnoise/v1/rekey"
 
 
 class _Stage(Enum):
     IDLE = auto()
-    STARTED = auto()  # the dialler has written the first message
+    BEGUN = auto()  # the dialler has written the first message
     ANSWERED = auto()  # the other has written the second
 
 
 class Rekeying:
-    """The keys of one link over time. Its owner carries the messages and puts the keys to use where it is told.
+    """The keys of one link over time. Its owner carries the messages, and uses the keys that come of them at once.
 
-    After a `FrameError` or a `RemoteProtocolError` the link is finished.
+    Raises `FrameError` for messages out of turn, and NoiseErrors for wrong ones; the link is finished then.
     """
 
     def __init__(
@@ -45,74 +45,64 @@ class Rekeying:
         self._s = s
         self._rs = rs
         self._h = handshake_hash
+        self._begun_at = now
         self._entropy = entropy
         self._stage = _Stage.IDLE
-        self._handshake: HandshakeState | None = None
-        self._receive: CipherState | None = None  # what the peer will send under after its last message
-        self._begun = 0
+        self._handshake = self._prepare()
+        self._receive: CipherState | None = None  # for what the dialler sends after its last message
 
     @property
     def idle(self) -> bool:
-        """Whether no handshake is under way."""
+        """Whether none are under way."""
         return self._stage is _Stage.IDLE
 
-    @property
-    def deadline(self) -> int | None:
-        """When a handshake that is under way has taken too long."""
-        return None if self.idle else self._begun + TIMEOUT
-
-    def may_begin(self, now: int) -> bool:
-        """Whether another handshake may begin."""
-        return self.idle and now - self.since >= MIN_INTERVAL
-
-    def begin(self, now: int) -> bytes:
-        """The dialler's first message. Only while `idle`."""
-        self._start(now)
-        self._stage = _Stage.STARTED
-        return self._live.write_message(b"")
+    def begin(self) -> bytes:
+        """The dialler's first message."""
+        self._stage = _Stage.BEGUN
+        return self._handshake.write_message(b"")
 
     def answer(self, message: bytes, now: int) -> tuple[bytes, CipherState]:
-        """What the other answers to the first message, and what it sends under after that."""
-        if self._initiator or not self.may_begin(now):
-            raise FrameError("new keys begun out of turn")
-        self._start(now)
+        """What the other side answers to the first message, and what it sends under after that."""
+        if not self.idle:
+            raise FrameError("new keys begun while others were on their way")
+        if self.generation >= _BURST + (now - self._begun_at) // MIN_INTERVAL:
+            raise FrameError(f"new keys more often than every {MIN_INTERVAL / SECOND:g} s")
         self._read(message)
-        reply = self._live.write_message(b"")
-        send, self._receive = self._live.split()
+        reply = self._handshake.write_message(b"")
+        send, self._receive = self._handshake.split()
         self._stage = _Stage.ANSWERED
         return reply, send
 
     def finish(self, message: bytes, now: int) -> tuple[CipherState, CipherState]:
         """What the dialler sends under after its last message, and receives under from now on."""
-        if self._stage is not _Stage.STARTED:
+        if self._stage is not _Stage.BEGUN:
             raise FrameError("an answer to new keys that nobody began")
         self._read(message)
-        keys = self._live.split()
-        self._done(now)
+        keys = self._handshake.split()
+        self._next(now)
         return keys
 
-    def conclude(self, message: bytes, now: int) -> CipherState:
-        """What the other receives under, now that the dialler's last message came."""
-        if self._stage is not _Stage.ANSWERED or message or self._receive is None:
-            raise FrameError("the end of new keys out of turn")
+    def conclude(self, now: int) -> CipherState:
+        """What the other side receives under, now that the dialler's last message came."""
+        if self._receive is None:
+            raise FrameError("the end of new keys that nobody began")
         receive, self._receive = self._receive, None
-        self._done(now)
+        self._next(now)
         return receive
 
-    @property
-    def expects_last(self) -> bool:
-        """Whether the next message is the dialler's last."""
-        return self._stage is _Stage.ANSWERED
+    def _read(self, message: bytes) -> None:
+        if self._handshake.read_message(message):
+            raise FrameError("new keys with a payload")
 
-    @property
-    def _live(self) -> HandshakeState:
-        if self._handshake is None:
-            raise FrameError("no new keys are under way")
-        return self._handshake
+    def _next(self, now: int) -> None:
+        self.generation += 1
+        self.since = now
+        self._h = self._handshake.handshake_hash
+        self._handshake = self._prepare()
+        self._stage = _Stage.IDLE
 
-    def _start(self, now: int) -> None:
-        self._begun = now
-        self._handshake = HandshakeState(
+    def _prepare(self) -> HandshakeState:
+        return HandshakeState(
             PROTOCOL,
             initiator=self._initiator,
             entropy=self._entropy,
@@ -120,14 +110,3 @@ class Rekeying:
             s=self._s,
             rs=self._rs,
         )
-
-    def _read(self, message: bytes) -> None:
-        if self._live.read_message(message):
-            raise FrameError("new keys with a payload")
-
-    def _done(self, now: int) -> None:
-        self._h = self._live.handshake_hash
-        self._handshake = None
-        self._stage = _Stage.IDLE
-        self.generation += 1
-        self.since = now

@@ -177,6 +177,18 @@ class Streams:
         """Whether `take` has something to give."""
         return bool(self._ready)
 
+    @property
+    def windows(self) -> int:
+        """Bytes that all streams together may send now."""
+        return sum(stream.credit for stream in self._all.values())
+
+    def clear(self) -> bool:
+        """The link is gone, and with it all its streams; whether there were any."""
+        had = bool(self._all)
+        self._all.clear()
+        self._ready.clear()
+        return had
+
     # The application's side
 
     def open(self, protocol: str) -> int:

@@ -120,6 +120,14 @@ class Transport:
         del data[end:], data[:BODY_LEN]
         return data
 
+    def send_under(self, send: CipherState) -> None:
+        """What is sent from here on is encrypted under this; the key before is let go of. Not after `send_end`."""
+        self._send = send
+
+    def receive_under(self, receive: CipherState) -> None:
+        """What has not been read by now is decrypted under this; the key before is let go of."""
+        self._receive = receive
+
     def rest(self) -> None:
         """Hold as little as can be until more comes or goes; for whoever is about to wait."""
         self._send.rest()
