@@ -294,7 +294,10 @@ class Links:
             self._emit(telling.verified(link, claim.node_id, len(self._table)))
         self.apply(self._overlay.peer_up(connection, now), now)
         for number in older:
-            self._drain(number, now)
+            if link.hello is not None and link.hello.replaces == self.all[number].handshake_hash:
+                self._close(number, Code.GOODBYE, now)  # the peer knows that it is broken
+            else:
+                self._drain(number, now)
 
     def recheck(self, now: Instant) -> None:
         """Trust or time changed: cut every live link whose peer no longer counts."""

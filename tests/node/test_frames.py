@@ -90,7 +90,7 @@ def test_a_hello_of_a_newer_node_is_understood():
 
 
 def test_frames_of_unknown_types_are_skipped_and_counted(carl):
-    carl.message(encode_frame(99, b"news"), encode_frame(6, b""), encode_frame(Kind.PING, b"still there?"))
+    carl.message(encode_frame(99, b"news"), encode_frame(200, b""), encode_frame(Kind.PING, b"still there?"))
     assert carl.link.skipped_frames == 2
     assert (Kind.PONG, b"still there?") in carl.inbox
 
@@ -123,7 +123,8 @@ def test_more_than_a_message_holds_is_split_between_frames(net):
     link = low.links[low.link_number(high)]
     for _ in range(3):
         link.send_gossip(bytes(MAX_BODY // 2))
-    assert len(link.take_output()) > MAX_BODY
+    data, _ = link.take_output()
+    assert len(data) > MAX_BODY
 
 
 def test_a_close_without_an_end_leaves_the_link_to_its_pings(net, ada, carl):

@@ -154,8 +154,8 @@ def test_a_replay_would_count_if_the_card_alone_did(net, ada, monkeypatch):
     carl, first = recorded_first_message(net, ada)
     accept, links = Link.accept, ada.core.links
 
-    def hasty(link, hello):
-        accept(link, hello)
+    def hasty(link, hello, now):
+        accept(link, hello, now)
         number = next(number for number, other in links.all.items() if other is link)
         links._greeted(number, link, Hello(b"x" * 16, b""), net.instant)
 

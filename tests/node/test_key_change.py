@@ -163,11 +163,11 @@ def test_a_reason_in_the_answer_of_a_stranger_is_not_believed(net):
     responder = NoiseSocketConnection(
         initiator=False, s=stranger, application_prologue=APPLICATION_PROLOGUE, entropy=lambda length: b"\x08" * length
     )
-    responder.receive_data(link.take_output())
+    responder.receive_data(link.take_output()[0])
     with pytest.raises(DecryptError):
         responder.next_event()
     responder.switch(DEFAULT_FALLBACK)
-    (ended,) = list(link.receive(responder.send_handshake(encode_refusal(Code.REVOKED))))
+    (ended,) = list(link.receive(responder.send_handshake(encode_refusal(Code.REVOKED)), 0))
     assert "a refusal from whoever has not proven" in ended.fault
     assert link.closed_by is None
 

@@ -12,18 +12,18 @@ from p2pnoise.node.frames import Kind, split_frames
 @pytest.fixture
 def life(net, monkeypatch):
     """A short life of five members, with what each sealed into its links; the members."""
-    from p2pnoise.node.link import Link  # noqa: PLC0415
+    from p2pnoise.node.channel import Channel  # noqa: PLC0415
 
-    seal = Link._seal
+    seal = Channel._seal
 
-    def watched(link):
-        frames = bytes(link._frames)
-        seal(link)
+    def watched(channel):
+        frames = bytes(channel._frames)
+        seal(channel)
         if frames:
-            sealed.append((link, frames))
+            sealed.append((channel, frames))
 
     sealed = []
-    monkeypatch.setattr(Link, "_seal", watched)
+    monkeypatch.setattr(Channel, "_seal", watched)
     members = [net.member(f"node-{number}", target_links=0) for number in range(5)]
     for one, other in itertools.pairwise(members):
         net.link(one, other)
