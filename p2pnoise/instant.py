@@ -18,3 +18,8 @@ class Instant(NamedTuple):
     @property
     def unix_ms(self) -> int:
         return self.unix * 1000
+
+
+def ns(seconds: float) -> int:
+    """Seconds of a configuration as nanoseconds of the monotonic clock."""
+    return int(seconds * SECOND)

@@ -11,12 +11,13 @@ from p2pnoise import events
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay, PeerTable
-from p2pnoise.instant import SECOND, Instant
+from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
+from .admission import waits_for_lists
 from .dials import Dialler
-from .links import Links, ns, waits_for_lists
+from .links import Links
 
 DAY = 86400 * SECOND
 
@@ -87,7 +88,7 @@ class NodeCore:
             case io.BytesSent(connection):
                 self.links.sent(connection)
             case io.StreamWritten() | io.StreamRead() | io.StreamEnded() | io.StreamWanted() | io.StreamUnwanted():
-                self.links.application(given)
+                self.links.openings.handle(given)
             case io.FactOffered(fact, source):
                 self.links.apply(self._overlay.offer_fact(fact, now), now, source)
             case _:
@@ -136,7 +137,7 @@ class NodeCore:
                         effects = self._overlay.pins_changed(pins, untied, now)
                 self.links.apply(effects, now)
                 self._install(now)
-                self.links.recheck(now)
+                self.links.admission.recheck(now)
             case io.OwnCardChanged(card):
                 verdict = self.table.judge(card, now.unix, own=True)
                 if verdict.ok or waits_for_lists(verdict):

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from cards import Address, NodeId, Verdict
 from p2pnoise.config import NodeConfig
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
-from p2pnoise.instant import SECOND
+from p2pnoise.instant import ns
 from p2pnoise.noise import DecryptError, Entropy, KeyPair
 from p2pnoise.noisesocket import (
     DEFAULT_FALLBACK,
@@ -58,6 +58,7 @@ from .streams import Streams, StreamSent
 
 APPLICATION_PROLOGUE = b"p2pnoise/v1"  # names the protocol only: a wrong network is reported as one, by its card
 
+MAX_PING = 32  # bytes that are returned to whoever pings
 MAX_UNDERWAY = 128 * 1024  # bytes handed out that the carrier still holds, beyond which streams wait for their turn:
 # what is in its hands already delays a short request; smaller ones cost a system call more for each
 
@@ -120,7 +121,7 @@ class Link:
         self._own_card = own_card
         self._static = static
         self._entropy = entropy
-        self._key_life = KeyLife(int(config.rekey_interval * SECOND), config.rekey_bytes)
+        self._key_life = KeyLife(ns(config.rekey_interval), config.rekey_bytes)
         self._out = bytearray()  # of the handshake
         self._channel: Channel | None = None  # after it
         self._underway = 0  # bytes handed out that the carrier may still hold
@@ -253,10 +254,7 @@ class Link:
                 self.hello = Hello.decode(payload)
                 yield Greeted(self.hello)
             case Kind.PING:
-                if len(payload) > 32:
-                    raise FrameError(f"PING of {len(payload)} bytes, at most 32")
-                if self.stage is not Stage.CLOSING:
-                    self._send(encode_frame(Kind.PONG, payload))
+                self._pinged(payload)
             case Kind.PONG:
                 self.pinged_at = None
                 yield Ponged()
@@ -265,19 +263,31 @@ class Link:
             case _ if kind in STREAM_KINDS:
                 yield from self._stream_frame(kind, payload)
             case Kind.READY:
-                if payload or self._peer_ready:
-                    raise FrameError("a second READY, or one with a payload")
-                self._peer_ready = True
-                yield PeerReady()
+                yield self._peer_is_ready(payload)
             case Kind.CLOSE:
-                if self.closed_by is not None:
-                    raise FrameError("a second CLOSE")
-                if len(payload) != 1:
-                    raise FrameError(f"CLOSE of {len(payload)} bytes, 1 expected")
-                self.closed_by = decode_code(payload[0])
-                yield PeerClosed(self.closed_by)
+                yield self._peer_closed(payload)
             case _:
                 self.skipped_frames += 1
+
+    def _pinged(self, payload: bytes) -> None:
+        if len(payload) > MAX_PING:
+            raise FrameError(f"PING of {len(payload)} bytes, at most {MAX_PING}")
+        if self.stage is not Stage.CLOSING:
+            self._send(encode_frame(Kind.PONG, payload))
+
+    def _peer_is_ready(self, payload: bytes) -> PeerReady:
+        if payload or self._peer_ready:
+            raise FrameError("a second READY, or one with a payload")
+        self._peer_ready = True
+        return PeerReady()
+
+    def _peer_closed(self, payload: bytes) -> PeerClosed:
+        if self.closed_by is not None:
+            raise FrameError("a second CLOSE")
+        if len(payload) != 1:
+            raise FrameError(f"CLOSE of {len(payload)} bytes, 1 expected")
+        self.closed_by = decode_code(payload[0])
+        return PeerClosed(self.closed_by)
 
     def _stream_frame(self, kind: int, payload: bytes) -> Iterator[LinkEvent]:
         if self.stage is Stage.UP:

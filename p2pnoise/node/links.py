@@ -1,25 +1,24 @@
-"""Links: all links of a node, from the carrier that opens to the one that is gone; who comes in and who stays.
+"""Links: all links of a node, from the carrier that opens to the one that is gone.
 
-This is the only place that binds a Noise static key to a card. It joins links, the dialler and the overlay, and leaves
-what is to be done in `out`, in order.
+It joins links, the dialler and the overlay, and leaves what is to be done in `out`, in order. Which peers come in and
+stay is said by admission.py.
 """
 
-from dataclasses import replace
 from typing import assert_never
 
-from cards import Address, Card, Finding, NodeId, Verdict
+from cards import Address, Card, NodeId
 from p2pnoise import events
 from p2pnoise.config import NodeConfig
-from p2pnoise.errors import RemoteProtocolError
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.instant import SECOND, Instant
+from p2pnoise.instant import Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
-from . import pairing, telling
+from . import telling
+from .admission import Admission
 from .dials import Dialler
-from .frames import Code, Hello
+from .frames import Code
 from .link import Link, Stage
 from .link_events import (
     CardPresented,
@@ -34,7 +33,6 @@ from .link_events import (
 )
 from .openings import Openings
 
-MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
 MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws 100 kB
 NEVER = 1 << 63  # a nanosecond that no clock reaches
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
@@ -56,7 +54,6 @@ class Links:
     ) -> None:
         self.all: dict[io.ConnectionId, Link] = {}
         self.card = card
-        self.boot_id = entropy(16)
         self.stopping = False
         self._config = config
         self._static = static
@@ -65,9 +62,8 @@ class Links:
         self._table = overlay.table
         self._dialler = dialler
         self._out = out
-        self._contests = pairing.Contests()
-        self._openings = Openings(table=overlay.table, dialler=dialler, out=out)
-        self._last_hash: dict[bytes, bytes] = {}  # Node ID -> handshake hash of the last link that broke
+        self.openings = Openings(self.all, table=overlay.table, dialler=dialler, out=out)
+        self.admission = Admission(self, config, boot_id=entropy(16), overlay=overlay, dialler=dialler)
 
     # Carriers
 
@@ -94,7 +90,7 @@ class Links:
             self._out.append(io.Disconnect(connection))
             reason = f"{len(self.all)} links, at most {self._config.max_links}"
             self._dial_failed(target.address, target.node_id, reason, now)
-            self._openings.failed(target.node_id, reason, self.all.values())
+            self.openings.failed(target.node_id, reason)
         else:
             link = self._open(connection, target.address, now, initiator=True, rs=target.node_id)
             link.on_demand = target.source == "demand"
@@ -128,9 +124,9 @@ class Links:
         target = self._dialler.open.pop(connection, None)
         if target is not None:
             self._dial_failed(target.address, target.node_id, reason, now)
-            self._openings.failed(target.node_id, f"{target.address}: {reason}", self.all.values())
+            self.openings.failed(target.node_id, f"{target.address}: {reason}")
         elif connection in self.all:
-            self._drop(connection, reason, now)
+            self.drop(connection, reason, now)
 
     def received(self, connection: io.ConnectionId, data: bytes, now: Instant) -> None:
         """A carrier brought bytes, any bytes."""
@@ -150,186 +146,36 @@ class Links:
     def _link_event(self, connection: io.ConnectionId, link: Link, event: LinkEvent, now: Instant) -> None:
         match event:
             case CardPresented(card, rs):
-                self._judge(connection, link, card, rs, now)
-            case Greeted() if link.ending:
-                pass
+                self.admission.judge(connection, link, card, rs, now)
             case Greeted(hello):
-                self._greeted(connection, link, hello, now)
-            case GossipReceived(data) if link.stage is Stage.CONTESTED:
-                link.held.append(data)
-                if len(link.held) > MAX_HELD:
-                    self._drop(connection, f"more than {MAX_HELD} messages before it was admitted", now)
+                self.admission.greeted(connection, link, hello, now)
             case GossipReceived(data):
-                self.apply(self._overlay.message(connection, data, now), now)
+                self._gossip(connection, link, data, now)
             case StreamHappened(happened) if link.node_id is not None:
                 self._out.append(io.OnStream(connection, link.node_id, happened))
             case StreamHappened() | PeerReady():  # whoever waits for it is served before the bytes go out
                 pass
             case Ponged():
-                for newcomer in self._contests.against(connection):
-                    self._refuse_clone(newcomer, now)
+                self.admission.answered(connection, now)
+            case PeerClosed(code) if code is Code.GOODBYE or link.ended_by_us:
+                pass
             case PeerClosed(code):
-                if code is not Code.GOODBYE and not link.ended_by_us:
-                    self._emit(
-                        events.RefusedByPeer(
-                            node_id=link.node_id, name=self._name(link), address=link.address, reason=code.label
-                        )
-                    )
+                self.emit(telling.refused_by_peer(link, self.name(link), code.label))
             case Ended(fault):
-                self._drop(connection, fault, now)
+                self.drop(connection, fault, now)
             case _:
                 assert_never(event)
-
-    # Judging
-
-    def _judge(self, connection: io.ConnectionId, link: Link, raw: bytes, rs: bytes, now: Instant) -> None:
-        """The card of a handshake. Until the peer's first transport frame nothing here may touch any state (P10)."""
-        verdict = self._table.judge(raw, now.unix, peer_static=rs)
-        if link.expected is not None and rs != link.expected and verdict.claim is not None:
-            verdict = self._judge_fallback(link.expected, verdict.claim, verdict)
-        link.verdict = verdict
-        if verdict.claim is None or not (verdict.ok or waits_for_lists(verdict)):
-            self._refuse(connection, link, verdict, now)
-            return
-        link.node_id = verdict.claim.node_id
-        try:
-            link.accept(Hello(self.boot_id, self._last_hash.get(link.node_id, b"")), now.monotonic)
-        except RemoteProtocolError as error:
-            self._drop(connection, str(error), now)
-
-    def _judge_fallback(self, dialled: NodeId, claim: Card, verdict: Verdict) -> Verdict:
-        """Fallback never changes the peer: a dialled Node ID is answered by its own identity with a newer card (P12).
-
-        Or by the one identity to which that has handed over. Any member could stand on the path, garble our first
-        message and answer for itself.
-        """
-        known = self._table.last_card(dialled)
-        if known is not None:
-            heir = self._table.facts.successor(known.identity, known.next_key_digest)
-            if claim.identity == heir or (claim.identity == known.identity and claim.sequence > known.sequence):
-                return verdict
-        why = "of which no card is known" if known is None else "without a newer card of the same identity"
-        finding = Finding("node-mismatch", f"{claim.node_id.short} answered for {dialled.short}, {why}")
-        return replace(verdict, level="reject", findings=(*verdict.findings, finding))
-
-    def _refuse(self, connection: io.ConnectionId, link: Link, verdict: Verdict, now: Instant) -> None:
-        """Send a peer away: with a reason if an accepted issuer vouched for it once, in silence otherwise (P13)."""
-        code = Code.of(verdict.errors)
-        told = link.refuse(code if verdict.endorsed else None, now.monotonic)
-        link.told_of = True
-        self._emit(telling.refused(link, code.label, told=told))
-        self._drop(connection, code.label, now)
-        if link.initiator and verdict.claim is not None:  # who answers us lives; who dials may be a recording (P10)
-            self.apply(self._overlay.card_refused(verdict.claim, now), now)
-
-    def _greeted(self, connection: io.ConnectionId, link: Link, hello: Hello, now: Instant) -> None:
-        """The peer lives: from here on it counts. Its older link, if there is one, decides what comes next (P11)."""
-        older = pairing.rival(self.all, connection)
-        other = self.all[older] if older is not None else None
-        if older is None or other is None:
-            self._compare_lists(connection, link, now)
-        elif not pairing.same_start(other, hello):
-            # Another start of the same node, or another node with its key: the old link says which.
-            other.ping(now.monotonic)
-            link.stage = Stage.CONTESTED
-            link.deadline = now.monotonic + ns(self._config.clone_timeout)
-            self._contests.begin(connection, older)
-        elif pairing.newcomer_stays(self._table.own, link, other, hello):
-            self._compare_lists(connection, link, now)  # the older one goes on until this one is up
-        else:
-            self._close(connection, Code.GOODBYE, now)
-
-    def _refuse_clone(self, newcomer: io.ConnectionId, now: Instant) -> None:
-        """The older link answered, so two nodes that live use one key."""
-        link = self.all.get(newcomer)
-        if link is not None and link.stage is Stage.CONTESTED and link.node_id is not None:
-            self._emit(events.DuplicateNode(node_id=link.node_id, name=self._name(link), address=link.address))
-            self._close_refused(newcomer, Code.DUPLICATE_NODE, now)
-
-    def _take_over(self, newcomer: io.ConnectionId, now: Instant) -> None:
-        """The older link is gone, so the newcomer may begin, unless another newcomer was faster."""
-        self._contests.over(newcomer)
-        link = self.all.get(newcomer)
-        if link is not None and link.stage is Stage.CONTESTED and link.hello is not None:
-            self._greeted(newcomer, link, link.hello, now)
-
-    def _compare_lists(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
-        if link.node_id is None:
-            return
-        link.stage = Stage.COMPARING
-        link.deadline = now.monotonic + ns(self._config.handshake_timeout)
-        self.apply(self._overlay.peer_greeted(connection, link.node_id, now), now)
-        held, link.held = link.held, []
-        for data in held:
-            self.apply(self._overlay.message(connection, data, now), now)
-
-    def _lists_compared(self, connection: io.ConnectionId, now: Instant) -> None:
-        """We know all that the peer knows of revocations: its card is judged for good."""
-        link = self.all.get(connection)
-        if link is None or link.stage is not Stage.COMPARING or link.verdict is None or link.verdict.claim is None:
-            return
-        claim = link.verdict.claim
-        self.apply(self._overlay.card_presented(claim, now), now)
-        if link.ending:
-            return
-        link.verdict = self._table.judge(claim, now.unix, peer_static=claim.node_id)
-        if not link.verdict.ok:
-            self._close_refused(connection, Code.of(link.verdict.errors), now)
-            return
-        link.admit()
-        link.deadline = _end_of(link.verdict, now)
-        self._dialler.succeeded(link.address)
-        self._last_hash.pop(claim.node_id, None)
-        older = [
-            number
-            for number, other in self.all.items()
-            if other is not link and other.counted_up and other.node_id == claim.node_id
-        ]
-        first = not older and not link.counted_up
-        link.counted_up = link.was_up = True
-        self.apply(self._overlay.offer_card(claim, now, live=True), now)
-        if link.expected is not None and link.expected != claim.node_id:
-            self._emit(telling.key_changed(link, link.expected, claim.node_id))
-        if first:
-            self._emit(telling.verified(link, claim.node_id, len(self._table)))
-        self.apply(self._overlay.peer_up(connection, now), now)
-        for number in older:
-            if link.hello is not None and link.hello.replaces == self.all[number].handshake_hash:
-                self._close(number, Code.GOODBYE, now)  # the peer knows that it is broken
-            else:
-                self._drain(number, now)
-
-    def recheck(self, now: Instant) -> None:
-        """Trust or time changed: cut every live link whose peer no longer counts."""
-        for connection, link in list(self.all.items()):
-            if not link.greeted or link.verdict is None or link.verdict.claim is None:
-                continue
-            # Gossip may have brought a newer card of this peer, or a newer grant, than it showed us: that is judged.
-            row = self._table.by_node(link.verdict.claim.node_id)
-            claim = row.card if row is not None else link.verdict.claim
-            verdict = self._table.judge(claim, now.unix, peer_static=link.node_id, established=True)
-            if link.stage is not Stage.UP and waits_for_lists(verdict):
-                continue
-            link.verdict = verdict
-            if not verdict.ok:
-                self._close_refused(connection, Code.of(verdict.errors), now)
-            elif link.stage is Stage.UP:
-                link.deadline = _end_of(verdict, now)
 
     # Ending
 
     def close_all(self, now: Instant) -> None:
         """Say goodbye to everybody."""
         self.stopping = True
-        self._openings.stop()
+        self.openings.stop()
         for connection in list(self.all):
-            self._close(connection, Code.GOODBYE, now)
+            self.close(connection, Code.GOODBYE, now)
 
-    def _close_refused(self, connection: io.ConnectionId, code: Code, now: Instant) -> None:
-        self._emit(telling.refused(self.all[connection], code.label, told=True))
-        self._close(connection, code, now, reason=code.label)
-
-    def _close(self, connection: io.ConnectionId, code: Code, now: Instant, *, reason: str = "closed by us") -> None:
+    def close(self, connection: io.ConnectionId, code: Code, now: Instant, *, reason: str = "closed by us") -> None:
         """End our direction; the peer has `close_timeout` to end its own."""
         link = self.all.get(connection)
         if link is None or link.ending:
@@ -338,39 +184,37 @@ class Links:
         self._unlink(connection, link, reason, now)
         link.deadline = now.monotonic + ns(self._config.close_timeout)
         if link.closed:
-            self._drop(connection, reason, now)
+            self.drop(connection, reason, now)
 
-    def _drain(self, connection: io.ConnectionId, now: Instant) -> None:
+    def drain(self, connection: io.ConnectionId, now: Instant) -> None:
         """Another link to its peer takes over; this one ends with its last stream, and not before the peer knows."""
         link = self.all[connection]
         link.draining = True
         link.idle_since = now.monotonic
         self._step_back(connection, link, "replaced by another link", now)
 
-    def _drop(self, connection: io.ConnectionId, reason: str, now: Instant) -> None:
+    def drop(self, connection: io.ConnectionId, reason: str, now: Instant) -> None:
         """The connection is finished, by whoever's doing."""
         link = self.all[connection]
         self._flush_link(connection, link)
         link.stage = Stage.CLOSED
         self._out.append(io.Disconnect(connection))
-        if link.counted_up and link.node_id is not None and link.closed_by is None:
-            self._last_hash[link.node_id] = link.handshake_hash
-            if len(self._last_hash) > MAX_BROKEN:
-                del self._last_hash[next(iter(self._last_hash))]
+        if link.counted_up and link.closed_by is None:
+            self.admission.broke(link)
         if link.closed_by not in (None, Code.GOODBYE):
             reason = link.closed_by.label if link.closed_by is not None else reason
         reason_told = reason or "closed by the peer"
         self._unlink(connection, link, reason_told, now)
         del self.all[connection]
         refused = link.told_of or link.closed_by not in (None, Code.GOODBYE)
-        self._openings.failed(link.expected or link.node_id, reason_told, self.all.values(), refused=refused)
+        self.openings.failed(link.expected or link.node_id, reason_told, refused=refused)
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
             self._dial_failed(link.address, link.expected, reason or silent, now)
         elif link.initiator:
             self._dialler.ended(link.address, now.monotonic)
         elif not link.initiator and not link.was_up and not link.ended_by_us and not link.told_of and reason:
-            self._emit(events.ConnectionFailed(address=link.address, reason=reason))
+            self.emit(events.ConnectionFailed(address=link.address, reason=reason))
 
     def _unlink(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
         """Take a link out of all that counts on it."""
@@ -381,7 +225,6 @@ class Links:
     def _step_back(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
         """Take a link out of gossip and, if it was the last one to a verified peer, say that the peer is lost."""
         self.apply(self._overlay.peer_down(connection, now), now)
-        self._contests.over(connection)
         counted, link.counted_up = link.counted_up, False
         if counted and link.node_id is not None:
             # Another link that its peer has proven to live on takes its place: the application hears nothing of that.
@@ -390,19 +233,12 @@ class Links:
             if heir is not None:
                 heir.counted_up = True
             else:
-                self._emit(telling.lost(link, link.node_id, reason))
-        for newcomer in self._contests.against(connection):
-            self._take_over(newcomer, now)
-
-    def _follow(self, card: Card, now: Instant) -> None:
-        """Where an identity has moved to another node, the link to the one that it left is cut."""
-        claims = [link.verdict.claim for link in self.all.values() if link.greeted and link.verdict is not None]
-        if any(claim and claim.identity == card.identity and claim.node_id != card.node_id for claim in claims):
-            self.recheck(now)
+                self.emit(telling.lost(link, link.node_id, reason))
+        self.admission.gone(connection, now)
 
     def _dial_failed(self, address: Address, node_id: NodeId | None, reason: str, now: Instant) -> None:
         pause = self._dialler.failed(address, now.monotonic)
-        self._emit(events.DialFailed(address=address, node_id=node_id, reason=reason, retry_in=round(pause, 3)))
+        self.emit(events.DialFailed(address=address, node_id=node_id, reason=reason, retry_in=round(pause, 3)))
 
     # Time
 
@@ -414,14 +250,14 @@ class Links:
             if link.deadline is not None and now.monotonic >= link.deadline:
                 self._overdue(connection, link, now)
             elif link.change_keys(now.monotonic):
-                self._drop(connection, "no new keys in time", now)
+                self.drop(connection, "no new keys in time", now)
             elif now.monotonic >= self._idle_due(link):
-                self._close(connection, Code.GOODBYE, now, reason="idle")
+                self.close(connection, Code.GOODBYE, now, reason="idle")
             elif link.stage is Stage.UP and now.monotonic >= self._ping_due(link):
                 if link.pinged_at is None:
                     link.ping(now.monotonic)
                 else:
-                    self._drop(connection, f"silent for {self._config.ping_timeout:g} s after a ping", now)
+                    self.drop(connection, f"silent for {self._config.ping_timeout:g} s after a ping", now)
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which `tick` is wanted, or None."""
@@ -435,17 +271,17 @@ class Links:
         match link.stage:
             case Stage.UP:  # its card or its issuer's list has come to an end
                 link.deadline = None
-                self.recheck(now)
+                self.admission.recheck(now)
             case Stage.CONTESTED:
-                older = self._contests.older(connection)
+                older = self.admission.contested_by(connection)
                 if older is not None:  # its end lets the newcomer begin
-                    self._drop(older, "another start of the same node took over", now)
+                    self.drop(older, "another start of the same node took over", now)
             case Stage.COMPARING:  # it named lists that it does not give
-                self._close_refused(connection, Code.BUSY, now)
+                self.admission.close_refused(connection, Code.BUSY, now)
             case Stage.CLOSING:
-                self._drop(connection, "", now)
+                self.drop(connection, "", now)
             case _:
-                self._drop(connection, f"no handshake within {self._config.handshake_timeout:g} s", now)
+                self.drop(connection, f"no handshake within {self._config.handshake_timeout:g} s", now)
 
     def _idle_due(self, link: Link) -> int:
         """When a link that is there for its streams alone ends without one; far in the future for the others."""
@@ -474,74 +310,57 @@ class Links:
                     self._send_gossip(connection, data, now)
                 case gossip.StorePeer():
                     self._out.append(effect)
-                    self._follow(effect.peer.card, now)
+                    self.admission.follow(effect.peer.card, now)
                 case gossip.StoreRevocations() | gossip.StoreStatement() | gossip.StorePin():
                     self._out.append(effect)
                 case gossip.ListsCompared(connection):
-                    self._lists_compared(connection, now)
+                    self.admission.lists_compared(connection, now)
                 case gossip.Misbehaved(connection, reason):
                     if connection in self.all:
-                        self._drop(connection, f"it broke the protocol: {reason}", now)
+                        self.drop(connection, f"it broke the protocol: {reason}", now)
                 case gossip.Learned() | gossip.Refused() | gossip.FactRefused() | gossip.Pinned():
-                    self._emit(telling.gossiped(effect, self._table, source))
+                    self.emit(telling.gossiped(effect, self._table, source))
                 case gossip.RecordLearned(record, _):
                     peer = self._table.by_node(record.node_id)
                     if peer is not None:
                         self._dialler.learned(peer, now.monotonic)
-                    self._emit(telling.gossiped(effect, self._table, source))
+                    self.emit(telling.gossiped(effect, self._table, source))
                 case gossip.FactApplied():
-                    self._emit(telling.gossiped(effect, self._table, source))
-                    self.recheck(now)
+                    self.emit(telling.gossiped(effect, self._table, source))
+                    self.admission.recheck(now)
                 case _:
                     assert_never(effect)
+
+    def _gossip(self, connection: io.ConnectionId, link: Link, data: bytes, now: Instant) -> None:
+        if link.stage is not Stage.CONTESTED:
+            self.apply(self._overlay.message(connection, data, now), now)
+            return
+        link.held.append(data)
+        if len(link.held) > MAX_HELD:
+            self.drop(connection, f"more than {MAX_HELD} messages before it was admitted", now)
 
     def _send_gossip(self, connection: io.ConnectionId, data: bytes, now: Instant) -> None:
         link = self.all.get(connection)
         if link is not None and link.greeted:
             link.send_gossip(data)
             if link.unsent > MAX_ANSWERS:
-                self._drop(connection, f"it asked for more than {MAX_ANSWERS} bytes at once", now)
+                self.drop(connection, f"it asked for more than {MAX_ANSWERS} bytes at once", now)
 
-    # Streams
-
-    def application(
-        self,
-        given: io.StreamWanted | io.StreamUnwanted | io.StreamWritten | io.StreamRead | io.StreamEnded,
-    ) -> None:
-        """What an application asks of streams. One whose link has gone was told so; what it asked before is void."""
-        match given:
-            case io.StreamWanted() if self.stopping:
-                self._out.append(io.StreamRefused(given.ticket, io.Refusal.STOPPING, "this node stops"))
-            case io.StreamWanted():
-                self._openings.want(given, self.all)
-            case io.StreamUnwanted(ticket):
-                self._openings.unwant(ticket)
-            case _ if given.connection not in self.all:
-                pass
-            case io.StreamWritten(connection, stream, data):
-                self.all[connection].streams.write(stream, data)
-            case io.StreamRead(connection, stream, size):
-                self.all[connection].streams.read(stream, size)
-            case io.StreamEnded(connection, stream, how, code):
-                self.all[connection].streams.end(stream, how, code)
-            case _:
-                assert_never(given)
+    # Output
 
     def sent(self, connection: io.ConnectionId) -> None:
         """All bytes of this connection have left."""
         if connection in self.all:
             self.all[connection].sent()
 
-    # Output
-
     def flush(self, now: Instant) -> None:
         """Hand out the bytes that all links have gathered during one input: one write for each."""
-        self._openings.serve(self.all)
+        self.openings.serve()
         for connection, link in self.all.items():
             self._flush_link(connection, link)
             if len(link.streams):
                 link.idle_since = now.monotonic
-        if self._openings.serve(self.all):  # streams that have ended just now made places
+        if self.openings.serve():  # streams that have ended just now made places
             self.flush(now)
 
     def _flush_link(self, connection: io.ConnectionId, link: Link) -> None:
@@ -551,24 +370,11 @@ class Links:
         if data:
             self._out.append(io.SendBytes(connection, data, more=link.wants_word))
 
-    def _name(self, link: Link) -> str | None:
+    def name(self, link: Link) -> str | None:
+        """What the peer at the end of `link` is called, as far as we know."""
         peer = self._table.by_node(link.node_id) if link.node_id is not None else None
         return telling.name(link) or (peer.card.name if peer is not None else None)
 
-    def _emit(self, event: events.Event) -> None:
+    def emit(self, event: events.Event) -> None:
+        """Tell the application."""
         self._out.append(io.Emit(event))
-
-
-def waits_for_lists(verdict: Verdict) -> bool:
-    """Whether all that keeps a card from counting is a list that we lack: its bearer may bring it."""
-    codes = {finding.code for finding in verdict.errors} - {"threshold"}
-    return verdict.endorsed and bool(codes) and codes <= {"revocation-missing", "revocation-stale"}
-
-
-def ns(seconds: float) -> int:
-    """Seconds of the configuration as nanoseconds of the monotonic clock."""
-    return int(seconds * SECOND)
-
-
-def _end_of(verdict: Verdict, now: Instant) -> int:
-    return now.monotonic + max(0, verdict.valid_until - now.unix) * SECOND

@@ -45,7 +45,7 @@ class StreamCode(IntEnum):
         return self.name.lower().replace("_", "-")
 
     @classmethod
-    def _missing_(cls, value: object) -> "StreamCode":
+    def _missing_(cls, _value: object) -> "StreamCode":
         return cls.CANCELLED
 
 
@@ -264,42 +264,58 @@ class Streams:
             self._check_is_past(number)
             self.skipped += 1
             return
-        if stream.received_end and kind in (Kind.STREAM_DATA, Kind.STREAM_FIN, Kind.STREAM_RESET):
-            raise FrameError(f"a frame of type {kind} on stream {number} after its end")
         match kind:
             case Kind.STREAM_DATA:
-                if not 1 <= len(rest) <= stream.granted:
-                    raise FrameError(f"{len(rest)} bytes on stream {number}, 1 to {stream.granted} allowed")
-                stream.granted -= len(rest)
-                if not stream.stopped:
-                    yield StreamReceived(number, rest)
+                yield from self._data(number, stream, rest)
             case Kind.STREAM_FIN:
-                _check_size(kind, rest, 0)
-                stream.received_end = True
-                if not stream.stopped:
-                    yield StreamFinished(number)
+                yield from self._fin(number, stream, rest)
             case Kind.STREAM_STOP:
-                _check_size(kind, rest, 1)
-                if not stream.sent_end:
-                    self._send(_frame(Kind.STREAM_FIN, number))
-                    self._ended(number, stream)
-                    if not stream.released:
-                        yield StreamStopped(number, StreamCode(rest[0]))
-                self._forget(number, stream)
+                yield from self._stop(number, stream, rest)
             case Kind.STREAM_RESET:
-                _check_size(kind, rest, 1)
-                stream.received_end = True
-                if not stream.sent_end:
-                    self._ended(number, stream)
-                if not stream.released:
-                    yield StreamReset(number, StreamCode(rest[0]))
-                self._forget(number, stream)
+                yield from self._reset(number, stream, rest)
             case Kind.STREAM_WINDOW:
-                _check_size(kind, rest, 4)
-                stream.credit += int.from_bytes(rest, "big")
-                if not int.from_bytes(rest, "big") or stream.credit > _MAX_CREDIT:
-                    raise FrameError(f"a grant that makes {stream.credit} bytes, at most {_MAX_CREDIT}")
-                self._turn(number, stream)
+                self._credit(number, stream, rest)
+
+    def _data(self, number: int, stream: _Stream, data: bytes) -> Iterator[StreamEvent]:
+        _check_open(number, stream)
+        if not 1 <= len(data) <= stream.granted:
+            raise FrameError(f"{len(data)} bytes on stream {number}, 1 to {stream.granted} allowed")
+        stream.granted -= len(data)
+        if not stream.stopped:
+            yield StreamReceived(number, data)
+
+    def _fin(self, number: int, stream: _Stream, rest: bytes) -> Iterator[StreamEvent]:
+        _check_size(Kind.STREAM_FIN, rest, 0)
+        _check_open(number, stream)
+        stream.received_end = True
+        if not stream.stopped:
+            yield StreamFinished(number)
+
+    def _stop(self, number: int, stream: _Stream, rest: bytes) -> Iterator[StreamEvent]:
+        _check_size(Kind.STREAM_STOP, rest, 1)
+        if not stream.sent_end:
+            self._send(_frame(Kind.STREAM_FIN, number))
+            self._ended(number, stream)
+            if not stream.released:
+                yield StreamStopped(number, StreamCode(rest[0]))
+        self._forget(number, stream)
+
+    def _reset(self, number: int, stream: _Stream, rest: bytes) -> Iterator[StreamEvent]:
+        _check_size(Kind.STREAM_RESET, rest, 1)
+        _check_open(number, stream)
+        stream.received_end = True
+        self._ended(number, stream)
+        if not stream.released:
+            yield StreamReset(number, StreamCode(rest[0]))
+        self._forget(number, stream)
+
+    def _credit(self, number: int, stream: _Stream, rest: bytes) -> None:
+        _check_size(Kind.STREAM_WINDOW, rest, 4)
+        size = int.from_bytes(rest, "big")
+        if not size or stream.credit + size > _MAX_CREDIT:
+            raise FrameError(f"{size} bytes granted to {stream.credit}, 1 to {_MAX_CREDIT} in all allowed")
+        stream.credit += size
+        self._turn(number, stream)
 
     def _offered(self, number: int, name: bytes) -> Iterator[StreamEvent]:
         if number % 2 == self._own_parity or number <= self._highest:
@@ -359,6 +375,11 @@ def is_protocol(name: str) -> bool:
 
 def _frame(kind: Kind, number: int, rest: bytes = b"") -> bytes:
     return encode_frame(kind, number.to_bytes(_ID, "big") + rest)
+
+
+def _check_open(number: int, stream: _Stream) -> None:
+    if stream.received_end:
+        raise FrameError(f"more of stream {number} after its end")
 
 
 def _check_size(kind: int, rest: bytes, size: int) -> None:

@@ -22,6 +22,10 @@ def refused(link: Link, reason: str, *, told: bool) -> events.PeerRefused:
     )
 
 
+def refused_by_peer(link: Link, name: str | None, reason: str) -> events.RefusedByPeer:
+    return events.RefusedByPeer(node_id=link.node_id, name=name, address=link.address, reason=reason)
+
+
 def verified(link: Link, node_id: NodeId, known_peers: int) -> events.PeerVerified:
     return events.PeerVerified(
         node_id=node_id,

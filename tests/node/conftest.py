@@ -93,7 +93,7 @@ class Member:
             sorted(peer.card.raw for peer in table),
             [table.mark(peer.card.identity) for peer in table],
             sorted(self.core.table.items._owners),
-            dict(self.core.links._last_hash),
+            dict(self.core.links.admission._last_hash),
             sorted(number for number, link in self.links.items() if link.stage is Stage.UP),
         )
 

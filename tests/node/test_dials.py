@@ -171,7 +171,7 @@ def test_a_peer_that_lets_us_in_and_says_goodbye_does_not_keep_us_dialling(net, 
     from p2pnoise.node.frames import Code  # noqa: PLC0415
 
     def end(bob, number):
-        bob.core.links._close(number, Code(code), net.instant)
+        bob.core.links.close(number, Code(code), net.instant)
         net.give(bob, io.Tick())
 
     member = flapping(net, end)

@@ -157,7 +157,7 @@ def test_a_replay_would_count_if_the_card_alone_did(net, ada, monkeypatch):
     def hasty(link, hello, now):
         accept(link, hello, now)
         number = next(number for number, other in links.all.items() if other is link)
-        links._greeted(number, link, Hello(b"x" * 16, b""), net.instant)
+        links.admission.greeted(number, link, Hello(b"x" * 16, b""), net.instant)
 
     monkeypatch.setattr(Link, "accept", hasty)
     heard = len(carl.heard)

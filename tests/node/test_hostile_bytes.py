@@ -48,7 +48,7 @@ def test_any_bytes_in_any_stage_end_in_a_bounded_state(make_net, stage, pieces):
     net.wait(40)
     assert not ada.links  # puppets do not answer pings
     assert not ada.core._overlay._links
-    assert not ada.core.links._contests._asked
+    assert not ada.core.links.admission._contests._asked
 
 
 @pytest.mark.parametrize("stage", STAGES[1:])
@@ -65,7 +65,7 @@ def test_any_frames_in_any_stage_end_in_a_bounded_state(make_net, stage, frames,
     assert stage == "closing" or other.link.stage is Stage.UP
     net.wait(40)
     assert not ada.links
-    assert not ada.core.links._contests._asked
+    assert not ada.core.links.admission._contests._asked
 
 
 gossip_values = st.recursive(

@@ -74,7 +74,7 @@ def test_another_valid_member_at_that_address_fails_to_connect(any_net, ada, bob
 
 def test_another_member_gets_in_once_the_identity_is_not_compared(any_net, ada, bob, monkeypatch):
     carl = any_net.member("carl", target_links=0)
-    monkeypatch.setattr(ada.core.links, "_judge_fallback", lambda _dialled, _claim, verdict: verdict)
+    monkeypatch.setattr(ada.core.links.admission, "_judge_fallback", lambda _dialled, _claim, verdict: verdict)
     dial_as(any_net, ada, bob, carl)
     assert ada.up(carl)
 
@@ -193,7 +193,7 @@ def test_a_verdict_of_a_fallback_keeps_every_other_finding(net):
     ada = net.member("ada", target_links=0)
     claim = net.card("carl", issuer=net.stranger)
     judged = ada.core.table.judge(claim.raw, net.unix)
-    verdict = ada.core.links._judge_fallback(ada.core.node_id, claim, judged)
+    verdict = ada.core.links.admission._judge_fallback(ada.core.node_id, claim, judged)
     assert isinstance(verdict, Verdict)
     assert not verdict.ok
     assert [finding.code for finding in verdict.findings] == [f.code for f in judged.findings] + ["node-mismatch"]

@@ -147,7 +147,7 @@ def test_a_link_that_said_goodbye_is_not_named(net, ada):
     puppet = net.puppet(ada, "carl").come_up()
     puppet.frame(Kind.CLOSE, b"\x00").say(puppet.conn.send_end())
     again = net.puppet(ada, "carl").come_up()
-    assert ada.core.links._last_hash == {}
+    assert ada.core.links.admission._last_hash == {}
     assert again.link.stage is Stage.UP
 
 
@@ -227,9 +227,9 @@ def test_a_revocation_during_a_contest_cuts_both(net, ada):
 
 
 def test_remembered_broken_links_are_bounded(net, ada, monkeypatch):
-    from p2pnoise.node import links  # noqa: PLC0415
+    from p2pnoise.node import admission  # noqa: PLC0415
 
-    monkeypatch.setattr(links, "MAX_BROKEN", 2)
+    monkeypatch.setattr(admission, "MAX_BROKEN", 2)
     for number in range(4):
         net.puppet(ada, f"peer-{number}").come_up().say(b"")
-    assert len(ada.core.links._last_hash) == 2
+    assert len(ada.core.links.admission._last_hash) == 2
