@@ -26,7 +26,7 @@ from .output import Fault, plain, say
 if TYPE_CHECKING:
     from p2pnoise.config import Bootstrap
     from p2pnoise.events import Event
-    from p2pnoise.node.driver import Node
+    from p2pnoise.node.driver.node import Node
     from p2pnoise.node.effects import Input
 
 POLL = 0.25  # seconds between two looks at the watched files; a stat each
@@ -105,7 +105,7 @@ def command(
     """
     import trio
 
-    from p2pnoise.node.driver import ListenError
+    from p2pnoise.node.driver.surroundings import ListenError
     from p2pnoise.store import StoreError
 
     settings = _Settings.read(home)
@@ -174,7 +174,7 @@ async def _run(
     import trio
 
     from p2pnoise.config import NodeConfig
-    from p2pnoise.node.driver import open_node
+    from p2pnoise.node.driver.node import open_node
 
     word = trio.Event()  # to stop
     async with trio.open_nursery() as outer:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from .config import Bootstrap, NodeConfig
     from .errors import LocalProtocolError, P2PNoiseError, RemoteProtocolError
     from .event_log import log_event
-    from .node.driver import ListenError, Node, open_node
+    from .node.driver.node import Node, open_node
+    from .node.driver.surroundings import ListenError
     from .noise import KeyPair
     from .noisesocket.stream import (
         EarlyData,
@@ -48,7 +49,8 @@ _HOMES = {
     "p2pnoise.config": ("Bootstrap", "NodeConfig"),
     "p2pnoise.errors": ("LocalProtocolError", "P2PNoiseError", "RemoteProtocolError"),
     "p2pnoise.event_log": ("log_event",),
-    "p2pnoise.node.driver": ("ListenError", "Node", "open_node"),
+    "p2pnoise.node.driver.node": ("Node", "open_node"),
+    "p2pnoise.node.driver.surroundings": ("ListenError",),
     "p2pnoise.noise": ("KeyPair",),
     "p2pnoise.noisesocket.stream": (
         "EarlyData",

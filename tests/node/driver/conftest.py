@@ -16,7 +16,7 @@ import trio
 from cards import Address, Entry, IdentityKey, IssuerKey, NodeKey, Policy, grant, make_card, make_list
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.gossip.messages import Heads, encode
-from p2pnoise.node.driver import Node, open_node
+from p2pnoise.node.driver.node import Node, open_node
 from p2pnoise.node.frames import Hello, Kind, encode_frame
 from p2pnoise.node.link import CardPresented, Greeted, Link, Stage
 from p2pnoise.noise import KeyPair
@@ -59,6 +59,10 @@ class Running:
     @property
     def table(self):
         return self.node.core.table
+
+    @property
+    def carriers(self):
+        return self.node._driver.carriers
 
     def told(self, kind, **fields):
         """The events of one kind with these fields."""
@@ -169,7 +173,7 @@ class Puppet:
         self.link.start()
 
     async def flush(self):
-        await self.stream.send_all(self.link.take_output())
+        await self.stream.send_all(self.link.take_output()[0])
 
     def frame(self, kind, payload=b""):
         self.link._send(encode_frame(kind, payload))
@@ -177,10 +181,10 @@ class Puppet:
     async def come_up(self):
         await self.flush()
         while self.link.hello is None:
-            for event in self.link.receive(await self.stream.receive_some(65_536)):
+            for event in self.link.receive(await self.stream.receive_some(65_536), 0):
                 match event:
                     case CardPresented():
-                        self.link.accept(Hello(os.urandom(16), b""))
+                        self.link.accept(Hello(os.urandom(16), b""), 0)
                     case Greeted():
                         pass
             await self.flush()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from p2pnoise.node import driver
+from p2pnoise.node.driver.carriers import LINGER
 from p2pnoise.node.effects import FactOffered
 from p2pnoise.node.link import Link
 
@@ -30,8 +30,8 @@ async def besieged(net, **config):
         assert ada.linked(bob)
         assert ada.told("peer-lost", node_id=bob.node_id) == []
         assert bob.told("peer-lost", node_id=ada.node_id) == []
-        await net.until(lambda: len(ada.node._serving) <= 2)
-        await net.until(lambda: len(ada.node._connections) <= 2)
+        await net.until(lambda: len(ada.carriers.serving) <= 2)
+        await net.until(lambda: len(ada.carriers) <= 2)
 
 
 async def ended(stream, seconds):
@@ -58,7 +58,7 @@ def first_message(net, victim, pattern):
         rs=victim.node_id if pattern == "IK" else None,
     )
     link.start()
-    return link.take_output()
+    return link.take_output()[0]
 
 
 def driver_key(key):
@@ -78,12 +78,12 @@ async def test_garbage_is_cut_off(net, seed):
                     await stream.send_eof()
                 else:
                     continue  # and gone at once
-                await ended(stream, TIMEOUT + driver.LINGER + SLACK)
+                await ended(stream, TIMEOUT + LINGER + SLACK)
 
 
 async def test_megabytes_of_garbage_are_cut_off(net):
     async with besieged(net) as ada, await net.connect(ada) as stream:
-        with trio.fail_after(TIMEOUT + driver.LINGER + SLACK), suppress(trio.BrokenResourceError):
+        with trio.fail_after(TIMEOUT + LINGER + SLACK), suppress(trio.BrokenResourceError):
             while True:
                 await stream.send_all(bytes(65_536))
 
@@ -94,7 +94,7 @@ async def test_half_a_handshake_is_cut_off_when_its_time_is_up(net, pattern):
         async with await net.connect(ada) as stream:
             message = first_message(net, ada, pattern)
             await stream.send_all(message[: int(len(message) * share)])
-            assert await ended(stream, TIMEOUT + driver.LINGER + SLACK) > TIMEOUT * 0.8
+            assert await ended(stream, TIMEOUT + LINGER + SLACK) > TIMEOUT * 0.8
 
     async with besieged(net) as ada, trio.open_nursery() as nursery:
         for share in (0.0, 0.05, 0.1, 0.5, 0.9, 0.99):
@@ -105,7 +105,7 @@ async def test_a_handshake_without_its_last_message_is_cut_off(net):
     async with besieged(net) as ada, await net.connect(ada) as stream:
         await stream.send_all(first_message(net, ada, "XX"))
         assert await stream.receive_some(100)  # it answers
-        await ended(stream, TIMEOUT + driver.LINGER + SLACK)
+        await ended(stream, TIMEOUT + LINGER + SLACK)
 
 
 async def test_a_slow_trickle_buys_no_time(net):
@@ -117,7 +117,7 @@ async def test_a_slow_trickle_buys_no_time(net):
                 await trio.sleep(TIMEOUT / 50)
 
         nursery.start_soon(trickle)
-        await ended(stream, TIMEOUT + driver.LINGER + SLACK)
+        await ended(stream, TIMEOUT + LINGER + SLACK)
         assert ada.told("peer-verified", node_id=net.card("mallory").node_id) == []
         nursery.cancel_scope.cancel()
 
@@ -135,7 +135,7 @@ async def test_two_hundred_connections_from_one_address_are_bounded(net):
         gone = []
 
         async def watch(stream):
-            await ended(stream, TIMEOUT + driver.LINGER + SLACK)
+            await ended(stream, TIMEOUT + LINGER + SLACK)
             gone.append(trio.current_time() - begun)
 
         begun = trio.current_time()
@@ -156,7 +156,7 @@ async def test_a_newcomer_too_many_is_let_go_at_once(net):
         await net.until(lambda: len(ada.node.core.links.all) == 5)
         async with await net.connect(ada) as last:
             await ended(last, 1)
-            await net.until(lambda: len(ada.node._serving) == 5, driver.LINGER / 2)
+            await net.until(lambda: len(ada.carriers.serving) == 5, LINGER / 2)
         for stream in streams:
             await trio.aclose_forcefully(stream)
 
@@ -175,27 +175,27 @@ async def test_a_peer_that_does_not_read_its_goodbye_is_let_go(net):
     async with besieged(net) as ada:
         puppet = await net.puppet(ada, "mallory", small=True)
         connection = next(
-            ada.node._connections[number]
+            ada.carriers._connections[number]
             for number, link in ada.node.core.links.all.items()
             if link.node_id == puppet.node_id
         )
-        connection.unsent += bytes(16 * 1024 * 1024)
+        connection.unsent.append(bytes(16 * 1024 * 1024))
         connection.wake.set()
         await ada.node.offer(FactOffered(net.list(2, "mallory"), "a test"))
         await ada.tells("peer-lost", node_id=puppet.node_id)
-        await net.until(lambda: len(ada.node._serving) == 1, 1.0 + driver.LINGER + SLACK)
+        await net.until(lambda: len(ada.carriers.serving) == 1, 1.0 + LINGER + SLACK)
         await trio.aclose_forcefully(puppet.stream)
 
 
 async def test_last_words_that_cannot_leave_end_one_connection_and_not_the_node(net):
     async with besieged(net) as ada:
         stream = await net.connect(ada, small=True)
-        await net.until(lambda: len(ada.node._connections) == 2)
-        number = max(ada.node._connections)
-        connection = ada.node._connections[number]
-        connection.unsent += bytes(16 * 1024 * 1024)
-        ada.node._end(number)
-        await net.until(lambda: number not in ada.node._serving, driver.LINGER + SLACK)
+        await net.until(lambda: len(ada.carriers) == 2)
+        number = max(ada.carriers._connections)
+        connection = ada.carriers._connections[number]
+        connection.unsent.append(bytes(16 * 1024 * 1024))
+        ada.carriers.end(number)
+        await net.until(lambda: number not in ada.carriers.serving, LINGER + SLACK)
         await trio.aclose_forcefully(stream)
 
 

@@ -6,7 +6,7 @@ import pytest
 import trio
 
 from cards import Address
-from p2pnoise.node.driver import ListenError
+from p2pnoise.node.driver.surroundings import ListenError
 from p2pnoise.node.effects import FactOffered
 from p2pnoise.store import PeerStore, StoreError, read_table
 
@@ -169,7 +169,7 @@ async def test_a_store_that_fails_ends_the_block_and_nothing_is_told_after_it(ne
             ) as cleo:
                 await cleo.tells("peer-verified", node_id=ada.node_id)
                 await net.until(lambda: len(cleo.table) == 3)
-                cleo.node._store.commit = fail
+                cleo.node._driver._keeper._store.commit = fail
                 await cleo.node.offer(FactOffered(net.list(2), "a test"))
                 await trio.sleep_forever()
 

@@ -1,0 +1,192 @@
+"""Driver: one NodeCore and what is around it, joined. It decides nothing.
+
+What an input leads to is carried out in the order in which the core wants it. What a batch stores is kept before
+anything of that batch is sent or told: nothing acknowledged is ever lost.
+
+An input is taken in the task that brings it where nothing is before it, since every task that must wake costs more than
+sealing a small message. All others wait for the core's task, and many of them share one commit.
+"""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+import trio
+
+from cards import Address
+from p2pnoise.events import Event
+from p2pnoise.gossip.effects import Store, StorePeer, StorePin, StoreRevocations, StoreStatement
+from p2pnoise.instant import SECOND, Instant
+from p2pnoise.node import effects as io
+from p2pnoise.node.core import NodeCore
+
+from .carriers import Carriers
+from .inbox import Inbox
+from .surroundings import Keeper, Listening, Surroundings
+
+__all__ = ["Driver"]
+
+QUEUE = 64  # inputs waiting for the core; then readers wait, and TCP makes the senders wait
+MAX_GATHERED = 1024 * 1024  # bytes to send that are gathered from several inputs before they are carried out
+RESTORED_AT_ONCE = 500  # stored peers verified in one go: about a third of a second
+
+
+class Driver:
+    """Runs one core. `on_event` is told everything that happens, in order, and may not block."""
+
+    def __init__(
+        self,
+        core: NodeCore,
+        surroundings: Surroundings,
+        keeper: Keeper,
+        *,
+        on_event: Callable[[Event], None],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.core = core
+        self.carriers = Carriers(surroundings, self, core.new_connection, self._note_idle)
+        self._surroundings = surroundings
+        self._keeper = keeper
+        self._on_event = on_event
+        self._fail = fail
+        self._inbox = Inbox(QUEUE)
+        self._held: list[io.Effect] = []  # of an input that another task brought; the core's task carries them out
+        self._at_rest = False  # nothing is being carried out or waits for it
+        self._idle = trio.Event()  # set when the last link has ended after a Stop
+        self._stopping = False
+
+    # Inputs
+
+    def post(self, given: io.Input) -> None:
+        """Take an input, as soon as what came before it is carried out; for inputs that are bounded elsewhere."""
+        if self._at_rest and not self._inbox:
+            self._take(given)
+        else:
+            self._inbox.post(given)
+
+    async def offer(self, given: io.Input) -> None:
+        """Take an input, or wait while many do. Raises `trio.BrokenResourceError` when the node has ended."""
+        if self._at_rest and not self._inbox:
+            self._take(given)
+        else:
+            await self._inbox.offer(given)
+
+    def _take(self, given: io.Input) -> None:
+        self._at_rest = False  # what is carried out may bring another input
+        effects = self._handle(given)
+        if any(isinstance(effect, Store | io.Emit) for effect in effects):
+            # To be kept first, or told, by which whoever listens may fail: no affair of the task that brings it.
+            self._held = effects
+            self._inbox.wake()
+            return
+        self._carry_out(effects)
+        self._at_rest = True
+        self._inbox.not_after(self._due())
+
+    def _handle(self, given: io.Input) -> list[io.Effect]:
+        return self.core.handle(given, Instant(int(trio.current_time() * SECOND), self._surroundings.unix()))
+
+    def _due(self) -> float:
+        due = self.core.deadline()
+        return due / SECOND if due is not None else float("inf")
+
+    # The life of a node
+
+    async def load(self, inputs: Sequence[io.Input]) -> Sequence[io.StoredPeer]:
+        """Take back what was kept, trust before peers, and `inputs` between them; the rows that are left for later."""
+        trust, rows = await self._keeper.load()
+        for given in (trust, *inputs, io.PeersRestored(tuple(rows[:RESTORED_AT_ONCE]))):
+            await self._keep_and_carry_out(self._handle(given))
+        return rows[RESTORED_AT_ONCE:]
+
+    async def run(
+        self,
+        listening: Listening,
+        advertised: tuple[Address, ...],
+        rows: Sequence[io.StoredPeer],
+        *,
+        task_status: trio.TaskStatus[None],
+    ) -> None:
+        """Everything that goes on. Shielded: a block that is cancelled has to say goodbye, too."""
+        try:
+            with trio.CancelScope(shield=True):
+                async with trio.open_nursery() as self._nursery:
+                    self._inbox.post(io.ListeningOn(listening.addresses, advertised))
+                    await self._nursery.start(self._run_core)
+                    self._nursery.start_soon(self._restore, rows)
+                    self._nursery.start_soon(listening.serve, self.carriers.accepted)
+                    task_status.started()
+        finally:
+            self._at_rest = False
+            self._idle.set()
+            self._inbox.close()
+
+    async def stop(self) -> None:
+        """Say goodbye on all links, and give them the time that the configuration allows; then end."""
+        self._stopping = True
+        with trio.move_on_after(self.core.config.close_timeout):
+            self.post(io.Stop())
+            self._note_idle()
+            await self._idle.wait()
+        self._nursery.cancel_scope.cancel()
+
+    def _note_idle(self) -> None:
+        if self._stopping and not self.core.links.all and not self.carriers.serving:
+            self._idle.set()
+
+    async def _restore(self, rows: Sequence[io.StoredPeer]) -> None:
+        """The rest of a large table, in portions, while the node is already at work."""
+        waiting = iter(rows)
+        while portion := tuple(islice(waiting, RESTORED_AT_ONCE)):
+            await self._inbox.offer(io.PeersRestored(portion))
+
+    # The core's task
+
+    async def _run_core(self, *, task_status: trio.TaskStatus[None]) -> None:
+        try:
+            while True:
+                self._at_rest = not self._held
+                inputs = await self._inbox.take(self._due())
+                self._at_rest = False
+                held, self._held = self._held, []
+                await self._take_in(held, inputs if inputs or held else [io.Tick()])
+                self._note_idle()
+                task_status.started()
+                task_status = trio.TASK_STATUS_IGNORED
+        except Exception as error:  # noqa: BLE001 - it comes out of the block
+            # The store failed, so that what we would say next could not be remembered; or whoever listens did.
+            self._fail(error)
+            task_status.started()
+            self._nursery.cancel_scope.cancel()
+
+    async def _take_in(self, effects: list[io.Effect], inputs: list[io.Input]) -> None:
+        """Hand the core what waits and carry out what follows: many inputs share one commit, few bytes wait for it."""
+        waiting = 0
+        for given in inputs:
+            new = self._handle(given)
+            effects += new
+            waiting += sum(len(effect.data) for effect in new if isinstance(effect, io.SendBytes))
+            if waiting > MAX_GATHERED:
+                await self._keep_and_carry_out(effects)
+                effects, waiting = [], 0
+        await self._keep_and_carry_out(effects)
+
+    async def _keep_and_carry_out(self, effects: list[io.Effect]) -> None:
+        changes = [effect for effect in effects if isinstance(effect, Store)]
+        if changes:
+            await self._keeper.keep(changes)
+        self._carry_out(effects)
+
+    def _carry_out(self, effects: list[io.Effect]) -> None:
+        for effect in effects:
+            match effect:
+                case io.SendBytes(connection, data, more):
+                    self.carriers.send(connection, data, more=more)
+                case io.Emit(event):
+                    self._on_event(event)
+                case io.Dial(connection, address):
+                    self._nursery.start_soon(self.carriers.dial, connection, address)
+                case io.Disconnect(connection):
+                    self.carriers.end(connection)
+                case StorePeer() | StoreRevocations() | StoreStatement() | StorePin():
+                    pass
+        self.carriers.flush()

@@ -1,0 +1,66 @@
+"""Inbox: inputs that wait for the core's task, which sleeps here until there is one or its time has come."""
+
+from collections import deque
+
+import trio
+
+from p2pnoise.node import effects as io
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """At most `room` inputs of those who wait for room, and those of who never waits, which are bounded elsewhere."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._waiting: deque[io.Input] = deque()
+        self._news = trio.Event()
+        self._sleep = trio.CancelScope()
+        self._line = trio.lowlevel.ParkingLot()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def post(self, given: io.Input) -> None:
+        """Line up; for inputs that are bounded elsewhere. Nobody reads what comes after the end."""
+        if not self._closed:
+            self._waiting.append(given)
+            self._news.set()
+
+    async def offer(self, given: io.Input) -> None:
+        """Line up, once there is room. Raises `trio.BrokenResourceError` when the node has ended."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while len(self._waiting) >= self._room and not self._closed:
+            await self._line.park()
+        if self._closed:
+            raise trio.BrokenResourceError("the node has ended")
+        self.post(given)
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    async def take(self, due: float) -> list[io.Input]:
+        """Everything that waits, once there is something or `due` or a `wake` has come. In seconds of trio's clock."""
+        if self._waiting or self._news.is_set():
+            await trio.lowlevel.checkpoint()
+        else:
+            with trio.CancelScope(deadline=due) as self._sleep:
+                await self._news.wait()
+        self._news = trio.Event()
+        waiting, self._waiting = list(self._waiting), deque()
+        self._line.unpark(count=self._room)
+        return waiting
+
+    def wake(self) -> None:
+        """Let `take` return, whatever waits."""
+        self._news.set()
+
+    def not_after(self, due: float) -> None:
+        """Let the `take` that sleeps return by then."""
+        self._sleep.deadline = min(self._sleep.deadline, due)
+
+    def close(self) -> None:
+        """Take nothing more."""
+        self._closed = True
+        self._waiting.clear()
+        self._line.unpark_all()
