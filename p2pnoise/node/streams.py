@@ -26,6 +26,13 @@ _ID = 4  # bytes
 _MAX_DATA = MAX_PAYLOAD - _ID
 _MAX_ID = 2**32 - 1
 _MAX_CREDIT = 2**32 - 1
+_SIZES: dict[int, tuple[int, int]] = {  # bytes behind the stream's id, at least and at most
+    Kind.STREAM_DATA: (1, _MAX_DATA),
+    Kind.STREAM_WINDOW: (4, 4),
+    Kind.STREAM_FIN: (0, 0),
+    Kind.STREAM_STOP: (1, 1),
+    Kind.STREAM_RESET: (1, 1),
+}
 
 _PROTOCOL = re.compile(rb"[a-z0-9._/-]{1,%d}" % MAX_PROTOCOL)
 
@@ -259,6 +266,11 @@ class Streams:
         if kind == Kind.STREAM_OPEN:
             yield from self._offered(number, rest)
             return
+        least, most = _SIZES[kind]
+        if not least <= len(rest) <= most:
+            raise FrameError(
+                f"a frame of type {kind} with {len(rest)} bytes behind its stream, {least} to {most} allowed"
+            )
         stream = self._all.get(number)
         if stream is None:
             self._check_is_past(number)
@@ -268,50 +280,45 @@ class Streams:
             case Kind.STREAM_DATA:
                 yield from self._data(number, stream, rest)
             case Kind.STREAM_FIN:
-                yield from self._fin(number, stream, rest)
+                yield from self._fin(number, stream)
             case Kind.STREAM_STOP:
-                yield from self._stop(number, stream, rest)
+                yield from self._stop(number, stream, rest[0])
             case Kind.STREAM_RESET:
-                yield from self._reset(number, stream, rest)
+                yield from self._reset(number, stream, rest[0])
             case Kind.STREAM_WINDOW:
-                self._credit(number, stream, rest)
+                self._credit(number, stream, int.from_bytes(rest, "big"))
 
     def _data(self, number: int, stream: _Stream, data: bytes) -> Iterator[StreamEvent]:
         _check_open(number, stream)
-        if not 1 <= len(data) <= stream.granted:
-            raise FrameError(f"{len(data)} bytes on stream {number}, 1 to {stream.granted} allowed")
+        if len(data) > stream.granted:
+            raise FrameError(f"{len(data)} bytes on stream {number}, at most {stream.granted} granted")
         stream.granted -= len(data)
         if not stream.stopped:
             yield StreamReceived(number, data)
 
-    def _fin(self, number: int, stream: _Stream, rest: bytes) -> Iterator[StreamEvent]:
-        _check_size(Kind.STREAM_FIN, rest, 0)
+    def _fin(self, number: int, stream: _Stream) -> Iterator[StreamEvent]:
         _check_open(number, stream)
         stream.received_end = True
         if not stream.stopped:
             yield StreamFinished(number)
 
-    def _stop(self, number: int, stream: _Stream, rest: bytes) -> Iterator[StreamEvent]:
-        _check_size(Kind.STREAM_STOP, rest, 1)
+    def _stop(self, number: int, stream: _Stream, code: int) -> Iterator[StreamEvent]:
         if not stream.sent_end:
             self._send(_frame(Kind.STREAM_FIN, number))
             self._ended(number, stream)
             if not stream.released:
-                yield StreamStopped(number, StreamCode(rest[0]))
+                yield StreamStopped(number, StreamCode(code))
         self._forget(number, stream)
 
-    def _reset(self, number: int, stream: _Stream, rest: bytes) -> Iterator[StreamEvent]:
-        _check_size(Kind.STREAM_RESET, rest, 1)
+    def _reset(self, number: int, stream: _Stream, code: int) -> Iterator[StreamEvent]:
         _check_open(number, stream)
         stream.received_end = True
         self._ended(number, stream)
         if not stream.released:
-            yield StreamReset(number, StreamCode(rest[0]))
+            yield StreamReset(number, StreamCode(code))
         self._forget(number, stream)
 
-    def _credit(self, number: int, stream: _Stream, rest: bytes) -> None:
-        _check_size(Kind.STREAM_WINDOW, rest, 4)
-        size = int.from_bytes(rest, "big")
+    def _credit(self, number: int, stream: _Stream, size: int) -> None:
         if not size or stream.credit + size > _MAX_CREDIT:
             raise FrameError(f"{size} bytes granted to {stream.credit}, 1 to {_MAX_CREDIT} in all allowed")
         stream.credit += size
@@ -364,7 +371,7 @@ class Streams:
 
     def _check_is_past(self, number: int) -> None:
         ours = number % 2 == self._own_parity
-        if number == 0 or number >= self._next if ours else number > self._highest:
+        if not 0 < number < self._next if ours else not 0 < number <= self._highest:
             raise FrameError(f"a frame for stream {number}, which was never opened")
 
 
@@ -380,8 +387,3 @@ def _frame(kind: Kind, number: int, rest: bytes = b"") -> bytes:
 def _check_open(number: int, stream: _Stream) -> None:
     if stream.received_end:
         raise FrameError(f"more of stream {number} after its end")
-
-
-def _check_size(kind: int, rest: bytes, size: int) -> None:
-    if len(rest) != size:
-        raise FrameError(f"a frame of type {kind} with {len(rest)} bytes behind its stream, {size} expected")
