@@ -6,7 +6,7 @@ It begins where the handshake ends, and knows of frames only those that change k
 from dataclasses import dataclass
 
 from p2pnoise.instant import SECOND
-from p2pnoise.noise import Entropy, KeyPair
+from p2pnoise.noise import CipherState, Entropy, KeyPair
 from p2pnoise.noisesocket import NoiseSocketConnection
 
 from .frames import MAX_BODY, FrameError, Kind, encode_frame, split_frames
@@ -39,7 +39,9 @@ class Channel:
         self._life = life
         self._out = bytearray()  # sealed, to be sent
         self._frames = bytearray()  # to be sealed together
+        self._ended = False  # our direction
         self._used = 0  # bytes under the keys in use
+        self._asked = False  # for new keys, by the other side
         self._waiting_since: int | None = None  # for the next message of new keys
         self._keys = Rekeying(
             initiator=initiator,
@@ -61,7 +63,9 @@ class Channel:
         return self._keys.generation
 
     def send(self, frame: bytes) -> None:
-        """A frame goes out with the next message that has room for it."""
+        """A frame goes out with the next message that has room for it; none does after our end."""
+        if self._ended:
+            return
         if len(self._frames) + len(frame) > MAX_BODY:
             self._seal()
         self._frames += frame
@@ -70,6 +74,7 @@ class Channel:
         """End our direction."""
         self._seal()
         self._out += self._conn.send_end()
+        self._ended = True
 
     def take_output(self) -> bytes:
         """The bytes to send now, once."""
@@ -99,7 +104,8 @@ class Channel:
             raise FrameError("new keys asked of the side that does not begin them, or with a payload")
         if asked:
             frames = [frame for frame in frames if frame[0] != Kind.REKEY_REQUEST]
-            self._begin(now)
+            self._asked = self._keys.idle  # or it crossed our beginning
+            self.tick(now)
         return frames
 
     # Keys
@@ -109,48 +115,49 @@ class Channel:
         """When `tick` is wanted, in monotonic nanoseconds."""
         if self._waiting_since is not None:
             return self._waiting_since + TIMEOUT
-        return self._keys.since + self._life.time + (0 if self._initiator else TIMEOUT)
+        # The other side leaves the dialler the time, or the bytes, to begin them by itself.
+        if self._asked or self._used >= self._life.size * (1 if self._initiator else 2):
+            return self._keys.since + MIN_INTERVAL
+        return self._keys.since + max(self._life.time, MIN_INTERVAL) + (0 if self._initiator else TIMEOUT)
 
     def tick(self, now: int) -> bool:
         """Begin new keys, or ask for them, where they are due. Whether they are overdue: the link must end."""
+        if now < self.deadline:
+            return False
         if self._waiting_since is not None:
-            return now >= self.deadline
-        # The other side leaves the dialler the time, or the bytes, to begin them by itself.
-        if now >= self.deadline or self._used >= self._life.size * (1 if self._initiator else 2):
-            if self._initiator:
-                self._begin(now)
-            else:
-                self._waiting_since = now
-                self.send(encode_frame(Kind.REKEY_REQUEST, b""))
-        return False
-
-    def _begin(self, now: int) -> None:
-        if self._keys.idle and now - self._keys.since >= MIN_INTERVAL:
-            self._waiting_since = now
+            return True
+        self._waiting_since = now
+        if self._initiator:
             self._send_last(self._keys.begin())
+        else:
+            self.send(encode_frame(Kind.REKEY_REQUEST, b""))
+        return False
 
     def _rekey(self, message: bytes, now: int) -> None:
         transport = self._conn.transport
         if self._initiator:
             send, receive = self._keys.finish(message, now)
             transport.receive_under(receive)
-            self._send_last(b"")
-            transport.send_under(send)
+            self._send_last(b"", send)
         elif message:
             reply, send = self._keys.answer(message, now)
-            self._send_last(reply)
-            transport.send_under(send)
+            self._send_last(reply, send)
             self._waiting_since = now
             return
         else:
             transport.receive_under(self._keys.conclude(now))
         self._waiting_since = None
+        self._asked = False
         self._used = 0
 
-    def _send_last(self, message: bytes) -> None:
-        """A message of new keys, last in its transport message."""
+    def _send_last(self, message: bytes, then: CipherState | None = None) -> None:
+        """A message of new keys, last in its transport message; what follows is sent under `then`."""
+        if self._ended:
+            return
         self.send(encode_frame(Kind.REKEY, message))
         self._seal()
+        if then is not None:
+            self._conn.transport.send_under(then)
 
     def _seal(self) -> None:
         if self._frames:
