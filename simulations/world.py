@@ -152,9 +152,11 @@ class World:
 
     def _carry_out(self, number: int, node: SimulatedNode, effect: io.Effect) -> None:
         match effect:
-            case io.SendBytes(connection, data):
+            case io.SendBytes(connection, data, more):
                 node.bytes_sent += len(data)
                 self._send(number, connection, data)
+                if more:  # a carrier takes as much as it is given
+                    self.schedule(number, io.BytesSent(connection))
             case io.Emit(event):
                 self._census[event.kind] += 1
                 node.events.append((self.now, event))

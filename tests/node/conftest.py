@@ -27,6 +27,7 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
 from p2pnoise.node.frames import Code, Hello, Kind, encode_card, encode_frame, split_frames
 from p2pnoise.node.link import APPLICATION_PROLOGUE, Stage
+from p2pnoise.node.streams import StreamReceived
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket import (
     NEED_DATA,
@@ -70,6 +71,26 @@ class Member:
         """The events of one kind."""
         return [event for event in self.events if event.kind == kind]
 
+    def on_stream(self, kind, stream=None):
+        """What was told of streams, of one kind and perhaps of one stream."""
+        news = [effect.event for effect in self.effects if isinstance(effect, io.OnStream)]
+        return [one for one in news if isinstance(one, kind) and stream in (None, one.stream)]
+
+    def received(self, stream):
+        """The bytes that came on a stream."""
+        return b"".join(news.data for news in self.on_stream(StreamReceived, stream))
+
+    @property
+    def streams_lost(self):
+        return [effect for effect in self.effects if isinstance(effect, io.StreamsLost)]
+
+    def answer(self, ticket):
+        """What became of a stream that was wanted: opened, refused, or None yet."""
+        answers = [one for one in self.effects if isinstance(one, io.StreamOpened | io.StreamRefused)]
+        found = [one for one in answers if one.ticket == ticket]
+        assert len(found) <= 1
+        return found[0] if found else None
+
     @property
     def links(self):
         return self.core.links.all
@@ -109,6 +130,7 @@ class Net:
         self.step = step  # bytes handed over at once
         self.members = []
         self.queue = deque()
+        self.tickets = 0
         self.tamper = None  # (from, to, data) -> data
         self.issuer = IssuerKey(hashlib.sha256(b"issuer").digest())
         self.second = IssuerKey(hashlib.sha256(b"second issuer").digest())
@@ -211,9 +233,11 @@ class Net:
         member.effects += effects
         for effect in effects:
             match effect:
-                case io.SendBytes(connection, data):
+                case io.SendBytes(connection, data, more):
                     member.sent[connection] = member.sent.get(connection, b"") + data
                     self.carry(member, connection, data)
+                    if more:
+                        self.queue.append((self.hand, member, io.BytesSent(connection)))
                 case io.Disconnect(connection):
                     self.carry(member, connection, b"")
                     member.wires.pop(connection, None)
@@ -270,6 +294,19 @@ class Net:
         connection = member.core.new_connection()
         member.core._dialler.open[connection] = Target(address, node_id, None, "bootstrap")
         return connection
+
+    def want(self, member, other, *, address=None, protocol="echo"):
+        """`member`'s application wants a stream to `other`, a member or a Node ID; its ticket."""
+        self.tickets += 1
+        node_id = other.core.node_id if isinstance(other, Member) else other
+        self.give(member, io.StreamWanted(self.tickets, node_id, protocol, address))
+        return self.tickets
+
+    def open_stream(self, member, other, **options):
+        """The same where it can be opened at once; its connection and number, as the effect says them."""
+        opened = member.answer(self.want(member, other, **options))
+        assert isinstance(opened, io.StreamOpened)
+        return opened
 
     def link(self, member, other, *, pattern="IK"):
         """`member` dials `other`; all that follows at once has happened."""
@@ -384,6 +421,10 @@ class Puppet:
         self.handshake().hello().heads()
         assert self.link.stage is Stage.UP
         return self
+
+    def ready(self):
+        """Says that it takes streams, and may open some from here on."""
+        return self.frame(Kind.READY)
 
     @property
     def link(self):

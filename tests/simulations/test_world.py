@@ -13,6 +13,8 @@ from cards import Address, IdentityKey, IssuerKey, NodeKey, Policy, grant, make_
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
+from p2pnoise.node.link import MAX_UNDERWAY
+from p2pnoise.node.streams import WINDOW
 from simulations import Report, Scenario, World, run
 from simulations.world import LATENCY, START
 
@@ -211,6 +213,18 @@ def test_a_node_that_goes_dark_is_lost_and_found_again(town):
     town.world.schedule(3, io.Tick())
     town.world.run(600 * SECOND)
     assert town.converged(nodes)
+
+
+def test_a_stream_in_a_simulated_world_carries_more_than_is_ever_under_way(town):
+    ada, bob = town.add(), town.add()
+    town.world.run(20 * SECOND)
+    town.world.schedule(1, io.StreamWanted(1, ada.core.node_id, "bulk"))
+    town.world.run(21 * SECOND)
+    ((connection, link),) = bob.core.links.all.items()
+    before = bob.bytes_sent
+    town.world.schedule(1, io.StreamWritten(connection, 1 if link.initiator else 2, bytes(WINDOW)))
+    town.world.run(22 * SECOND)
+    assert bob.bytes_sent - before > WINDOW > MAX_UNDERWAY
 
 
 def test_the_world_may_be_run_in_pieces_of_any_size():
