@@ -174,7 +174,7 @@ async def _run(
     import trio
 
     from p2pnoise.config import NodeConfig
-    from p2pnoise.node.driver.node import open_node
+    from p2pnoise.node.driver.opening import open_node
 
     word = trio.Event()  # to stop
     async with trio.open_nursery() as outer:

@@ -14,8 +14,28 @@ if TYPE_CHECKING:
     from .config import Bootstrap, NodeConfig
     from .errors import LocalProtocolError, P2PNoiseError, RemoteProtocolError
     from .event_log import log_event
-    from .node.driver.node import Node, open_node
+    from .node.driver.errors import (
+        AmbiguousPeer,
+        NodeStopping,
+        PeerGone,
+        PeerNotTrusted,
+        PeerTimeout,
+        PeerUnreachable,
+        StreamBroken,
+        StreamNotOpened,
+        StreamReset,
+        TooManyStreams,
+        UnknownPeer,
+    )
+    from .node.driver.messages import Message, receiving
+    from .node.driver.node import Node
+    from .node.driver.opening import open_node
+    from .node.driver.peer_stream import PeerStream
+    from .node.driver.peers import Peer
+    from .node.driver.requests import Request, RequestRefused, ResponseTooLarge, allowing, answering
+    from .node.driver.subscription import Subscription
     from .node.driver.surroundings import ListenError
+    from .node.streams import StreamCode
     from .noise import KeyPair
     from .noisesocket.stream import (
         EarlyData,
@@ -49,8 +69,28 @@ _HOMES = {
     "p2pnoise.config": ("Bootstrap", "NodeConfig"),
     "p2pnoise.errors": ("LocalProtocolError", "P2PNoiseError", "RemoteProtocolError"),
     "p2pnoise.event_log": ("log_event",),
-    "p2pnoise.node.driver.node": ("Node", "open_node"),
+    "p2pnoise.node.driver.errors": (
+        "AmbiguousPeer",
+        "NodeStopping",
+        "PeerGone",
+        "PeerNotTrusted",
+        "PeerTimeout",
+        "PeerUnreachable",
+        "StreamBroken",
+        "StreamNotOpened",
+        "StreamReset",
+        "TooManyStreams",
+        "UnknownPeer",
+    ),
+    "p2pnoise.node.driver.messages": ("Message", "receiving"),
+    "p2pnoise.node.driver.node": ("Node",),
+    "p2pnoise.node.driver.opening": ("open_node",),
+    "p2pnoise.node.driver.peer_stream": ("PeerStream",),
+    "p2pnoise.node.driver.peers": ("Peer",),
+    "p2pnoise.node.driver.requests": ("Request", "RequestRefused", "ResponseTooLarge", "allowing", "answering"),
+    "p2pnoise.node.driver.subscription": ("Subscription",),
     "p2pnoise.node.driver.surroundings": ("ListenError",),
+    "p2pnoise.node.streams": ("StreamCode",),
     "p2pnoise.noise": ("KeyPair",),
     "p2pnoise.noisesocket.stream": (
         "EarlyData",
@@ -71,6 +111,7 @@ _HOMES = {
 
 __all__ = [
     "Address",
+    "AmbiguousPeer",
     "Bootstrap",
     "Card",
     "CardError",
@@ -82,25 +123,46 @@ __all__ = [
     "KeyPair",
     "ListenError",
     "LocalProtocolError",
+    "Message",
     "Node",
     "NodeConfig",
     "NodeId",
     "NodeKey",
+    "NodeStopping",
     "NoiseListener",
     "NoiseStream",
     "NoiseStreamError",
     "P2PNoiseError",
+    "Peer",
+    "PeerGone",
+    "PeerNotTrusted",
     "PeerProtocolError",
     "PeerRefused",
+    "PeerStream",
+    "PeerTimeout",
+    "PeerUnreachable",
     "Policy",
     "RemoteProtocolError",
+    "Request",
+    "RequestRefused",
+    "ResponseTooLarge",
     "StoreError",
+    "StreamBroken",
+    "StreamCode",
+    "StreamNotOpened",
+    "StreamReset",
+    "Subscription",
+    "TooManyStreams",
     "TruncatedError",
+    "UnknownPeer",
     "Verdict",
+    "allowing",
+    "answering",
     "anyone",
     "log_event",
     "open_node",
     "open_noise_stream",
+    "receiving",
     "serve_noise",
     "verify_card",
 ]

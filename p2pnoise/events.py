@@ -231,6 +231,17 @@ class Stopped(_Event):
     node_id: NodeId
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsMissed(_Event):
+    """`count` events stood here that a subscription had no room for, since its listener is slow.
+
+    What they told of the peers is in `Node.peers`.
+    """
+
+    kind: ClassVar[str] = "events-missed"
+    count: int
+
+
 Event: TypeAlias = (
     Listening
     | Dialling

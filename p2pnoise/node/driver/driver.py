@@ -8,6 +8,7 @@ sealing a small message. All others wait for the core's task, and many of them s
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import islice
 
 import trio
@@ -20,8 +21,11 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
 
 from .carriers import Carriers
+from .failures import Failures
 from .inbox import Inbox
+from .peers import peer_value
 from .surroundings import Keeper, Listening, Surroundings
+from .switchboard import Switchboard
 
 __all__ = ["Driver"]
 
@@ -31,7 +35,10 @@ RESTORED_AT_ONCE = 500  # stored peers verified in one go: about a third of a se
 
 
 class Driver:
-    """Runs one core. `on_event` is told everything that happens, in order, and may not block."""
+    """Runs one core. `on_event` is told everything that happens, in order, and may not block.
+
+    Handlers of streams run in `block`, which leaves with the application; whatever fails joins `failures`.
+    """
 
     def __init__(
         self,
@@ -40,14 +47,16 @@ class Driver:
         keeper: Keeper,
         *,
         on_event: Callable[[Event], None],
-        fail: Callable[[BaseException], None],
+        failures: Failures,
+        block: trio.Nursery,
     ) -> None:
         self.core = core
         self.carriers = Carriers(surroundings, self, core.new_connection, self._note_idle)
+        self.switchboard = Switchboard(self.post, partial(peer_value, core), block, failures)
         self._surroundings = surroundings
         self._keeper = keeper
         self._on_event = on_event
-        self._fail = fail
+        self._failures = failures
         self._inbox = Inbox(QUEUE)
         self._held: list[io.Effect] = []  # of an input that another task brought; the core's task carries them out
         self._at_rest = False  # nothing is being carried out or waits for it
@@ -116,13 +125,16 @@ class Driver:
                     self._nursery.start_soon(listening.serve, self.carriers.accepted)
                     task_status.started()
         finally:
+            listening.close()
             self._at_rest = False
             self._idle.set()
             self._inbox.close()
+            self.switchboard.end()
 
     async def stop(self) -> None:
         """Say goodbye on all links, and give them the time that the configuration allows; then end."""
         self._stopping = True
+        self.switchboard.stop_serving()
         with trio.move_on_after(self.core.config.close_timeout):
             self.post(io.Stop())
             self._note_idle()
@@ -154,7 +166,7 @@ class Driver:
                 task_status = trio.TASK_STATUS_IGNORED
         except Exception as error:  # noqa: BLE001 - it comes out of the block
             # The store failed, so that what we would say next could not be remembered; or whoever listens did.
-            self._fail(error)
+            self._failures.add(error)
             task_status.started()
             self._nursery.cancel_scope.cancel()
 
@@ -181,6 +193,14 @@ class Driver:
             match effect:
                 case io.SendBytes(connection, data, more):
                     self.carriers.send(connection, data, more=more)
+                case io.OnStream():
+                    self.switchboard.happened(effect)
+                case io.StreamOpened(ticket, connection, stream, node_id):
+                    self.switchboard.opened(ticket, connection, stream, node_id)
+                case io.StreamRefused(ticket, refusal, reason):
+                    self.switchboard.refused(ticket, refusal, reason)
+                case io.StreamsLost(connection, reason):
+                    self.switchboard.lost(connection, reason)
                 case io.Emit(event):
                     self._on_event(event)
                 case io.Dial(connection, address):

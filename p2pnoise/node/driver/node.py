@@ -1,137 +1,163 @@
-"""Node and open_node: a running peer, as an application holds it."""
+"""Node: a running peer, as an application holds it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import trio
 
-from cards import Address, Card, Fact, IdentityId, NodeKey, Policy, RevocationList
-from p2pnoise.config import NodeConfig
-from p2pnoise.events import Event, Stopped
+from cards import Address, NodeId
+from p2pnoise.events import Event
 from p2pnoise.node import effects as io
-from p2pnoise.node.core import NodeCore
 
 from .driver import Driver
-from .failures import Failures
-from .real_world import RealWorld
-from .surroundings import Surroundings
+from .errors import PeerTimeout
+from .messages import Outbox
+from .naming import find
+from .peer_stream import PeerStream
+from .peers import Peer, PeerRef, known_peers
+from .requests import MAX_RESPONSE, ask
+from .subscription import MAX_EVENTS, Subscription
+from .switchboard import Handler
 
-__all__ = ["Node", "open_node", "open_node_in"]
+__all__ = ["Listeners", "Node"]
+
+
+class Listeners:
+    """Who is told of a node's events: one function, which is told first, and any subscriptions."""
+
+    def __init__(self, on_event: Callable[[Event], None]) -> None:
+        self._on_event = on_event
+        self._subscriptions: set[Subscription] = set()
+        self._ended = False
+
+    def tell(self, event: Event) -> None:
+        """Something happened."""
+        self._on_event(event)
+        for subscription in self._subscriptions:
+            subscription.put(event)
+
+    def subscribe(self, most: int) -> Subscription:
+        """A new subscription, from now on."""
+        subscription = Subscription(most, self._subscriptions.discard)
+        if self._ended:
+            subscription.end()
+        else:
+            self._subscriptions.add(subscription)
+        return subscription
+
+    def end(self) -> None:
+        """Nothing more will happen."""
+        self._ended = True
+        for subscription in self._subscriptions:
+            subscription.end()
 
 
 class Node:
-    """One running node, made by `open_node`. Its core may be read between two awaits, never changed."""
+    """One running node, made by `open_node`. For the tasks of one trio run.
 
-    def __init__(self, driver: Driver, addresses: tuple[Address, ...]) -> None:
-        self.core = driver.core
+    A peer is named by a `Peer`, a `NodeId`, `node1...`, `node1...@host:port`, or by its name: the one known peer that
+    has it, or the one that it is pinned to. What names a peer raises UnknownPeer, AmbiguousPeer, and CardError for a
+    mistyped Node ID or address. No error of these methods harms the node.
+    """
+
+    def __init__(
+        self, driver: Driver, listeners: Listeners, addresses: tuple[Address, ...], block: trio.Nursery
+    ) -> None:
+        """For `open_node`."""
         self.addresses = addresses
+        """Where it accepts connections."""
+        self.core = driver.core
+        """Its core, which may be read between two awaits, never changed. What is in there may change any time."""
         self._driver = driver
+        self._listeners = listeners
+        self._outbox = Outbox(self._open, block)
+
+    @property
+    def node_id(self) -> NodeId:
+        """Our own."""
+        return self.core.node_id
+
+    @property
+    def peers(self) -> tuple[Peer, ...]:
+        """All other nodes whose cards count, linked or not, as known now."""
+        return tuple(known_peers(self.core))
+
+    async def open_stream(self, peer: PeerRef, protocol: str, *, timeout: float = 30.0) -> PeerStream:  # noqa: ASYNC109 - it says which error comes of it
+        """A new stream to `peer` for `protocol`: 1 to 64 characters of a-z 0-9 . _ / -.
+
+        A peer that is not linked is dialled for it, at each of its addresses. `timeout` is in seconds. The peer may
+        still refuse it, as it does where it has no handler for `protocol`: then the first use raises StreamReset.
+
+        Raises StreamNotOpened, by one of its kinds, PeerTimeout, and LocalProtocolError for what is no protocol.
+        """
+        node_id, address = find(self.core, peer)
+        with _within(timeout, f"no stream to {node_id.short}"):
+            return await self._open(node_id, address, protocol)
+
+    def handle(self, protocol: str, handler: Handler) -> None:
+        """Have `handler(stream)` called, in a task of its own, for each stream that a peer opens for `protocol`.
+
+        The stream is closed when the handler returns, and broken off where it fails or the node stops. What it raises
+        comes out of the block of `open_node`, but the end of its own stream: StreamReset, PeerGone and
+        trio.ClosedResourceError. Raises LocalProtocolError for what is no protocol, or has a handler.
+        """
+        self._driver.switchboard.handle(protocol, handler)
+
+    async def request(
+        self,
+        peer: PeerRef,
+        protocol: str,
+        data: bytes,
+        *,
+        timeout: float = 30.0,  # noqa: ASYNC109
+        max_response: int = MAX_RESPONSE,
+    ) -> bytes:
+        """The answer of `peer`, whose handler is of `answering`, to `data`; all within `timeout` seconds.
+
+        Raises RequestRefused where the peer gives none, ResponseTooLarge above `max_response` bytes, PeerGone where the
+        link ends meanwhile, PeerTimeout, and what `open_stream` raises.
+        """
+        node_id, address = find(self.core, peer)
+        with _within(timeout, f"no answer of {node_id.short} to {protocol}"):
+            return await ask(await self._open(node_id, address, protocol), data, max_response)
+
+    async def send(self, peer: PeerRef, protocol: str, message: bytes, *, timeout: float = 30.0) -> None:  # noqa: ASYNC109
+        """Have `message` sent to `peer`, whose handler is of `receiving`. Returns once it is with the link, or waits.
+
+        It is received at most once, and after all that were sent to the same peer by the same protocol before. There is
+        no receipt: what was on its way when a link ends is lost. At most 128 KiB wait for a peer that does not read;
+        then this does, for at most `timeout` seconds. Cancelled, a message of at most 65,506 bytes is sent or is not; a
+        longer one breaks the stream off, and with it what waits.
+
+        Raises StreamReset where the peer broke the messages before off (no handler, one too large), PeerGone,
+        PeerTimeout, and what `open_stream` raises. This message was not sent then.
+        """
+        node_id, address = find(self.core, peer)
+        with _within(timeout, f"a message of {len(message)} bytes did not leave for {node_id.short}"):
+            await self._outbox.send(node_id, address, protocol, message)
+
+    def events(self, *, most: int = MAX_EVENTS) -> Subscription:
+        """What happens from now on: `with node.events() as events: async for event in events: ...`.
+
+        `most` events wait for a slow listener; EventsMissed stands for those that had no room. Ends with the node.
+        """
+        return self._listeners.subscribe(most)
 
     async def offer(self, given: io.Input) -> None:
         """Hand the core an input: a list, a policy, a new card of our own. Waits while the core is busy.
 
-        Raises `trio.BrokenResourceError` when the node has ended.
+        Raises trio.BrokenResourceError when the node has ended.
         """
         await self._driver.offer(given)
 
-
-@asynccontextmanager
-async def open_node(
-    *,
-    key: NodeKey,
-    card: Card,
-    policy: Policy,
-    database: Path,
-    listen: Sequence[Address],
-    advertise: Sequence[Address] = (),
-    facts: Sequence[Fact] = (),
-    pins: Mapping[str, IdentityId] | None = None,
-    config: NodeConfig | None = None,
-    on_event: Callable[[Event], None] = lambda _event: None,
-) -> AsyncIterator[Node]:
-    """Run a node for as long as the block lasts; leaving it ends all links, and nothing outlives it.
-
-    It listens at `listen` (port 0 lets the system choose) and lets others know `advertise`, or else where it listens.
-    `facts` are revocation lists and statements held in files, `pins` identities by the names that belong to them.
-    `on_event` is called for every event, in order, between two inputs: it must not block. Raises `StoreError` and
-    `ListenError`, before the block or, where the disk fails later, from it.
-    """
-    async with open_node_in(
-        RealWorld(database),
-        key=key,
-        card=card,
-        policy=policy,
-        listen=listen,
-        advertise=advertise,
-        facts=facts,
-        pins=pins,
-        config=config,
-        on_event=on_event,
-    ) as node:
-        yield node
+    async def _open(self, node_id: NodeId, address: Address | None, protocol: str) -> PeerStream:
+        return await self._driver.switchboard.open(node_id, address, protocol)
 
 
-@asynccontextmanager
-async def open_node_in(
-    surroundings: Surroundings,
-    *,
-    key: NodeKey,
-    card: Card,
-    policy: Policy,
-    listen: Sequence[Address],
-    advertise: Sequence[Address] = (),
-    facts: Sequence[Fact] = (),
-    pins: Mapping[str, IdentityId] | None = None,
-    config: NodeConfig | None = None,
-    on_event: Callable[[Event], None] = lambda _event: None,
-) -> AsyncIterator[Node]:
-    """As `open_node`, in any surroundings."""
-    core = NodeCore(
-        config or NodeConfig(),
-        key=key,
-        card=card,
-        policy=policy,
-        random=surroundings.random,
-        entropy=surroundings.entropy,
-    )
-    keeper = await surroundings.open_keeper(network=policy.network, node_id=key.public)
-    started = False
-    raised: BaseException | None = None
-    outer = trio.CancelScope()
-    failures = Failures(outer.cancel)
-    try:
-        driver = Driver(core, surroundings, keeper, on_event=on_event, fail=failures.add)
-        rows = await driver.load(_given(pins, facts))
-        listening = await surroundings.listen(listen)
-        try:
-            started = True
-            # A wildcard is no address that others could dial.
-            dialable = tuple(one for one in listening.addresses if one.host not in ("0.0.0.0", "::"))  # noqa: S104
-            with outer:
-                async with trio.open_nursery() as nursery:
-                    await nursery.start(driver.run, listening, tuple(advertise) or dialable, rows)
-                    if not failures:
-                        try:
-                            yield Node(driver, listening.addresses)
-                        except BaseException as error:  # noqa: BLE001 - raised again below, without a group around it
-                            raised = error
-                    nursery.cancel_scope.cancel()
-                    with trio.CancelScope(shield=True):
-                        await driver.stop()
-        finally:
-            listening.close()
-    finally:
-        keeper.close()
-        if started:
-            on_event(Stopped(node_id=key.public))
-    failures.come_out(raised)
-
-
-def _given(pins: Mapping[str, IdentityId] | None, facts: Sequence[Fact]) -> list[io.Input]:
-    """What our operator gave in files, as inputs."""
-    files = {True: "revocations.pem", False: "statements.pem"}
-    return [
-        io.PinsChanged(pins or {}),
-        *(io.FactOffered(fact, files[isinstance(fact, RevocationList)]) for fact in facts),
-    ]
+@contextmanager
+def _within(seconds: float, what: str) -> Iterator[None]:
+    """Raises PeerTimeout, which says `what`, after so many seconds."""
+    with trio.move_on_after(seconds) as scope:
+        yield
+    if scope.cancelled_caught:
+        raise PeerTimeout(f"{what} within {seconds:g} s")
