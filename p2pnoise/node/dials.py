@@ -74,15 +74,15 @@ class Dialler:
 
     def want(self, node_id: NodeId, addresses: list[Address]) -> None:
         """Dial this node as soon as may be, whatever links there are and whenever its addresses failed before."""
-        self._wanted[node_id] = addresses
+        self._wanted.setdefault(node_id, []).extend(addresses)
 
     def unwant(self, node_id: NodeId) -> None:
         """It is not wanted any more, or reached."""
         self._wanted.pop(node_id, None)
 
     def wants(self, node_id: NodeId) -> bool:
-        """Whether there is an address of a wanted node left to be tried."""
-        return bool(self._wanted.get(node_id))
+        """Whether there is an address of a wanted node left to be tried, or one is being dialled."""
+        return bool(self._wanted.get(node_id)) or any(target.node_id == node_id for target in self.open.values())
 
     def due_on_demand(self, links: Collection[Link]) -> list[Target]:
         """Whom an application wants dialled now; each target is given once."""
@@ -90,9 +90,15 @@ class Dialler:
 
     def _demanded(self, links: Collection[Link]) -> list[NodeId]:
         """Wanted nodes that have an address left, and are neither linked nor being dialled."""
-        underway = {target.node_id for target in self.open.values()}
-        underway |= {link.node_id for link in links if link.greeted or (link.initiator and not link.ending)}
-        return [node_id for node_id, left in self._wanted.items() if left and node_id not in underway]
+        reached = self._reached(links)
+        return [node_id for node_id, left in self._wanted.items() if left and node_id not in reached]
+
+    def _reached(self, links: Collection[Link]) -> set[NodeId | None]:
+        """Who is linked or being dialled, by every key that it was dialled or has answered by."""
+        # Who merely sent us a first message may be a replay of it: that must not keep us from dialling the real one.
+        standing = [link for link in links if link.lasts and (link.greeted or link.initiator)]
+        dialled = {target.node_id for target in self.open.values()}
+        return dialled | {node_id for link in standing for node_id in (link.node_id, link.expected)}
 
     def due(self, links: Collection[Link], table: PeerTable, now: int) -> list[Target]:
         """Whom to dial now: bootstrap first, the others in random order, one address per node."""
@@ -127,10 +133,7 @@ class Dialler:
 
     def _targets(self, links: Collection[Link], table: PeerTable) -> Iterator[Target]:
         """Everybody who could be dialled and is not reached already: the configured, then the table's."""
-        reached: set[bytes | None] = {self._own}
-        # Who merely sent us a first message may be a replay of it: that must not keep us from dialling the real one.
-        reached |= {link.node_id for link in links if link.greeted or (link.initiator and not link.ending)}
-        reached |= {target.node_id for target in self.open.values()}
+        reached = self._reached(links) | {self._own}
         addresses = {link.address for link in links if link.initiator}
         addresses |= {target.address for target in self.open.values()}
         linked = any(link.stage is Stage.UP for link in links)

@@ -117,6 +117,7 @@ class Link:
         )
         self.draining = False  # another link to its peer has taken its place: no stream is opened on it any more
         self.on_demand = False  # dialled because an application wanted a stream
+        self.busy = False  # whether it had streams when it was last looked at
         self.idle_since = now  # when it last had a stream, or began to drain
         self._own_card = own_card
         self._static = static
@@ -163,6 +164,11 @@ class Link:
     def ending(self) -> bool:
         """Whether we have ended our direction, or both are ended."""
         return self.stage in (Stage.CLOSING, Stage.CLOSED)
+
+    @property
+    def lasts(self) -> bool:
+        """Whether the link is there to stay, or may be: nobody ends it, and no other takes its place."""
+        return not (self.ending or self.draining)
 
     @property
     def closed(self) -> bool:
@@ -343,7 +349,7 @@ class Link:
             self.stage = Stage.CLOSED
             return
         if code is Code.GOODBYE and self.stage is Stage.UP:  # what was written on streams that the peer reads arrives
-            for frame, _ in self.streams.take(self.streams.windows):
+            for frame, _ in self.streams.take(self.streams.windows + 1):  # an end needs no window
                 self._send(frame)
         self._send(encode_frame(Kind.CLOSE, bytes([code])))
         self._channel.send_end()

@@ -90,7 +90,7 @@ class Links:
             self._out.append(io.Disconnect(connection))
             reason = f"{len(self.all)} links, at most {self._config.max_links}"
             self._dial_failed(target.address, target.node_id, reason, now)
-            self.openings.failed(target.node_id, reason)
+            self.openings.failed(target.node_id, reason, io.Refusal.TOO_MANY)
         else:
             link = self._open(connection, target.address, now, initiator=True, rs=target.node_id)
             link.on_demand = target.source == "demand"
@@ -206,8 +206,7 @@ class Links:
         reason_told = reason or "closed by the peer"
         self._unlink(connection, link, reason_told, now)
         del self.all[connection]
-        refused = link.told_of or link.closed_by not in (None, Code.GOODBYE)
-        self.openings.failed(link.expected or link.node_id, reason_told, refused=refused)
+        self.openings.ended(link, reason_told)
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
             self._dial_failed(link.address, link.expected, reason or silent, now)
@@ -358,8 +357,9 @@ class Links:
         self.openings.serve()
         for connection, link in self.all.items():
             self._flush_link(connection, link)
-            if len(link.streams):
+            if link.busy or len(link.streams):
                 link.idle_since = now.monotonic
+            link.busy = len(link.streams) > 0
         if self.openings.serve():  # streams that have ended just now made places
             self.flush(now)
 

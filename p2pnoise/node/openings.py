@@ -9,6 +9,7 @@ from p2pnoise.gossip import PeerTable
 
 from . import effects as io
 from .dials import Dialler
+from .frames import Code
 from .link import Link
 
 MAX_WAITING = 1_000  # streams that wait; a guess: as many as an application's tasks
@@ -17,9 +18,10 @@ MAX_REASONS = 4  # of dials that failed, in one refusal
 
 @dataclass(slots=True)
 class _Wish:
-    """The streams that wait for one peer, by ticket, and why its addresses did not do."""
+    """The streams that wait for one peer, by ticket, which addresses were tried for them, and why they did not do."""
 
     tickets: dict[io.Ticket, str] = field(default_factory=dict)  # with the protocol
+    tried: set[Address] = field(default_factory=set)
     reasons: list[str] = field(default_factory=list)
 
 
@@ -62,17 +64,16 @@ class Openings:
         if self._stopped:
             self._refuse(ticket, io.Refusal.STOPPING, "this node stops")
             return
+        if node_id == self._table.own:
+            self._refuse(ticket, io.Refusal.UNKNOWN_PEER, "it is this node")
+            return
         if sum(len(wish.tickets) for wish in self._wishes.values()) >= MAX_WAITING:
             self._refuse(ticket, io.Refusal.TOO_MANY, f"{MAX_WAITING} streams wait for their peers already")
             return
-        if node_id not in self._wishes and not self._may_come(node_id):
-            addresses = self._addresses(node_id, wanted.address)
-            if not addresses or node_id == self._table.own:
-                reason = f"no address of {node_id.short} is known" if node_id != self._table.own else "it is this node"
-                self._refuse(ticket, io.Refusal.UNKNOWN_PEER, reason)
-                return
-            self._dialler.want(node_id, addresses)
-        self._wishes.setdefault(node_id, _Wish()).tickets[ticket] = wanted.protocol
+        wish = self._wishes.setdefault(node_id, _Wish())
+        wish.tickets[ticket] = wanted.protocol
+        if not self._hopes(node_id, wish, wanted.address):
+            self._give_up(node_id, io.Refusal.UNKNOWN_PEER, f"no address of {node_id.short} is known")
 
     def _unwant(self, ticket: io.Ticket) -> None:
         for node_id, wish in self._wishes.items():
@@ -90,26 +91,31 @@ class Openings:
                     opened |= self._open(connection, link, wanted, link.node_id)
         return opened
 
-    def failed(self, node_id: NodeId | None, reason: str, *, refused: bool = False) -> None:
-        """A dial to this peer came to nothing, or a link to it; with its last address its streams are refused."""
+    def failed(self, node_id: NodeId | None, reason: str, refusal: io.Refusal = io.Refusal.UNREACHABLE) -> None:
+        """A dial to this peer, or a link, came to nothing. With the last of them its streams are refused."""
         wish = self._wishes.get(node_id) if node_id is not None else None
         if wish is None or node_id is None:
             return
-        wish.reasons.append(reason)
-        if self._may_come(node_id) or (self._dialler.wants(node_id) and not refused):
-            return
-        refusal = io.Refusal.NOT_TRUSTED if refused else io.Refusal.UNREACHABLE
-        for ticket in wish.tickets:
-            self._refuse(ticket, refusal, "; ".join(dict.fromkeys(wish.reasons[-MAX_REASONS:])))
-        self._over(node_id)
+        wish.reasons = list(dict.fromkeys((*wish.reasons, reason)))[-MAX_REASONS:]
+        if refusal is not io.Refusal.UNREACHABLE or not self._hopes(node_id, wish):
+            self._give_up(node_id, refusal, "; ".join(wish.reasons))
+
+    def ended(self, link: Link, reason: str) -> None:
+        """A link has ended, or never came up."""
+        if not (link.initiator or link.hello is not None):
+            return  # a recording would do for as much (P10)
+        claim = link.verdict.claim if link.verdict is not None else None
+        for node_id in {link.node_id: None, link.expected: None}:
+            # Whoever else answers at an address of the peer does not speak for it.
+            refused = link.told_of and claim is not None and claim.node_id == node_id
+            refused |= link.closed_by not in (None, Code.GOODBYE)
+            self.failed(node_id, reason, io.Refusal.NOT_TRUSTED if refused else io.Refusal.UNREACHABLE)
 
     def stop(self) -> None:
         """Nothing is opened any more."""
         self._stopped = True
         for node_id in list(self._wishes):
-            for ticket in self._wishes[node_id].tickets:
-                self._refuse(ticket, io.Refusal.STOPPING, "this node stops")
-            self._over(node_id)
+            self._give_up(node_id, io.Refusal.STOPPING, "this node stops")
 
     def _open(self, connection: io.ConnectionId, link: Link, wanted: NodeId, node_id: NodeId) -> bool:
         tickets = self._wishes[wanted].tickets
@@ -126,17 +132,23 @@ class Openings:
         del self._wishes[node_id]
         self._dialler.unwant(node_id)
 
-    def _may_come(self, node_id: NodeId) -> bool:
-        """Whether there is a link to this peer, or one that we began and that may still become one."""
-        return any(
-            node_id in (link.node_id, link.expected) and (link.greeted or link.initiator) and not link.ending
-            for link in self._links.values()
-        )
+    def _give_up(self, node_id: NodeId, refusal: io.Refusal, reason: str) -> None:
+        for ticket in self._wishes[node_id].tickets:
+            self._refuse(ticket, refusal, reason)
+        self._over(node_id)
 
-    def _addresses(self, node_id: NodeId, first: Address | None) -> list[Address]:
+    def _hopes(self, node_id: NodeId, wish: _Wish, first: Address | None = None) -> bool:
+        """Whether this peer may still come. Its addresses that were not tried yet wait to be dialled, `first` first."""
         peer = self._table.by_node(node_id)
         known = peer.record.addresses if peer is not None and peer.record is not None else ()
-        return list(dict.fromkeys((*((first,) if first is not None else ()), *known)))
+        given = (first,) if first is not None else ()
+        addresses = [address for address in dict.fromkeys((*given, *known)) if address not in wish.tried]
+        wish.tried.update(addresses)
+        self._dialler.want(node_id, addresses)
+        return self._dialler.wants(node_id) or any(
+            node_id in (link.node_id, link.expected) and (link.initiator or link.greeted) and link.lasts
+            for link in self._links.values()
+        )
 
     def _refuse(self, ticket: io.Ticket, refusal: io.Refusal, reason: str) -> None:
         self._out.append(io.StreamRefused(ticket, refusal, reason))
