@@ -176,20 +176,25 @@ class Admission:
 
     def recheck(self, now: Instant) -> None:
         """Trust or time changed: cut every live link whose peer no longer counts."""
-        for connection, link in list(self._links.all.items()):
-            if not link.greeted or link.verdict is None or link.verdict.claim is None:
-                continue
-            # Gossip may have brought a newer card of this peer, or a newer grant, than it showed us: that is judged.
-            row = self._table.by_node(link.verdict.claim.node_id)
-            claim = row.card if row is not None else link.verdict.claim
-            verdict = self._table.judge(claim, now.unix, peer_static=link.node_id, established=True)
-            if link.stage is not Stage.UP and waits_for_lists(verdict):
-                continue
-            link.verdict = verdict
-            if not verdict.ok:
-                self.close_refused(connection, Code.of(verdict.errors), now)
-            elif link.stage is Stage.UP:
-                link.deadline = _end_of(verdict, now)
+        for connection in list(self._links.all):
+            self.judge_again(connection, now)
+
+    def judge_again(self, connection: io.ConnectionId, now: Instant) -> None:
+        """Cut this link if its peer no longer counts."""
+        link = self._links.all.get(connection)
+        if link is None or not link.greeted or link.verdict is None or link.verdict.claim is None:
+            return
+        # Gossip may have brought a newer card of this peer, or a newer grant, than it showed us: that is judged.
+        row = self._table.by_node(link.verdict.claim.node_id)
+        claim = row.card if row is not None else link.verdict.claim
+        verdict = self._table.judge(claim, now.unix, peer_static=link.node_id, established=True)
+        if link.stage is not Stage.UP and waits_for_lists(verdict):
+            return
+        link.verdict = verdict
+        if not verdict.ok:
+            self.close_refused(connection, Code.of(verdict.errors), now)
+        elif link.stage is Stage.UP:
+            link.deadline = _end_of(verdict, now)
 
     def follow(self, card: Card, now: Instant) -> None:
         """Where an identity has moved to another node, the link to the one that it left is cut."""

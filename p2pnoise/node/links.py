@@ -133,15 +133,17 @@ class Links:
         link = self.all.get(connection)
         if link is None:
             return
-        before = link.messages
+        messages, generation = link.messages, link.generation
         for event in link.receive(data, now.monotonic):
             self._link_event(connection, link, event, now)
             if connection not in self.all:
                 return
         # Mere bytes show nothing: with them somebody on the path could keep a link that is deaf looking alive.
-        if link.messages > before:
+        if link.messages > messages:
             link.heard_at = now.monotonic
             link.pinged_at = None
+        if link.generation > generation:  # a change of the wall clock is noticed by nothing else
+            self.admission.judge_again(connection, now)
 
     def _link_event(self, connection: io.ConnectionId, link: Link, event: LinkEvent, now: Instant) -> None:
         match event:

@@ -3,6 +3,8 @@
 import pytest
 
 from p2pnoise.instant import SECOND
+from p2pnoise.node import effects as io
+from p2pnoise.node.admission import Admission
 from p2pnoise.node.channel import TIMEOUT, KeyLife
 from p2pnoise.node.frames import Code, Kind, encode_frame, split_frames
 from p2pnoise.node.rekeying import Rekeying
@@ -420,3 +422,56 @@ def test_the_keys_of_both_directions_differ(pair):
         transport = pair.dialler.link._channel._conn.transport
         assert transport._send._k != transport._receive._k
         changed(pair)
+
+
+# On a node
+
+
+def test_two_nodes_change_keys_every_five_minutes_and_stay_linked(net):
+    low, high = net.pair()
+    stream = net.open_stream(high, low)
+    net.wait(1_000)
+    assert [link.generation for member in (low, high) for link in member.links.values()] == [3, 3]
+    assert not low.told("peer-lost")
+    net.give(high, io.StreamWritten(stream.connection, stream.stream, b"still here"))
+    assert low.received(stream.stream) == b"still here"
+
+
+def test_a_node_ends_a_link_whose_new_keys_do_not_come_in_30_seconds(net):
+    _, high = net.pair(ping_interval=1_000)
+    net.wait(299)
+    net.tamper = lambda source, _target, data: data if source is high else None
+    net.wait(32)
+    assert [event.reason for event in high.told("peer-lost")] == ["no new keys in time"]
+
+
+@pytest.mark.parametrize("judges", ["low", "high"])
+def test_a_peers_card_is_judged_again_when_keys_change(net, judges):
+    """The wall clock was wrong and is put right: no timer tells that the card has come to its end meanwhile."""
+    low, high = clocks_put_right(net, judges)
+    judge = low if judges == "low" else high
+    assert [event.reason for event in judge.told("peer-lost")] == ["expired"]
+
+
+def test_nothing_else_would_tell_that_it_has_expired(net, monkeypatch):
+    """The companion: keys change, and nobody is judged."""
+    monkeypatch.setattr(Admission, "judge_again", lambda *_arguments: None)
+    low, high = clocks_put_right(net, "low")
+    assert low.up(high)
+    assert [link.generation for link in low.links.values()] == [1]
+
+
+def clocks_put_right(net, judge):
+    """Two linked nodes, one of whose cards ends in an hour, after the clocks went forward by two, and new keys."""
+    low, high = sorted((net.keys(name) for name in ("ada", "bob")), key=lambda keys: bytes(keys[0].public))
+    short = {"low": high, "high": low}[judge]
+    members = []
+    for keys in (low, high):
+        card = net.card("ada", keys=keys, **({"grant_lifetime": 3_700} if keys is short else {}))
+        members.append(net.member("ada", keys=keys, card=card, target_links=0))
+    net.link(members[1], members[0])
+    net.shift = 7_200
+    net.wait(299)
+    assert members[0].up(members[1])
+    net.wait(2)
+    return members
