@@ -108,11 +108,10 @@ def verify(
     else:
         policy, looked_at = _home_policy(home), True
         facts += [*home.read_revocations(), *home.read_statements()]
-        pinned = pins.read(home.pins)
         table = trust_state.read_table(home)
         if table is not None:  # what came to the node by itself
             facts += [*table.lists, *table.statements]
-            pinned = {**table.pins, **pinned}
+        pinned = pins.read(home.pins).over(table.pins if table is not None else {})
     held, findings = trust_state.believe(policy, facts, now)
     verdict = documents.with_findings(
         verify_card(card, policy=policy, now=now, facts=held if looked_at else None, pins=pinned),
