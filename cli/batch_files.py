@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -51,7 +50,8 @@ def read_items(source: str) -> Iterator[Item]:
 def _lines(source: str) -> Iterator[bytes]:
     """The lines of a file or of stdin; of one that is too long the beginning, which is no JSON."""
     try:
-        with nullcontext(sys.stdin.buffer) if source == files.STREAM else Path(source).open("rb") as stream:
+        stdin = source == files.STREAM
+        with nullcontext(files.stdin("batch")) if stdin else Path(source).open("rb") as stream:
             while line := stream.readline(_MAX_LINE):
                 yield line
                 while len(line) == _MAX_LINE and not line.endswith(b"\n"):

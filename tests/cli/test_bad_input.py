@@ -69,6 +69,17 @@ def test_a_cut_card_is_refused_at_every_length(place, installed):
         assert place.run("card", "show", place / "cut").exit_code == 3
 
 
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    "verb", [["card", "verify", "-", "--revocations", "-"], ["trust", "plan", "-", "-"], ["trust", "apply", "-", "-"]]
+)
+def test_standard_input_cannot_bring_two_things(place, verb):
+    result = place.run(*verb, input=(place / "node.card").read_text())
+    assert result.exit_code == 2
+    assert "standard input is to bring a" in result.stderr
+    assert "fix: name a file for one of the two" in result.stderr
+
+
 def test_a_control_sequence_in_a_file_s_name_is_escaped(place):
     result = place.run("card", "show", place / "\x1b[2Jx")
     assert "\\x1b[2Jx does not exist" in result.stderr
