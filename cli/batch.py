@@ -157,27 +157,36 @@ class _Batch:
             signatures=self._signatures,
         )
         if self._results is None:
-            registry.refuse(card, wish.old)
+            registry.refuse(card, wish.handed)
             self._say(item, "grantable", card, groups=list(row.groups))
             return None
         held = self._results.handed_out(card)
         if held is not None and self._stands(held, card, row):
             self._say(item, "already", card)
             return None
-        return _Reserved(wish, *registry.reserve_serial(card, wish.old))
+        return _Reserved(wish, *registry.reserve_serial(card, wish.handed))
 
     def _sign(self, _: Item, reserved: _Reserved) -> _Signed:
         return _Signed(reserved.wish, sign(reserved.wish, self._issuer, reserved.serial, reserved.before))
 
     def _record(self, _: Item, signed: _Signed) -> Issued:
-        self._issuer.registry.record(signed.issued.record, signed.wish.card, signed.wish.old)
+        self._issuer.registry.record(signed.issued.record, signed.wish.card, signed.wish.handed)
         return signed.issued
 
     def _hand_out(self, item: Item, issued: Issued) -> None:
-        text = documents.card_block(issued.card) + self.beside + documents.fact_blocks(issued.successions)
+        text = documents.card_block(issued.card) + self.beside + documents.fact_blocks(issued.handed)
         where = self._results.put(item.name, issued.card, text) if self._results is not None else {}
         groups = issued.record.group_names.split()
-        self._say(item, "granted", issued.card, serial=issued.record.serial, groups=groups, **where)
+        old = issued.taken_over
+        self._say(
+            item,
+            "granted",
+            issued.card,
+            serial=issued.record.serial,
+            groups=groups,
+            **({"takes_over": old.identity} if old is not None else {}),
+            **where,
+        )
 
     def _row(self, item: Item, card: Card) -> Expected:
         """What is expected of this card. Raises `Fault` where nothing is, or something else, or it came before."""
