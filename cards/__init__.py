@@ -14,8 +14,9 @@ from .issuing import grant, make_card, make_list, make_record
 from .keys import IdentityId, IdentityKey, IssuerId, IssuerKey, NodeId, NodeKey
 from .limits import Limits, Rule
 from .manifest import Manifest
+from .pages import Entry
 from .policy import Policy
-from .revocation import Entry, Head, RevocationList, Revocations
+from .revocation import Head, RevocationList, Revocations, SignedHead, Terms
 from .signed import Signer
 from .statements import SignatureCache
 from .trust import Change, Pin, Plan, TrustStore, VerdictCache
@@ -54,8 +55,10 @@ __all__ = [
     "Rule",
     "SelfRevocation",
     "SignatureCache",
+    "SignedHead",
     "Signer",
     "Succession",
+    "Terms",
     "TrustStore",
     "Verdict",
     "VerdictCache",

@@ -17,7 +17,7 @@ from .findings import CardError, Finding
 from .keys import IdentityId, IssuerId
 from .manifest import Manifest, newest
 from .policy import Policy
-from .revocation import RevocationList, Revocations
+from .revocation import RevocationList, Revocations, SignedHead, Terms
 from .statements import SignatureCache
 
 Statement: TypeAlias = Delegation | Succession | SelfRevocation | Retirement | Manifest | Conflict
@@ -73,25 +73,36 @@ class Facts:
         `marks` tell by identity key to whom an identity had committed to hand over. After any finding but
         issuer-equivocation the value is unchanged.
         """
-        # A clock that is wrong cannot say what lies in its future, so one step is allowed to set it.
-        leeway = policy.leeway if now >= BUILD_TIME else MAX_STEP
-        now, network = self.clock(policy, now), policy.network
         if isinstance(fact, RevocationList):
-            issuers = [*policy.issuers.values()]
-            revocations, finding = self.revocations.add(
-                fact, issuers=issuers, network=network, now=now, leeway=leeway, signatures=signatures
-            )
+            revocations, finding = self.revocations.add(fact, self._terms(policy, now), signatures=signatures)
             return (self if revocations is self.revocations else replace(self, revocations=revocations)), finding
         if fact.digest in self.statements:
             return self, None
+        terms = self._terms(policy, now)
         finding = (
             self._admission(fact, policy, marks or {})
-            or fact.check(network=network, now=now, leeway=leeway, signatures=signatures)
+            or fact.check(network=terms.network, now=terms.now, leeway=terms.leeway, signatures=signatures)
             or self._matters(fact, policy, signatures or SignatureCache(limit=16))
         )
         if finding is not None:
             return self, finding
         return replace(self, statements={**self.statements, fact.digest: fact}), None
+
+    def check_list(
+        self, head: SignedHead, *, policy: Policy, now: int, signatures: SignatureCache | None = None
+    ) -> Finding | None:
+        """Why `add` would not take a list of this head, whatever is on its pages."""
+        return self.revocations.check(head, self._terms(policy, now), signatures=signatures)
+
+    def _terms(self, policy: Policy, now: int) -> Terms:
+        return Terms(
+            issuers=policy.issuers.values(),
+            network=policy.network,
+            now=self.clock(policy, now),
+            # A clock that is wrong cannot say what lies in its future, so one step is allowed to set it.
+            leeway=policy.leeway if now >= BUILD_TIME else MAX_STEP,
+            lifetime=policy.list_lifetime,
+        )
 
     def merge(self, other: "Facts", now: int) -> "Facts":
         """All that either holds; commutative, associative and idempotent. Both hold verified facts alone.

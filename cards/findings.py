@@ -94,6 +94,7 @@ CODES: dict[str, _Code] = {
     "threshold": _Code(UNTRUSTED, "have an accepted issuer sign the card: p2pnoise card issue"),
     "revocation-missing": _Code(UNTRUSTED, "hand this node the issuer's list: p2pnoise revoke publish --output"),
     "revocation-stale": _Code(UNTRUSTED, "have the issuer publish its list again: p2pnoise revoke publish"),
+    "list-lifetime": _Code(UNTRUSTED, "have it published with fewer --days, or raise list_lifetime in the policy"),
     "revocation-unchecked": _Code(UNTRUSTED, "give the issuer's list to check it too: --revocations FILE"),
 }
 

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from .keys import IssuerId
 from .limits import Limits, Rule
 from .policy_file import MAX_ISSUERS, MAX_POLICY, read_policy, write_policy
+from .revocation import LIST_LIFETIME
 
 __all__ = ["MAX_ISSUERS", "MAX_POLICY", "Policy", "Rule"]
 
@@ -30,6 +31,7 @@ class Policy:
     allow: tuple[bytes, ...] = ()  # identity keys that need no issuer
     tofu: Literal["off", "ask", "first-use"] = "off"
     stale: Literal["warn", "refuse"] = "refuse"  # what an overdue list means for new peers
+    list_lifetime: int = LIST_LIFETIME  # how long after a list the next one may be due, or the list is refused
     leeway: int = 300  # how far another's clock may be ahead of ours; Kerberos' customary five minutes
     revocation_grace: int = _DAY  # how long past `next` a list still admits new peers; a guess: one working day
     expired_grace: int = 0  # how long peers that we had accepted stay after their end

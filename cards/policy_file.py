@@ -11,6 +11,7 @@ from . import fields
 from .findings import CardError
 from .keys import IdentityId, IssuerId, NodeId, PublicId
 from .limits import MAX_DEPTH, MAX_NAMES, Limits, Rule, pattern
+from .revocation import MAX_NEXT
 
 MAX_POLICY = 64 * 1024  # characters
 MAX_ISSUERS = 16
@@ -186,6 +187,7 @@ _KEYS: Mapping[str, _Check] = {
     "allow": _several(_id(IdentityId), _MAX_LISTED),
     "tofu": _one_of("off", "ask", "first-use"),
     "stale": _one_of("warn", "refuse"),
+    "list_lifetime": _seconds(MAX_NEXT),
     "leeway": _seconds(3600),
     "revocation_grace": _seconds(400 * _DAY),
     "expired_grace": _seconds(400 * _DAY),

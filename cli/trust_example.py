@@ -34,6 +34,8 @@ tofu = "off"
 
 # What an overdue revocation list means for new peers: "refuse" or "warn". Peers that are known stay.
 stale = "refuse"
+# How far ahead a list may name its next: longer for issuers that stay offline, at most "400d". Beyond, it is refused.
+list_lifetime = "30d"
 # How long after its due date a list still lets new peers in.
 revocation_grace = "24h"
 

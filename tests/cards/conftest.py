@@ -81,9 +81,9 @@ class World:
             held, _ = self.add(held, one)
         return held
 
-    def add(self, held, one, **options):
+    def add(self, held, one, *, signatures=None, **options):
         options = {"issuers": self.policy.issuers.values(), "network": self.network, "now": self.now} | options
-        return held.add(one, **options)
+        return held.add(one, cards.Terms(**options), signatures=signatures)
 
     def verify(self, raw, **options):
         options = {"policy": self.policy, "now": self.now, "facts": cards.Facts(self.holding())} | options

@@ -21,7 +21,7 @@ def test_every_key_of_a_policy_is_in_it():
 
 def test_every_value_that_is_a_default_is_the_default():
     read, default = read_policy(EXAMPLE), Policy(network="example-net")
-    for key in ("tofu", "stale", "leeway", "revocation_grace", "expired_grace"):
+    for key in ("tofu", "stale", "list_lifetime", "leeway", "revocation_grace", "expired_grace"):
         assert read[key] == getattr(default, key)
 
 

@@ -11,6 +11,7 @@ from cards import (
     Policy,
     Revocations,
     SelfRevocation,
+    Terms,
     grant,
     make_card,
     make_list,
@@ -60,7 +61,7 @@ LIST = make_list(
 ENDING = SelfRevocation.make(
     {"net": NETWORK, "iat": NOW - 50, "key": IDENTITIES["carl"].public, "reason": "lost"}, IDENTITIES["carl"]
 )
-REVOCATIONS, _ = Revocations().add(EMPTY_LIST, issuers=[ISSUER.public], network=NETWORK, now=NOW)
+REVOCATIONS, _ = Revocations().add(EMPTY_LIST, Terms(issuers=[ISSUER.public], network=NETWORK, now=NOW))
 
 SIGNED = {card.body for card in CARDS.values()} | {record.body for record in RECORDS.values()}
 SIGNED |= {EMPTY_LIST.head, LIST.head}
