@@ -90,6 +90,9 @@ CODES: dict[str, _Code] = {
     "issuer-constraint": _Code(UNTRUSTED, "have an issuer sign that may: p2pnoise trust show"),
     "chain-too-long": _Code(UNTRUSTED, "a delegate's delegate's delegate is the last that may sign"),
     "group-not-granted": _Code(UNTRUSTED, "have another issuer grant the group too: p2pnoise card issue --group"),
+    "capability-not-granted": _Code(
+        UNTRUSTED, "have another issuer grant it too: the policy's [capabilities] say how many"
+    ),
     "unknown-issuer": _Code(UNTRUSTED, "add the issuer to the policy if you trust it: card install --issuer"),
     "threshold": _Code(UNTRUSTED, "have an accepted issuer sign the card: p2pnoise card issue"),
     "revocation-missing": _Code(UNTRUSTED, "hand this node the issuer's list: p2pnoise revoke publish --output"),

@@ -26,6 +26,7 @@ class Policy:
     limits: Mapping[str, Limits] = field(default_factory=dict)  # of issuers by name; the others may grant anything
     app: tuple[Rule, ...] = (Rule(),)
     groups: Mapping[str, Rule] = field(default_factory=dict)  # a group without a rule needs one issuer
+    capabilities: Mapping[str, Rule] = field(default_factory=dict)  # as groups
     revokers: tuple[str, ...] = ()  # issuers whose revocations end an identity, not their own grants alone
     deny: tuple[bytes, ...] = ()  # identity keys and Node IDs
     allow: tuple[bytes, ...] = ()  # identity keys that need no issuer

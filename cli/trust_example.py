@@ -48,6 +48,10 @@ expired_grace = "0s"
 [groups]
 admins = { threshold = 2, of = ["ops", "lab"] }
 
+# The same for capabilities.
+[capabilities]
+deploy = { threshold = 2, of = ["ops", "lab"] }
+
 # Each issuer under a name of our choice. Everything but the key is a limit, and may be left out.
 [issuer.ops]
 key = "issuer1y0l8ctvgpe5hyda4ufzhh2xmugaw2gr85sn9d77rt2yp6k94t3lqmmfngv"

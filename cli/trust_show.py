@@ -110,6 +110,7 @@ def _sections(trust: Trust, now: int) -> Iterable[tuple[str, list[str]]]:
         [
             *(rule_text(rule, policy) for rule in policy.app),
             *(f"group {group}: {rule_text(rule, policy)}" for group, rule in policy.groups.items()),
+            *(f"capability {name}: {rule_text(rule, policy)}" for name, rule in policy.capabilities.items()),
         ],
     )
     yield (
@@ -180,9 +181,12 @@ def _json(trust: Trust, now: int) -> dict[str, Any]:
         "network": policy.network,
         "running": trust.running,
         "app": [{"threshold": rule.threshold, "of": list(rule.of or policy.issuers)} for rule in policy.app],
-        "groups": {
-            group: {"threshold": rule.threshold, "of": list(rule.of or policy.issuers)}
-            for group, rule in policy.groups.items()
+        **{
+            table: {
+                name: {"threshold": rule.threshold, "of": list(rule.of or policy.issuers)}
+                for name, rule in rules.items()
+            }
+            for table, rules in (("groups", policy.groups), ("capabilities", policy.capabilities))
         },
         "tofu": policy.tofu,
         "stale": policy.stale,

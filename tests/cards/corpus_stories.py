@@ -124,6 +124,8 @@ def rules(story, w):
         policy=policy(groups={"agents": cards.Rule(2)}),
         warnings=["group-not-granted"],
     )
+    deploy = {"policy": policy(capabilities={"deploy": cards.Rule(2)}), "warnings": ["capability-not-granted"]}
+    story("accepted without a capability that two must grant", None, verify(by(w.issuer, cap=["deploy"])), **deploy)
     story(
         "identity denied", "denied", verify(w.raw), policy=policy(deny=(w.identity.public,), allow=(w.identity.public,))
     )

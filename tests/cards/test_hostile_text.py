@@ -274,6 +274,8 @@ POLICIES = [
     ("leeway of 5000 digits", 'network = "n"\nleeway = ' + "9" * 5000),
     ("nested 10000 deep", 'network = "n"\nleeway = ' + "[" * 10000),
     ("64 KiB", "#" * 65537),
+    ("capability that needs more issuers than there are", 'network = "n"\n[capabilities]\ndeploy = { threshold = 1 }'),
+    ("capability that is no name", 'network = "n"\n[capabilities]\n"A B" = { threshold = 1 }'),
 ]
 
 

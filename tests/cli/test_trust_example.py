@@ -4,7 +4,7 @@ import re
 import tomllib
 
 from cards import Policy
-from cards.policy_file import _ISSUER_KEYS, _KEYS, read_policy
+from cards.policy_file import _GRANTED, _ISSUER_KEYS, _KEYS, read_policy
 from cli.trust_example import EXAMPLE
 
 
@@ -15,7 +15,7 @@ def test_it_is_a_policy_and_comes_out_as_it_is(place):
 
 def test_every_key_of_a_policy_is_in_it():
     table = tomllib.loads(EXAMPLE)
-    assert table.keys() == {"network", "issuer", "groups", *_KEYS}
+    assert table.keys() == {"network", "issuer", *_GRANTED, *_KEYS}
     assert {key for entry in table["issuer"].values() for key in entry} == {"key", *_ISSUER_KEYS}
 
 
