@@ -95,12 +95,14 @@ class Facts:
         return self.revocations.check(head, self._terms(policy, now), signatures=signatures)
 
     def _terms(self, policy: Policy, now: int) -> Terms:
+        clock = self.clock(policy, now)
         return Terms(
             issuers=policy.issuers.values(),
             network=policy.network,
-            now=self.clock(policy, now),
-            # A clock that is wrong cannot say what lies in its future, so one step is allowed to set it.
-            leeway=policy.leeway if now >= BUILD_TIME else MAX_STEP,
+            now=clock,
+            # A clock that is wrong cannot say what lies in its future, so one step is allowed to set it. One that can
+            # be right is what the leeway counts from, not the floor: a single issuer would raise that with every list.
+            leeway=MAX_STEP if now < BUILD_TIME else max(0, now + policy.leeway - clock),
             lifetime=policy.list_lifetime,
         )
 
