@@ -46,6 +46,11 @@ class Policy:
         """The text of a policy file that says the same."""
         return write_policy(_values(self), _values(Policy(network=self.network)))
 
+    @property
+    def quorum(self) -> int:
+        """How many issuers speak for all: as many as the strictest rule of `app` asks for, two where there are two."""
+        return max([min(2, len(self.issuers)), *(rule.threshold for rule in self.app)])
+
     def issuer_name(self, key: bytes) -> str:
         """Our name for an issuer key, or the beginning of the key."""
         for name, known in self.issuers.items():

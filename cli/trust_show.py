@@ -86,7 +86,9 @@ def statement_text(fact: Fact, name_of: Callable[[bytes], str], now: int) -> str
         case SelfRevocation():
             return f"{fact.identity} ends itself, reason {fact.reason}"
         case Retirement():
-            return f"{name_of(fact.issuer)} retires, reason {fact.reason}"
+            by = [name_of(key) for key in fact.signers if key != fact.issuer]
+            how = f"is retired by {' '.join(by)}" if by else "retires"
+            return f"{name_of(fact.issuer)} {how}, reason {fact.reason}"
         case Manifest():
             return f"version {fact.version}: {fact.threshold} of {' '.join(map(name_of, sorted(fact.issuers)))}"
         case Conflict():
@@ -151,7 +153,7 @@ def _issuer_lines(trust: Trust, name: str, now: int) -> list[str]:
     ended = (
         ""
         if any(one.key == key for one in facts.authorities(policy))
-        else ", counts for nothing: " + ("retired" if key in facts.retired else "not in the manifest")
+        else ", counts for nothing: " + ("retired" if key in facts.retired(policy) else "not in the manifest")
     )
     lines = [f"{name}  {key}  {limits_text(policy.limits_of(name), now)}{ended}"]
     state = facts.revocations.by_issuer.get(key)

@@ -113,9 +113,12 @@ class World:
         values = {"net": self.network, "iat": self.now - 100, "key": identity.public, "reason": "key-compromise"}
         return cards.SelfRevocation.make(values | changes, signer or identity)
 
-    def retirement(self, issuer, *, signer=None, **changes):
+    def retirement(self, issuer, *, signer=None, by=(), **changes):
+        """Signed by the issuer, or else by the others `by`."""
+        by = sorted(by, key=lambda one: one.public)
         values = {"net": self.network, "iat": self.now - 100, "iss": issuer.public, "reason": "left"}
-        return cards.Retirement.make(values | changes, signer or issuer)
+        values |= {"by": [one.public for one in by]}
+        return cards.Retirement.make(values | changes, *(by or [signer or issuer]))
 
     def manifest(self, version, threshold, issuers, by=None, **changes):
         """Signed by `by`, or else by all its issuers."""

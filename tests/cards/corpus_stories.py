@@ -237,6 +237,15 @@ def endings(story, w):
     )
     story("issuer that retired", "threshold", add(w.retirement(w.issuer)), verify(w.raw))
     story("retirement by another issuer", "retirement-invalid", add(w.retirement(w.issuer, signer=w.second)))
+    third = cards.IssuerKey(b"third".ljust(32))
+    three = cards.Policy(network=w.network, issuers={**w.policy.issuers, "third": third.public})
+    together, alone = w.retirement(w.issuer, by=[w.second, third]), w.retirement(w.issuer, by=[w.second])
+    story("issuer that two others retired", "threshold", add(together), verify(w.raw), policy=three)
+    story("retirement by one of three", "threshold", add(alone), policy=three)
+    story("retirement by strangers", "threshold", add(w.retirement(w.issuer, by=[third, w.mallory_issuer])))
+    left = w.manifest(1, 1, [w.issuer, w.second], by=[w.issuer, w.second, third])
+    story("retirement that outlasts those who signed it", "threshold", add(together), add(left), verify(w.raw),
+          policy=three)  # fmt: skip
 
 
 def proofs(story, w, card):
@@ -256,14 +265,15 @@ def proofs(story, w, card):
 
 def manifests(story, w):
     a, b, c = w.issuer, w.second, w.mallory_issuer
-    story("issuer that the manifest leaves out", "threshold", add(w.manifest(1, 1, [b])), verify(w.raw))
-    story("accepted issuer of the manifest", None, add(w.manifest(1, 1, [a])), verify(w.raw))
+    story("issuer that the manifest leaves out", "threshold", add(w.manifest(1, 1, [b], by=[a, b])), verify(w.raw))
+    story("accepted issuer of the manifest", None, add(w.manifest(1, 1, [a], by=[a, b])), verify(w.raw))
+    story("accepted first manifest of one of two does nothing", None, add(w.manifest(1, 1, [b])), verify(w.raw))
     story("manifest that asks for two", "threshold", add(w.manifest(1, 2, [a, b])), verify(w.raw))
     story("manifest of strangers", "unknown-issuer", add(w.manifest(1, 1, [c])))
     story(
         "manifest that adds an issuer whom the policy does not name",
         "threshold",
-        add(w.manifest(1, 1, [a, c])),
+        add(w.manifest(1, 1, [a, c], by=[a, b, c])),
         verify(by(c)),
     )
     next_, short = w.manifest(2, 1, [a], by=[a, b]), w.manifest(2, 1, [a])

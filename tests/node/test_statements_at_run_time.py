@@ -384,7 +384,7 @@ def test_a_retirement_is_restored_although_its_issuer_has_left_the_policy(net):
     ada = net.member("ada", listening=False, target_links=0)
     net.give(ada, io.TrustRestored((net.retirement(net.second),), {}))
     net.give(ada, io.PolicyChanged(net.both))
-    assert bytes(net.second.public) in ada.core.table.facts.retired
+    assert bytes(net.second.public) in ada.core.table.facts.retired(ada.core.table.policy)
 
 
 def test_a_restored_statement_that_nobody_signed_is_left_out(net):
