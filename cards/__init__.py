@@ -7,6 +7,7 @@ from .address import Address, AddressRecord
 from .card import Card, Grant, Mark
 from .conflicts import Conflict
 from .delegation import Delegation
+from .draft import Draft
 from .endings import Retirement, SelfRevocation, Succession
 from .facts import Fact, Facts, parse_fact
 from .findings import CardError, Finding
@@ -31,6 +32,7 @@ __all__ = [
     "Change",
     "Conflict",
     "Delegation",
+    "Draft",
     "Entry",
     "Fact",
     "Facts",

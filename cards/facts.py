@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 from .card import Mark
 from .conflicts import Conflict
 from .delegation import Authority, Delegation, authorities, endorsed
+from .draft import DRAFTS
 from .endings import Retirement, SelfRevocation, Succession
 from .findings import CardError, Finding
 from .keys import IdentityId, IssuerId
@@ -162,7 +163,6 @@ class Facts:
         standing = (one for one in self._of(Delegation) if one.key not in retired)
         return authorities(roots, standing)
 
-    @_per_policy
     def manifest(self, policy: Policy) -> Manifest | None:
         """The newest manifest that the policy's issuers, or those whom they made their successors, have signed."""
         steps = self._manifests(policy)
@@ -264,6 +264,8 @@ def parse_fact(label: str, raw: bytes) -> Fact:
     """The fact in a block of this label. Raises `CardError`."""
     if label == "REVOCATION LIST":
         return RevocationList.parse(raw)
+    if label in DRAFTS:
+        raise CardError(DRAFTS[label].invalid, f"a {DRAFTS[label].what} draft, which not all have signed")
     if label not in KINDS:
         raise CardError("armor-invalid", f"a block {label[:40]!r}; one of REVOCATION LIST, {', '.join(KINDS)} expected")
     return KINDS[label].parse(raw)
