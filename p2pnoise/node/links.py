@@ -23,7 +23,7 @@ from .frames import Code, Hello
 from .link import CardPresented, Ended, GossipReceived, Greeted, Link, LinkEvent, PeerClosed, Ponged, Stage
 
 MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
-MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws 100 kB
+MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws half of it
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
 

@@ -80,7 +80,10 @@ def gossip_messages() -> Iterator[bytes]:
     said: tuple[messages.Message, ...] = (
         messages.Heads(world.REVOCATIONS.heads),
         messages.WantLists((bytes(world.ISSUER.public),)),
-        messages.GivenList(world.LIST.raw),
+        messages.GivenList(world.LIST.head, world.LIST.signature, world.LIST.pages),
+        messages.WantPages(world.LIST.page_digests),
+        messages.GivenPage(world.LIST.pages[0]),
+        messages.GivenPage(b""),
         messages.Digest((bytes(8),) * 64),
         messages.Ids((0, 63), ids),
         messages.Announce(ids),
