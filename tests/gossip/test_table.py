@@ -251,6 +251,14 @@ def test_a_restored_row_does_not_displace_what_links_brought_meanwhile(place, ta
     assert peer.record.sequence == 7
 
 
+def test_a_stored_list_holds_though_the_policy_would_not_take_it_today(place):
+    far = place.make_list(2, revoked=[place.keys("ada")[1].public], lifetime=90 * 86_400)
+    table = place.table()
+    assert table.offer_fact(far, place.START)[0].code == "list-lifetime"
+    table.restore_facts([far], place.START)
+    assert "revoked" in codes(table.judge(place.card("ada"), place.START))
+
+
 def test_a_list_of_a_stranger_or_with_a_bad_signature_changes_nothing(place, table):
     genuine = place.make_list(2)
     stranger = place.make_list(2, issuer=place.stranger)

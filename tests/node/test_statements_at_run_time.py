@@ -96,6 +96,8 @@ def test_a_delegation_that_travels_lets_its_delegates_members_in(net):
     offer(net, dora, net.sign(Delegation, net.issuer, **given))
     net.link(dora, ada)
     assert ada.up(dora)
+    offer(net, bob, net.make_list(2, revoked=[net.second.public]))  # which names the delegate, and no member
+    assert not ada.up(dora)
 
 
 def test_a_latecomer_is_told_of_everything(net):
