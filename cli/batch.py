@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from cards import Card, CardError, SignatureCache
-from cards.findings import CONFLICT, EXIT_ORDER, UNEXPECTED, UNTRUSTED
+from cards.findings import CONFLICT, EXIT_ORDER, MALFORMED, UNEXPECTED, UNTRUSTED
 from cards.text import fingerprint
 
-from . import documents, options
+from . import documents, files, options
 from .batch_files import Expected, Item, Results, open_results, read_expected, read_items
 from .bench.rounds import progress_bar
 from .folders import Issuer, IssuerFolder
@@ -59,7 +59,7 @@ def issue_batch(
             while portion := list(islice(items, PORTION)):
                 batch.take(portion)
                 progress(min(1.0, batch.counts.total() / max(1, len(expected))))
-    batch.conclude()
+    batch.conclude("standard input" if source == files.STREAM else source)
 
 
 class _Reserved(NamedTuple):
@@ -113,10 +113,13 @@ class _Batch:
             click.echo(json.dumps(self._lines[item.name]))
         self._lines.clear()
 
-    def conclude(self) -> None:
-        """The sum of it. Raises `Fault` where not all was granted."""
+    def conclude(self, source: str) -> None:
+        """The sum of it. Raises `Fault` where not all was granted, or there was nothing."""
+        if not self.counts:
+            fix = "name a folder of requests, or JSON lines as p2pnoise card request --json prints them"
+            raise Fault(f"no request in {source}", fix, code=MALFORMED)
         missing = [row for identity, row in self._expected.items() if identity not in self._sent]
-        say(", ".join(f"{count} {status}" for status, count in sorted(self.counts.items())) or "no requests")
+        say(", ".join(f"{count} {status}" for status, count in sorted(self.counts.items())))
         if missing:
             say(f"{len(missing)} expected identities sent no request, the first in line {missing[0].row}")
         if self._exits:

@@ -26,7 +26,7 @@ _MAX_GROUPS = 16
 @click.option("--group", "groups", multiple=True, metavar="G", help="put the node in a group; may be repeated")
 @click.option("--days", type=click.IntRange(1, MAX_DAYS), default=365, show_default=True, help="lifetime of the grant")
 @click.option("--batch", type=options.FILE, metavar="DIR|FILE|-", help="many requests: a folder, or JSON lines")
-@click.option("--expect", type=click.Path(path_type=Path), metavar="CSV", help="whose requests, for --batch")
+@click.option("--expect", type=options.PATH, metavar="CSV", help="whose requests, for --batch")
 @click.option("--dry-run", is_flag=True, help="with --batch: look at all of it and sign nothing")
 @options.force
 @options.issuer_home

@@ -1,6 +1,5 @@
 """`p2pnoise card show` and `card verify`: what a card and what goes with it say, and whether to believe it."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +8,7 @@ from shlex import quote
 import click
 
 from cards import Fact, Facts, IdentityId, IssuerId, Policy, RevocationList, verify_card
-from cards.findings import UNTRUSTED
+from cards.findings import MALFORMED, UNTRUSTED
 
 from . import documents, options, pins, trust_state
 from .folders import NodeFolder, read_policy
@@ -50,7 +49,7 @@ def show(*, file: str | None, line: bool, qr: bool, home: NodeFolder, as_json: b
         answer(*(card.to_text() for card in cards))
     elif qr:
         for card in cards:
-            draw_qr(documents.to_qr(card), sys.stdout)
+            click.echo(draw_qr(documents.to_qr(card)), nl=False)
     else:
         for card in cards:
             answer(*card_lines(card, now))
@@ -69,7 +68,7 @@ def show(*, file: str | None, line: bool, qr: bool, home: NodeFolder, as_json: b
     callback=options.issuers,
     help="judge as one who believes this issuer alone; may be repeated",
 )
-@click.option("--policy", "policy_file", type=click.Path(path_type=Path), help="judge by this policy file")
+@click.option("--policy", "policy_file", type=options.PATH, help="judge by this policy file")
 @click.option("--revocations", multiple=True, type=options.FILE, help="a revocation list to go by; may be repeated")
 @click.option("--statements", multiple=True, type=options.FILE, help="statements to go by; may be repeated")
 @options.home
@@ -102,7 +101,12 @@ def verify(
         raise click.UsageError("--issuer and --policy are two answers to one question")
     document, now = document_of(file, home), options.now()
     card = document.card
-    facts = [*document.facts, *(fact for name in (*revocations, *statements) for fact in documents.read(name).facts)]
+    facts = list(document.facts)
+    for path, what in (*((path, "lists") for path in revocations), *((path, "statements") for path in statements)):
+        given = documents.read(path)
+        if not (given.lists if what == "lists" else given.statements):
+            raise Fault(f"{given.name} holds no {what}", "leave it out, or name the file that does", code=MALFORMED)
+        facts += given.facts
     pinned: Mapping[str, IdentityId] = {}
     if issuers:
         policy, looked_at = Policy(network=card.network, issuers=issuers), bool(facts)

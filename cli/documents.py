@@ -51,7 +51,8 @@ def read(path: str | Path, *, fix: str = "") -> Document:
 
 def looks_like_one(data: bytes) -> bool:
     """Whether these bytes are meant to be a document, sound or not, and no text of another kind."""
-    return b"-----BEGIN " in data or data.startswith((b"card1:", b"CARD1:", b"\x95", b"\x94"))
+    # No text begins with the bytes of an array: in UTF-8 they only continue a character.
+    return b"-----BEGIN " in data or data.startswith((b"card1:", b"CARD1:")) or 0x80 <= data[0] < 0xA0
 
 
 def parse(name: str, data: bytes, *, fix: str = "") -> Document:

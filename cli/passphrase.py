@@ -33,7 +33,7 @@ def option(command: Command) -> Command:
     """`--passphrase-file`, for commands that read a key which may be locked; `to_open` finds it by itself."""
     return click.option(
         "--passphrase-file",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         expose_value=False,
         callback=_remember,
         help=f"its first line opens a locked key; - for stdin; also {VARIABLE}, or a prompt",

@@ -75,6 +75,14 @@ def test_a_list_named_on_the_command_line_counts(place, issuer):
     assert place.run("card", "verify", card, "--issuer", issuer, "--revocations", place / "list").exit_code == 7
 
 
+@pytest.mark.parametrize(("option", "says"), [("--revocations", "no lists"), ("--statements", "no statements")])
+def test_a_file_without_what_it_is_named_for_is_refused(place, issuer, option, says):
+    """Or a card would pass whose revocation was thought to be looked at."""
+    card = place.make_card()
+    args = ("card", "verify", card, "--issuer", issuer, option, place / "node.request")
+    place.refuses(*args, says=f"node.request holds {says}", code=3)
+
+
 def test_a_list_with_a_forged_signature_is_an_error(place, issuer):
     card = place.make_card()
     one = make_list(IssuerKey.from_pem((place.issuer / "issuer.key").read_bytes()),
