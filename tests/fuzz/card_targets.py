@@ -83,6 +83,7 @@ def revocation_list(data: bytes) -> bool:
 def revocation_list_seeds() -> Iterator[bytes]:
     yield world.EMPTY_LIST.raw
     yield world.LIST.raw
+    yield world.PAGED_LIST.raw
 
 
 def signature(data: bytes) -> bool:
