@@ -87,7 +87,7 @@ class ListExchange:
         return None
 
     def whole(self, now: Instant) -> Iterator[tuple[LinkId, SignedHead, list[bytes]]]:
-        """The lists whose pages are all there, to be taken one by one; asks for the pages that others lack."""
+        """The lists whose pages are all there, to be taken one by one; of the others it asks for what is missing."""
         while (found := self._next_whole(now)) is not None:
             yield found
 

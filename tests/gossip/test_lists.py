@@ -144,7 +144,7 @@ def test_of_a_peer_that_went_away_the_pages_stay_and_the_next_one_gives_the_rest
     assert asked(bob) == list(long_list.page_digests[3:])
 
 
-@pytest.mark.parametrize("failing", ["silent", "empty-handed", "wrong"])
+@pytest.mark.parametrize("failing", ["silent", "empty-handed", "wrong", "gone"])
 def test_where_one_peer_does_not_give_its_pages_another_is_asked(mesh, ada, long_list, failing):
     eve, carl = mesh.puppet("eve", ada), mesh.puppet("carl", ada)
     mesh.say(eve, ada, head_of(long_list))
@@ -152,6 +152,8 @@ def test_where_one_peer_does_not_give_its_pages_another_is_asked(mesh, ada, long
     assert (len(asked(eve)), len(asked(carl))) == (8, 0)
     if failing == "silent":
         mesh.wait(lists.TIMEOUT / 10**9)
+    elif failing == "gone":
+        mesh.part(eve, ada)
     elif failing == "empty-handed":
         mesh.say(eve, ada, GivenPage(b""))
     else:
