@@ -7,6 +7,7 @@ from .address import Address, AddressRecord
 from .card import Card, Grant, Mark
 from .conflicts import Conflict
 from .delegation import Delegation
+from .draft import Draft
 from .endings import Retirement, SelfRevocation, Succession
 from .facts import Fact, Facts, parse_fact
 from .findings import CardError, Finding
@@ -14,8 +15,9 @@ from .issuing import grant, make_card, make_list, make_record
 from .keys import IdentityId, IdentityKey, IssuerId, IssuerKey, NodeId, NodeKey
 from .limits import Limits, Rule
 from .manifest import Manifest
+from .pages import Entry
 from .policy import Policy
-from .revocation import Entry, Head, RevocationList, Revocations
+from .revocation import Head, RevocationList, Revocations, SignedHead, Terms
 from .signed import Signer
 from .statements import SignatureCache
 from .trust import Change, Pin, Plan, TrustStore, VerdictCache
@@ -30,6 +32,7 @@ __all__ = [
     "Change",
     "Conflict",
     "Delegation",
+    "Draft",
     "Entry",
     "Fact",
     "Facts",
@@ -54,8 +57,10 @@ __all__ = [
     "Rule",
     "SelfRevocation",
     "SignatureCache",
+    "SignedHead",
     "Signer",
     "Succession",
+    "Terms",
     "TrustStore",
     "Verdict",
     "VerdictCache",

@@ -15,30 +15,12 @@ from . import codec, fields
 from .card import MAX_CARD, Card
 from .codec import Value
 from .findings import CardError, Finding
-from .revocation import RevocationList, read_head
+from .revocation import RevocationList, SignedHead
 from .statements import CARD_KEY, CARD_NODE, CONFLICT_ID, REVOCATION, SignatureCache, digest, frame, verify
 
 ConflictKind = Literal["identity", "node", "issuer"]
 
 MAX_CONFLICT = 2 * MAX_CARD + 64  # bytes
-
-
-@dataclass(frozen=True, slots=True)
-class SignedHead:
-    """The head of a revocation list with its issuer's signature, without the pages."""
-
-    head: bytes
-    signature: bytes
-    network: str
-    issuer: bytes
-    sequence: int
-
-    @classmethod
-    def parse(cls, part: Value) -> Self:
-        if not isinstance(part, list) or len(part) != 2 or not isinstance(part[0], bytes):
-            raise CardError("malformed", "a head in a conflict is an array of head and signature")
-        values = read_head(part[0])
-        return cls(part[0], fields.binary(64)(part[1], "list signature"), values["net"], values["iss"], values["seq"])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -153,7 +135,13 @@ class Conflict:
 
 def _parts(heads: bool, first: Value, second: Value) -> tuple[Card, Card] | tuple[SignedHead, SignedHead]:  # noqa: FBT001
     if heads:
-        return SignedHead.parse(first), SignedHead.parse(second)
+        return _head(first), _head(second)
     if not isinstance(first, bytes) or not isinstance(second, bytes):
         raise CardError("malformed", "a card in a conflict is binary")
     return Card.parse(first), Card.parse(second)
+
+
+def _head(part: Value) -> SignedHead:
+    if not isinstance(part, list) or len(part) != 2 or not isinstance(part[0], bytes):
+        raise CardError("malformed", "a head in a conflict is an array of head and signature")
+    return SignedHead.read(part[0], fields.binary(64)(part[1], "list signature"))

@@ -1,20 +1,24 @@
-"""What ends a key for good: a successor, its owner's revocation, an issuer's retirement. Each signed by that key."""
+"""What ends a key for good: a successor, its owner's revocation, an issuer's retirement.
+
+Each is signed by that key. An issuer whose key is lost or stolen can be retired by other issuers of its network.
+"""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from . import fields
 from .fields import Field
 from .findings import CardError
 from .keys import IdentityId, IssuerId
+from .manifest import MAX_ISSUERS
 from .signed import Signed
 from .statements import RETIREMENT, SELF_REVOCATION, SUCCESSION
 
+MAX_RETIREMENT = 2_048  # bytes; sixteen others who retire one make about 1,800
 
-def _identity(value: Any, where: str) -> IdentityId:
-    return IdentityId(fields.binary(32)(value, where))
+_identity = fields.key(IdentityId)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,20 +77,29 @@ class SelfRevocation(Signed):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Retirement(Signed):
-    """An issuer ends itself: nothing that it or its delegates granted counts any more."""
+    """An issuer has ended: nothing that it or its delegates granted counts any more.
+
+    It signs that itself or, where there is `by`, others do; whether these are enough hangs on policy and manifest.
+    """
 
     what: ClassVar = "retirement"
     label: ClassVar = "RETIREMENT"
     context: ClassVar = RETIREMENT
     invalid: ClassVar = "retirement-invalid"
+    limit: ClassVar = MAX_RETIREMENT
     table: ClassVar[Mapping[str, Field]] = {
-        "iss": Field(lambda value, where: IssuerId(fields.binary(32)(value, where))),
+        "iss": Field(fields.key(IssuerId)),
         "reason": Field(fields.name(32)),
+        "by": Field(fields.array(fields.key(IssuerId), MAX_ISSUERS, ordered=True), required=False),
     }
 
     @property
     def signers(self) -> tuple[bytes, ...]:
-        return (self.issuer,)
+        return tuple(self.values.get("by", (self.issuer,)))
+
+    def check_values(self) -> None:
+        if self.issuer in self.values.get("by", ()):
+            raise CardError("retirement-invalid", f"{self.issuer.short} ends itself alone, or others do")
 
     @property
     def issuer(self) -> IssuerId:

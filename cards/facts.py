@@ -12,12 +12,13 @@ from typing import Any, TypeAlias, TypeVar
 from .card import Mark
 from .conflicts import Conflict
 from .delegation import Authority, Delegation, authorities, endorsed
+from .draft import DRAFTS
 from .endings import Retirement, SelfRevocation, Succession
 from .findings import CardError, Finding
 from .keys import IdentityId, IssuerId
-from .manifest import Manifest, newest
+from .manifest import Manifest, reached
 from .policy import Policy
-from .revocation import RevocationList, Revocations
+from .revocation import RevocationList, Revocations, SignedHead, Terms
 from .statements import SignatureCache
 
 Statement: TypeAlias = Delegation | Succession | SelfRevocation | Retirement | Manifest | Conflict
@@ -73,25 +74,38 @@ class Facts:
         `marks` tell by identity key to whom an identity had committed to hand over. After any finding but
         issuer-equivocation the value is unchanged.
         """
-        # A clock that is wrong cannot say what lies in its future, so one step is allowed to set it.
-        leeway = policy.leeway if now >= BUILD_TIME else MAX_STEP
-        now, network = self.clock(policy, now), policy.network
         if isinstance(fact, RevocationList):
-            issuers = [*policy.issuers.values()]
-            revocations, finding = self.revocations.add(
-                fact, issuers=issuers, network=network, now=now, leeway=leeway, signatures=signatures
-            )
+            revocations, finding = self.revocations.add(fact, self._terms(policy, now), signatures=signatures)
             return (self if revocations is self.revocations else replace(self, revocations=revocations)), finding
         if fact.digest in self.statements:
             return self, None
+        terms = self._terms(policy, now)
         finding = (
             self._admission(fact, policy, marks or {})
-            or fact.check(network=network, now=now, leeway=leeway, signatures=signatures)
+            or fact.check(network=terms.network, now=terms.now, leeway=terms.leeway, signatures=signatures)
             or self._matters(fact, policy, signatures or SignatureCache(limit=16))
         )
         if finding is not None:
             return self, finding
         return replace(self, statements={**self.statements, fact.digest: fact}), None
+
+    def check_list(
+        self, head: SignedHead, *, policy: Policy, now: int, signatures: SignatureCache | None = None
+    ) -> Finding | None:
+        """Why `add` would not take a list of this head, whatever is on its pages."""
+        return self.revocations.check(head, self._terms(policy, now), signatures=signatures)
+
+    def _terms(self, policy: Policy, now: int) -> Terms:
+        clock = self.clock(policy, now)
+        return Terms(
+            issuers=policy.issuers.values(),
+            network=policy.network,
+            now=clock,
+            # A clock that is wrong cannot say what lies in its future, so one step is allowed to set it. One that can
+            # be right is what the leeway counts from, not the floor: a single issuer would raise that with every list.
+            leeway=MAX_STEP if now < BUILD_TIME else max(0, now + policy.leeway - clock),
+            lifetime=policy.list_lifetime,
+        )
 
     def merge(self, other: "Facts", now: int) -> "Facts":
         """All that either holds; commutative, associative and idempotent. Both hold verified facts alone.
@@ -135,31 +149,39 @@ class Facts:
     @_per_policy
     def _floor(self, policy: Policy) -> int:
         times = sorted((state.current[0].issued_at for state in self._trusted(policy)), reverse=True)
-        agree = max([min(2, len(policy.issuers)), *(rule.threshold for rule in policy.app)])
-        return max(BUILD_TIME, times[agree - 1] if len(times) >= agree else 0)
+        return max(BUILD_TIME, times[policy.quorum - 1] if len(times) >= policy.quorum else 0)
 
     @_per_policy
     def authorities(self, policy: Policy) -> tuple[Authority, ...]:
         """Everybody who may sign under `policy`: its issuers that are not retired, and their delegates."""
-        allowed = self.manifest(policy)
+        allowed, retired = self.manifest(policy), self.retired(policy)
         roots = {
             key: policy.limits_of(name)
             for name, key in policy.issuers.items()
-            if key not in self.retired and (allowed is None or key in allowed.issuers)
+            if key not in retired and (allowed is None or key in allowed.issuers)
         }
-        standing = (one for one in self._of(Delegation) if one.key not in self.retired)
+        standing = (one for one in self._of(Delegation) if one.key not in retired)
         return authorities(roots, standing)
 
-    @_per_policy
     def manifest(self, policy: Policy) -> Manifest | None:
         """The newest manifest that the policy's issuers, or those whom they made their successors, have signed."""
-        threshold = max((rule.threshold for rule in policy.app), default=1)
-        return newest(self._of(Manifest), set(policy.issuers.values()), threshold)
+        steps = self._manifests(policy)
+        return steps[-1] if steps else None
 
-    @cached_property
-    def retired(self) -> Mapping[bytes, Retirement]:
-        """By issuer key."""
-        return {bytes(one.issuer): one for one in self._of(Retirement)}
+    @_per_policy
+    def _manifests(self, policy: Policy) -> tuple[Manifest, ...]:
+        return reached(self._of(Manifest), set(policy.issuers.values()), policy.quorum)
+
+    @_per_policy
+    def retired(self, policy: Policy) -> Set[bytes]:
+        """The keys of issuers and delegates that have ended, by their own word or that of enough others."""
+        return frozenset(one.issuer for one in self._of(Retirement) if self._ends(one, policy))
+
+    def _ends(self, retirement: Retirement, policy: Policy) -> bool:
+        """Whether the issuer signed this itself, or as many did as spoke for all at any time: it is final."""
+        bodies: list[tuple[Set[bytes], int]] = [({retirement.issuer}, 1), (set(policy.issuers.values()), policy.quorum)]
+        bodies += [(one.issuers, one.threshold) for one in self._manifests(policy)]
+        return any(retirement.signed_by(*body) for body in bodies)
 
     @cached_property
     def self_revoked(self) -> Mapping[bytes, SelfRevocation]:
@@ -194,20 +216,24 @@ class Facts:
 
     def _trusted(self, policy: Policy) -> Iterable[Any]:
         held = self.revocations.by_issuer
-        return [held[key] for key in policy.issuers.values() if key in held and key not in self.retired]
+        return [held[key] for key in policy.issuers.values() if key in held and key not in self.retired(policy)]
 
     def _admission(self, fact: Statement, policy: Policy, marks: Mapping[bytes, Mark]) -> Finding | None:
         """Cheap reasons not to take a statement, before its signatures are looked at."""
         if isinstance(fact, Delegation | Retirement) or (isinstance(fact, Conflict) and fact.kind == "issuer"):
             key = IssuerId(fact.subject if isinstance(fact, Conflict) else fact.issuer)
             found = [one for one in self.authorities(policy) if one.key == key]
-            if not found:
+            # One that the manifest leaves out may come back with the next, so that it has ended must be known then.
+            left_out = key in policy.issuers.values() and key not in self.retired(policy)
+            if not found and not (isinstance(fact, Retirement) and left_out):
                 return Finding("unknown-issuer", f"{fact.what} of {key.short}, not in this policy")
             if isinstance(fact, Delegation) and not any(one.delegate(fact) for one in found):
                 return Finding("chain-too-long", f"{key.short} may delegate no further to {fact.key.short}")
-        if isinstance(fact, Manifest) and not set(fact.signers) & set(policy.issuers.values()):
-            reached = self.manifest(policy)
-            if reached is None or not fact.follows(reached.issuers, reached.threshold):
+            if isinstance(fact, Retirement) and not self._ends(fact, policy):
+                return Finding("threshold", f"too few of the issuers that count here retire {key.short}")
+        if isinstance(fact, Manifest) and not fact.signed_by(set(policy.issuers.values()), 1):
+            newest = self.manifest(policy)
+            if newest is None or not fact.signed_by(newest.issuers, newest.threshold):
                 return Finding("unknown-issuer", "manifest of issuers that are not in this policy")
         if isinstance(fact, Succession):
             committed = marks[fact.old].next_key_digest if fact.old in marks else None
@@ -238,6 +264,8 @@ def parse_fact(label: str, raw: bytes) -> Fact:
     """The fact in a block of this label. Raises `CardError`."""
     if label == "REVOCATION LIST":
         return RevocationList.parse(raw)
+    if label in DRAFTS:
+        raise CardError(DRAFTS[label].invalid, f"a {DRAFTS[label].what} draft, which not all have signed")
     if label not in KINDS:
         raise CardError("armor-invalid", f"a block {label[:40]!r}; one of REVOCATION LIST, {', '.join(KINDS)} expected")
     return KINDS[label].parse(raw)

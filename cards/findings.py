@@ -57,8 +57,10 @@ CODES: dict[str, _Code] = {
     "record-invalid": _Code(BAD_SIGNATURE, "the node signs its addresses itself: wait for its next record"),
     "revocation-invalid": _Code(BAD_SIGNATURE, "take the list from its issuer: p2pnoise revoke publish"),
     "delegation-invalid": _Code(BAD_SIGNATURE, "take the delegation from its issuer: p2pnoise issuer delegate"),
-    "retirement-invalid": _Code(BAD_SIGNATURE, "take the retirement from its issuer: p2pnoise issuer retire"),
-    "manifest-invalid": _Code(BAD_SIGNATURE, "have as many issuers sign it as this version and the one before ask for"),
+    "retirement-invalid": _Code(BAD_SIGNATURE, "have the issuer sign it, or others together: p2pnoise issuer retire"),
+    "manifest-invalid": _Code(
+        BAD_SIGNATURE, "have as many issuers sign it as this version and the one before ask for: p2pnoise issuer sign"
+    ),
     "succession-invalid": _Code(BAD_SIGNATURE, "both identity keys sign it, and the new one is the one committed to"),
     "proof-invalid": _Code(BAD_SIGNATURE, "nobody is in conflict here: a proof holds two signed things that differ"),
     "locked": _Code(BINDING, "type its passphrase, or give it with --passphrase-file or in P2PNOISE_PASSPHRASE"),
@@ -90,10 +92,16 @@ CODES: dict[str, _Code] = {
     "issuer-constraint": _Code(UNTRUSTED, "have an issuer sign that may: p2pnoise trust show"),
     "chain-too-long": _Code(UNTRUSTED, "a delegate's delegate's delegate is the last that may sign"),
     "group-not-granted": _Code(UNTRUSTED, "have another issuer grant the group too: p2pnoise card issue --group"),
+    "capability-not-granted": _Code(
+        UNTRUSTED, "have another issuer grant it too: the policy's [capabilities] say how many"
+    ),
     "unknown-issuer": _Code(UNTRUSTED, "add the issuer to the policy if you trust it: card install --issuer"),
-    "threshold": _Code(UNTRUSTED, "have an accepted issuer sign the card: p2pnoise card issue"),
+    "threshold": _Code(
+        UNTRUSTED, "have more accepted issuers sign: a card, p2pnoise card issue; a draft, p2pnoise issuer sign"
+    ),
     "revocation-missing": _Code(UNTRUSTED, "hand this node the issuer's list: p2pnoise revoke publish --output"),
     "revocation-stale": _Code(UNTRUSTED, "have the issuer publish its list again: p2pnoise revoke publish"),
+    "list-lifetime": _Code(UNTRUSTED, "have it published with fewer --days, or raise list_lifetime in the policy"),
     "revocation-unchecked": _Code(UNTRUSTED, "give the issuer's list to check it too: --revocations FILE"),
 }
 

@@ -12,15 +12,15 @@ from .card import POSITION_SIZE, Card, Grant
 from .fields import check_validity
 from .findings import CardError
 from .keys import Entropy, IdentityId, IssuerId, NodeKey
+from .pages import Entry, cut_pages, page_digest
 from .policy import Policy
-from .revocation import Entry, RevocationList, page_digest
+from .revocation import LIST_LIFETIME, RevocationList
 from .signed import Signer
 from .statements import CARD_APP, CARD_KEY, CARD_NODE, REVOCATION, SignatureCache, frame, verify
 from .verification import verify_card
 
 YEAR = 365 * 86400
 RECORD_LIFETIME = 72 * 3600  # seconds; records are made again daily, so two may be missed
-LIST_LIFETIME = 30 * 86400  # seconds until the next list is due, by default
 
 
 def make_card(
@@ -159,8 +159,7 @@ def make_list(
 
     `heals` are the digests of earlier lists that shared one number, which this one replaces.
     """
-    standing = sorted({entry.subject: entry for entry in entries if entry.until > now}.values())
-    pages = [codec.encode([list(entry) for entry in standing])] if standing else []
+    pages = cut_pages(entry for entry in entries if entry.until > now)
     head: dict[str, codec.Value] = {
         "v": 1,
         "net": network,
@@ -173,4 +172,4 @@ def make_list(
     if heals:
         head["heals"] = sorted(set(heals))
     raw = codec.encode(head)
-    return RevocationList.parse(codec.encode([1, raw, issuer.sign(frame(REVOCATION, raw)), list(pages)]))
+    return RevocationList.read(raw, issuer.sign(frame(REVOCATION, raw)), pages)

@@ -32,8 +32,8 @@ class Manifest(Signed):
     table: ClassVar[Mapping[str, Field]] = {
         "ver": Field(fields.counter),
         "thr": Field(fields.counter),
-        "iss": Field(fields.array(fields.binary(32), MAX_ISSUERS, ordered=True)),
-        "by": Field(fields.array(fields.binary(32), 2 * MAX_ISSUERS, ordered=True)),
+        "iss": Field(fields.array(fields.key(IssuerId), MAX_ISSUERS, ordered=True)),
+        "by": Field(fields.array(fields.key(IssuerId), 2 * MAX_ISSUERS, ordered=True)),
     }
 
     @property
@@ -41,13 +41,9 @@ class Manifest(Signed):
         return tuple(self.values["by"])
 
     def check_values(self) -> None:
-        for key in (*self.values["iss"], *self.values["by"]):
-            IssuerId(key)
-        if not self.threshold <= len(self.issuers & set(self.signers)):
-            raise CardError(
-                "manifest-invalid",
-                f"{len(self.issuers & set(self.signers))} of its own issuers signed, {self.threshold} needed",
-            )
+        if not self.signed_by(self.issuers, self.threshold):
+            own = len(self.issuers & set(self.signers))
+            raise CardError("manifest-invalid", f"{own} of its own issuers sign it, {self.threshold} needed")
 
     @property
     def version(self) -> int:
@@ -62,18 +58,15 @@ class Manifest(Signed):
     def issuers(self) -> Set[bytes]:
         return frozenset(self.values["iss"])
 
-    def follows(self, issuers: Set[bytes], threshold: int) -> bool:
-        """Whether as many of these have signed it."""
-        return len(issuers & set(self.signers)) >= threshold
 
-
-def newest(manifests: Iterable[Manifest], issuers: Set[bytes], threshold: int) -> Manifest | None:
-    """The highest version that can be reached from these issuers, step by step; of two equal ones the lower digest.
+def reached(manifests: Iterable[Manifest], issuers: Set[bytes], threshold: int) -> tuple[Manifest, ...]:
+    """The versions that can be reached from these issuers, step by step; of two equal ones the lower digest.
 
     The choice depends on what there is alone, never on the order in which it came. Signatures must have been verified.
     """
-    reached: Manifest | None = None
+    steps: list[Manifest] = []
     for manifest in sorted(manifests, key=lambda one: (one.version, one.digest)):
-        if (reached is None or manifest.version > reached.version) and manifest.follows(issuers, threshold):
-            reached, issuers, threshold = manifest, manifest.issuers, manifest.threshold
-    return reached
+        if (not steps or manifest.version > steps[-1].version) and manifest.signed_by(issuers, threshold):
+            steps.append(manifest)
+            issuers, threshold = manifest.issuers, manifest.threshold
+    return tuple(steps)

@@ -7,6 +7,7 @@ from typing import Literal, Self
 from .keys import IssuerId
 from .limits import Limits, Rule
 from .policy_file import MAX_ISSUERS, MAX_POLICY, read_policy, write_policy
+from .revocation import LIST_LIFETIME
 
 __all__ = ["MAX_ISSUERS", "MAX_POLICY", "Policy", "Rule"]
 
@@ -25,11 +26,13 @@ class Policy:
     limits: Mapping[str, Limits] = field(default_factory=dict)  # of issuers by name; the others may grant anything
     app: tuple[Rule, ...] = (Rule(),)
     groups: Mapping[str, Rule] = field(default_factory=dict)  # a group without a rule needs one issuer
+    capabilities: Mapping[str, Rule] = field(default_factory=dict)  # as groups
     revokers: tuple[str, ...] = ()  # issuers whose revocations end an identity, not their own grants alone
     deny: tuple[bytes, ...] = ()  # identity keys and Node IDs
     allow: tuple[bytes, ...] = ()  # identity keys that need no issuer
     tofu: Literal["off", "ask", "first-use"] = "off"
     stale: Literal["warn", "refuse"] = "refuse"  # what an overdue list means for new peers
+    list_lifetime: int = LIST_LIFETIME  # how long after a list the next one may be due, or the list is refused
     leeway: int = 300  # how far another's clock may be ahead of ours; Kerberos' customary five minutes
     revocation_grace: int = _DAY  # how long past `next` a list still admits new peers; a guess: one working day
     expired_grace: int = 0  # how long peers that we had accepted stay after their end
@@ -42,6 +45,11 @@ class Policy:
     def to_toml(self) -> str:
         """The text of a policy file that says the same."""
         return write_policy(_values(self), _values(Policy(network=self.network)))
+
+    @property
+    def quorum(self) -> int:
+        """How many issuers speak for all: as many as the strictest rule of `app` asks for, two where there are two."""
+        return max([min(2, len(self.issuers)), *(rule.threshold for rule in self.app)])
 
     def issuer_name(self, key: bytes) -> str:
         """Our name for an issuer key, or the beginning of the key."""

@@ -11,6 +11,7 @@ from . import fields
 from .findings import CardError
 from .keys import IdentityId, IssuerId, NodeId, PublicId
 from .limits import MAX_DEPTH, MAX_NAMES, Limits, Rule, pattern
+from .revocation import MAX_NEXT
 
 MAX_POLICY = 64 * 1024  # characters
 MAX_ISSUERS = 16
@@ -40,8 +41,9 @@ def write_policy(values: Mapping[str, Any], default: Mapping[str, Any]) -> str:
     for name, value in values.items():
         if name in ("leeway", "revocation_grace") or (name in _KEYS and value != default[name]):
             lines.append(f"{name} = {_value_text(value)}")
-    if values["groups"]:
-        lines += ["", "[groups]", *(f'"{name}" = {_value_text(rule)}' for name, rule in values["groups"].items())]
+    for table in _GRANTED:
+        if values[table]:
+            lines += ["", f"[{table}]", *(f'"{name}" = {_value_text(rule)}' for name, rule in values[table].items())]
     for name, key in values["issuers"].items():
         limits = values["limits"].get(name, Limits())
         differing = [limit for limit in _ISSUER_KEYS if getattr(limits, limit) != getattr(Limits(), limit)]
@@ -76,7 +78,7 @@ _Check = Callable[[Any, tuple[str, ...]], Any]
 def _read(table: Mapping[str, Any]) -> dict[str, Any]:
     issuers = _table(table.get("issuer", {}), ("issuer",), MAX_ISSUERS)
     names = tuple(issuers)
-    _only(table, ("network", "issuer", "groups", *_KEYS), ())
+    _only(table, ("network", "issuer", *_GRANTED, *_KEYS), ())
     if "network" not in table:
         raise _Wrong("the policy names no network")
     read: dict[str, Any] = {"network": _plain(fields.name(32))(table["network"], ("network",))}
@@ -85,13 +87,14 @@ def _read(table: Mapping[str, Any]) -> dict[str, Any]:
     for key, check in _KEYS.items():
         if key in table:
             read[key] = check(table[key], (key,))
-    groups = _table(table.get("groups", {}), ("groups",), _MAX_RULES)
-    read["groups"] = {
-        _plain(fields.name(32))(name, ("groups", name)): _rule(rule, ("groups", name)) for name, rule in groups.items()
-    }
-    for where, rule in [(("app",), rule) for rule in read.get("app", ())] + [
-        (("groups", name), rule) for name, rule in read["groups"].items()
-    ]:
+    ruled: list[tuple[tuple[str, ...], Rule]] = [(("app",), rule) for rule in read.get("app", ())]
+    for key in _GRANTED:
+        given = _table(table.get(key, {}), (key,), _MAX_RULES)
+        read[key] = {
+            _plain(fields.name(32))(name, (key, name)): _rule(rule, (key, name)) for name, rule in given.items()
+        }
+        ruled += [((key, name), rule) for name, rule in read[key].items()]
+    for where, rule in ruled:
         _check_names(rule.of, names, where)
         if rule.threshold > len(rule.of or names):
             raise _Wrong(f"{'.'.join(where)} needs {rule.threshold} of {len(rule.of or names)} issuers", *where)
@@ -179,6 +182,9 @@ def _text(value: Any, path: tuple[str, ...]) -> str:
     return value
 
 
+_GRANTED = ("groups", "capabilities")
+"""What is granted by name, each with a rule of its own."""
+
 _KEYS: Mapping[str, _Check] = {
     "app": _rules,
     "revokers": _several(_text, MAX_ISSUERS),
@@ -186,11 +192,12 @@ _KEYS: Mapping[str, _Check] = {
     "allow": _several(_id(IdentityId), _MAX_LISTED),
     "tofu": _one_of("off", "ask", "first-use"),
     "stale": _one_of("warn", "refuse"),
+    "list_lifetime": _seconds(MAX_NEXT),
     "leeway": _seconds(3600),
     "revocation_grace": _seconds(400 * _DAY),
     "expired_grace": _seconds(400 * _DAY),
 }
-"""What may stand in a policy file beside its network, issuers and groups."""
+"""What may stand in a policy file beside its network, its issuers, and what these grant."""
 
 
 def _issuer_key(name: str, entry: Any) -> IssuerId:

@@ -1,15 +1,14 @@
 """Revocation lists: what an issuer takes back, signed, numbered, kept until it no longer matters.
 
     envelope   [1, head, signature, [page, ...]]
-    page       [[subject, at, reason, until], ...]      sorted by subject
 
-The signed head commits to the digest of each page. A subject is an identity key or a card id, both 32 bytes. An entry
+The signed head commits to the digest of each page (pages.py). A subject is an identity key or a card id. An entry
 voids that issuer's grants and nothing else. Nodes keep the union of what they have seen until each entry's `until`,
 so that a later list cannot quietly un-revoke.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple, Self
@@ -18,26 +17,17 @@ from . import codec, fields
 from .fields import Field
 from .findings import CardError, Finding
 from .keys import IssuerId
+from .pages import MAX_PAGES, Entry, page_digest, read_pages
 from .statements import REVOCATION, REVOCATION_ID, SignatureCache, digest, frame, verify
 
-MAX_LIST = 60_000  # bytes: one message on a link holds a list whole; 1,000 entries make about 50 kB
-MAX_HEAD = 512  # bytes; one page and four healed digests make about 320
-MAX_PAGES = 1  # the head can name more; one message carries one page of this size
-MAX_ENTRIES = 1_000
-MAX_NEXT = 400 * 86400  # seconds from `iat` to `next`, for issuers that stay offline
+MAX_HEAD = 960  # bytes; 16 pages and four healed digests make about 830, and two such heads fit a conflict
+MAX_LIST = 1_000_000  # bytes; the largest head and pages make less
+LIST_LIFETIME = 30 * 86400  # seconds from `iat` to `next` by default, and the most that a policy takes by default
+MAX_NEXT = 400 * 86400  # the most that one may take, for issuers that stay offline
 _MAX_TWINS = 4  # lists with one number that are kept apart
 _MAX_OLDER = 8  # earlier lists kept for entries that a later one left out
 
 REASONS = ("unspecified", "key-compromise", "lost", "left", "superseded")
-
-
-class Entry(NamedTuple):
-    """One revocation: 32 bytes of identity key or card id, since when, why, and until when it must be remembered."""
-
-    subject: bytes
-    at: int
-    reason: str
-    until: int
 
 
 class Head(NamedTuple):
@@ -60,10 +50,6 @@ _HEAD_FIELDS: Mapping[str, Field] = {
 }
 
 
-def page_digest(page: bytes) -> bytes:
-    return hashlib.sha256(page).digest()
-
-
 def read_head(head: bytes) -> dict[str, Any]:
     """The checked values of a head. Raises `CardError`."""
     values = fields.read_map(head, _HEAD_FIELDS, limit=MAX_HEAD, what="head")
@@ -73,10 +59,9 @@ def read_head(head: bytes) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RevocationList:
-    """A list as claimed: well-formed, its pages those of its head, its signature not yet checked."""
+class SignedHead:
+    """A list without its pages, as claimed: a well-formed head, its signature not yet checked."""
 
-    raw: bytes = field(repr=False)
     head: bytes = field(repr=False)
     signature: bytes = field(repr=False)
     network: str
@@ -84,37 +69,13 @@ class RevocationList:
     sequence: int
     issued_at: int
     next_due: int
+    page_digests: tuple[bytes, ...] = field(repr=False)
     heals: tuple[bytes, ...] = ()
-    entries: tuple[Entry, ...] = field(repr=False)
 
     @classmethod
-    def parse(cls, raw: bytes) -> Self:
-        """From an envelope of at most 60,000 bytes. Raises `CardError`."""
-        envelope = codec.decode(raw, limit=MAX_LIST, what="revocation list")
-        if not isinstance(envelope, list) or len(envelope) != 4:
-            raise CardError("malformed", "a revocation list is an array of four parts")
-        fields.version(envelope[0], "revocation list version")
-        _, head, signature, pages = envelope
-        if not isinstance(head, bytes) or not isinstance(pages, list):
-            raise CardError("malformed", "a revocation list has a binary head and an array of pages")
-        signature = fields.binary(64)(signature, "list signature")
-        values = read_head(head)
-        if not all(isinstance(page, bytes) for page in pages):
-            raise CardError("malformed", "a page is binary")
-        if [page_digest(page) for page in pages if isinstance(page, bytes)] != list(values["pages"]):
-            raise CardError("revocation-invalid", "the pages are not those that the head names")
-        return cls(
-            raw=raw,
-            head=head,
-            signature=signature,
-            network=values["net"],
-            issuer=values["iss"],
-            sequence=values["seq"],
-            issued_at=values["iat"],
-            next_due=values["next"],
-            heals=values.get("heals", ()),
-            entries=tuple(entry for page in pages if isinstance(page, bytes) for entry in _read_page(page)),
-        )
+    def read(cls, head: bytes, signature: bytes) -> Self:
+        """From a head of at most 960 bytes. Raises `CardError`."""
+        return cls(**_claims(head, signature))
 
     @cached_property
     def digest(self) -> bytes:
@@ -133,26 +94,54 @@ class RevocationList:
         return None
 
 
-def _read_page(page: bytes) -> list[Entry]:
-    rows = codec.decode(page, limit=MAX_LIST, what="page")
-    if not isinstance(rows, list) or not 1 <= len(rows) <= MAX_ENTRIES:
-        raise CardError("malformed", f"a page is an array of 1 to {MAX_ENTRIES} entries")
-    entries = []
-    for row in rows:
-        if not isinstance(row, list) or len(row) != 4:
-            raise CardError("malformed", "an entry is an array of four parts")
-        subject, at, reason, until = row
-        entry = Entry(
-            fields.binary(32)(subject, "subject"),
-            fields.integer(at, "at"),
-            fields.name(32)(reason, "reason"),
-            fields.integer(until, "until"),
-        )
-        entries.append(entry)
-    subjects = [entry.subject for entry in entries]
-    if subjects != sorted(set(subjects)):
-        raise CardError("not-deterministic", "the entries are not sorted by subject without repeats")
-    return entries
+def _claims(head: bytes, signature: bytes) -> dict[str, Any]:
+    values = read_head(head)
+    return {
+        "head": head,
+        "signature": fields.binary(64)(signature, "list signature"),
+        "network": values["net"],
+        "issuer": values["iss"],
+        "sequence": values["seq"],
+        "issued_at": values["iat"],
+        "next_due": values["next"],
+        "page_digests": values["pages"],
+        "heals": values.get("heals", ()),
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class RevocationList(SignedHead):
+    """A list as claimed: well-formed, its pages those of its head, its signature not yet checked."""
+
+    pages: tuple[bytes, ...] = field(repr=False)
+    entries: tuple[Entry, ...] = field(repr=False, compare=False)
+
+    @classmethod
+    def read(cls, head: bytes, signature: bytes, pages: Sequence[bytes] = ()) -> Self:
+        """From a head and all of its pages, in order. Raises `CardError`."""
+        claims = _claims(head, signature)
+        if tuple(map(page_digest, pages)) != claims["page_digests"]:
+            raise CardError("revocation-invalid", "the pages are not those that the head names")
+        return cls(**claims, pages=tuple(pages), entries=read_pages(pages))
+
+    @classmethod
+    def parse(cls, raw: bytes) -> Self:
+        """From an envelope of at most 1,000,000 bytes. Raises `CardError`."""
+        envelope = codec.decode(raw, limit=MAX_LIST, what="revocation list")
+        if not isinstance(envelope, list) or len(envelope) != 4:
+            raise CardError("malformed", "a revocation list is an array of four parts")
+        fields.version(envelope[0], "revocation list version")
+        _, head, signature, pages = envelope
+        if not isinstance(head, bytes) or not isinstance(pages, list):
+            raise CardError("malformed", "a revocation list has a binary head and an array of pages")
+        if not all(isinstance(page, bytes) for page in pages):
+            raise CardError("malformed", "a page is binary")
+        return cls.read(head, fields.binary(64)(signature, "list signature"), pages)
+
+    @property
+    def raw(self) -> bytes:
+        """The envelope: its encoding is the only one, so it is made again when it is asked for."""
+        return codec.encode([1, self.head, self.signature, list(self.pages)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,11 +186,9 @@ class IssuerRevocations:
         return union
 
     def add(self, new: RevocationList, now: int) -> tuple["IssuerRevocations", Finding | None]:
-        """This state with one more list of verified signature, and what there is to say about it."""
+        """This state with one more list, which `Revocations.check` has let pass, and what there is to say about it."""
         if any(one.digest == new.digest for one in self.lists):
             return self, None
-        if new.sequence < self.sequence:
-            return self, Finding("rollback", f"list {new.sequence} of {new.issuer.short}, already hold {self.sequence}")
         current: tuple[RevocationList, ...] = (new,)
         finding = None
         disputed = self.disputed - set(new.heals)
@@ -247,8 +234,27 @@ def _merged(one: IssuerRevocations, other: IssuerRevocations, now: int) -> Issue
     return IssuerRevocations(current=current, older=older, disputed=(one.disputed | other.disputed | twins) - healed)
 
 
+def _span(seconds: int) -> str:
+    """As a policy file writes it."""
+    return f"{seconds // 86400}d" if seconds % 86400 == 0 else f"{seconds}s"
+
+
 def _order(one: RevocationList) -> tuple[int, bytes]:
     return one.sequence, one.digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On what terms a list is taken: whose it may be, for which network, when, and how long after it the next is due.
+
+    Times are in seconds; `leeway` is how far another's clock may be ahead of ours.
+    """
+
+    issuers: Collection[bytes]
+    network: str
+    now: int
+    leeway: int = 300
+    lifetime: int = LIST_LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,27 +263,36 @@ class Revocations:
 
     by_issuer: Mapping[bytes, IssuerRevocations] = field(default_factory=dict)
 
+    def check(self, new: SignedHead, terms: Terms, *, signatures: SignatureCache | None = None) -> Finding | None:
+        """Why a list of this head is not taken, whatever is on its pages; None for one that is held already."""
+        if new.issuer not in terms.issuers:
+            return Finding("unknown-issuer", f"revocation list of {new.issuer.short}, not in this policy")
+        finding = new.check(network=terms.network, now=terms.now, leeway=terms.leeway, signatures=signatures)
+        held = self.by_issuer.get(new.issuer)
+        if finding is not None or (held is not None and any(one.digest == new.digest for one in held.lists)):
+            return finding
+        if held is not None and new.sequence < held.sequence:
+            return Finding("rollback", f"list {new.sequence} of {new.issuer.short}, already hold {held.sequence}")
+        if new.next_due - new.issued_at > terms.lifetime:
+            asked, most = _span(new.next_due - new.issued_at), _span(terms.lifetime)
+            text = (
+                f"list {new.sequence} of {new.issuer.short} has its next due {asked} after it, this policy takes {most}"
+            )
+            return Finding("list-lifetime", f'{text}; where that issuer stays offline: list_lifetime = "{asked}"')
+        return None
+
     def add(
-        self,
-        new: RevocationList,
-        *,
-        issuers: Iterable[bytes],
-        network: str,
-        now: int,
-        leeway: int = 300,
-        signatures: SignatureCache | None = None,
+        self, new: RevocationList, terms: Terms, *, signatures: SignatureCache | None = None
     ) -> tuple["Revocations", Finding | None]:
-        """These revocations with `new`, if one of `issuers` signed it; and a finding where there is one.
+        """These revocations with `new`, if `check` finds nothing against it; and a finding where there is one.
 
         After any finding but issuer-equivocation the value is unchanged.
         """
-        if new.issuer not in set(issuers):
-            return self, Finding("unknown-issuer", f"revocation list of {new.issuer.short}, not in this policy")
-        finding = new.check(network=network, now=now, leeway=leeway, signatures=signatures)
+        finding = self.check(new, terms, signatures=signatures)
         if finding is not None:
             return self, finding
         held = self.by_issuer.get(new.issuer)
-        state, finding = (IssuerRevocations(current=(new,)), None) if held is None else held.add(new, now)
+        state, finding = (IssuerRevocations(current=(new,)), None) if held is None else held.add(new, terms.now)
         if state is held:
             return self, finding
         return Revocations({**self.by_issuer, new.issuer: state}), finding

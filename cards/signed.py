@@ -5,9 +5,10 @@
 A kind of object is a subclass with its context, its fields and its signers; what its values mean is said there.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any, ClassVar, Protocol, Self
 
 from . import codec, fields
@@ -45,7 +46,7 @@ class Signed:
     """
 
     body: bytes = field(repr=False)
-    signatures: tuple[bytes, ...] = field(repr=False)
+    signatures: tuple[bytes, ...] = field(default=(), repr=False)
     values: Mapping[str, Any]
 
     what: ClassVar[str]  # what people call it
@@ -67,25 +68,37 @@ class Signed:
     @classmethod
     def from_parts(cls, body: Any, *signatures: Any) -> Self:
         """From its parts as carried. Raises `CardError`."""
-        if not isinstance(body, bytes):
-            raise CardError("malformed", f"the {cls.what} is a {type(body).__name__}, binary expected")
         signatures = tuple(fields.binary(64)(signature, f"{cls.what} signature") for signature in signatures)
-        around = _AROUND_BODY + _AROUND_SIGNATURE * len(signatures)
-        values = fields.read_map(body, {**_COMMON, **cls.table}, limit=cls.limit - around, what=cls.what)
-        signed = cls(body=body, signatures=signatures, values=values)
-        signed.check_values()
+        signed = cls.of_body(body)
         if len(signatures) != len(signed.signers):
             raise CardError(
                 "malformed", f"{len(signatures)} signatures of a {cls.what}, {len(signed.signers)} expected"
             )
+        return replace(signed, signatures=signatures)
+
+    @classmethod
+    def of_body(cls, body: Any) -> Self:
+        """What a body says, which nobody has signed yet. Raises `CardError`."""
+        if not isinstance(body, bytes):
+            raise CardError("malformed", f"the {cls.what} is a {type(body).__name__}, binary expected")
+        signed = cls(body=body, values=fields.read_map(body, {**_COMMON, **cls.table}, limit=cls.limit, what=cls.what))
+        signed.check_values()
+        size = _AROUND_BODY + len(body) + _AROUND_SIGNATURE * len(signed.signers)
+        if size > cls.limit:
+            raise CardError("too-large", f"{cls.what} of {size} bytes with its signatures, limit {cls.limit}")
         return signed
 
     @classmethod
     def make(cls, values: Mapping[str, Any], *signers: Signer) -> Self:
         """Sign `values`, beside `v`, by these signers in order. Raises `CardError` for what nobody would accept."""
-        body = codec.encode({"v": 1, **{name: value for name, value in values.items() if value not in (None, (), [])}})
+        body = cls.encode(values)
         # Parsed again: what we make passes the checks that everybody else will make.
         return cls.from_parts(body, *(signer.sign(frame(cls.context, body)) for signer in signers))
+
+    @staticmethod
+    def encode(values: Mapping[str, Any]) -> bytes:
+        """The body of `values`, beside `v`; what is None or empty is left out. Raises `CardError`."""
+        return codec.encode({"v": 1, **{name: value for name, value in values.items() if value not in (None, (), [])}})
 
     @property
     def signers(self) -> tuple[bytes, ...]:
@@ -112,19 +125,30 @@ class Signed:
     def raw(self) -> bytes:
         return codec.encode([1, self.body, *self.signatures])
 
+    def signed_by(self, issuers: Set[bytes], threshold: int) -> bool:
+        """Whether `threshold` of these are among its signers."""
+        return len(issuers & set(self.signers)) >= threshold
+
     def check(
         self, *, network: str, now: int | None, leeway: int, signatures: SignatureCache | None = None
     ) -> Finding | None:
         """None if its signers signed it for `network`, else the first finding. Without `now` its time is not judged."""
+        finding = self.check_claim(network=network, now=now, leeway=leeway)
+        if finding is not None:
+            return finding
+        check: Callable[[bytes, bytes, bytes], bool] = signatures.verify if signatures is not None else verify
+        message = frame(self.context, self.body)
+        for key, signature in zip_longest(self.signers, self.signatures, fillvalue=b""):
+            if not check(key, signature, message):
+                return Finding(self.invalid, f"the {self.what} is not signed by {bytes(key[:8]).hex()}…")
+        return None
+
+    def check_claim(self, *, network: str, now: int | None, leeway: int) -> Finding | None:
+        """As `check`, whoever signed it."""
         if self.network != network:
             return Finding("wrong-network", f"{self.what} for network {self.network}, ours is {network}")
         if now is not None and self.issued_at > now + leeway:
             return Finding("not-yet-valid", f"{self.what} made {self.issued_at - now} s in the future")
-        check: Callable[[bytes, bytes, bytes], bool] = signatures.verify if signatures is not None else verify
-        message = frame(self.context, self.body)
-        for key, signature in zip(self.signers, self.signatures, strict=True):
-            if not check(key, signature, message):
-                return Finding(self.invalid, f"the {self.what} is not signed by {bytes(key[:8]).hex()}…")
         return None
 
     def __eq__(self, other: object) -> bool:

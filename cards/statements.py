@@ -24,7 +24,7 @@ REVOCATION_ID: Final = "p2pnoise/v1/revocation.id"  # (head), hashed
 DELEGATION: Final = "p2pnoise/v1/delegation"  # (delegation), by the issuer that delegates
 SUCCESSION: Final = "p2pnoise/v1/succession"  # (succession), by the old identity key and by the new one
 SELF_REVOCATION: Final = "p2pnoise/v1/self-revocation"  # (self-revocation), by the identity key that ends
-RETIREMENT: Final = "p2pnoise/v1/retirement"  # (retirement), by the issuer key that ends
+RETIREMENT: Final = "p2pnoise/v1/retirement"  # (retirement), by the issuer key that ends, or by others of its network
 CONFLICT_ID: Final = "p2pnoise/v1/conflict.id"  # (kind, network, subject, number), hashed
 MANIFEST: Final = "p2pnoise/v1/manifest"  # (manifest), by as many issuers as it demands
 

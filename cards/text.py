@@ -21,7 +21,7 @@ _GENERATORS = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 # What the five highest bits of the checksum change, for each of their 32 values.
 _TOP = [reduce(xor, (each for bit, each in enumerate(_GENERATORS) if top >> bit & 1), 0) for top in range(32)]
 
-MAX_ARMOR = 256 * 1024  # bytes of text looked at; a full revocation list is about 80 KiB
+MAX_ARMOR = 4 * 1024 * 1024  # bytes of text looked at: three revocation lists as full as can be
 _BLOCK = re.compile(
     r"-----BEGIN P2PNOISE ([A-Z][A-Z -]{0,30}[A-Z])-----\n((?:[A-Za-z0-9+/]{64}\n)*[A-Za-z0-9+/]{1,64}={0,2}\n)"
     r"-----END P2PNOISE \1-----\n?"

@@ -43,7 +43,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a change would do: the cards whose level or groups it changes, or the finding for which it is refused."""
+    """What a change would do: the cards whose level or grants it changes, or the finding for which it is refused."""
 
     effects: tuple[Effect, ...]
     finding: Finding | None
@@ -120,7 +120,7 @@ class TrustStore:
         for card in cards:
             options = {"established": card.node_id in live, "signatures": signatures}
             old, new = (store.verify(card, now, **options) for store in (self, after))  # type: ignore[arg-type]
-            if (old.level, old.groups) != (new.level, new.groups):
+            if (old.level, old.groups, old.capabilities) != (new.level, new.groups, new.capabilities):
                 effects.append(Effect(card, old, new, card.node_id in live))
         return Plan(tuple(effects), finding)
 

@@ -1,6 +1,6 @@
 """Verification: the one place where a claimed card becomes a verified one, with every reason for and against it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -302,7 +302,11 @@ class _Check:
 
     def rules(self) -> None:
         """Whether enough issuers agree; where not, whether the card is trusted for another reason."""
-        missing = [f"{have} of {rule.threshold}" for rule in self.asked() if (have := self.have(rule)) < rule.threshold]
+        missing = [
+            f"{have} of {rule.threshold}"
+            for rule in self.asked()
+            if (have := self.have(rule, self.counted)) < rule.threshold
+        ]
         listed = self.listed() if missing and self.needs_no_issuer else None
         self.trusted = not missing or (self.needs_no_issuer and listed is None)
         if listed is not None and not any(finding.code == "revoked" for finding in self.findings):
@@ -330,27 +334,30 @@ class _Check:
         manifest = self.facts.manifest(self.policy) if self.facts is not None else None
         return [*self.policy.app, *([Rule(manifest.threshold)] if manifest is not None else [])]
 
-    def have(self, rule: Rule, group: str | None = None) -> int:
-        """How many of the issuers that a rule names grant this card, or one group of it."""
+    def have(self, rule: Rule, roots: Iterable[IssuerId]) -> int:
+        """How many of these are issuers that a rule names."""
         of = {key for name, key in self.policy.issuers.items() if not rule.of or name in rule.of}
-        return sum(root in of and (group is None or group in grant.groups) for root, grant in self.counted.items())
+        return len(of.intersection(roots))
 
-    def groups(self) -> tuple[str, ...]:
-        """Those that as many issuers granted as the policy asks for each."""
-        held = set()
-        for group in sorted({group for grant in self.counted.values() for group in grant.groups}):
-            rule = self.policy.groups.get(group, _ONE)
-            if self.have(rule, group) >= rule.threshold:
-                held.add(group)
+    def granted(
+        self, code: str, rules: Mapping[str, Rule], names_of: Callable[[Grant], tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        """The groups, or the capabilities, that as many issuers granted as the policy's `rules` ask for each."""
+        held = []
+        for name in sorted({name for grant in self.counted.values() for name in names_of(grant)}):
+            rule = rules.get(name, _ONE)
+            have = self.have(rule, [root for root, grant in self.counted.items() if name in names_of(grant)])
+            if have >= rule.threshold:
+                held.append(name)
             else:
-                self.warn(
-                    "group-not-granted", f"{self.have(rule, group)} of {rule.threshold} needed issuers grant {group}"
-                )
-        return tuple(sorted(held))
+                self.warn(code, f"{have} of {rule.threshold} needed issuers grant {name}")
+        return tuple(held)
 
     def verdict(self) -> Verdict:
         proven = self.bound and self.card.network == self.policy.network
-        groups = self.groups()
+        policy = self.policy
+        groups = self.granted("group-not-granted", policy.groups, lambda grant: grant.groups)
+        capabilities = self.granted("capability-not-granted", policy.capabilities, lambda grant: grant.capabilities)
         errors = [finding for finding in self.findings if finding.severity == "error"]
         ok = proven and self.trusted and not errors
         # Proven but not granted is "known"; anything that is wrong with the card itself is a reject.
@@ -365,7 +372,7 @@ class _Check:
             endorsed=self.endorsed,
             issuers=tuple(counted),
             groups=groups if ok else (),
-            capabilities=tuple(sorted({name for grant in counted.values() for name in grant.capabilities})),
+            capabilities=capabilities if ok else (),
             weighed=tuple(self.weighed),
             valid_until=self.valid_until() if ok else 0,
         )

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple, TypeVar
 import click
 
 from cards import Card, CardError, SignatureCache
-from cards.findings import CONFLICT, EXIT_ORDER, UNEXPECTED, UNTRUSTED
+from cards.findings import CONFLICT, EXIT_ORDER, MALFORMED, UNEXPECTED, UNTRUSTED
 from cards.text import fingerprint
 
-from . import documents, options
+from . import documents, files, options
 from .batch_files import Expected, Item, Results, open_results, read_expected, read_items
 from .bench.rounds import progress_bar
 from .folders import Issuer, IssuerFolder
@@ -59,7 +59,7 @@ def issue_batch(
             while portion := list(islice(items, PORTION)):
                 batch.take(portion)
                 progress(min(1.0, batch.counts.total() / max(1, len(expected))))
-    batch.conclude()
+    batch.conclude("standard input" if source == files.STREAM else source)
 
 
 class _Reserved(NamedTuple):
@@ -113,10 +113,13 @@ class _Batch:
             click.echo(json.dumps(self._lines[item.name]))
         self._lines.clear()
 
-    def conclude(self) -> None:
-        """The sum of it. Raises `Fault` where not all was granted."""
+    def conclude(self, source: str) -> None:
+        """The sum of it. Raises `Fault` where not all was granted, or there was nothing."""
+        if not self.counts:
+            fix = "name a folder of requests, or JSON lines as p2pnoise card request --json prints them"
+            raise Fault(f"no request in {source}", fix, code=MALFORMED)
         missing = [row for identity, row in self._expected.items() if identity not in self._sent]
-        say(", ".join(f"{count} {status}" for status, count in sorted(self.counts.items())) or "no requests")
+        say(", ".join(f"{count} {status}" for status, count in sorted(self.counts.items())))
         if missing:
             say(f"{len(missing)} expected identities sent no request, the first in line {missing[0].row}")
         if self._exits:
@@ -157,27 +160,36 @@ class _Batch:
             signatures=self._signatures,
         )
         if self._results is None:
-            registry.refuse(card, wish.old)
+            registry.refuse(card, wish.handed)
             self._say(item, "grantable", card, groups=list(row.groups))
             return None
         held = self._results.handed_out(card)
         if held is not None and self._stands(held, card, row):
             self._say(item, "already", card)
             return None
-        return _Reserved(wish, *registry.reserve_serial(card, wish.old))
+        return _Reserved(wish, *registry.reserve_serial(card, wish.handed))
 
     def _sign(self, _: Item, reserved: _Reserved) -> _Signed:
         return _Signed(reserved.wish, sign(reserved.wish, self._issuer, reserved.serial, reserved.before))
 
     def _record(self, _: Item, signed: _Signed) -> Issued:
-        self._issuer.registry.record(signed.issued.record, signed.wish.card, signed.wish.old)
+        self._issuer.registry.record(signed.issued.record, signed.wish.card, signed.wish.handed)
         return signed.issued
 
     def _hand_out(self, item: Item, issued: Issued) -> None:
-        text = documents.card_block(issued.card) + self.beside + documents.fact_blocks(issued.successions)
+        text = documents.card_block(issued.card) + self.beside + documents.fact_blocks(issued.handed)
         where = self._results.put(item.name, issued.card, text) if self._results is not None else {}
         groups = issued.record.group_names.split()
-        self._say(item, "granted", issued.card, serial=issued.record.serial, groups=groups, **where)
+        old = issued.taken_over
+        self._say(
+            item,
+            "granted",
+            issued.card,
+            serial=issued.record.serial,
+            groups=groups,
+            **({"takes_over": old.identity} if old is not None else {}),
+            **where,
+        )
 
     def _row(self, item: Item, card: Card) -> Expected:
         """What is expected of this card. Raises `Fault` where nothing is, or something else, or it came before."""

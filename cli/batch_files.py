@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -51,7 +50,8 @@ def read_items(source: str) -> Iterator[Item]:
 def _lines(source: str) -> Iterator[bytes]:
     """The lines of a file or of stdin; of one that is too long the beginning, which is no JSON."""
     try:
-        with nullcontext(sys.stdin.buffer) if source == files.STREAM else Path(source).open("rb") as stream:
+        stdin = source == files.STREAM
+        with nullcontext(files.stdin("batch")) if stdin else Path(source).open("rb") as stream:
             while line := stream.readline(_MAX_LINE):
                 yield line
                 while len(line) == _MAX_LINE and not line.endswith(b"\n"):
@@ -98,7 +98,8 @@ def read_expected(path: Path) -> Mapping[str, Expected]:
         rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig"), newline=""), strict=True)
         columns = set(rows.fieldnames or ())
         if "identity" not in columns or not columns <= {"identity", "name", "groups"}:
-            text = f"{path}: columns {', '.join(rows.fieldnames or ())}; identity, name and groups expected"
+            first = ", ".join(rows.fieldnames or ())[:80]
+            text = f"{path}: columns {first!r}; identity, name and groups expected"
             raise Fault(text, _HOW, code=USAGE)
         found: dict[str, Expected] = {}
         for row in rows:
@@ -107,8 +108,10 @@ def read_expected(path: Path) -> Mapping[str, Expected]:
                 text = f"{path}, line {one.row}: {one.identity} is in line {found[one.identity].row} already"
                 raise Fault(text, "leave one out", code=USAGE)
             found[one.identity] = one
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise Fault(f"{path} is no CSV in UTF-8: {error}", _HOW, code=MALFORMED) from None
+    except UnicodeDecodeError as error:
+        raise Fault(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8", code=MALFORMED) from None
+    except csv.Error as error:
+        raise Fault(f"{path} is no CSV: {error}", _HOW, code=MALFORMED) from None
     return found
 
 

@@ -142,7 +142,7 @@ def _check_install(
     mark = None
     if installed is not None and installed.identity == card.identity:
         mark = Mark(installed.sequence, installed.card_id, installed.next_key_digest)
-    offered = [(fact, finding) for fact, finding in unused if fact in document.statements]
+    offered = [(fact, finding) for fact, finding in unused if fact in document.facts]
     verdict = documents.with_findings(
         verify_card(card, policy=policy, now=now, facts=facts, mark=mark), (*notes, *documents.notes(offered))
     )

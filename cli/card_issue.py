@@ -12,7 +12,7 @@ from cards.findings import USAGE
 from . import documents, files, options
 from .batch import issue_batch
 from .folders import IssuerFolder
-from .granting import Issued, issue_card
+from .granting import Issued, handed_over, issue_card
 from .options import DAY, MAX_DAYS
 from .output import Fault, answer, answer_json, rows, say, until
 from .powers import Powers
@@ -26,7 +26,7 @@ _MAX_GROUPS = 16
 @click.option("--group", "groups", multiple=True, metavar="G", help="put the node in a group; may be repeated")
 @click.option("--days", type=click.IntRange(1, MAX_DAYS), default=365, show_default=True, help="lifetime of the grant")
 @click.option("--batch", type=options.FILE, metavar="DIR|FILE|-", help="many requests: a folder, or JSON lines")
-@click.option("--expect", type=click.Path(path_type=Path), metavar="CSV", help="whose requests, for --batch")
+@click.option("--expect", type=options.PATH, metavar="CSV", help="whose requests, for --batch")
 @click.option("--dry-run", is_flag=True, help="with --batch: look at all of it and sign nothing")
 @options.force
 @options.issuer_home
@@ -98,7 +98,9 @@ def renew_grant(file: str, folder: IssuerFolder, *, days: int | None, output: st
     document, now = documents.read(file), options.now()
     with folder.open() as issuer:
         own, powers = folder.read_revocations(issuer), Powers.read(folder, issuer)
-        before = issuer.registry.latest(document.card.identity)
+        identity = document.card.identity
+        handed = handed_over(identity, (*document.statements, *powers.document.statements), issuer, now)
+        before = issuer.registry.before(identity, handed)
         if before is None:
             fix = "grant it for the first time: p2pnoise card issue"
             raise Fault(f"this issuer never granted anything to {document.card.label}", fix, code=USAGE)
@@ -113,16 +115,21 @@ def _hand_out(
 ) -> None:
     """Write the card with what goes with it, and say what was done and what comes next."""
     card, record, before, issuer = issued.card, issued.record, issued.before, powers.issuer
-    facts: tuple[Fact, ...] = (*powers.handed_on(own), *issued.successions)
+    old = issued.taken_over
+    facts: tuple[Fact, ...] = (*powers.handed_on(own), *issued.handed)
     text = documents.card_block(card) + documents.fact_blocks(facts)
     if not (as_json and output == files.STREAM):
         files.write_output(output, text, force=force)
     where = None if output == files.STREAM else output
     if as_json:
-        answer_json({"ok": True, "card": card.to_json(), "serial": record.serial, "text": text, "file": where})
+        taken = {"identity": old.identity, "serial": old.serial, "name": old.name} if old is not None else None
+        view = {"card": card.to_json(), "serial": record.serial, "takes_over": taken}
+        answer_json({"ok": True, **view, "text": text, "file": where})
     elif where is not None:
         answer(*rows(("card", card.label), ("serial", str(record.serial)), ("file", where)))
     say(f"granted {card.label} until {until(record.not_after, now)}, serial {record.serial}")
+    if old is not None:
+        say(f"it takes the place of {old.name or old.owner.short}, {old.owner}, serial {old.serial}")
     if before and before.group_names != record.group_names:
         say(f"groups are now: {record.group_names or 'none'}; before: {before.group_names or 'none'}")
     lists = [fact for fact in facts if isinstance(fact, RevocationList)]

@@ -1,6 +1,5 @@
 """`p2pnoise card export`, `import` and `diff`: one card in every form that people pass around, and two compared."""
 
-import io
 from collections.abc import Mapping
 
 import click
@@ -71,9 +70,7 @@ def _form(card: Card, form: str) -> str:
         case "base32":
             return f"{documents.to_qr(card)}\n"
         case "qr":
-            drawn = io.StringIO()
-            draw_qr(documents.to_qr(card), drawn)
-            return drawn.getvalue()
+            return draw_qr(documents.to_qr(card))
         case _:
             return documents.card_block(card)
 

@@ -1,13 +1,14 @@
 """`p2pnoise card show` and `card verify`: what a card and what goes with it say, and whether to believe it."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from shlex import quote
 
 import click
 
-from cards import IdentityId, IssuerId, Policy, RevocationList, verify_card
-from cards.findings import UNTRUSTED
+from cards import Fact, Facts, IdentityId, IssuerId, Policy, RevocationList, verify_card
+from cards.findings import MALFORMED, UNTRUSTED
 
 from . import documents, options, pins, trust_state
 from .folders import NodeFolder, read_policy
@@ -48,7 +49,7 @@ def show(*, file: str | None, line: bool, qr: bool, home: NodeFolder, as_json: b
         answer(*(card.to_text() for card in cards))
     elif qr:
         for card in cards:
-            draw_qr(documents.to_qr(card), sys.stdout)
+            click.echo(draw_qr(documents.to_qr(card)), nl=False)
     else:
         for card in cards:
             answer(*card_lines(card, now))
@@ -67,7 +68,7 @@ def show(*, file: str | None, line: bool, qr: bool, home: NodeFolder, as_json: b
     callback=options.issuers,
     help="judge as one who believes this issuer alone; may be repeated",
 )
-@click.option("--policy", "policy_file", type=click.Path(path_type=Path), help="judge by this policy file")
+@click.option("--policy", "policy_file", type=options.PATH, help="judge by this policy file")
 @click.option("--revocations", multiple=True, type=options.FILE, help="a revocation list to go by; may be repeated")
 @click.option("--statements", multiple=True, type=options.FILE, help="statements to go by; may be repeated")
 @options.home
@@ -86,7 +87,8 @@ def verify(
 
     Without FILE it is the installed card. The policy of this node is asked unless --issuer or --policy names
     another. Revocation lists and statements (delegations, successions, what ended a key) count when they are in
-    FILE, named with --revocations or --statements or, with this node's policy, held here; so do its pins.
+    FILE, named with --revocations or --statements or, with this node's policy, held here; so do its pins. With
+    another policy it is told where this node's folder knows more.
 
     \b
     Examples:
@@ -99,7 +101,12 @@ def verify(
         raise click.UsageError("--issuer and --policy are two answers to one question")
     document, now = document_of(file, home), options.now()
     card = document.card
-    facts = [*document.facts, *(fact for name in (*revocations, *statements) for fact in documents.read(name).facts)]
+    facts = list(document.facts)
+    for path, what in (*((path, "lists") for path in revocations), *((path, "statements") for path in statements)):
+        given = documents.read(path)
+        if not (given.lists if what == "lists" else given.statements):
+            raise Fault(f"{given.name} holds no {what}", "leave it out, or name the file that does", code=MALFORMED)
+        facts += given.facts
     pinned: Mapping[str, IdentityId] = {}
     if issuers:
         policy, looked_at = Policy(network=card.network, issuers=issuers), bool(facts)
@@ -108,21 +115,51 @@ def verify(
     else:
         policy, looked_at = _home_policy(home), True
         facts += [*home.read_revocations(), *home.read_statements()]
-        pinned = pins.read(home.pins)
         table = trust_state.read_table(home)
         if table is not None:  # what came to the node by itself
             facts += [*table.lists, *table.statements]
-            pinned = {**table.pins, **pinned}
+        pinned = pins.read(home.pins).over(table.pins if table is not None else {})
     held, findings = trust_state.believe(policy, facts, now)
     verdict = documents.with_findings(
         verify_card(card, policy=policy, now=now, facts=held if looked_at else None, pins=pinned),
         documents.notes(findings),
     )
+    if issuers or policy_file:
+        say(*_left_out(home, policy, facts, held, now))
     if as_json:
         answer_json({"card_id": card.card_id.hex(), **verdict.to_json()})
     else:
         answer(*verdict_lines(verdict, policy, now))
     raise click.exceptions.Exit(verdict.exit_code)
+
+
+def _left_out(home: NodeFolder, policy: Policy, given: Sequence[Fact], looked_at: Facts, now: int) -> tuple[str, ...]:
+    """The warning that this node's folder holds what is newer than what was given; nothing where it does not."""
+    with suppress(Fault, OSError):  # it was not asked for, so it may be as broken as it likes
+        table = trust_state.read_table(home)
+        sources: dict[str, tuple[Fact, ...]] = {
+            f"--revocations {quote(str(home.revocations))}": home.read_revocations(),
+            f"--statements {quote(str(home.statements))}": home.read_statements(),
+            "": (*table.lists, *table.statements) if table is not None else (),
+        }
+        newer = [
+            source
+            for source, facts in sources.items()
+            if _knows_more(trust_state.believe(policy, (*given, *facts), now)[0], looked_at)
+        ]
+        if newer:
+            to_add = " ".join(filter(None, newer))
+            fix = f"add {to_add}" if to_add else "p2pnoise trust explain goes by what came to this node by itself, too"
+            return f"warning: not looked at: newer lists or statements in {home.path}", f"fix: {fix}"
+    return ()
+
+
+def _knows_more(one: Facts, other: Facts) -> bool:
+    held = other.revocations.by_issuer
+    lists = one.revocations.by_issuer.items()
+    return bool(one.statements.keys() - other.statements.keys()) or any(
+        issuer not in held or state.sequence > held[issuer].sequence for issuer, state in lists
+    )
 
 
 def document_of(file: str | None, home: NodeFolder) -> documents.Document:

@@ -32,7 +32,7 @@ _WORDS = (signal.SIGTERM,) if sys.platform == "win32" else (signal.SIGTERM, sign
 @click.option(
     "--dir",
     "folder",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, readable=False),
     default=None,
     help="an empty or new folder for all data  [default: a new one under the temporary folder]",
 )

@@ -140,7 +140,7 @@ def _check_issuers(trust: Trust, report: Report) -> None:
         if limits.not_after != MAX_INT:
             fix = "raise its not_after in policy.toml and p2pnoise trust apply it, or take the issuer out"
             report.ending(f"issuer {name}", limits.not_before, limits.not_after, "issuer-constraint", fix)
-        if key in trust.store.facts.retired:
+        if key in trust.store.facts.retired(policy):
             text = f"{name} has retired: nothing that it granted counts"
             report.warn("unknown-issuer", text, "take it out of policy.toml, then: p2pnoise trust apply policy.toml")
             continue

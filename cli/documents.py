@@ -18,7 +18,7 @@ from .output import Fault, naming
 CARD = "CARD"
 LIST = "REVOCATION LIST"
 _QR = "CARD1"
-_STRANGE = ("unknown-issuer", "chain-too-long", "rollback")  # nothing is wrong with these, they are not for us
+STRANGE = ("unknown-issuer", "chain-too-long", "rollback")  # nothing is wrong with these, they are not for us
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,12 @@ def read(path: str | Path, *, fix: str = "") -> Document:
     """The document in a file or, for `-`, on stdin. Raises `Fault` that names the file."""
     data = files.read(path, limit=MAX_ARMOR, what="card or list")
     return parse("standard input" if str(path) == files.STREAM else str(path), data, fix=fix)
+
+
+def looks_like_one(data: bytes) -> bool:
+    """Whether these bytes are meant to be a document, sound or not, and no text of another kind."""
+    # No text begins with the bytes of an array: in UTF-8 they only continue a character.
+    return b"-----BEGIN " in data or data.startswith((b"card1:", b"CARD1:")) or 0x80 <= data[0] < 0xA0
 
 
 def parse(name: str, data: bytes, *, fix: str = "") -> Document:
@@ -136,7 +142,7 @@ def notes(unused: Iterable[tuple[Fact, Finding]]) -> tuple[Finding, ...]:
     That an issuer signed two lists with one number the verdict says itself.
     """
     return tuple(
-        replace(finding, severity="warning") if finding.code in _STRANGE else finding
+        replace(finding, severity="warning") if finding.code in STRANGE else finding
         for _, finding in unused
         if finding.code != "issuer-equivocation"
     )

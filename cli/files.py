@@ -8,24 +8,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
+from typing import BinaryIO
 
 import click
 
-from cards.findings import MALFORMED
+from cards.findings import MALFORMED, USAGE
 
 from .output import Fault, os_fault, say
 
 STREAM = "-"  # stdin or stdout, where a file could be named
+_STDIN = "cli.files.stdin"  # where click keeps what stdin brings to the command that runs
+
+
+def stdin(what: str) -> BinaryIO:
+    """Standard input, for one thing alone: what is read from it first is gone for the next. Raises `Fault`."""
+    if sys.stdin is None:
+        raise Fault("standard input is closed", "name a file, or pipe one in")
+    context = click.get_current_context(silent=True)
+    if context is not None:
+        first = context.meta.get(_STDIN)
+        if first is not None:
+            text = f"standard input is to bring a {first}, and cannot bring a {what} too"
+            raise Fault(text, "name a file for one of the two", code=USAGE)
+        context.meta[_STDIN] = what
+    return sys.stdin.buffer
 
 
 def read(path: str | Path, *, limit: int, what: str) -> bytes:
     """All bytes of the file, or of stdin for `-`; more than `limit` are refused unread. Raises `Fault`."""
     name = "standard input" if str(path) == STREAM else str(path)
     try:
-        if str(path) == STREAM and sys.stdin is None:
-            raise Fault("standard input is closed", "name a file, or pipe one in")
         if str(path) == STREAM:
-            size, data = 0, sys.stdin.buffer.read(limit + 1)
+            size, data = 0, stdin(what).read(limit + 1)
         else:
             with Path(path).open("rb") as file:
                 size = os.fstat(file.fileno()).st_size

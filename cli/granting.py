@@ -4,11 +4,12 @@ A number is kept before anything is signed with it, and what was signed before a
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from cards import Card, IdentityId, Policy, SignatureCache, Succession, grant, verify_card
 from cards.card import Mark
+from cards.facts import Statement
 from cards.findings import BAD_SIGNATURE
 
 from . import documents
@@ -20,25 +21,29 @@ from .registry import Granted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """A request that may be granted, and how. `old` is the identity that has handed over to its own."""
+    """A request that may be granted, and how. `handed` are the steps by which others handed over to its identity."""
 
     card: Card
     groups: Sequence[str]
     lifetime: int
     now: int
-    successions: tuple[Succession, ...] = ()
-    old: IdentityId | None = None
+    handed: tuple[Succession, ...] = ()
     signatures: SignatureCache | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A card that was just granted, what is on record of that, and the grant before it; what was said beside it."""
+    """A card that was just granted, what is on record of that, and the grant before it; how its identity came to it."""
 
     card: Card
     record: Granted
     before: Granted | None
-    successions: tuple[Succession, ...]
+    handed: tuple[Succession, ...]
+
+    @property
+    def taken_over(self) -> Granted | None:
+        """The last grant to the identity whose place it takes, where it does so now."""
+        return self.before if self.before is not None and self.before.identity != self.record.identity else None
 
 
 def issue_card(
@@ -46,10 +51,10 @@ def issue_card(
 ) -> Issued:
     """Grant the one card of a document, which is on record when this returns. Raises `Fault` or `CardError`."""
     wish = examine(document, issuer, powers, now=now, lifetime=lifetime, groups=groups)
-    serial, before = issuer.registry.reserve_serial(wish.card, wish.old)
+    serial, before = issuer.registry.reserve_serial(wish.card, wish.handed)
     issued = sign(wish, issuer, serial, before)
     # Kept before anybody sees it: what is out there can always be found and revoked.
-    issuer.registry.record(issued.record, wish.card, wish.old)
+    issuer.registry.record(issued.record, wish.card, wish.handed)
     return issued
 
 
@@ -67,16 +72,14 @@ def examine(
     card = document.card
     powers.check_alive()
     _check_request(card, issuer, now, signatures)
-    successions = tuple(one for one in document.statements if isinstance(one, Succession) and one.new == card.identity)
-    old = _handed_over(successions, issuer, now)
+    handed = handed_over(card.identity, (*document.statements, *powers.document.statements), issuer, now)
     powers.check_grant(card, groups=groups, now=now, lifetime=lifetime)
     return Wish(
         card=card,
         groups=groups,
         lifetime=lifetime,
         now=now,
-        successions=successions,
-        old=old,
+        handed=handed,
         signatures=signatures,
     )
 
@@ -109,24 +112,32 @@ def sign(wish: Wish, issuer: Issuer, serial: int, before: Granted | None) -> Iss
         not_after=new.not_after,
         next_key=card.next_key_digest.hex() if card.next_key_digest else None,
     )
-    return Issued(granted, record, before, wish.successions)
+    return Issued(granted, record, before, wish.handed)
 
 
-def _handed_over(successions: Sequence[Succession], issuer: Issuer, now: int) -> IdentityId | None:
-    """The identity that was before this one and signed that it handed over to it. Raises `Fault`."""
-    old = None
-    for one in successions:
-        finding = one.check(network=issuer.network, now=now, leeway=Policy(network=issuer.network).leeway)
-        if finding is not None:
-            raise Fault(f"NOT GRANTED  {one.new.short}", code=finding.exit, findings=(finding,))
-        last = issuer.registry.newest_card(one.old)
-        if not one.honours(bytes.fromhex(last.next_key) if last is not None and last.next_key else None):
-            fix = "the old identity committed to another key: rotate to that one, or ask its owner in person"
-            raise Fault(
-                f"NOT GRANTED  {one.new.short} is not the successor of {one.old.short}", fix, code=BAD_SIGNATURE
-            )
-        old = one.old
-    return old
+def handed_over(
+    identity: IdentityId, statements: Iterable[Statement], issuer: Issuer, now: int
+) -> tuple[Succession, ...]:
+    """The steps by which other identities have handed over to this one, the last step first. Raises `Fault`."""
+    known = dict.fromkeys(one for one in statements if isinstance(one, Succession))
+    heirs, steps = [identity], []
+    for heir in heirs:
+        for one in known:
+            if one.new == heir and one.old not in heirs:
+                _check_step(one, issuer, now)
+                heirs.append(one.old)
+                steps.append(one)
+    return tuple(steps)
+
+
+def _check_step(one: Succession, issuer: Issuer, now: int) -> None:
+    finding = one.check(network=issuer.network, now=now, leeway=Policy(network=issuer.network).leeway)
+    if finding is not None:
+        raise Fault(f"NOT GRANTED  {one.new.short}", code=finding.exit, findings=(finding,))
+    last = issuer.registry.newest_card(one.old)
+    if not one.honours(bytes.fromhex(last.next_key) if last is not None and last.next_key else None):
+        fix = "the old identity committed to another key: rotate to that one, or ask its owner in person"
+        raise Fault(f"NOT GRANTED  {one.new.short} is not the successor of {one.old.short}", fix, code=BAD_SIGNATURE)
 
 
 def _check_request(card: Card, issuer: Issuer, now: int, signatures: SignatureCache | None) -> None:

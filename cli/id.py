@@ -1,7 +1,6 @@
 """`p2pnoise id`: the keys of a node and of the identity that owns it."""
 
 import os
-import sys
 
 import click
 
@@ -114,7 +113,7 @@ def show(*, qr: bool, home: NodeFolder, as_json: bool) -> None:
     if qr and not as_json:
         if identity is None:
             raise Fault(f"no identity.key in {home.path}", "show it where that key is")
-        draw_qr(str(identity.public), sys.stdout)
+        click.echo(draw_qr(str(identity.public)), nl=False)
         return
     _print(home, identity, node, as_json=as_json)
 

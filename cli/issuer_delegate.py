@@ -5,9 +5,10 @@ from shlex import quote
 
 import click
 
-from cards import CardError, Delegation, Fact, IssuerId, Policy, RevocationList
+from cards import CardError, Delegation, Fact, IssuerId, Policy, RevocationList, Succession
 from cards.findings import BINDING, USAGE
 from cards.limits import MAX_DEPTH, pattern
+from cards.text import MAX_ARMOR
 
 from . import documents, files, options
 from .folders import IssuerFolder
@@ -113,14 +114,16 @@ def delegate(
 @options.issuer_home
 @options.as_json
 def import_(*, file: str, folder: IssuerFolder, as_json: bool) -> None:
-    """Take up what another issuer lets this one sign.
+    """Take up what another issuer lets this one sign, and who hands over to whom.
 
     FILE is what p2pnoise issuer delegate wrote there, or a newer revocation list of that issuer. From then on card
-    issue keeps to these limits and hands both on.
+    issue keeps to these limits and hands both on. Or it is what p2pnoise id rotate --identity wrote: then card issue
+    knows the new identity as the heir of the old one, whatever its request brings along.
 
     \b
     Examples:
       p2pnoise issuer import site-7.pem
+      p2pnoise issuer import db-03.request
       ssh head p2pnoise issuer delegate issuer1... | p2pnoise issuer import -
     """
     document, now = documents.read(file), options.now()
@@ -131,16 +134,22 @@ def import_(*, file: str, folder: IssuerFolder, as_json: bool) -> None:
             finding = fact.check(network=issuer.network, now=now, leeway=Policy(network=issuer.network).leeway)
             if finding is not None:
                 raise Fault(f"{document.name}: {finding.message}", code=finding.exit, findings=(finding,))
-            new += [fact] if isinstance(fact, Delegation | RevocationList) else []
-        facts = dict.fromkeys((*powers.document.statements, *(one for one in new if isinstance(one, Delegation))))
+            new += [fact] if isinstance(fact, Delegation | RevocationList | Succession) else []
+        successions = [one for one in new if isinstance(one, Succession)]
+        delegations = [one for one in new if isinstance(one, Delegation)]
+        facts = dict.fromkeys((*powers.document.statements, *delegations, *successions))
         chains = ways(key, tuple(facts))
-        if not chains:
+        if not chains and not successions:
             fix = f"have it made for this key: p2pnoise issuer delegate {key}"
             raise Fault(f"{document.name} lets this issuer sign nothing", fix, code=BINDING)
         roots = {way.root for way in chains}
         lists = documents.newest(powers.document.lists, (one for one in new if isinstance(one, RevocationList)))
         lists = tuple(one for one in lists if one.issuer in roots)
-        files.write(folder.statements, documents.fact_blocks((*lists, *facts)).encode(), force=True)
+        text = documents.fact_blocks((*lists, *facts))
+        if len(text) > MAX_ARMOR:
+            fix = "keep the successions of long ago elsewhere"
+            raise Fault(f"{folder.statements} would have {len(text)} bytes, at most {MAX_ARMOR} are read", fix)
+        files.write(folder.statements, text.encode(), force=True)
     mine = [one for one in facts if isinstance(one, Delegation) and one.key == key]
     if as_json:
         answer_json(
@@ -148,10 +157,12 @@ def import_(*, file: str, folder: IssuerFolder, as_json: bool) -> None:
                 "ok": True,
                 "delegations": [statement_json(one) for one in mine],
                 "lists": [{"issuer": str(one.issuer), "sequence": one.sequence} for one in lists],
+                "successions": [statement_json(one) for one in successions],
             }
         )
     else:
         answer(*rows(*((f"for {one.issuer.short}", limits_text(one.limits, now)) for one in mine)))
+        answer(*(f"{one.old.short} hands over to {one.new.short}" for one in successions))
         answer(*rows(*(("list", f"{one.sequence} of {one.issuer.short}") for one in lists)))
     for root in roots - {one.issuer for one in lists}:
         say(f"warning: no revocation list of {root.short}, without which no node believes its delegates")

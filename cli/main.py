@@ -121,7 +121,10 @@ def _exit(error: Exception, *, as_json: bool) -> NoReturn:
     from . import output
 
     fault = _fault(error)
-    output.fail(fault, as_json=as_json)
+    try:
+        output.fail(fault, as_json=as_json)
+    except OSError:  # stdout is what failed: a person may still hear of it
+        output.fail(fault, as_json=False)
     sys.exit(fault.code)
 
 

@@ -19,7 +19,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 DAY = 86400  # seconds
 MAX_DAYS = 3653  # ten years, the longest validity of anything
 _SIGNER = "cli.options.signer"  # where click keeps --signer for the command that runs
-FILE = click.Path(allow_dash=True, path_type=str, readable=False)  # reading says it better
+# Whether it can be read, reading says better.
+FILE = click.Path(allow_dash=True, path_type=str, readable=False)
+PATH = click.Path(path_type=Path, readable=False)
 
 
 def duration(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
@@ -51,7 +53,7 @@ def home(command: Command) -> Command:
     return click.option(
         "--home",
         envvar="P2PNOISE_HOME",
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=_data_folder("node"),
         show_default="your data folder, p2pnoise/node",
         callback=lambda _ctx, _parameter, value: NodeFolder(value),
@@ -64,7 +66,7 @@ def issuer_home(command: Command) -> Command:
     signer = click.option(
         "--signer",
         envvar="P2PNOISE_SIGNER",
-        type=click.Path(path_type=Path),
+        type=PATH,
         is_eager=True,  # the folder is told of it
         expose_value=False,
         callback=lambda ctx, _parameter, value: ctx.meta.__setitem__(_SIGNER, value),
@@ -79,7 +81,7 @@ def new_issuer_home(command: Command) -> Command:
         "--issuer-home",
         "folder",
         envvar="P2PNOISE_ISSUER_HOME",
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=_data_folder("issuer"),
         show_default="your data folder, p2pnoise/issuer",
         callback=lambda ctx, _parameter, value: IssuerFolder(value, ctx.meta.get(_SIGNER)),

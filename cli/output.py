@@ -75,6 +75,7 @@ def naming(path: str | PathLike[str], fix: str = "") -> Iterator[None]:
 _WORDS = {
     errno.ENOENT: ("{} does not exist", "check the name"),
     errno.EISDIR: ("{} is a folder, a file expected", "name a file in it"),
+    errno.EEXIST: ("{} exists already", "choose another name"),
     errno.ENOTDIR: ("{} lies below something that is not a folder", "check the name"),
     errno.EACCES: ("{}: permission denied", "run as its owner, or have its permissions changed"),
     errno.EPERM: ("{}: not permitted", "run as its owner, or have its permissions changed"),

@@ -17,18 +17,26 @@ from .output import Fault
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 VARIABLE = "P2PNOISE_PASSPHRASE"
-_FILE = "cli.passphrase.file"  # where click keeps --passphrase-file for the command that runs
+# Where click keeps, for the command that runs, what --passphrase-file names, stdin if it is that, and its line.
+_FILE, _STREAM, _LINE = "cli.passphrase.file", "cli.passphrase.stream", "cli.passphrase.line"
 _MAX = 1024  # bytes
+
+
+def _remember(context: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    context.meta[_FILE] = value
+    if value is not None and str(value) == files.STREAM:
+        # At once: a card that is read from there first would swallow the passphrase.
+        context.meta[_STREAM] = files.stdin("passphrase")
 
 
 def option(command: Command) -> Command:
     """`--passphrase-file`, for commands that read a key which may be locked; `to_open` finds it by itself."""
     return click.option(
         "--passphrase-file",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         expose_value=False,
-        callback=lambda context, _parameter, value: context.meta.__setitem__(_FILE, value),
-        help=f"its first line opens a locked key; also {VARIABLE}, or a prompt",
+        callback=_remember,
+        help=f"its first line opens a locked key; - for stdin; also {VARIABLE}, or a prompt",
     )(command)
 
 
@@ -64,12 +72,25 @@ def pem(key: IdentityKey | IssuerKey, path: Path, *, lock: bool) -> bytes:
 def _given() -> bytes | None:
     context = click.get_current_context(silent=True)
     file: Path | None = context.meta.get(_FILE) if context else None
+    if context is not None and _STREAM in context.meta:
+        return None if _terminal() else _from_stdin(context)  # a prompt does not show what is typed
     if file is not None:
         line = files.read_secret(file, limit=_MAX, what="passphrase file").splitlines()[0]
         if not line:
             raise Fault(f"the first line of {file} is empty", "write the passphrase into it", code=USAGE)
         return line
     return os.fsencode(os.environ.get(VARIABLE, "")) or None
+
+
+def _from_stdin(context: click.Context) -> bytes:
+    """Its first line, kept for the keys that it opens after the first."""
+    line: bytes | None = context.meta.get(_LINE)
+    if line is None:
+        line = context.meta[_LINE] = context.meta[_STREAM].readline(_MAX + 1).rstrip(b"\r\n")
+    if not 0 < len(line) <= _MAX:
+        text = f"standard input begins with a line of {len(line)} bytes, a passphrase of 1 to {_MAX} expected"
+        raise Fault(text, "write the passphrase into it, and nothing before it", code=USAGE)
+    return line
 
 
 def _terminal() -> bool:

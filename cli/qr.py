@@ -1,12 +1,14 @@
 """QR codes of short texts, in the terminal and as SVG. Only what asks for one loads the library."""
 
 import io
-from typing import Any, TextIO
+from typing import Any
 
 
-def draw_qr(text: str, out: TextIO) -> None:
+def draw_qr(text: str) -> str:
     """The code in half blocks, two rows a line, dark on light where the terminal is."""
-    _make(text).terminal(out=out, compact=True)
+    drawn = io.StringIO()
+    _make(text).terminal(out=drawn, compact=True)
+    return drawn.getvalue()
 
 
 def qr_svg(text: str) -> str:

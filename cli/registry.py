@@ -4,44 +4,18 @@ A number is committed before anything is signed with it, so a crash may skip a n
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from cards import Card, CardError, Entry, IdentityId, IssuerId
-from cards.findings import BINDING, CONFLICT, MALFORMED, REVOKED
+from cards import Card, CardError, Entry, IdentityId, IssuerId, Succession
+from cards.findings import CONFLICT, MALFORMED, REVOKED
 
 from . import files
 from .output import Fault
-
-_APPLICATION = 0x70326E69  # "p2ni", in the header of the file
-_VERSION = 2
-
-# Keys as their text forms and digests in hex: the file is read by people, with any SQLite tool.
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE issuer (key TEXT NOT NULL, network TEXT NOT NULL);
-CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
-CREATE TABLE grants (
-    serial INTEGER PRIMARY KEY,
-    identity TEXT NOT NULL, node_id TEXT NOT NULL, card_id TEXT NOT NULL,
-    name TEXT, sequence INTEGER NOT NULL, position TEXT NOT NULL, group_names TEXT NOT NULL,
-    issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL, next_key TEXT
-);
-CREATE INDEX grants_identity ON grants (identity);
-CREATE INDEX grants_node_id ON grants (node_id);
-CREATE INDEX grants_card_id ON grants (card_id);
-CREATE INDEX grants_name ON grants (name);
-CREATE TABLE revocations (
-    subject TEXT PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL, until INTEGER NOT NULL
-);
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {_VERSION};
-"""
-
-_RESTORE = "restore it from your backup of this folder"
+from .registry_file import RESTORE, SCHEMA, check, sentences, upgrade
 
 
 class Granted(NamedTuple):
@@ -77,9 +51,9 @@ class Registry:
     def create(cls, path: Path, key: IssuerId, network: str) -> None:
         """A new registry where there is no file."""
         files.write(path, b"", secret=True)
-        with _sentences(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with sentences(path), closing(sqlite3.connect(path, isolation_level=None)) as connection:
             connection.execute("PRAGMA synchronous = EXTRA")
-            connection.executescript(_SCHEMA)
+            connection.executescript(SCHEMA)
             connection.execute("INSERT INTO issuer VALUES (?, ?)", (str(key), network))
             connection.executemany("INSERT INTO counters VALUES (?, 0)", [("serial",), ("list",)])
             connection.execute("COMMIT")
@@ -91,39 +65,55 @@ class Registry:
         files.check_target(path, force=True)
         if not path.exists():
             # A new one would spend serials and numbers a second time.
-            raise Fault(f"no {path.name} in {path.parent}", _RESTORE)
+            raise Fault(f"no {path.name} in {path.parent}", RESTORE)
         if path.stat().st_size == 0:
-            raise Fault(f"{path} is empty, a registry expected", _RESTORE, code=MALFORMED)
+            raise Fault(f"{path} is empty, a registry expected", RESTORE, code=MALFORMED)
         # mode=rw: a registry is never made by opening it. Ten seconds for another command to finish.
         uri = f"{path.resolve().as_uri()}?mode=rw"
-        with _sentences(path), closing(sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)) as connection:
+        with sentences(path), closing(sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)) as connection:
             # EXTRA is FULL and a sync of the folder: a commit survives power loss right after it.
             connection.execute("PRAGMA synchronous = EXTRA")
-            _check(path, connection, key, network)
-            _upgrade(path, connection)
+            check(path, connection, key, network)
+            upgrade(path, connection)
             yield cls(path, connection)
 
-    def reserve_serial(self, card: Card, old: IdentityId | None = None) -> tuple[int, Granted | None]:
-        """A serial number that nobody else gets, and the last grant to this identity, or to the `old` one before it.
-
-        Raises `Fault` as `refuse`.
-        """
+    def reserve_serial(self, card: Card, handed: Sequence[Succession] = ()) -> tuple[int, Granted | None]:
+        """A serial number that nobody else gets, and the grant `before`. Raises `Fault` as `refuse`."""
         with self._transaction():
-            self.refuse(card, old)
-            before = self.latest(card.identity) or (self.latest(old) if old is not None else None)
-            return self._count("serial", 0), before
+            self.refuse(card, handed)
+            return self._count("serial", 0), self.before(card.identity, handed)
 
-    def record(self, grant: Granted, card: Card, old: IdentityId | None = None) -> None:
+    def before(self, identity: IdentityId, handed: Sequence[Succession] = ()) -> Granted | None:
+        """The last grant to an identity or, where there is none, to the nearest that has `handed` over to it."""
+        found = (self.latest(one) for one in (identity, *(step.old for step in handed)))
+        return next((grant for grant in found if grant is not None), None)
+
+    def record(self, grant: Granted, card: Card, handed: Sequence[Succession] = ()) -> None:
         """Keep what is about to be handed out. Raises `Fault` as `refuse`, if something changed since reserving."""
         with self._transaction():
-            self.refuse(card, old)
+            self.refuse(card, handed)
             self._connection.execute(f"INSERT INTO grants VALUES ({', '.join('?' * len(grant))})", grant)  # noqa: S608 - question marks
+            steps = [(str(step.old), str(step.new)) for step in handed]
+            self._connection.executemany("INSERT OR IGNORE INTO successions VALUES (?, ?)", steps)
 
-    def refuse(self, card: Card, old: IdentityId | None = None) -> None:
+    def refuse(self, card: Card, handed: Sequence[Succession] = ()) -> None:
         """Raises `Fault` where this issuer must not grant to `card`: revoked, or its name or node is another's.
 
-        `old` is the identity that has handed over to the card's, which takes its name along.
+        `handed` are the steps by which others have handed over to the card's identity, and their names with it.
         """
+        self._refuse_ended(card, handed)
+        other = self._one("node_id = ? AND identity != ?", str(card.node_id), str(card.identity))
+        if other is not None:
+            fix = "the owner makes keys of their own: p2pnoise id new --force, then card request"
+            text = f"node {card.node_id.short} was granted to another identity: {_holder(other)}"
+            raise Fault(text, fix, code=CONFLICT)
+        other = self.holder(card.name) if card.name else None
+        ours = (card.identity, *(step.old for step in handed))
+        if other is not None and other.owner not in ours and not self.revocation(other.owner):
+            fix = f"request another name, or take it from its holder: p2pnoise revoke add {card.name}"
+            raise Fault(f"the name {card.name} is held by {_holder(other)}", fix, code=CONFLICT)
+
+    def _refuse_ended(self, card: Card, handed: Sequence[Succession]) -> None:
         entry = self.revocation(card.identity)
         if entry is not None:
             fix = "the owner needs a new identity: p2pnoise id new --force, then card request"
@@ -132,16 +122,23 @@ class Registry:
         if entry is not None:
             fix = "the owner signs a new card: p2pnoise card request"
             raise Fault(f"this card was revoked on {_day(entry)}, reason {entry.reason}", fix, code=REVOKED)
-        other = self._one("node_id = ? AND identity != ?", str(card.node_id), str(card.identity))
-        if other is not None:
-            fix = "the owner makes keys of their own: p2pnoise id new --force, then card request"
-            text = f"node {card.node_id.short} was granted to another identity: {_holder(other)}"
-            raise Fault(text, fix, code=CONFLICT)
-        other = self.holder(card.name) if card.name else None
-        ours = (card.identity, old)
-        if other is not None and other.owner not in ours and not self.revocation(other.owner):
-            fix = f"request another name, or take it from its holder: p2pnoise revoke add {card.name}"
-            raise Fault(f"the name {card.name} is held by {_holder(other)}", fix, code=CONFLICT)
+        heir = self._heir(card.identity)
+        if heir is not None:
+            fix = "its owner sends the request of that one"
+            raise Fault(f"this identity handed over to {heir}, which was granted since", fix, code=REVOKED)
+        for step in handed:
+            entry, heir = self.revocation(step.old), self._heir(step.old)
+            if entry is not None:
+                fix = "what a revoked key signs may be a thief's: if it is not, take the succession out of the request"
+                raise Fault(f"{step.old.short}, which hands over, was revoked on {_day(entry)}", fix, code=REVOKED)
+            if heir not in (None, str(step.new)):
+                text = f"{step.old.short} hands over to {step.new.short}, and has to {heir} before"
+                raise Fault(text, "one of the two is a thief's: ask its owner in person", code=CONFLICT)
+
+    def _heir(self, identity: IdentityId) -> str | None:
+        """Whom this issuer granted to in the place of an identity."""
+        found = self._all("SELECT new FROM successions WHERE old = ?", str(identity))
+        return str(found[0][0]) if found else None
 
     def latest(self, identity: IdentityId) -> Granted | None:
         """The last grant to an identity."""
@@ -216,7 +213,7 @@ class Registry:
         return Granted(*found[0]) if found else None
 
     def _all(self, sql: str, *values: str | int) -> list[tuple[Any, ...]]:
-        with _sentences(self._path):
+        with sentences(self._path):
             return self._connection.execute(sql, values).fetchall()
 
     @contextmanager
@@ -234,7 +231,7 @@ class Registry:
         if self._together:
             yield
             return
-        with _sentences(self._path):
+        with sentences(self._path):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -257,48 +254,3 @@ def _day(entry: Entry) -> str:
 def _holder(grant: Granted) -> str:
     name = f"{grant.name}, " if grant.name else ""
     return f"{name}{grant.owner.short}, serial {grant.serial}"
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    return int(version)
-
-
-def _check(path: Path, connection: sqlite3.Connection, key: IssuerId, network: str) -> None:
-    """Raises `Fault` unless this is a whole registry of this issuer and version."""
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    version = _version(connection)
-    if application != _APPLICATION:
-        raise Fault(f"{path} is a database, but no registry", _RESTORE, code=MALFORMED)
-    if not 1 <= version <= _VERSION:
-        raise Fault(f"{path} has version {version}, we speak {_VERSION}", "upgrade this software", code=MALFORMED)
-    (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if problem != "ok":
-        raise Fault(f"{path} is damaged: {problem}", _RESTORE, code=MALFORMED)
-    if connection.execute("SELECT key, network FROM issuer").fetchall() != [(str(key), network)]:
-        raise Fault(f"{path} belongs to another issuer", _RESTORE, code=BINDING)
-
-
-def _upgrade(path: Path, connection: sqlite3.Connection) -> None:
-    """From an older version to ours, in place, after a copy was laid aside."""
-    if _version(connection) == _VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    if _version(connection) == 1:  # of two commands at once the second finds it done
-        files.write(path.with_name(f"{path.name}.v1"), path.read_bytes(), secret=True, force=True)
-        connection.execute("ALTER TABLE grants ADD COLUMN next_key TEXT")
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
-    connection.execute("COMMIT")
-
-
-@contextmanager
-def _sentences(path: Path) -> Iterator[None]:
-    """What SQLite says, as a `Fault` that names the file."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise Fault(f"{path} is in use by another command", "run it again when that has ended") from None
-        raise Fault(f"{path}: {error}", "make sure that it can be read and written, and that there is space") from None
-    except sqlite3.DatabaseError as error:
-        raise Fault(f"{path} is damaged or no registry: {error}", _RESTORE, code=MALFORMED) from None

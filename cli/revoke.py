@@ -10,7 +10,8 @@ from cards import Entry, IdentityId, IssuerId, NodeId, RevocationList, make_list
 from cards.fields import TEN_YEARS
 from cards.findings import MALFORMED, USAGE
 from cards.keys import PublicId
-from cards.revocation import MAX_ENTRIES, MAX_NEXT, REASONS
+from cards.pages import MAX_ENTRIES, MAX_PAGES
+from cards.revocation import LIST_LIFETIME, MAX_NEXT, REASONS
 
 from . import documents, files, options, revoke_list, revoke_self
 from .folders import Issuer, IssuerFolder
@@ -139,7 +140,7 @@ def _resolve(subject: str, issuer: Issuer) -> tuple[IdentityId | IssuerId | byte
 @click.option(
     "--days",
     type=click.IntRange(1, MAX_NEXT // DAY),
-    default=30,
+    default=LIST_LIFETIME // DAY,
     show_default=True,
     help="until the next list is due",
 )
@@ -150,7 +151,8 @@ def publish(*, outputs: tuple[str, ...], days: int, folder: IssuerFolder, as_jso
 
     One node that gets it is enough: it spreads. A running node watches the revocations.pem in its folder. Lists of
     other issuers in an output file stay there. Publish before the list is due even if nothing changed: nodes that
-    hold an overdue list let no new peer in.
+    hold an overdue list let no new peer in. More than 30 days is for an issuer that stays offline: nodes take such a
+    list only where their policy says so.
 
     \b
     Examples:
@@ -191,6 +193,8 @@ def publish(*, outputs: tuple[str, ...], days: int, folder: IssuerFolder, as_jso
                 *(("file", str(path)) for path in (folder.revocations, *targets)),
             )
         )
+    if days * DAY > LIST_LIFETIME:
+        say(f'a node takes this list only where its policy has: list_lifetime = "{days}d"')
     if not targets:
         say(f"next: hand {folder.revocations} to a node: p2pnoise trust apply FILE")
 
@@ -208,9 +212,9 @@ def _next_list(issuer: Issuer, held: list[RevocationList], now: int, days: int) 
     if lost:
         say(f"{len(lost)} revocations were in a list and not in the registry, which was restored: they stand")
     standing = registry.standing(now)
-    if len(standing) > MAX_ENTRIES:
+    if len(standing) > (most := MAX_PAGES * MAX_ENTRIES):
         fix = "end old grants sooner with card issue --days, or make a second issuer"
-        raise Fault(f"{len(standing)} revocations stand, a list holds {MAX_ENTRIES}", fix)
+        raise Fault(f"{len(standing)} revocations stand, a list holds {most}", fix)
     highest = max((one.sequence for one in ours), default=0)
     twins = {one.digest for one in ours if one.sequence == highest}
     return make_list(

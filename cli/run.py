@@ -159,7 +159,7 @@ class _Settings:
                 code=BINDING,
             )
         facts = (*home.read_revocations(), *home.read_statements())
-        return cls(home, key, card, policy, facts, pins.read(home.pins))
+        return cls(home, key, card, policy, facts, pins.read(home.pins).held)
 
 
 async def _run(
@@ -286,7 +286,8 @@ def _pins(home: NodeFolder) -> "list[Input]":
 
     if not home.pins.exists():
         raise Fault("it is gone", "put it back, or an empty one; the pins in force stay in force")
-    return [PinsChanged(pins.read(home.pins))]
+    wanted = pins.read(home.pins)
+    return [PinsChanged(wanted.held, wanted.untied)]
 
 
 def _policy(home: NodeFolder, settings: _Settings) -> "list[Input]":

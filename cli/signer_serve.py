@@ -110,7 +110,7 @@ def command() -> None:
 
 
 @command.command()
-@click.option("--socket", "path", required=True, type=click.Path(path_type=Path), help="where to listen")
+@click.option("--socket", "path", required=True, type=options.PATH, help="where to listen")
 @click.option(
     "--sign",
     "kinds",

@@ -5,7 +5,7 @@ import click
 from cards import Finding, IdentityId
 from cards.findings import CONFLICT
 
-from . import files, options, pins, trust_change
+from . import files, options, pins, trust_change, trust_state
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, rows, say
 from .trust_example import example
@@ -51,12 +51,12 @@ def pin(*, name: str, identity: str, force: bool, home: NodeFolder, as_json: boo
     wanted = IdentityId.parse(identity)
     with files.lock(home.path):
         held = pins.read(home.pins)
-        before = held.get(name)
+        before = held.held.get(name)
         if before not in (None, wanted) and not force:
             finding = Finding("pin-changed", f"{name} is pinned to {before}, you say {wanted}")
             raise Fault(f"NOT PINNED  {name}", code=CONFLICT, findings=[finding])
         outcome = trust_change.weigh(home, trust_change.Proposal(pins={name: wanted}), as_json=as_json)
-        pins.write(home.pins, held | {name: wanted})
+        pins.write(home.pins, held.tied(name, wanted))
     if as_json:
         answer_json({"ok": True, "name": name, "identity": str(wanted), "before": before and str(before)})
         return
@@ -75,21 +75,24 @@ def pin(*, name: str, identity: str, force: bool, home: NodeFolder, as_json: boo
 def unpin(*, name: str, home: NodeFolder, as_json: bool) -> None:
     """Untie a name.
 
+    It is free for another identity from then on, whether it was pinned by hand or by the node on first use. Of the
+    latter pins.toml keeps a line, so that the same identity is not pinned again by coming first again.
+
     \b
     Example:
       p2pnoise trust unpin db-03
     """
     with files.lock(home.path):
-        held = pins.read(home.pins)
-        if name not in held:
-            raise Fault(
-                f"{name} is not pinned in {home.pins}",
-                "p2pnoise trust show; what a first use pinned gives way to: p2pnoise trust pin NAME ID",
-            )
+        held, table = pins.read(home.pins), trust_state.read_table(home)
+        first_uses = table.pins if table is not None else {}
+        before = held.over(first_uses).get(name)
+        if before is None:
+            raise Fault(f"{name} is not pinned in {home.path}", "see who is: p2pnoise trust show")
         outcome = trust_change.weigh(home, trust_change.Proposal(pins={name: None}), as_json=as_json)
-        pins.write(home.pins, {key: identity for key, identity in held.items() if key != name})
+        pins.write(home.pins, held.freed(name, first_uses.get(name)))
+    by = "by hand" if name in held.held else "on first use"
     if as_json:
-        answer_json({"ok": True, "name": name, "before": str(held[name])})
+        answer_json({"ok": True, "name": name, "before": str(before), "pinned": by})
         return
-    answer(*rows(("unpinned", name), ("before", str(held[name]))))
+    answer(*rows(("unpinned", name), ("before", f"{before}, {by}")))
     say(*outcome.lines())

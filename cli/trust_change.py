@@ -1,7 +1,7 @@
 """`p2pnoise trust plan` and `trust apply`: what a change would do to the peers that a node knows, and the change.
 
-A change is files: a policy, revocation lists, statements; for a plan pins too. It is checked whole before anything is
-written.
+A change is files: a policy, revocation lists, statements; for a plan cards and pins too. It is checked whole before
+anything is written.
 """
 
 import sys
@@ -12,17 +12,18 @@ from typing import Any
 
 import click
 
-from cards import CardError, Fact, Finding, IdentityId, Policy, RevocationList, TrustStore, parse_fact
+from cards import Card, CardError, Fact, Finding, IdentityId, Policy, RevocationList, TrustStore
 from cards.fields import name as name_field
-from cards.findings import UNTRUSTED, USAGE, exit_code
+from cards.findings import MALFORMED, UNTRUSTED, USAGE, exit_code
 from cards.policy import MAX_POLICY
-from cards.text import MAX_ARMOR, from_armor
+from cards.text import MAX_ARMOR
 from cards.trust import Effect, Pin
 
 from . import documents, files, options, trust_state
 from .bench.rounds import progress_bar
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, finding_lines, naming, rows, say
+from .trust_arrival import Arrival, arrivals, verdict_text
 from .trust_state import Known, Trust
 
 
@@ -33,21 +34,19 @@ class Proposal:
     policy: Policy | None = None
     policy_bytes: bytes = b""
     facts: list[Fact] = field(default_factory=list)
+    cards: list[Card] = field(default_factory=list)
     pins: dict[str, IdentityId | None] = field(default_factory=dict)  # None takes a pin out
 
     def read(self, path: str | Path, *, policy_only: bool = False) -> None:
         """Add what a file, or stdin for `-`, asks for. Raises `Fault`."""
         data = files.read(path, limit=MAX_ARMOR, what="policy, list or statement")
         name = "standard input" if str(path) == files.STREAM else str(path)
-        if b"PRIVATE KEY-----" in data:
-            raise Fault(f"{name} is a private key", "keep that file to yourself", code=3)
+        if documents.looks_like_one(data) and not policy_only:
+            document = documents.parse(name, data)
+            self.facts += document.facts
+            self.cards += document.cards
+            return
         with naming(name):
-            if b"-----BEGIN " in data and not policy_only:
-                blocks = from_armor(data.decode("latin-1"))
-                if any(label == documents.CARD for label, _ in blocks):
-                    raise Fault(f"{name} holds a card", "take it into use with p2pnoise card install", code=3)
-                self.facts += [parse_fact(label, raw) for label, raw in blocks]
-                return
             if self.policy is not None:
                 raise Fault(f"{name} is a second policy", "give one; it replaces the policy that is there", code=USAGE)
             try:
@@ -64,6 +63,7 @@ class Outcome:
     before: Trust
     after: TrustStore
     effects: tuple[tuple[Known, Effect], ...]
+    arrivals: tuple[Arrival, ...]
     notes: tuple[Finding, ...]
 
     @property
@@ -92,11 +92,12 @@ class Outcome:
                 }
                 for known, effect in self.effects
             ],
+            "arrivals": [arrival.to_json() for arrival in self.arrivals],
         }
 
     def lines(self) -> list[str]:
         """For people: who is dropped, who comes in, whose groups change."""
-        lines = []
+        lines = [line for arrival in self.arrivals for line in arrival.lines()]
         for known, effect in self.effects:
             if effect.before.ok and not effect.after.ok:
                 word = "drops"
@@ -104,17 +105,15 @@ class Outcome:
                 word = "admits"
             else:
                 word = "changes"
-            old, new = (
-                " ".join((one.level, *(f"+{group}" for group in one.groups))) for one in (effect.before, effect.after)
-            )
+            old, new = verdict_text(effect.before), verdict_text(effect.after)
             lines.append(f"{word:<7}  {known.card.label}  {known.card.node_id.short}  {known.origin}  {old} -> {new}")
             if word == "drops":
                 lines += finding_lines(effect.after.errors)
-        unchanged = len(self.before.known) - len(self.effects)
-        return [
-            *lines,
-            f"{len(self.effects)} of {len(self.before.known)} known cards change, {unchanged} stay as they are",
-        ]
+        replaced = sum(arrival.replaces is not None for arrival in self.arrivals)
+        unchanged = len(self.before.known) - len(self.effects) - replaced
+        others = f", {replaced} of them are replaced" if replaced else ""
+        counted = f"{len(self.effects) + replaced} of {len(self.before.known)} known cards change{others}"
+        return [*lines, f"{counted}, {unchanged} stay as they are"]
 
 
 def weigh(home: NodeFolder, proposal: Proposal, *, as_json: bool) -> Outcome:
@@ -137,12 +136,17 @@ def weigh(home: NodeFolder, proposal: Proposal, *, as_json: bool) -> Outcome:
     facts, unused = trust_state.believe(after.policy, (*before.facts, *proposal.facts), now, before.signatures)
     offered = {id(fact) for fact in proposal.facts}
     findings = [finding for fact, finding in unused if id(fact) in offered]
-    notes = tuple(replace(one, severity="warning") for one in findings if one.code == "issuer-equivocation")
-    refused += [one for one in findings if one.code != "issuer-equivocation"]
+    # What lies beside a card, for whoever believes its issuers, need not be for us.
+    harmless = ("issuer-equivocation", *(documents.STRANGE if proposal.cards else ()))
+    notes = tuple(replace(one, severity="warning") for one in findings if one.code in harmless)
+    refused += [one for one in findings if one.code not in harmless]
     if refused:
         raise Fault("REFUSED  nothing was changed", code=exit_code(refused), findings=refused)
     after = replace(after, facts=facts)
-    return Outcome(before=before, after=after, effects=_effects(before, after, now, as_json=as_json), notes=notes)
+    came = arrivals(proposal.cards, before, after, now)
+    replaced = [one.replaces for one in came]
+    effects = tuple(one for one in _effects(before, after, now, as_json=as_json) if one[0] not in replaced)
+    return Outcome(before=before, after=after, effects=effects, arrivals=came, notes=notes)
 
 
 def _effects(before: Trust, after: TrustStore, now: int, *, as_json: bool) -> tuple[tuple[Known, Effect], ...]:
@@ -186,13 +190,15 @@ def plan(
 ) -> None:
     """Show what a change would do to the peers that this node knows. Nothing is changed.
 
-    A FILE is a policy, or revocation lists and statements; all of them count together. The peers are those of the
-    node's table, whether it runs or not; those with a link count as "linked".
+    A FILE is a policy, or revocation lists, statements and cards; all of them count together. The peers are those of
+    the node's table, whether it runs or not; those with a link count as "linked". For a card it is told which known
+    one it would replace, and what the node makes of either.
 
     \b
     Examples:
       p2pnoise trust plan policy.toml
       p2pnoise trust plan new.list retirement.pem
+      p2pnoise trust plan renewed.card
       p2pnoise trust plan --pin db-03=id1...
     """
     proposal = Proposal(pins=pinned)
@@ -231,6 +237,9 @@ def apply(*, changes: tuple[str, ...], yes: bool, home: NodeFolder, as_json: boo
     proposal = Proposal()
     for path in changes:
         proposal.read(path)
+    if proposal.cards:
+        fix = "a card of this node: p2pnoise card install; others come by themselves, and trust plan says what they do"
+        raise Fault(f"a card of {proposal.cards[0].label} is no change of whom this node believes", fix, code=MALFORMED)
     with files.lock(home.path):
         outcome = weigh(home, proposal, as_json=as_json)
         if outcome.drops and not yes and sys.stdout.isatty():

@@ -34,6 +34,8 @@ tofu = "off"
 
 # What an overdue revocation list means for new peers: "refuse" or "warn". Peers that are known stay.
 stale = "refuse"
+# How far ahead a list may name its next: longer for issuers that stay offline, at most "400d". Beyond, it is refused.
+list_lifetime = "30d"
 # How long after its due date a list still lets new peers in.
 revocation_grace = "24h"
 
@@ -45,6 +47,10 @@ expired_grace = "0s"
 # How many issuers must grant a group before a node is in it. Left out: any one.
 [groups]
 admins = { threshold = 2, of = ["ops", "lab"] }
+
+# The same for capabilities.
+[capabilities]
+deploy = { threshold = 2, of = ["ops", "lab"] }
 
 # Each issuer under a name of our choice. Everything but the key is a limit, and may be left out.
 [issuer.ops]

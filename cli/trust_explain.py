@@ -52,7 +52,7 @@ _STEPS = (
         ),
     ),
     _Step("first use", "not needed", frozenset({"first-use"})),
-    _Step("groups", "all that were granted", frozenset({"group-not-granted"})),
+    _Step("groups", "all that were granted", frozenset({"group-not-granted", "capability-not-granted"})),
 )  # fmt: skip
 
 
@@ -198,7 +198,9 @@ def _rule_lines(card: Card, verdict: Verdict, trust: Trust, now: int) -> list[st
         *(("needed", rule_text(rule, policy)) for rule in policy.app),
         ("manifest", f"version {manifest.version} asks for {manifest.threshold}" if manifest else ""),
         *(("group", f"{name}: {rule_text(rule, policy)}") for name, rule in policy.groups.items()),
+        *(("capability", f"{name}: {rule_text(rule, policy)}") for name, rule in policy.capabilities.items()),
         ("granted", f"groups {' '.join(verdict.groups)}" if verdict.groups else ""),
+        ("", f"capabilities {' '.join(verdict.capabilities)}" if verdict.capabilities else ""),
         ("allowed", "by the policy, without an issuer" if card.identity in policy.allow else ""),
         ("pin", f"{card.name} is pinned to {pinned}" if pinned else ""),
         ("first use", "" if policy.tofu == "off" else policy.tofu),

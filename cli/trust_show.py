@@ -86,7 +86,9 @@ def statement_text(fact: Fact, name_of: Callable[[bytes], str], now: int) -> str
         case SelfRevocation():
             return f"{fact.identity} ends itself, reason {fact.reason}"
         case Retirement():
-            return f"{name_of(fact.issuer)} retires, reason {fact.reason}"
+            by = [name_of(key) for key in fact.signers if key != fact.issuer]
+            how = f"is retired by {' '.join(by)}" if by else "retires"
+            return f"{name_of(fact.issuer)} {how}, reason {fact.reason}"
         case Manifest():
             return f"version {fact.version}: {fact.threshold} of {' '.join(map(name_of, sorted(fact.issuers)))}"
         case Conflict():
@@ -110,6 +112,7 @@ def _sections(trust: Trust, now: int) -> Iterable[tuple[str, list[str]]]:
         [
             *(rule_text(rule, policy) for rule in policy.app),
             *(f"group {group}: {rule_text(rule, policy)}" for group, rule in policy.groups.items()),
+            *(f"capability {name}: {rule_text(rule, policy)}" for name, rule in policy.capabilities.items()),
         ],
     )
     yield (
@@ -150,7 +153,7 @@ def _issuer_lines(trust: Trust, name: str, now: int) -> list[str]:
     ended = (
         ""
         if any(one.key == key for one in facts.authorities(policy))
-        else ", counts for nothing: " + ("retired" if key in facts.retired else "not in the manifest")
+        else ", counts for nothing: " + ("retired" if key in facts.retired(policy) else "not in the manifest")
     )
     lines = [f"{name}  {key}  {limits_text(policy.limits_of(name), now)}{ended}"]
     state = facts.revocations.by_issuer.get(key)
@@ -180,9 +183,12 @@ def _json(trust: Trust, now: int) -> dict[str, Any]:
         "network": policy.network,
         "running": trust.running,
         "app": [{"threshold": rule.threshold, "of": list(rule.of or policy.issuers)} for rule in policy.app],
-        "groups": {
-            group: {"threshold": rule.threshold, "of": list(rule.of or policy.issuers)}
-            for group, rule in policy.groups.items()
+        **{
+            table: {
+                name: {"threshold": rule.threshold, "of": list(rule.of or policy.issuers)}
+                for name, rule in rules.items()
+            }
+            for table, rules in (("groups", policy.groups), ("capabilities", policy.capabilities))
         },
         "tofu": policy.tofu,
         "stale": policy.stale,

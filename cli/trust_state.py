@@ -32,6 +32,7 @@ from cards.findings import UNTRUSTED
 from . import documents, pins
 from .folders import NodeFolder
 from .output import Fault, say
+from .pins import Pins
 
 if TYPE_CHECKING:
     from p2pnoise.store import Row, StoredTable
@@ -107,7 +108,7 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
             policy=policy,
             facts=facts,
             # A pin by hand outweighs that of a first use, as on the node.
-            pins={**(table.pins if table is not None else {}), **_lenient(home.pins, pins.read, {}, unreadable)},
+            pins=_lenient(home.pins, pins.read, Pins(), unreadable).over(table.pins if table is not None else {}),
             marks={bytes(one.card.identity): mark(one.card) for one in known},
         ),
         facts=tuple(held),

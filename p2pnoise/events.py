@@ -216,7 +216,7 @@ class ListDue(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRejected(_Event):
-    """A watched file changed and could not be used; what was in force before stays in force."""
+    """A watched file changed, or a peer gave a list, that cannot be used; what was in force before stays in force."""
 
     kind: ClassVar[str] = "file-rejected"
     file: str

@@ -75,9 +75,10 @@ class FactApplied:
 
 @dataclass(frozen=True, slots=True)
 class FactRefused:
-    """A fact that we were given by other means than a link was not taken."""
+    """A fact was not taken that we were given by other means than a link, or that our policy alone keeps out."""
 
     finding: Finding
+    source: bytes
 
 
 @dataclass(frozen=True, slots=True)

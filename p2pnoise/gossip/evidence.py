@@ -23,16 +23,16 @@ MAX_DELEGATIONS = 100  # of one issuer or delegate; a guess
 def is_needed(table: PeerTable, statement: Statement) -> bool:
     """Whether a statement from a peer says what we do not know yet, or one signer could fill all places with it."""
     facts = table.facts
+    longer = replace(facts, statements={**facts.statements, statement.digest: statement})
     match statement:
         case SelfRevocation(identity=identity):
             return identity not in facts.self_revoked
         case Retirement(issuer=issuer):
-            return issuer not in facts.retired
+            return issuer in longer.retired(table.policy) - facts.retired(table.policy)
         case Delegation(issuer=issuer):
             held = [one for one in facts.statements.values() if isinstance(one, Delegation) and one.issuer == issuer]
             return len(held) < MAX_DELEGATIONS
         case Manifest():
-            longer = replace(facts, statements={**facts.statements, statement.digest: statement})
             return longer.manifest(table.policy) == statement
         case Conflict():
             return _is_new(table, statement)

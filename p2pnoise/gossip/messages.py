@@ -12,6 +12,7 @@ from cards.codec import decode as decode_value
 from cards.codec import encode as encode_value
 from cards.facts import MAX_STATEMENTS
 from cards.findings import CardError
+from cards.pages import MAX_PAGES
 from cards.policy import MAX_ISSUERS
 from cards.revocation import Head
 
@@ -23,7 +24,8 @@ MAX_IDS = 3_000  # in one message: 48 kB
 MAX_WANT = 96  # items asked for at once: at most two messages of answers per question
 MAX_ITEMS_BYTES = 48_000  # a message of items is closed before it grows beyond this
 MAX_ITEMS = 512
-DIGEST_SIZE = 32  # bytes of the digest that names a statement
+DIGEST_SIZE = 32  # bytes of the digest that names a statement or a page
+MAX_WANT_PAGES = 8  # asked for at once: half a megabyte, half of what one question may draw
 
 
 class MessageError(ValueError):
@@ -46,9 +48,25 @@ class WantLists:
 
 @dataclass(frozen=True, slots=True)
 class GivenList:
-    """One revocation list, as signed."""
+    """One revocation list: its head as signed, and its page where it has one alone; others are to be asked for."""
 
-    raw: bytes
+    head: bytes
+    signature: bytes
+    pages: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WantPages:
+    """Asks for these pages of lists that were given."""
+
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPage:
+    """A page that was asked for; an empty one ends the answer."""
+
+    page: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +170,9 @@ class Unknown:
     """A message of a later version: to be ignored and counted."""
 
 
+OfLists: TypeAlias = Heads | WantLists | GivenList | WantPages | GivenPage
 OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
-Message: TypeAlias = Heads | WantLists | GivenList | Digest | Ids | Announce | Want | Items | OfStatements
+Message: TypeAlias = OfLists | Digest | Ids | Announce | Want | Items | OfStatements
 
 _TYPES: dict[type, int] = {
     Heads: 1,
@@ -167,6 +186,8 @@ _TYPES: dict[type, int] = {
     HeldStatements: 9,
     WantStatements: 10,
     GivenStatements: 11,
+    WantPages: 12,
+    GivenPage: 13,
 }
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
 
@@ -179,8 +200,10 @@ def encode(message: Message) -> bytes:
             fields = [[[head.issuer, head.sequence, head.digest] for head in heads]]
         case WantLists(issuers):
             fields = [list(issuers)]
-        case GivenList(raw):
-            fields = [raw]
+        case GivenList(head, signature, pages):
+            fields = [head, signature, list(pages)]
+        case GivenPage(page):
+            fields = [page]
         case Digest(fingerprints):
             fields = [b"".join(fingerprints)]
         case Ids(buckets, ids):
@@ -189,7 +212,7 @@ def encode(message: Message) -> bytes:
             fields = [b"".join(ids)]
         case Items(items):
             fields = [[_encode_item(item) for item in items]]
-        case HeldStatements(digests) | WantStatements(digests):
+        case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
             fields = [b"".join(digests)]
         case GivenStatements(statements):
             fields = [[list(statement) for statement in statements]]
@@ -223,14 +246,14 @@ def decode(data: bytes) -> Message | Unknown:
     raise MessageError("not an array that begins with a version and a type")
 
 
-def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: PLR0911 - a table of shapes, one line each
+def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911 - a table of shapes, one line each
     match kind, fields:
         case 1, [list(heads)] if len(heads) <= MAX_ISSUERS and all(map(_is_head, heads)):
             return Heads(tuple(Head(*head) for head in heads))
         case 2, [list(issuers)] if len(issuers) <= MAX_ISSUERS and all(_is_bytes(issuer, 32) for issuer in issuers):
             return WantLists(tuple(issuers))
-        case 3, [bytes(raw)]:
-            return GivenList(raw)
+        case 3, [bytes(head), bytes(signature), list(pages)] if len(pages) <= MAX_PAGES and all(map(_is_page, pages)):
+            return GivenList(head, signature, tuple(pages))
         case 4, [bytes(joined)] if len(joined) == BUCKETS * FINGERPRINT_SIZE:
             return Digest(_split(joined, FINGERPRINT_SIZE))
         case 5, [bytes(buckets), bytes(joined)] if _is_ids(joined) and _is_buckets(buckets):
@@ -248,6 +271,10 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: PLR0911 - a 
             return WantStatements(_split(joined, DIGEST_SIZE))
         case 11, [list(statements)] if len(statements) <= MAX_WANT and all(map(_is_statement, statements)):
             return GivenStatements(tuple((label, raw) for label, raw in statements))
+        case 12, [bytes(joined)] if _is_digests(joined, MAX_WANT_PAGES):
+            return WantPages(_split(joined, DIGEST_SIZE))
+        case 13, [bytes(page)]:
+            return GivenPage(page)
     return None
 
 
@@ -276,6 +303,10 @@ def _is_statement(statement: Any) -> bool:
         case [str(), bytes()]:
             return True
     return False
+
+
+def _is_page(page: Any) -> bool:
+    return isinstance(page, bytes)
 
 
 def _is_digests(joined: bytes, most: int) -> bool:

@@ -1,18 +1,18 @@
 """Overlay: digest-and-delta anti-entropy over the peer table, revocation lists and statements ahead of everything.
 
-On a new link both sides compare heads of revocation lists and fetch what is newer; only then is the peer judged.
-Then statements are compared (statements.py), and digests of the table: at once, and every few seconds with one peer
-chosen at random. Those are 64 fingerprints; where they differ, the ids; what is missing is asked for, at most 96 items
-at a time, so a receiver is never sent what it did not ask for. News is announced to all linked peers by id. Sans I/O:
-messages in, effects out, time and randomness handed in.
+On a new link both sides compare revocation lists (lists.py); only then is the peer judged. Then statements are
+compared (statements.py), and digests of the table: at once, and every few seconds with one peer chosen at random.
+Those are 64 fingerprints; where they differ, the ids; what is missing is asked for, at most 96 items at a time, so a
+receiver is never sent what it did not ask for. News is announced to all linked peers by id. Sans I/O: messages in,
+effects out, time and randomness handed in.
 """
 
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
-from cards import AddressRecord, Card, CardError, Conflict, Fact, Grant, Head, IdentityId, RevocationList
+from cards import AddressRecord, Card, CardError, Conflict, Fact, Grant, IdentityId, RevocationList
 from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED, Finding
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
@@ -36,6 +36,7 @@ from .effects import (
 )
 from .evidence import proof_against, proof_of_twins
 from .items import body_id, grant_id, grant_ids, record_id
+from .lists import ListExchange
 from .messages import (
     BUCKETS,
     MAX_IDS,
@@ -44,6 +45,7 @@ from .messages import (
     CardItem,
     Digest,
     GivenList,
+    GivenPage,
     GivenStatements,
     GrantItem,
     Heads,
@@ -58,6 +60,7 @@ from .messages import (
     Unknown,
     Want,
     WantLists,
+    WantPages,
     WantStatements,
     decode,
     encode,
@@ -75,11 +78,7 @@ class _Link:
     """What the overlay knows of one linked peer."""
 
     node_id: bytes
-    claimed: dict[bytes, int] = field(default_factory=dict)  # issuer -> sequence that the peer says it holds
-    heads_seen: bool = False
-    compared: bool = False  # its lists are ours; the node may judge it
     up: bool = False  # it was judged and takes part
-    given: set[bytes] = field(default_factory=set)  # digests of the lists that it got from us: each goes out once
 
 
 class Overlay:
@@ -91,6 +90,7 @@ class Overlay:
         self._random = random
         self._links: dict[LinkId, _Link] = {}
         self._wants = Wants(table.items)
+        self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
         self._early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
         self._next_round = 0
@@ -104,7 +104,7 @@ class Overlay:
         self._links[link] = _Link(bytes(node_id))
         self._wants.open(link)
         self._next_round = self._next_round or now.monotonic + ANTI_ENTROPY
-        self._send(link, self._heads())
+        self._lists.peer_greeted(link)
         return self._finish(now)
 
     def peer_up(self, link: LinkId, now: Instant) -> list[Effect]:
@@ -118,6 +118,7 @@ class Overlay:
         """The link is gone, whatever state it was in; harmless for an unknown one."""
         if self._links.pop(link, None) is not None:
             self._wants.close(link)
+            self._lists.peer_down(link)
             self._statements.peer_down(link, now)
             for other in self._wants.idle_with_queue():
                 self._ask(other, now)
@@ -143,14 +144,14 @@ class Overlay:
             up = [link for link, state in self._links.items() if state.up]
             if up:
                 link = self._random.choice(up)
-                self._send(link, self._heads())
+                self._lists.name_heads(link)
                 self._statements.name_all(link)
                 self._send(link, Digest(self.table.items.fingerprints()))
         return self._finish(now)
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which `tick` wants to be called, or None."""
-        dues = [self._next_round, self._wants.deadline(), self._statements.deadline()]
+        dues = [self._next_round, self._wants.deadline(), self._lists.deadline(), self._statements.deadline()]
         return min(due for due in dues if due is not None) if self._links else None
 
     def trust_changed(self, now: Instant) -> list[Effect]:
@@ -170,7 +171,7 @@ class Overlay:
         """A list or a statement from elsewhere than a link: a file, an operator."""
         finding = self._take_fact(fact, now, self.table.own)
         if finding is not None:
-            self._effects.append(FactRefused(finding))
+            self._effects.append(FactRefused(finding, self.table.own))
         return self._finish(now)
 
     def offer_card(self, card: Card, now: Instant, *, live: bool, own: bool = False) -> list[Effect]:
@@ -208,12 +209,10 @@ class Overlay:
     def _dispatch(self, link: LinkId, message: Message | Unknown, now: Instant) -> None:
         state = self._links[link]
         match message:
-            case Heads(heads):
-                self._compare_heads(link, heads)
-            case WantLists(issuers):
-                self._give_lists(link, issuers)
-            case GivenList(raw):
-                self._take_list(link, raw, now)
+            case Heads() | WantLists() | GivenList() | WantPages() | GivenPage():
+                finding = self._lists.message(link, message, now)
+                if finding is not None:
+                    self._effects.append(FactRefused(finding, state.node_id))
             case Unknown():
                 self.ignored += 1
             case _ if not state.up:
@@ -222,39 +221,6 @@ class Overlay:
                 self._take_statements(link, message, now)
             case Digest() | Ids() | Announce() | Want() | Items():
                 self._exchange(link, message, now)
-
-    def _compare_heads(self, link: LinkId, heads: tuple[Head, ...]) -> None:
-        state = self._links[link]
-        accepted = set(self.table.policy.issuers.values())
-        state.claimed = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
-        state.heads_seen = True
-        ours = {head.issuer: head for head in self.table.revocations.heads}
-        newer = [
-            head.issuer
-            for head in heads
-            if head.issuer in state.claimed
-            and (head.issuer not in ours or _is_newer(head.sequence, head.digest, ours[head.issuer]))
-        ]
-        if newer:
-            self._send(link, WantLists(tuple(newer)))
-
-    def _give_lists(self, link: LinkId, issuers: tuple[bytes, ...]) -> None:
-        given = self._links[link].given
-        for issuer in sorted(set(issuers) & set(self.table.revocations.by_issuer)):
-            # With the older ones that are still needed, or a latecomer would take back what they revoke.
-            for one in self.table.revocations.by_issuer[issuer].lists:
-                if one.digest not in given:
-                    given.add(one.digest)
-                    self._send(link, GivenList(one.raw))
-
-    def _take_list(self, link: LinkId, raw: bytes, now: Instant) -> None:
-        try:
-            given = RevocationList.parse(raw)
-        except CardError as error:
-            raise MessageError(str(error)) from None
-        finding = self._take_fact(given, now, self._links[link].node_id, link)
-        if finding is not None and finding.exit == BAD_SIGNATURE:
-            raise MessageError(finding.message)
 
     def _exchange(self, link: LinkId, message: Digest | Ids | Announce | Want | Items, now: Instant) -> None:
         match message:
@@ -421,12 +387,18 @@ class Overlay:
         if not isinstance(fact, RevocationList):
             self._statements.accepted(fact.digest, link)
             return None
-        heads = self._heads()
-        for other in self._links:
-            if other != link:
-                self._send(other, heads)
+        self._lists.accepted(fact, link)
         self._prove(proof_of_twins(self.table, fact), now)
         return None
+
+    def _take_lists(self, now: Instant) -> None:
+        for link, head, pages in self._lists.whole(now):
+            try:
+                new = RevocationList.read(head.head, head.signature, pages)
+            except CardError as error:  # nobody can hold it, so nobody honest gives it
+                self._effects.append(Misbehaved(link, str(error)))
+            else:
+                self._take_fact(new, now, self._links[link].node_id, link)
 
     def _take_statements(self, link: LinkId, message: OfStatements, now: Instant) -> None:
         for statement in self._statements.message(link, message, now):
@@ -452,17 +424,13 @@ class Overlay:
     # Endings
 
     def _finish(self, now: Instant) -> list[Effect]:
-        """Announce what is new, see whose lists are compared by now, and hand out all effects."""
+        """Take the lists that are whole, announce what is new, see whose lists are compared, hand out all effects."""
         for peer in self.table.expire(now.unix):
             self._effects.append(StorePeer(peer))
+        self._take_lists(now)
         self._announce()
         self._statements.finish()
-        held = {issuer: state.sequence for issuer, state in self.table.revocations.by_issuer.items()}
-        for link, state in self._links.items():
-            if not state.compared and state.heads_seen:
-                state.compared = all(held.get(issuer, 0) >= number for issuer, number in state.claimed.items())
-                if state.compared:
-                    self._effects.append(ListsCompared(link))
+        self._effects += map(ListsCompared, self._lists.compared())
         effects, self._effects = self._effects, []
         return effects
 
@@ -475,18 +443,8 @@ class Overlay:
                 self._send(link, Announce(ids[:MAX_IDS]))
         self._news.clear()
 
-    def _heads(self) -> Heads:
-        """Of accepted issuers only: those of a policy that is gone interest nobody, and there may be many."""
-        accepted = set(self.table.policy.issuers.values())
-        return Heads(tuple(head for head in self.table.revocations.heads if head.issuer in accepted))
-
     def _send(self, link: LinkId, message: Message) -> None:
         self._effects.append(SendMessage(link, encode(message)))
-
-
-def _is_newer(sequence: int, digest: bytes, ours: tuple[bytes, int, bytes]) -> bool:
-    # An equal number with another digest is a twin list: both sides fetch the other's and hold the union.
-    return sequence > ours[1] or (sequence == ours[1] and digest != ours[2])
 
 
 def _item(peer: Peer, wanted: bytes) -> tuple[Item, set[bytes]]:

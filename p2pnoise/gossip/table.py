@@ -23,6 +23,7 @@ from cards import (
     Revocations,
     SelfRevocation,
     SignatureCache,
+    SignedHead,
     Succession,
     Verdict,
     VerifiedCard,
@@ -30,6 +31,7 @@ from cards import (
 )
 from cards.card import MAX_GRANTS
 from cards.facts import Statement
+from cards.revocation import MAX_NEXT
 from cards.statements import CARD_APP, frame
 from cards.trust import MAX_PINS
 
@@ -270,6 +272,10 @@ class PeerTable:
         )
         return finding, self.facts is not before
 
+    def check_list(self, head: SignedHead, now: int) -> Finding | None:
+        """What keeps a list of this head from being taken, whatever is on its pages; nothing is changed."""
+        return self.facts.check_list(head, policy=self.policy, now=now, signatures=self._signatures)
+
     def check_statement(self, statement: Statement) -> Finding | None:
         """What keeps a statement from being believed, whatever it is about; nothing is changed."""
         return statement.check(
@@ -279,19 +285,21 @@ class PeerTable:
     def restore_facts(self, facts: Iterable[Fact], now: int) -> None:
         """Take back what was stored, lists oldest first; statements in any order, and whatever the policy says today.
 
-        Or an issuer that leaves the policy and comes back would have its retirement forgotten.
+        Or an issuer that leaves the policy and comes back would have its retirement forgotten, and a shorter lifetime
+        of lists would take back what those revoke that were taken before.
         """
         statements = {}
+        policy = replace(self.policy, list_lifetime=MAX_NEXT)
         for fact in facts:
             if isinstance(fact, RevocationList):
-                self.offer_fact(fact, now)
+                self.facts, _ = self.facts.add(fact, policy=policy, now=now, signatures=self._signatures)
             elif self.check_statement(fact) is None:
                 statements[fact.digest] = fact
         self.facts = self.facts.merge(Facts(statements=statements), now)
 
     def touched_by(self, fact: Fact) -> list[Peer]:
         """The peers that a fact may take out: those that it names, or all where it is about issuers."""
-        if isinstance(fact, RevocationList):  # at most 1,000 entries, of identities or card ids
+        if isinstance(fact, RevocationList):  # at most 16,000 entries, of identities or card ids
             named = [self._peers.get(entry.subject) or self.by_card_id(entry.subject) for entry in fact.entries]
         elif isinstance(fact, SelfRevocation | Succession):
             named = [self._peers.get(fact.signers[0])]

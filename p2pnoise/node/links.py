@@ -33,7 +33,7 @@ from .link_events import (
 )
 from .openings import Openings
 
-MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws 100 kB
+MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws half of it
 NEVER = 1 << 63  # a nanosecond that no clock reaches
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 

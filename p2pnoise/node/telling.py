@@ -75,8 +75,9 @@ def gossiped(
                 name=claim.name if claim is not None else None,
                 findings=verdict.errors,
             )
-        case gossip.FactRefused(finding):
-            return events.FileRejected(file=source, reason=finding.message)
+        case gossip.FactRefused(finding, giver):
+            file = source or f"the list that {NodeId(giver).short} gave"
+            return events.FileRejected(file=file, reason=finding.message)
         case gossip.Pinned(peer):
             return events.PeerPinned(node_id=peer.node_id, name=peer.card.label, identity=peer.card.identity)
         case gossip.FactApplied():

@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 from cards import AddressRecord, Card, CardError, IdentityId, Mark, Pin, RevocationList, Revocations, VerifiedCard
 from cards.facts import KINDS, Statement
+from cards.revocation import IssuerRevocations
 
 from .errors import StoreError
 from .schema import MOVE_ASIDE, connect, version
@@ -68,6 +69,7 @@ class PeerStore:
     def __init__(self, path: Path, *, network: str, node_id: bytes) -> None:
         """Open or make the database of this node in this network; another's is refused."""
         self.path = path
+        self._written: dict[bytes, IssuerRevocations] = {}
         self._db = connect(path)
         try:
             self._claim("network", network.encode())
@@ -134,6 +136,9 @@ class PeerStore:
 
     def _put_lists(self, revocations: Revocations) -> None:
         for issuer, state in revocations.by_issuer.items():
+            if self._written.get(issuer) is state:  # up to a dozen lists of a megabyte
+                continue
+            self._written[issuer] = state
             self._db.execute("DELETE FROM lists WHERE issuer=?", (bytes(issuer),))
             self._db.executemany(
                 "INSERT INTO lists (issuer, place, sequence, raw) VALUES (?, ?, ?, ?)",

@@ -81,9 +81,9 @@ class World:
             held, _ = self.add(held, one)
         return held
 
-    def add(self, held, one, **options):
+    def add(self, held, one, *, signatures=None, **options):
         options = {"issuers": self.policy.issuers.values(), "network": self.network, "now": self.now} | options
-        return held.add(one, **options)
+        return held.add(one, cards.Terms(**options), signatures=signatures)
 
     def verify(self, raw, **options):
         options = {"policy": self.policy, "now": self.now, "facts": cards.Facts(self.holding())} | options
@@ -113,9 +113,12 @@ class World:
         values = {"net": self.network, "iat": self.now - 100, "key": identity.public, "reason": "key-compromise"}
         return cards.SelfRevocation.make(values | changes, signer or identity)
 
-    def retirement(self, issuer, *, signer=None, **changes):
+    def retirement(self, issuer, *, signer=None, by=(), **changes):
+        """Signed by the issuer, or else by the others `by`."""
+        by = sorted(by, key=lambda one: one.public)
         values = {"net": self.network, "iat": self.now - 100, "iss": issuer.public, "reason": "left"}
-        return cards.Retirement.make(values | changes, signer or issuer)
+        values |= {"by": [one.public for one in by]}
+        return cards.Retirement.make(values | changes, *(by or [signer or issuer]))
 
     def manifest(self, version, threshold, issuers, by=None, **changes):
         """Signed by `by`, or else by all its issuers."""

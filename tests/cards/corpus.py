@@ -146,6 +146,10 @@ def signed_objects(corpus):
         good = WORLD.make_list()
         raw = good.raw.replace(good.signature, sign(WORLD, good.head))
         corpus.add(f"revocation list {name}", "revocation-invalid", raw=raw, object="revocation list")
+    parts = envelope.list_parts(WORLD, *envelope.pages(2), net=WORLD.network)
+    parts[2] = WORLD.issuer.sign(WORLD.message("revocation", parts[1]))
+    # Small pages, cut otherwise than we would: a reader asks for their order alone.
+    corpus.add("accepted revocation list of two pages", None, raw=pack(parts), object="revocation list")
     for name, sign in signatures.RECORDS:
         record = cards.make_record(WORLD.node, network=WORLD.network, addresses=[], sequence=1, now=WORLD.now)
         raw = cards.AddressRecord.from_parts(record.body, sign(WORLD, record.body)).raw

@@ -48,6 +48,9 @@ def lists(story, w):
     story("two lists of one number", "issuer-equivocation", add(twin))
     story("list of a stranger", "unknown-issuer", add(w.make_list(w.mallory_issuer)))
     story("list from the future", "not-yet-valid", add(w.make_list(sequence=2, now=w.now + 301)))
+    offline = w.make_list(sequence=2, lifetime=31 * DAY)
+    story("list whose next is due later than the policy takes", "list-lifetime", add(offline))
+    story("accepted list of an issuer that stays offline", None, add(offline), policy=policy(list_lifetime=31 * DAY))
     story("a later list that leaves an entry out", "revoked", add(gone), add(w.make_list(sequence=3)), verify(w.raw))
     granted = w.make_list(sequence=2, entries=[w.entry(w.card.card_id)])
     story("a revoked card granted again", "revoked", add(granted), verify(w.grant(w.card, serial=2)))
@@ -121,6 +124,8 @@ def rules(story, w):
         policy=policy(groups={"agents": cards.Rule(2)}),
         warnings=["group-not-granted"],
     )
+    deploy = {"policy": policy(capabilities={"deploy": cards.Rule(2)}), "warnings": ["capability-not-granted"]}
+    story("accepted without a capability that two must grant", None, verify(by(w.issuer, cap=["deploy"])), **deploy)
     story(
         "identity denied", "denied", verify(w.raw), policy=policy(deny=(w.identity.public,), allow=(w.identity.public,))
     )
@@ -232,6 +237,15 @@ def endings(story, w):
     )
     story("issuer that retired", "threshold", add(w.retirement(w.issuer)), verify(w.raw))
     story("retirement by another issuer", "retirement-invalid", add(w.retirement(w.issuer, signer=w.second)))
+    third = cards.IssuerKey(b"third".ljust(32))
+    three = cards.Policy(network=w.network, issuers={**w.policy.issuers, "third": third.public})
+    together, alone = w.retirement(w.issuer, by=[w.second, third]), w.retirement(w.issuer, by=[w.second])
+    story("issuer that two others retired", "threshold", add(together), verify(w.raw), policy=three)
+    story("retirement by one of three", "threshold", add(alone), policy=three)
+    story("retirement by strangers", "threshold", add(w.retirement(w.issuer, by=[third, w.mallory_issuer])))
+    left = w.manifest(1, 1, [w.issuer, w.second], by=[w.issuer, w.second, third])
+    story("retirement that outlasts those who signed it", "threshold", add(together), add(left), verify(w.raw),
+          policy=three)  # fmt: skip
 
 
 def proofs(story, w, card):
@@ -251,14 +265,15 @@ def proofs(story, w, card):
 
 def manifests(story, w):
     a, b, c = w.issuer, w.second, w.mallory_issuer
-    story("issuer that the manifest leaves out", "threshold", add(w.manifest(1, 1, [b])), verify(w.raw))
-    story("accepted issuer of the manifest", None, add(w.manifest(1, 1, [a])), verify(w.raw))
+    story("issuer that the manifest leaves out", "threshold", add(w.manifest(1, 1, [b], by=[a, b])), verify(w.raw))
+    story("accepted issuer of the manifest", None, add(w.manifest(1, 1, [a], by=[a, b])), verify(w.raw))
+    story("accepted first manifest of one of two does nothing", None, add(w.manifest(1, 1, [b])), verify(w.raw))
     story("manifest that asks for two", "threshold", add(w.manifest(1, 2, [a, b])), verify(w.raw))
     story("manifest of strangers", "unknown-issuer", add(w.manifest(1, 1, [c])))
     story(
         "manifest that adds an issuer whom the policy does not name",
         "threshold",
-        add(w.manifest(1, 1, [a, c])),
+        add(w.manifest(1, 1, [a, c], by=[a, b, c])),
         verify(by(c)),
     )
     next_, short = w.manifest(2, 1, [a], by=[a, b]), w.manifest(2, 1, [a])

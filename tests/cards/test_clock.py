@@ -76,6 +76,21 @@ def test_nothing_from_beyond_the_leeway_is_taken_by_a_clock_that_can_be_right(wo
     assert (finding.code, finding.exit) == ("not-yet-valid", 6)
 
 
+def test_a_single_issuer_moves_the_floor_of_a_clock_that_can_be_right_by_the_leeway_alone(world):
+    policy, facts = single(world), cards.Facts()
+    for number in range(1, 20):
+        made = facts.clock(policy, world.now) + 300
+        facts, _ = facts.add(world.make_list(sequence=number, now=made), policy=policy, now=world.now)
+    assert facts.clock(policy, world.now) == world.now + 300
+
+
+def test_a_clock_set_back_takes_what_is_not_later_than_the_floor(world):
+    facts = facts_of(world, world.now, world.now)
+    back = {"policy": world.policy, "now": world.now - 30 * DAY}
+    assert facts.add(world.make_list(sequence=2, now=world.now), **back)[1] is None
+    assert facts.add(world.make_list(sequence=2, now=world.now + 1), **back)[1].code == "not-yet-valid"
+
+
 def test_a_clock_before_the_build_time_takes_one_step_of_at_most_400_days(world):
     policy = single(world)
     facts, finding = cards.Facts().add(world.make_list(now=BUILD_TIME + MAX_STEP), policy=policy, now=NEVER)

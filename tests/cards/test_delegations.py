@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 import cards
-from cards.delegation import MAX_AUTHORITIES
+from cards.delegation import MAX_AUTHORITIES, MAX_WAYS
 from cards.limits import Limits, matches
 
 DAY = 86400
@@ -209,7 +209,7 @@ def test_no_order_of_delegations_makes_another_authority(world):
 
 
 def test_a_root_with_very_many_delegates_crowds_out_no_other(world):
-    layers = [[world.issuer], keys(11, "first"), keys(11, "second"), keys(11, "third")]
+    layers = [[world.issuer], keys(11, "first"), keys(91, "second")]
     delegations = [
         world.delegation(key, issuer, path=2 - depth)
         for depth, (above, below) in enumerate(itertools.pairwise(layers))
@@ -220,6 +220,28 @@ def test_a_root_with_very_many_delegates_crowds_out_no_other(world):
     found = facts.authorities(world.policy)
     assert sum(one.root == world.issuer.public for one in found) == MAX_AUTHORITIES
     assert world.verify(world.grant(world.make_card(), world.second).raw, facts=facts).ok
+
+
+def test_of_the_ways_from_a_root_to_one_key_only_so_many_are_weighed(world):
+    site = world.delegation(SITE, path=2)
+    often = [world.delegation(GATE, SITE, exp=world.now + 1000 + n) for n in range(100)]
+    facts = cards.Facts(world.holding(), {one.digest: one for one in (site, *often)})
+    body = world.card.body
+    raw = world.envelope(body, grants=[world.app(body, issuer=GATE, exp=world.now + 1099)])
+    verdict = world.verify(raw, facts=facts)
+    assert len(verdict.weighed) == MAX_WAYS
+    # The delegation that ends last is among them, as the one that was made last mostly is.
+    assert verdict.ok
+
+
+def test_a_way_of_fewer_steps_is_not_crowded_out_by_those_of_more(world):
+    layers = [world.delegation(SITE, path=2), *(world.delegation(GATE, SITE, ttl=1 + n) for n in range(100))]
+    direct = world.delegation(GATE, ttl=DAY, exp=world.now + 10)
+    facts = cards.Facts(world.holding(), {one.digest: one for one in (*layers, direct)})
+    body = world.card.body
+    raw = world.envelope(body, grants=[world.app(body, issuer=GATE, exp=world.now + 9)])
+    verdict = world.verify(raw, facts=facts)
+    assert (len(verdict.weighed), verdict.ok) == (MAX_WAYS, True)
 
 
 def test_what_is_held_can_be_added_again_in_the_order_in_which_it_is_told(world):

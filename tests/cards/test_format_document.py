@@ -10,7 +10,7 @@ import nacl.bindings
 import pytest
 
 import cards
-from cards import address, card, codec, findings, revocation, signed, statements
+from cards import address, card, codec, findings, pages, revocation, signed, statements, text
 from tests.cards.second_reader import read_card
 
 DOCUMENT = (Path(__file__).parents[2] / "cards" / "FORMAT.md").read_text()
@@ -226,9 +226,7 @@ def test_the_package_judges_the_example_as_the_document_says(example):
     assert cards.verify_card(values["card envelope"], policy=policy, now=inputs["now"]).ok
     held, finding = cards.Revocations().add(
         cards.RevocationList.parse(values["list envelope"]),
-        issuers=policy.issuers.values(),
-        network=policy.network,
-        now=inputs["now"],
+        cards.Terms(issuers=policy.issuers.values(), network=policy.network, now=inputs["now"]),
     )
     assert finding is None
     verdict = cards.verify_card(values["card envelope"], policy=policy, now=inputs["now"], facts=cards.Facts(held))
@@ -263,7 +261,11 @@ def test_the_document_names_the_limits_that_the_package_keeps():
     assert f"At most {card.MAX_CARD:,} bytes and {card.MAX_GRANTS} app signatures" in DOCUMENT
     assert f"at most {address.MAX_RECORD} bytes" in DOCUMENT
     assert f"at most {revocation.MAX_LIST:,} bytes" in DOCUMENT
-    assert f"1 to {revocation.MAX_ENTRIES:,} entries" in DOCUMENT
+    assert f"a head is at most {revocation.MAX_HEAD} bytes" in DOCUMENT
+    assert f"1 to {pages.MAX_ENTRIES:,} entries, at most {pages.MAX_PAGE:,} bytes" in DOCUMENT
+    assert f"0 to {pages.MAX_PAGES} binaries" in DOCUMENT
+    assert f"{revocation.LIST_LIFETIME // 86400} days after `iat`, or what the policy" in DOCUMENT
+    assert f"Text of more than {text.MAX_ARMOR:,} characters" in DOCUMENT
     assert f"nested at most {codec.MAX_DEPTH} deep" in DOCUMENT
     assert f"Attrs are at most {card.MAX_ATTRS} bytes" in DOCUMENT
     for reason in revocation.REASONS:

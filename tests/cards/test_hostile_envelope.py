@@ -184,14 +184,34 @@ def test_what_is_not_an_address_record_is_refused_by_name(world, make, code):
     assert (caught.value.code, caught.value.finding.exit) == (code, 3)
 
 
-def list_parts(world, page=None, **changes):
-    pages = [] if page is None else [msgpack.packb(page)]
+def list_parts(world, *pages, **changes):
+    pages = [msgpack.packb(page) for page in pages]
     head = {"v": 1, "net": "n", "iss": bytes(world.issuer.public), "seq": 1, "iat": 1, "next": 2}
     head |= {"pages": [hashlib.sha256(one).digest() for one in pages]} | changes
     return [1, msgpack.packb({name: head[name] for name in sorted(head)}), bytes(64), pages]
 
 
 ROW = [bytes(32), 1, "lost", 2]
+
+
+def rows(count):
+    return [[number.to_bytes(32, "big"), 1, "lost", 2] for number in range(count)]
+
+
+def pages(count):
+    return [[row] for row in rows(count)]
+
+
+def head_of(world, size):
+    """A head of `size` bytes, with a name of hundreds."""
+    return list_parts(world, net="n" * (size - 1 - len(list_parts(world)[1])))
+
+
+def without_a_page(world):
+    *head, held = list_parts(world, *pages(2))
+    return msgpack.packb([*head, held[:1]])
+
+
 LISTS = [
     ("empty", lambda _w: b"", "truncated"),
     ("a card", lambda w: w.raw, "malformed"),
@@ -205,7 +225,16 @@ LISTS = [
         lambda w: msgpack.packb([*list_parts(w)[:3], [b"\x90"]]),
         "revocation-invalid",
     ),
-    ("two pages", lambda w: msgpack.packb(list_parts(w, pages=[bytes(32)] * 2)), "malformed"),
+    ("17 pages", lambda w: msgpack.packb(list_parts(w, *pages(17))), "malformed"),
+    ("a page less than the head names", without_a_page, "revocation-invalid"),
+    ("pages in another order", lambda w: msgpack.packb(list_parts(w, *reversed(pages(2)))), "not-deterministic"),
+    ("an entry on two pages", lambda w: msgpack.packb(list_parts(w, [ROW], [ROW])), "not-deterministic"),
+    ("an empty page behind a full one", lambda w: msgpack.packb(list_parts(w, [ROW], [])), "malformed"),
+    ("1001 entries on a page", lambda w: msgpack.packb(list_parts(w, rows(1_001))), "malformed"),
+    ("a page of 62000 bytes", lambda w: msgpack.packb(list_parts(w, bytes(62_000 - 3))), "malformed"),
+    ("a page of 62001 bytes", lambda w: msgpack.packb(list_parts(w, bytes(62_001 - 3))), "too-large"),
+    ("a head of 960 bytes", lambda w: msgpack.packb(head_of(w, 960)), "bad-name"),
+    ("a head of 961 bytes", lambda w: msgpack.packb(head_of(w, 961)), "too-large"),
     ("an empty page", lambda w: msgpack.packb(list_parts(w, [])), "malformed"),
     ("a page not an array", lambda w: msgpack.packb(list_parts(w, 1)), "malformed"),
     ("an entry of three", lambda w: msgpack.packb(list_parts(w, [ROW[:3]])), "malformed"),
@@ -213,7 +242,6 @@ LISTS = [
     ("an entry twice", lambda w: msgpack.packb(list_parts(w, [ROW, ROW])), "not-deterministic"),
     ("entries unsorted", lambda w: msgpack.packb(list_parts(w, [[b"b" * 32, *ROW[1:]], ROW])), "not-deterministic"),
     ("an issuer of low order", lambda w: msgpack.packb(list_parts(w, iss=bytes(32))), "weak-key"),
-    ("60001 bytes", lambda _w: bytes(60_001), "too-large"),
 ]
 
 
@@ -222,3 +250,9 @@ def test_what_is_not_a_revocation_list_is_refused_by_name(world, make, code):
     with pytest.raises(cards.CardError) as caught:
         cards.RevocationList.parse(make(world))
     assert caught.value.code == code
+
+
+def test_the_size_of_a_list_is_looked_at_before_anything_else():
+    with pytest.raises(cards.CardError) as caught:
+        cards.RevocationList.parse(b"\xc1" * 1_000_001)
+    assert caught.value.code == "too-large"

@@ -124,6 +124,9 @@ VALUES = [
     ("a reason in upper case", "self-revocation", {"reason": "Lost"}, "bad-name"),
     ("an issuer of low order", "retirement", {"iss": bytes(32)}, "weak-key"),
     ("a reason of 33", "retirement", {"reason": "a" * 33}, "bad-name"),
+    ("nobody who retires it", "retirement", {"by": []}, "malformed"),
+    ("17 who retire it", "retirement", {"by": [bytes([9, n]) * 16 for n in range(17)]}, "malformed"),
+    ("low order who retires it", "retirement", {"by": [bytes(32)]}, "weak-key"),
     ("version 0", "manifest", {"ver": 0}, "out-of-range"),
     ("threshold 0", "manifest", {"thr": 0}, "out-of-range"),
     ("more asked for than signed", "manifest", {"thr": 3}, "manifest-invalid"),
@@ -164,6 +167,36 @@ def test_manifests_list_their_issuers_and_signers_in_order(world):
         with pytest.raises(cards.CardError) as caught:
             parse("manifest", world.statement("manifest", **{field: values[field][::-1]}))
         assert caught.value.code == "not-deterministic"
+
+
+def test_an_issuer_is_not_among_the_others_who_retire_it(world):
+    own = bytes(world.issuer.public)
+    with pytest.raises(cards.CardError, match="ends itself alone, or others do") as caught:
+        parse("retirement", world.statement("retirement", by=[own]))
+    assert (caught.value.code, caught.value.finding.exit) == ("retirement-invalid", 4)
+
+
+def test_others_who_retire_an_issuer_are_listed_in_order(world):
+    by = sorted([bytes(world.second.public), bytes(world.mallory_issuer.public)], reverse=True)
+    with pytest.raises(cards.CardError) as caught:
+        parse("retirement", world.statement("retirement", by=by))
+    assert caught.value.code == "not-deterministic"
+
+
+def test_the_largest_manifest_and_retirement_that_can_be_made_are_taken(world):
+    keys = sorted((cards.IssuerKey(bytes([n]) * 32) for n in range(1, 34)), key=lambda one: one.public)
+    values = {"net": "n" * 32, "iat": world.now}
+    most = {
+        "ver": 2**53 - 1,
+        "thr": 16,
+        "iss": [one.public for one in keys[:16]],
+        "by": [one.public for one in keys[:32]],
+    }
+    manifest = cards.Manifest.make(values | most, *keys[:32])
+    assert cards.Manifest.parse(manifest.raw) == manifest
+    by = [one.public for one in keys[:16]]
+    ended = cards.Retirement.make(values | {"iss": keys[32].public, "reason": "r" * 32, "by": by}, *keys[:16])
+    assert cards.Retirement.parse(ended.raw) == ended
 
 
 # Signatures.

@@ -94,9 +94,9 @@ def test_a_block_of_any_length_is_read_back(size):
         cards.Card.from_text,
     ],
 )
-def test_a_quarter_of_a_megabyte_of_text_is_too_large_before_it_is_looked_at(read):
+def test_more_than_four_megabytes_of_text_are_too_large_before_they_are_looked_at(read):
     with pytest.raises(cards.CardError) as caught:
-        read("A" * (256 * 1024 + 1))
+        read("A" * (4 * 1024 * 1024 + 1))
     assert caught.value.code == "too-large"
 
 
@@ -274,6 +274,8 @@ POLICIES = [
     ("leeway of 5000 digits", 'network = "n"\nleeway = ' + "9" * 5000),
     ("nested 10000 deep", 'network = "n"\nleeway = ' + "[" * 10000),
     ("64 KiB", "#" * 65537),
+    ("capability that needs more issuers than there are", 'network = "n"\n[capabilities]\ndeploy = { threshold = 1 }'),
+    ("capability that is no name", 'network = "n"\n[capabilities]\n"A B" = { threshold = 1 }'),
 ]
 
 

@@ -1,5 +1,6 @@
 """Policy, time and state: well signed and still not believed; lists of revocations, and what none can take back."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -274,6 +275,22 @@ def test_a_list_from_the_future_is_refused_beyond_the_leeway(world):
     assert (finding.code, finding.exit) == ("not-yet-valid", 6)
 
 
+def test_a_list_is_refused_whose_next_is_due_later_than_the_policy_takes(world):
+    held = cards.Revocations()
+    assert world.add(held, world.make_list(lifetime=30 * DAY))[1] is None
+    after, finding = world.add(held, world.make_list(lifetime=30 * DAY + 1))
+    assert (finding.code, finding.exit, after is held) == ("list-lifetime", 5, True)
+    assert all(part in finding.message for part in ("2592001s", "30d", 'list_lifetime = "2592001s"'))
+
+
+def test_a_policy_may_take_lists_of_issuers_that_stay_offline(world):
+    longest = world.make_list(lifetime=400 * DAY)
+    for lifetime, code in ((400 * DAY, None), (400 * DAY - 1, "list-lifetime")):
+        policy = dataclasses.replace(world.policy, list_lifetime=lifetime)
+        _, finding = cards.Facts().add(longest, policy=policy, now=world.now)
+        assert (finding and finding.code) == code
+
+
 def test_two_lists_of_one_number_are_told_and_both_hold(world):
     mine = world.make_list(entries=[world.entry(world.identity.public)])
     other = world.make_list(entries=[world.entry(world.mallory.public)])
@@ -392,13 +409,13 @@ LIST_HEADS = [
     ("subject of 31 bytes", {"entries": [cards.Entry(bytes(31), 1, "lost", 2**40)]}, "malformed"),
     ("five healed digests", {"heals": [bytes([n]) * 32 for n in range(5)]}, "malformed"),
     (
-        "1001 entries",
-        {"entries": [cards.Entry(n.to_bytes(32, "big"), 1, "x", 2**40) for n in range(1001)]},
-        "malformed",
+        "16001 entries",
+        {"entries": [cards.Entry(n.to_bytes(32, "big"), 1, "x", 2**40) for n in range(16_001)]},
+        "too-large",
     ),
     (
         "too many bytes",
-        {"entries": [cards.Entry(n.to_bytes(32, "big"), 1, "x" * 32, 2**40) for n in range(990)]},
+        {"entries": [cards.Entry(n.to_bytes(32, "big"), 1, "x" * 32, 2**40) for n in range(12_600)]},
         "too-large",
     ),
 ]

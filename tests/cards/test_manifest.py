@@ -68,6 +68,21 @@ def test_a_manifest_that_fewer_signed_than_the_policy_asks_for_is_not_reached(wo
     assert judge(world, facts, "d", "c", threshold=2).ok
 
 
+def test_of_two_issuers_both_sign_the_first_manifest(world):
+    alone, both = world.manifest(1, 1, [A]), world.manifest(1, 1, [A], by=[A, B])
+    assert reached(world, held(world, alone, of=("a", "b")), "a", "b") is None
+    assert reached(world, held(world, both, of=("a", "b")), "a", "b") == 1
+
+
+def test_the_only_issuer_of_a_policy_signs_the_first_manifest_alone(world):
+    assert reached(world, held(world, world.manifest(1, 1, [A]), of=("a",)), "a") == 1
+
+
+def test_a_manifest_may_ask_for_fewer_than_the_first_one_needed(world):
+    first, second = world.manifest(1, 1, [A, B]), world.manifest(2, 1, [A], by=[A])
+    assert reached(world, held(world, first, second), "a", "b", "c", "d") == 2
+
+
 def test_the_next_version_needs_the_threshold_of_the_one_before(world):
     first = world.manifest(1, 2, [A, B])
     those_who_come = world.manifest(2, 2, [C, D])
@@ -128,7 +143,9 @@ def test_a_manifest_never_admits_whom_the_policy_refuses(world):
     for threshold, count in itertools.product((1, 2), (1, 2, 3)):
         for issuers in itertools.combinations("abcd", count):
             keys = [NAMES[name] for name in issuers]
-            facts = held(world, world.manifest(1, min(threshold, count), keys), of=("a", "b"))
+            signed = world.manifest(1, min(threshold, count), keys, by={A, B, *keys})
+            facts = held(world, signed, of=("a", "b"))
+            assert reached(world, facts, "a", "b") == 1
             for granted in ((), ("a",), ("c",), ("a", "b"), ("a", "c"), ("c", "d")):
                 with_it = judge(world, facts, *granted, of=("a", "b"))
                 without = judge(world, held(world, of=("a", "b")), *granted, of=("a", "b"))

@@ -102,6 +102,26 @@ def test_a_group_of_which_certain_issuers_decide_is_granted_by_no_other(judge):
     assert judge({"audit": ["admins"]}, groups=groups).groups == ("admins",)
 
 
+def test_a_capability_needs_as_many_issuers_as_the_policy_asks_for_it(world):
+    policy = cards.Policy(
+        network=world.network, issuers=world.policy.issuers, capabilities={"deploy": cards.Rule(2)}, groups=GROUP
+    )
+    body = world.card.body
+
+    def judge(*granted):
+        grants = [
+            world.app(body, issuer=key, cap=list(names))
+            for key, names in zip((world.issuer, world.second), granted, strict=False)
+        ]
+        return world.verify(world.envelope(body, grants=grants), policy=policy)
+
+    one = judge(["deploy", "log"], ["log"])
+    assert (one.ok, one.capabilities, codes(one)) == (True, ("log",), ["capability-not-granted"])
+    assert one.findings[0].message == "1 of 2 needed issuers grant deploy"
+    assert judge(["deploy"], ["deploy"]).capabilities == ("deploy",)
+    assert judge(["admins"], ["admins"]).capabilities == ("admins",)  # which another table names
+
+
 def test_one_issuer_signing_twice_grants_a_group_once(world):
     body = world.card.body
     raw = world.envelope(body, grants=[world.app(body, sn=n, grp=["admins"]) for n in (1, 2)])

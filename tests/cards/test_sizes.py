@@ -4,6 +4,9 @@ import pytest
 
 import cards
 from cards.card import MAX_CARD
+from cards.conflicts import MAX_CONFLICT
+from cards.pages import MAX_PAGE, MAX_PAGES
+from cards.revocation import MAX_HEAD, MAX_LIST
 
 NAME, NETWORK, NOW = "db-03.dc1.example", "example-net", 1_800_000_000  # 17 and 11 characters
 ISSUERS = [cards.IssuerKey(bytes([n]) * 32) for n in range(1, 6)]
@@ -84,3 +87,21 @@ def test_a_revocation_list_of_so_many_entries_has_its_size(count, size):
 
 def test_identifiers_have_these_lengths(world):
     assert [len(str(key.public)) for key in (world.node, world.identity, world.issuer)] == [63, 61, 65]
+
+
+def test_the_largest_head_that_we_make_is_808_bytes_and_two_of_them_fit_a_conflict():
+    def largest(last):
+        entries = [cards.Entry(n.to_bytes(32, "big"), NOW, "lost", NOW + 1) for n in (*range(15_999), last)]
+        options = {"network": "n" * 32, "sequence": 2**53 - 1, "now": NOW, "heals": [bytes([n]) * 32 for n in range(4)]}
+        return cards.make_list(ISSUERS[0], entries=entries, **options)
+
+    one, other = largest(20_000), largest(20_001)
+    assert len(one.page_digests) == 16
+    assert len(one.head) == 808 <= MAX_HEAD
+    assert len(cards.Conflict.between(one, other).raw) == 1765
+    # Others may write up to the limit.
+    assert 2 * (MAX_HEAD + 3 + 66 + 1) + 9 <= MAX_CONFLICT
+
+
+def test_the_largest_list_is_within_its_limit():
+    assert MAX_PAGES * (MAX_PAGE + 3) + 3 + MAX_HEAD + 3 + 66 + 2 <= MAX_LIST

@@ -69,6 +69,17 @@ def test_a_cut_card_is_refused_at_every_length(place, installed):
         assert place.run("card", "show", place / "cut").exit_code == 3
 
 
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(
+    "verb", [["card", "verify", "-", "--revocations", "-"], ["trust", "plan", "-", "-"], ["trust", "apply", "-", "-"]]
+)
+def test_standard_input_cannot_bring_two_things(place, verb):
+    result = place.run(*verb, input=(place / "node.card").read_text())
+    assert result.exit_code == 2
+    assert "standard input is to bring a" in result.stderr
+    assert "fix: name a file for one of the two" in result.stderr
+
+
 def test_a_control_sequence_in_a_file_s_name_is_escaped(place):
     result = place.run("card", "show", place / "\x1b[2Jx")
     assert "\\x1b[2Jx does not exist" in result.stderr
@@ -77,6 +88,34 @@ def test_a_control_sequence_in_a_file_s_name_is_escaped(place):
 def test_a_name_that_is_not_utf8_is_escaped(place):
     result = place.shell("card", "show", os.fsdecode(b"\xff.card"))
     assert (result.returncode, result.stderr.splitlines()[0]) == (1, "\\udcff.card does not exist")
+
+
+def test_a_folder_is_not_called_unreadable_before_it_is_read(place, issuer, monkeypatch):
+    """It may not be needed; and where it is, who can mend it is told."""
+    card = place.make_card()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    place.ok("card", "verify", card, "--issuer", issuer)
+
+
+def test_a_file_where_a_folder_is_to_be_made_is_a_sentence(place, issuer):  # noqa: ARG001
+    place.refuses("demo", "--dir", place.issuer / "issuer.toml", says="issuer.toml exists already", code=1)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no full device here")  # noqa: PTH110
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_full_disk_behind_standard_output_is_a_sentence(place, more):
+    place.ok("id", "new")
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        process = place.start("id", "show", *more, stdout=full, stderr=-1, text=True)
+    told = process.communicate(timeout=20)[1]
+    assert (process.returncode, told.splitlines()[0]) == (1, "no space left for standard input or output")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a shell")
+def test_nothing_is_drawn_where_standard_output_is_closed(place):
+    place.ok("id", "new")
+    process = place.start("id", "show", "--qr", stderr=-1, text=True, preexec_fn=lambda: os.close(1))
+    assert (process.communicate(timeout=20)[1], process.returncode) == ("", 0)
 
 
 # Files of the node folder

@@ -211,6 +211,16 @@ def test_requests_come_as_json_lines_and_cards_go_into_the_answers(place, fleet)
     assert (card.name, card.grants[0].serial) == ("n0000", 1)
 
 
+@pytest.mark.parametrize(("source", "lines"), [("-", ""), ("-", "\n\n"), ("nothing", None)])
+def test_a_batch_of_nothing_is_a_fault(place, fleet, source, lines):
+    (place / "nothing").mkdir()
+    source = source if source == "-" else place / source
+    result = place.run("card", "issue", "--batch", source, "--expect", fleet.csv, input=lines)
+    assert result.exit_code == 3
+    assert "no request in " in result.stderr
+    assert "fix: name a folder of requests" in result.stderr
+
+
 def test_a_line_that_never_ends_is_one_refusal_and_takes_little_room(place, fleet):
     lines = '{"request": "' + "A" * 3_000_000 + "\n" + fleet.lines()
     result = place.run("card", "issue", "--batch", "-", "--expect", fleet.csv, input=lines)
@@ -256,12 +266,18 @@ def test_a_torn_end_that_is_not_a_card_is_left_alone(place, fleet):
         ("identity\nIDENTITY\nIDENTITY\n", "is in line 2 already", 2),
         ('identity\n"IDENTITY\n', "is no CSV", 3),
         ("identity\n\x00\n", "", 3),
+        ("x" * 100_000 + "\n", f"columns {'x' * 80!r}; identity", 2),
     ],
 )
 def test_a_broken_list_of_the_expected_is_refused_by_line_before_anything_is_granted(place, fleet, text, says, code):
     fleet.csv.write_text(text.replace("IDENTITY", str(fleet.identities["n0000"].public)))
     place.refuses(*fleet.arguments(), says=says, code=code)
     assert recorded(place) == {}
+
+
+def test_a_list_of_the_expected_that_is_not_utf8_is_named_with_the_byte(place, fleet):
+    fleet.csv.write_bytes(b"identity\n\xff\n")
+    place.refuses(*fleet.arguments(), says="byte 9 is not UTF-8", code=3)
 
 
 def test_a_list_from_a_spreadsheet_is_read(fleet):

@@ -2,12 +2,17 @@
 
 import base64
 import re
+import shutil
 import time
+from contextlib import closing
 
 import pytest
 
-from cards import Card, IdentityKey, IssuerKey, Retirement, SelfRevocation, grant, make_card, make_list
+from cards import Card, IdentityKey, IssuerKey, Policy, Retirement, SelfRevocation, grant, make_card, make_list
 from cards.text import to_armor
+from cli import documents
+from cli.trust_state import believe
+from p2pnoise.store import PeerStore
 
 YEAR = 365 * 86400
 
@@ -68,6 +73,14 @@ def test_a_list_named_on_the_command_line_counts(place, issuer):
     place.ok("revoke", "publish", "--output", place / "list")
     assert place.run("card", "verify", card, "--issuer", issuer).exit_code == 0
     assert place.run("card", "verify", card, "--issuer", issuer, "--revocations", place / "list").exit_code == 7
+
+
+@pytest.mark.parametrize(("option", "says"), [("--revocations", "no lists"), ("--statements", "no statements")])
+def test_a_file_without_what_it_is_named_for_is_refused(place, issuer, option, says):
+    """Or a card would pass whose revocation was thought to be looked at."""
+    card = place.make_card()
+    args = ("card", "verify", card, "--issuer", issuer, option, place / "node.request")
+    place.refuses(*args, says=f"node.request holds {says}", code=3)
 
 
 def test_a_list_with_a_forged_signature_is_an_error(place, issuer):
@@ -137,3 +150,58 @@ def test_two_signatures_are_both_shown(place, issuer, installed):
     shown = place.ok(*judged, place.issuer / "revocations.pem").stdout.splitlines()
     assert "app signatures  2 of 2 needed  a  serial 1" in shown[5]
     assert shown[6].split()[:3] == ["b", "serial", "5"]
+
+
+# What lies in this node's folder where another policy is asked
+
+
+@pytest.fixture
+def newer(place, issuer, installed):
+    """Verify by another policy; list 2, which revokes the card, lies in the node's folder, list 1 beside it."""
+    shutil.copy(place.node / "revocations.pem", place / "old.list")
+    place.ok("revoke", "add", "db-03")
+    place.ok("revoke", "publish", "--output", place.node / "revocations.pem")
+    return "card", "verify", installed, "--issuer", f"ops={issuer}", "--revocations", place / "old.list"
+
+
+def test_a_newer_list_in_the_node_s_folder_that_was_not_given_is_told_once(place, newer):
+    result = place.ok(*newer)
+    assert result.stderr.splitlines() == [
+        f"warning: not looked at: newer lists or statements in {place.node}",
+        f"fix: add --revocations {place.node / 'revocations.pem'}",
+    ]
+    again = place.run(*newer, "--revocations", place.node / "revocations.pem")
+    assert (again.exit_code, again.stderr) == (7, "")
+
+
+def test_a_policy_file_is_no_way_round_the_warning_either(place, newer, installed):
+    assert newer
+    shutil.copy(place.node / "policy.toml", place / "policy.toml")
+    assert "--revocations" in place.ok("card", "verify", installed, "--policy", place / "policy.toml").stderr
+
+
+def test_statements_in_the_node_s_folder_that_were_not_given_are_told(place, newer):
+    (place.node / "revocations.pem").unlink()
+    place.ok("revoke", "self", "--reason", "lost", "--yes")
+    assert f"fix: add --statements {place.node / 'statements.pem'}" in place.ok(*newer).stderr
+
+
+def test_what_came_to_the_node_by_itself_and_was_not_given_is_told(place, newer):
+    lists = documents.read(place.node / "revocations.pem").lists
+    (place.node / "revocations.pem").unlink()
+    policy = Policy.from_toml((place.node / "policy.toml").read_text())
+    facts, _ = believe(policy, lists, int(time.time()))
+    own = place.card(place.node / "card.pem")
+    with closing(PeerStore(place.node / "node.db", network="example-net", node_id=own.node_id)) as store:
+        store.commit([facts.revocations])
+    assert "fix: p2pnoise trust explain" in place.ok(*newer).stderr
+
+
+def test_a_folder_that_cannot_be_read_keeps_no_other_policy_from_its_answer(place, newer):
+    (place.node / "revocations.pem").write_text("broken")
+    assert place.ok(*newer).stderr == ""
+
+
+def test_a_folder_that_knows_no_more_is_not_spoken_of(place, issuer, installed):
+    ways = ("--issuer", f"ops={issuer}", "--revocations", place.node / "revocations.pem")
+    assert place.ok("card", "verify", installed, *ways).stderr == ""

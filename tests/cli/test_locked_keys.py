@@ -61,6 +61,50 @@ def test_an_empty_passphrase_file_is_named(place):
     place.refuses("revoke", "publish", "--passphrase-file", empty, says="the first line of", code=2)
 
 
+def test_the_passphrase_may_come_from_standard_input(place, locked_issuer):
+    typed = f"{PASSPHRASE}\nwhatever follows\n"
+    place.ok("revoke", "publish", "--passphrase-file", "-", input=typed)
+    assert is_locked(locked_issuer.read_bytes())
+
+
+def test_one_line_of_standard_input_opens_every_key_that_a_command_reads(place, secret, issuer):
+    place.ok("id", "new", "--lock", "--passphrase-file", secret)
+    place.ok("card", "request", "--network", "example-net", "-o", place / "r", "--passphrase-file", secret)
+    place.ok("card", "issue", place / "r", "-o", place / "c")
+    place.ok("card", "install", place / "c", "--issuer", issuer, "--passphrase-file", secret)
+    rotate = ("id", "rotate", "--identity", "--passphrase-file", "-")
+    place.ok(*rotate, "--force", "-o", place / "r2", input=f"{PASSPHRASE}\n")
+    place.ok("card", "issue", place / "r2", "-o", place / "c2")
+    place.ok("card", "install", place / "c2", "--passphrase-file", "-", input=f"{PASSPHRASE}\n")
+
+
+@pytest.mark.usefixtures("locked_issuer")
+@pytest.mark.parametrize("others", [["card", "issue", "-"], ["card", "issue", "--batch", "-", "--expect", "expected"]])
+def test_standard_input_brings_the_passphrase_or_something_else(place, others, monkeypatch):
+    monkeypatch.chdir(place.path)
+    (place / "expected").write_text("identity\n")
+    request = place.make_request().read_text()
+    result = place.run(*others, "--passphrase-file", "-", input=f"{PASSPHRASE}\n{request}")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("standard input is to bring a passphrase, and cannot bring a ")
+    assert "fix: name a file for one of the two" in result.stderr
+
+
+@pytest.mark.usefixtures("locked_issuer")
+@pytest.mark.parametrize(("typed", "size"), [("", 0), ("\nsecond\n", 0), ("x" * 5000, 1025)])
+def test_standard_input_without_a_passphrase_is_named(place, typed, size):
+    result = place.run("revoke", "publish", "--passphrase-file", "-", input=typed)
+    assert result.exit_code == 2
+    assert f"standard input begins with a line of {size} bytes, a passphrase of 1 to 1024 expected" in result.stderr
+
+
+@pytest.mark.usefixtures("locked_issuer")
+def test_at_a_terminal_a_passphrase_from_standard_input_is_asked_for_unseen(place, monkeypatch):
+    monkeypatch.setattr("cli.passphrase._ask", lambda _question: PASSPHRASE.encode())
+    monkeypatch.setattr("cli.passphrase._terminal", lambda: True)
+    place.ok("revoke", "publish", "--passphrase-file", "-")
+
+
 def test_a_key_is_not_locked_with_nothing(place):
     place.refuses("issuer", "new", "ops", "--network", "n", "--lock", says="no passphrase to lock", code=2)
     assert place.run("id", "new", "--lock").exit_code == 2

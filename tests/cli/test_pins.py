@@ -5,6 +5,7 @@ import pytest
 from cards import IdentityId, IdentityKey
 from cli import pins
 from cli.output import Fault
+from cli.pins import Pins
 
 ADA = IdentityKey(bytes(31) + b"\1").public
 BOB = IdentityKey(bytes(31) + b"\2").public
@@ -16,33 +17,47 @@ def file(tmp_path):
 
 
 def test_without_a_file_nothing_is_pinned(file):
-    assert pins.read(file) == {}
+    assert pins.read(file).held == {}
 
 
 def test_what_is_written_is_read_again(file):
-    pins.write(file, {"ada": ADA, "db-03.dc1": BOB})
-    assert pins.read(file) == {"ada": ADA, "db-03.dc1": BOB}
-    assert all(isinstance(identity, IdentityId) for identity in pins.read(file).values())
+    pins.write(file, Pins({"ada": ADA, "db-03.dc1": BOB}))
+    assert pins.read(file).held == {"ada": ADA, "db-03.dc1": BOB}
+    assert all(isinstance(identity, IdentityId) for identity in pins.read(file).held.values())
 
 
 def test_comments_and_the_lines_of_other_pins_stay_as_they_were(file):
     file.write_text(f'# by phone, 3 May\nada   =  \'{ADA}\'   # her laptop\n\n"bob" = "{ADA}"\n')
-    pins.write(file, {"ada": ADA, "bob": BOB})
+    pins.write(file, Pins({"ada": ADA, "bob": BOB}))
     assert file.read_text() == f'# by phone, 3 May\nada   =  \'{ADA}\'   # her laptop\n\n"bob" = "{BOB}"\n'
 
 
 def test_a_file_from_another_editor_is_read_too(file):
     file.write_bytes(f"# 3 May\u2028by phone\r\nada = '{ADA}'".encode())
-    pins.write(file, {**pins.read(file), "bob": BOB})
-    assert pins.read(file) == {"ada": ADA, "bob": BOB}
+    pins.write(file, pins.read(file).tied("bob", BOB))
+    assert pins.read(file).held == {"ada": ADA, "bob": BOB}
 
 
 def test_the_last_pin_can_be_taken_out(file):
-    pins.write(file, {"ada": ADA})
-    pins.write(file, {})
-    assert pins.read(file) == {}
-    pins.write(file, {"bob": BOB})
-    assert pins.read(file) == {"bob": BOB}
+    pins.write(file, Pins({"ada": ADA}))
+    pins.write(file, Pins({}))
+    assert pins.read(file).held == {}
+    pins.write(file, Pins({"bob": BOB}))
+    assert pins.read(file).held == {"bob": BOB}
+
+
+def test_a_name_is_untied_from_the_identity_of_its_first_use(file):
+    pins.write(file, Pins({"ada": ADA}).freed("ada", BOB))
+    assert file.read_text() == f'"ada" = "not {BOB}"\n'
+    assert pins.read(file) == Pins({}, {"ada": BOB})
+    assert pins.read(file).over({"ada": BOB, "carl": BOB}) == {"carl": BOB}
+    assert pins.read(file).over({"ada": ADA}) == {"ada": ADA}
+
+
+def test_a_name_that_was_untied_can_be_pinned_again(file):
+    file.write_text(f'ada = "not {BOB}"  # reinstalled\n')
+    pins.write(file, pins.read(file).tied("ada", BOB))
+    assert file.read_text() == f'"ada" = "{BOB}"\n'
 
 
 @pytest.mark.parametrize(
@@ -56,6 +71,8 @@ def test_the_last_pin_can_be_taken_out(file):
         (f'ada = "{str(ADA)[:-1]}"', "is not a whole id1 identifier"),
         (f'ada = "{str(ADA)[:-1]}{"q" if str(ADA)[-1] != "q" else "p"}"', "is mistyped"),
         (f'"{"a" * 65}" = "{ADA}"', "name"),
+        ('ada = "not "', "does not begin with id1"),
+        (f'bob = "not {BOB}"', "line 2 pins bob a second time"),
         ('ada = """', "line 2 is not TOML"),
         (f'bob = "{ADA}"', "line 2 pins bob a second time"),
     ],

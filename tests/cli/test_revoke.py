@@ -56,6 +56,24 @@ def test_lists_are_numbered_one_after_another_with_all_that_stands(place):
 
 
 @pytest.mark.usefixtures("issuer")
+def test_who_publishes_for_longer_than_nodes_take_is_told_what_they_need(place):
+    key = 'list_lifetime = "90d"'
+    assert key not in place.ok("revoke", "publish", "--days", "30").stderr
+    assert key in place.ok("revoke", "publish", "--days", "90").stderr
+
+
+def test_a_card_with_a_list_due_too_late_is_installed_where_the_policy_takes_it(place, issuer):
+    place.ok("revoke", "publish", "--days", "90")
+    card = place.make_card()
+    result = place.run("card", "install", card, "--issuer", issuer)
+    assert result.exit_code == 5
+    assert 'where that issuer stays offline: list_lifetime = "90d"' in result.stderr
+    (place.node / "policy.toml").write_text('network = "example-net"\nlist_lifetime = "90d"\n')
+    place.ok("card", "install", card, "--issuer", issuer)
+    assert place.json("trust", "explain", card)["ok"]
+
+
+@pytest.mark.usefixtures("issuer")
 def test_a_list_is_not_written_over_something_else(place):
     place.ok("id", "new")
     key = (place.node / "identity.key").read_bytes()

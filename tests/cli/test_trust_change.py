@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cards import Delegation, IssuerKey, Retirement, SelfRevocation, make_list
+from cards import Delegation, IssuerKey, Retirement, SelfRevocation, grant, make_card, make_list
 from cards.text import from_armor, to_armor
 from cli import documents, files, trust_change
 
@@ -143,6 +143,93 @@ def test_an_overdue_list_drops_nobody_who_is_known(network, monkeypatch):
     identity, _ = network.keys(network / "bob")
     answer = network.json("trust", "plan", policy_of(network, f'deny = ["{identity.public}"]'))
     assert effects(answer) == {"bob": ("verified", "reject")}
+
+
+def plan_of(place, *paths):
+    (arrival,) = place.json("trust", "plan", *paths)["arrivals"]
+    return arrival
+
+
+def test_a_card_that_follows_a_known_one_replaces_it(network):
+    old = network.card(network / "ada.card")
+    network.make_card("ada", "ada")
+    before = files_of(network)
+    arrival = plan_of(network, network / "ada.card")
+    assert (arrival["sequence"], arrival["replaces"]["card_id"]) == (2, old.card_id.hex())
+    assert (arrival["before"]["level"], arrival["after"]["level"]) == ("verified", "verified")
+    told = network.ok("trust", "plan", network / "ada.card").stdout.splitlines()
+    assert told[0].startswith("replaces  ada  node1")
+    assert told[-1] == "1 of 3 known cards change, 1 of them are replaced, 2 stay as they are"
+    assert files_of(network) == before
+
+
+def test_a_known_card_that_was_granted_anew_brings_its_groups(network):
+    network.ok("card", "issue", network / "ada.request", "--group", "db", "-o", network / "ada.card", "--force")
+    arrival = plan_of(network, network / "ada.card")
+    assert arrival["replaces"]["card_id"] == arrival["card_id"]
+    assert (arrival["before"]["groups"], arrival["after"]["groups"]) == ([], ["db"])
+    assert "+db" in network.ok("trust", "plan", network / "ada.card").stdout
+
+
+def test_a_card_that_is_known_changes_nothing(network):
+    arrival = plan_of(network, network / "ada.card")
+    assert (arrival["replaces"], arrival["after"]["level"]) == (None, "verified")
+    assert network.ok("trust", "plan", network / "ada.card").stdout.startswith("keeps     ada")
+
+
+def test_a_card_that_nobody_knew_is_admitted(network):
+    arrival = plan_of(network, network.make_card("eve", "eve"))
+    assert (arrival["before"], arrival["replaces"], arrival["after"]["level"]) == (None, None, "verified")
+
+
+def test_an_older_card_is_refused_and_replaces_nothing(network):
+    old = (network / "ada.card").read_bytes()
+    network.make_card("ada", "ada")
+    network.remember(ada="live")
+    (network / "ada.card").write_bytes(old)
+    arrival = plan_of(network, network / "ada.card")
+    assert (arrival["replaces"], arrival["after"]["level"]) == (None, "reject")
+    assert "rollback" in {finding["code"] for finding in arrival["after"]["findings"]}
+
+
+def test_a_card_at_the_node_of_another_identity_is_refused(network):
+    network.ok("id", "new", "--home", network / "eve")
+    identity, _ = network.keys(network / "eve")
+    _, node = network.keys(network / "ada")
+    thief = make_card(identity, node, network="example-net", now=NOW, name="eve")
+    issuer = issuer_key(network)
+    (network / "eve.card").write_text(grant(issuer, thief, serial=9, now=NOW, entropy=os.urandom).to_text())
+    codes = {finding["code"] for finding in plan_of(network, network / "eve.card")["after"]["findings"]}
+    assert "node-conflict" in codes
+
+
+def test_the_card_of_an_heir_takes_the_place_of_the_one_before(network):
+    old = network.card(network / "ada.card")
+    network.ok("id", "rotate", "--identity", "--home", network / "ada", "-o", network / "heir.request")
+    network.ok("card", "issue", network / "heir.request", "-o", network / "heir.card")
+    answer = network.json("trust", "plan", network / "heir.card")
+    assert answer["arrivals"][0]["replaces"]["identity"] == str(old.identity)
+    assert answer["effects"] == []
+
+
+def test_a_card_judged_with_a_list_that_comes_too(network):
+    network.ok("revoke", "add", "ada")
+    network.ok("revoke", "publish", "--output", network / "new.list")
+    arrival = plan_of(network, network / "ada.card", network / "new.list")
+    assert (arrival["before"]["level"], arrival["after"]["level"]) == ("verified", "reject")
+
+
+def test_a_stranger_s_list_beside_a_card_is_a_note(network):
+    network.ok("issuer", "new", "lab", "--network", "example-net", "--issuer-home", network / "lab")
+    network.make_request("eve", "eve")
+    network.ok("card", "issue", network / "eve.request", "-o", network / "eve.card", "--issuer-home", network / "lab")
+    answer = network.json("trust", "plan", network / "eve.card")
+    assert [note["code"] for note in answer["notes"]] == ["unknown-issuer"]
+    assert answer["arrivals"][0]["after"]["level"] == "known"
+
+
+def test_a_card_cannot_be_applied(network):
+    network.refuses("trust", "apply", network / "ada.card", says="a card of ada is no change", code=3)
 
 
 def test_a_plan_of_nothing_is_a_usage_error(network):

@@ -4,7 +4,7 @@ import re
 import tomllib
 
 from cards import Policy
-from cards.policy_file import _ISSUER_KEYS, _KEYS, read_policy
+from cards.policy_file import _GRANTED, _ISSUER_KEYS, _KEYS, read_policy
 from cli.trust_example import EXAMPLE
 
 
@@ -15,13 +15,13 @@ def test_it_is_a_policy_and_comes_out_as_it_is(place):
 
 def test_every_key_of_a_policy_is_in_it():
     table = tomllib.loads(EXAMPLE)
-    assert table.keys() == {"network", "issuer", "groups", *_KEYS}
+    assert table.keys() == {"network", "issuer", *_GRANTED, *_KEYS}
     assert {key for entry in table["issuer"].values() for key in entry} == {"key", *_ISSUER_KEYS}
 
 
 def test_every_value_that_is_a_default_is_the_default():
     read, default = read_policy(EXAMPLE), Policy(network="example-net")
-    for key in ("tofu", "stale", "leeway", "revocation_grace", "expired_grace"):
+    for key in ("tofu", "stale", "list_lifetime", "leeway", "revocation_grace", "expired_grace"):
         assert read[key] == getattr(default, key)
 
 

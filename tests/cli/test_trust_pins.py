@@ -26,7 +26,7 @@ def test_a_pin_is_kept_and_taken_out_again(network):
     ada = identity_of(network, "ada")
     result = network.ok("trust", "pin", "ada", ada)
     assert result.stdout.splitlines() == ["pinned    ada", f"identity  {ada}"]
-    assert pins.read(network.node / "pins.toml") == {"ada": network.keys(network / "ada")[0].public}
+    assert pins.read(network.node / "pins.toml").held == {"ada": network.keys(network / "ada")[0].public}
     assert network.json("trust", "show")["pins"] == {"ada": ada}
     network.ok("trust", "unpin", "ada")
     assert network.json("trust", "show")["pins"] == {}
@@ -69,14 +69,40 @@ def test_a_pin_revives_nobody_who_is_revoked(network):
     assert network.run("trust", "explain", "ada").exit_code == 7
 
 
-def test_a_pin_by_hand_outweighs_that_of_a_first_use(network):
-    ada, card = identity_of(network, "ada"), network.card(network / "node.card")
+@pytest.fixture
+def first_use(network):
+    """The node has pinned bob on first use, to the identity that is returned."""
+    card = network.card(network / "node.card")
     with closing(PeerStore(network.node / "node.db", network="example-net", node_id=card.node_id)) as store:
-        store.commit([Pin("ada", network.keys(network / "ada")[0].public), Pin("bob", card.identity)])
-    assert network.json("trust", "show")["pins"] == {"ada": ada, "bob": str(card.identity)}
-    network.refuses("trust", "unpin", "bob", says="bob is not pinned in", code=1)
+        store.commit([Pin("bob", card.identity)])
+    return str(card.identity)
+
+
+def test_a_pin_by_hand_outweighs_that_of_a_first_use(network, first_use):
+    ada = identity_of(network, "ada")
+    assert network.json("trust", "show")["pins"] == {"bob": first_use}
     network.ok("trust", "pin", "bob", ada)
-    assert network.json("trust", "show")["pins"] == {"ada": ada, "bob": ada}
+    assert network.json("trust", "show")["pins"] == {"bob": ada}
+
+
+def test_a_name_is_untied_from_whom_a_first_use_pinned_it_to(network, first_use):
+    answer = network.ok("trust", "unpin", "bob").stdout.splitlines()
+    assert answer == ["unpinned  bob", f"before    {first_use}, on first use"]
+    assert network.json("trust", "show")["pins"] == {}
+    network.refuses("trust", "unpin", "bob", says="bob is not pinned in", code=1)
+
+
+def test_with_a_pin_by_hand_that_of_the_first_use_below_it_goes_too(network, first_use):  # noqa: ARG001
+    ada = identity_of(network, "ada")
+    network.ok("trust", "pin", "bob", ada)
+    assert network.json("trust", "unpin", "bob")["before"] == ada
+    assert network.json("trust", "show")["pins"] == {}
+
+
+def test_who_was_untied_can_be_pinned_again_by_hand(network, first_use):
+    network.ok("trust", "unpin", "bob")
+    network.ok("trust", "pin", "bob", first_use)
+    assert network.json("trust", "show")["pins"] == {"bob": first_use}
 
 
 @pytest.mark.parametrize(

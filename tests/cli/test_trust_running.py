@@ -3,23 +3,29 @@
 import json
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
-from cards import IssuerKey, make_list
+from cards import IssuerKey, Pin, make_list
 from cli import documents
+from p2pnoise.store import PeerStore
+from p2pnoise.store.peer_store import read_table
 
 PATIENCE = 15  # seconds
 
 
 @pytest.fixture
 def network(place, installed):
-    """The node db-03 of ops runs; ada's card is known to it."""
+    """The node db-03 of ops runs; ada's card is known to it, and bob was pinned on first use."""
     assert installed.exists()
     place.make_card("ada", "ada")
     place.remember(node="live", ada="proven")
+    own = place.card(installed)
+    with closing(PeerStore(place.node / "node.db", network="example-net", node_id=own.node_id)) as store:
+        store.commit([Pin("bob", own.identity)])
     process = place.start("run", "--listen", "127.0.0.1:0", "--json", stdout=-1, stdin=-1, text=True)
-    place.told, heard = [], threading.Condition()
+    place.process, place.told, heard = process, [], threading.Condition()
 
     def read():
         for line in process.stdout:
@@ -71,3 +77,13 @@ def test_a_pin_is_taken_up_at_once(network):
     assert network.json("trust", "plan", "--pin", f"db-03={network.keys(network / 'ada')[0].public}")["running"]
     network.ok("trust", "pin", "db-03", network.keys(network / "ada")[0].public)
     network.wait(event="own-card-rejected")
+
+
+def test_a_pin_of_a_first_use_is_forgotten_at_once(network):
+    assert "bob" in read_table(network.node / "node.db").pins
+    network.ok("trust", "unpin", "bob")
+    (network.node / "card.pem").write_text("broken")
+    network.wait(event="file-rejected", file="card.pem")  # which is looked at after the pins
+    network.process.terminate()
+    network.process.wait(PATIENCE)
+    assert read_table(network.node / "node.db").pins == {}

@@ -15,7 +15,7 @@ from cards import (
     verify_card,
 )
 from cards.codec import encode
-from cards.revocation import page_digest
+from cards.pages import page_digest
 from cards.statements import CARD_KEY, RECORD, frame, verify
 from cards.text import from_armor, from_line, to_armor, to_line
 from p2pnoise.config import Bootstrap
@@ -71,7 +71,7 @@ def revocation_list(data: bytes) -> bool:
         "iat": parsed.issued_at,
         "next": parsed.next_due,
     }
-    pages = [encode([list(entry) for entry in parsed.entries])] if parsed.entries else []
+    pages = list(parsed.pages)
     heals = {"heals": list(parsed.heals)} if parsed.heals else {}
     digests = [page_digest(page) for page in pages]
     assert encode([1, encode(head | heals | {"pages": digests}), parsed.signature, pages]) == data
@@ -83,6 +83,7 @@ def revocation_list(data: bytes) -> bool:
 def revocation_list_seeds() -> Iterator[bytes]:
     yield world.EMPTY_LIST.raw
     yield world.LIST.raw
+    yield world.PAGED_LIST.raw
 
 
 def signature(data: bytes) -> bool:

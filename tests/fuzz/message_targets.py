@@ -80,7 +80,11 @@ def gossip_messages() -> Iterator[bytes]:
     said: tuple[messages.Message, ...] = (
         messages.Heads(world.REVOCATIONS.heads),
         messages.WantLists((bytes(world.ISSUER.public),)),
-        messages.GivenList(world.LIST.raw),
+        messages.GivenList(world.LIST.head, world.LIST.signature, world.LIST.pages),
+        messages.GivenList(world.PAGED_LIST.head, world.PAGED_LIST.signature, ()),
+        messages.WantPages(world.PAGED_LIST.page_digests),
+        messages.GivenPage(world.PAGED_LIST.pages[0]),
+        messages.GivenPage(b""),
         messages.Digest((bytes(8),) * 64),
         messages.Ids((0, 63), ids),
         messages.Announce(ids),

@@ -9,13 +9,19 @@ from cards import (
     IssuerKey,
     NodeKey,
     Policy,
+    RevocationList,
     Revocations,
     SelfRevocation,
+    Terms,
     grant,
     make_card,
     make_list,
     make_record,
 )
+from cards.codec import decode, encode
+from cards.pages import page_digest
+from cards.revocation import MAX_HEAD
+from cards.statements import REVOCATION, frame
 from p2pnoise.noise import KeyPair
 
 NOW = 1_800_000_000  # seconds since 1970
@@ -57,13 +63,19 @@ LIST = make_list(
     ],
     heals=[EMPTY_LIST.digest],
 )
+# Longer lists have more pages; this one is short and has two all the same.
+_ROWS = [list(entry) for entry in LIST.entries]
+_HEAD = decode(LIST.head, limit=MAX_HEAD) | {"pages": [page_digest(encode([row])) for row in _ROWS]}  # type: ignore[operator]
+PAGED_LIST = RevocationList.read(
+    encode(_HEAD), ISSUER.sign(frame(REVOCATION, encode(_HEAD))), [encode([row]) for row in _ROWS]
+)
 ENDING = SelfRevocation.make(
     {"net": NETWORK, "iat": NOW - 50, "key": IDENTITIES["carl"].public, "reason": "lost"}, IDENTITIES["carl"]
 )
-REVOCATIONS, _ = Revocations().add(EMPTY_LIST, issuers=[ISSUER.public], network=NETWORK, now=NOW)
+REVOCATIONS, _ = Revocations().add(EMPTY_LIST, Terms(issuers=[ISSUER.public], network=NETWORK, now=NOW))
 
 SIGNED = {card.body for card in CARDS.values()} | {record.body for record in RECORDS.values()}
-SIGNED |= {EMPTY_LIST.head, LIST.head}
+SIGNED |= {EMPTY_LIST.head, LIST.head, PAGED_LIST.head}
 """All that anybody here ever signed: whatever else verifies is forged."""
 
 

@@ -19,7 +19,7 @@ from cards import (
     make_record,
 )
 from p2pnoise.gossip import Overlay, PeerTable, effects
-from p2pnoise.gossip.messages import Items, Want, decode, encode
+from p2pnoise.gossip.messages import GivenList, Items, Want, decode, encode
 from p2pnoise.instant import SECOND, Instant
 
 START = 1_800_000_000
@@ -72,6 +72,11 @@ class Place:
         entries = [Entry(bytes(subject), START, "lost", START + 400 * DAY) for subject in revoked]
         options = {"now": START - 100} | options
         return make_list(issuer or self.issuer, network=NETWORK, sequence=sequence, entries=entries, **options)
+
+    @staticmethod
+    def given(one):
+        """The message that gives this list with all its pages."""
+        return GivenList(one.head, one.signature, one.pages)
 
     def table(self, own="own", *, policy=None, lists=None):
         table = PeerTable(policy or self.policy, own=self.keys(own)[0].public, signatures=self.signatures)
@@ -148,7 +153,9 @@ class Mesh:
 
     def part(self, one, other):
         for mine, theirs in ((one, other), (other, one)):
-            self.carry_out(mine, mine.overlay.peer_down(mine.links.pop(theirs.name), self.instant))
+            link = mine.links.pop(theirs.name)
+            if mine.overlay is not None:
+                self.carry_out(mine, mine.overlay.peer_down(link, self.instant))
         self.pump()
 
     def say(self, puppet, victim, *messages):

@@ -12,7 +12,6 @@ from p2pnoise.gossip.messages import (
     Announce,
     CardItem,
     Digest,
-    GivenList,
     GrantItem,
     Ids,
     Items,
@@ -144,16 +143,13 @@ def test_a_message_of_tomorrow_is_ignored_and_counted(mesh, ada, eve):
 
 
 def test_a_list_that_its_issuer_did_not_sign_is_misbehaviour(mesh, ada, eve):
-    from cards.codec import decode, encode  # noqa: PLC0415
-
-    _, head, _, pages = decode(mesh.place.make_list(2).raw, limit=60_000)
-    mesh.say(eve, ada, GivenList(encode([1, head, bytes(64), pages])))
+    mesh.say(eve, ada, replace(mesh.place.given(mesh.place.make_list(2)), signature=bytes(64)))
     assert [name for name, _ in ada.blamed] == ["eve"]
     assert ada.table.revocations.heads[0].sequence == 1
 
 
 def test_a_list_of_an_issuer_that_we_do_not_know_is_ignored(mesh, ada, eve):
-    mesh.say(eve, ada, GivenList(mesh.place.make_list(2, issuer=mesh.place.stranger).raw))
+    mesh.say(eve, ada, mesh.place.given(mesh.place.make_list(2, issuer=mesh.place.stranger)))
     assert not ada.blamed
     assert len(ada.table.revocations.heads) == 1
 
@@ -271,7 +267,7 @@ def test_made_up_fingerprints_and_ids_are_asked_for_in_bounds(mesh, ada, eve):
 def test_lists_are_given_only_for_issuers_that_have_some(mesh, ada, eve):
     eve.heard.clear()
     mesh.say(eve, ada, WantLists((bytes(32), bytes(mesh.place.issuer.public), bytes(mesh.place.issuer.public))))
-    assert eve.heard == [GivenList(mesh.place.first_list.raw)]
+    assert eve.heard == [mesh.place.given(mesh.place.first_list)]
 
 
 def test_a_message_from_a_link_that_is_gone_is_ignored(mesh, ada, eve):

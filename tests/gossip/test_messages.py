@@ -17,6 +17,7 @@ from p2pnoise.gossip.messages import (
     CardItem,
     Digest,
     GivenList,
+    GivenPage,
     GivenStatements,
     GrantItem,
     Heads,
@@ -28,6 +29,7 @@ from p2pnoise.gossip.messages import (
     Unknown,
     Want,
     WantLists,
+    WantPages,
     WantStatements,
     decode,
     encode,
@@ -41,8 +43,13 @@ MESSAGES = [
     Heads((HEAD,) * 16),
     WantLists(()),
     WantLists((KEY,) * 16),
-    GivenList(b""),
-    GivenList(b"x" * 60_000),
+    GivenList(b"", b"", ()),
+    GivenList(b"x" * 960, bytes(64), (b"x" * 62_000,)),
+    GivenList(b"", b"", (b"",) * 16),
+    WantPages(()),
+    WantPages((KEY,) * 8),
+    GivenPage(b""),
+    GivenPage(b"x" * 62_000),
     Digest((b"f" * 8,) * 64),
     Ids((), ()),
     Ids((0, 5, 63), (ID,) * MAX_IDS),
@@ -81,7 +88,14 @@ BAD = {
     "heads: not an array": pack([1, 1, KEY]),
     "want lists: 17": pack([1, 2, [KEY] * 17]),
     "want lists: short": pack([1, 2, [b"k"]]),
-    "given list: text": pack([1, 3, "list"]),
+    "given list: an envelope": pack([1, 3, b"list"]),
+    "given list: a page as text": pack([1, 3, b"head", bytes(64), ["page"]]),
+    "given list: 17 pages": pack([1, 3, b"head", bytes(64), [b""] * 17]),
+    "given list: pages not an array": pack([1, 3, b"head", bytes(64), b"page"]),
+    "want pages: half a digest": pack([1, 12, bytes(48)]),
+    "want pages: nine": pack([1, 12, KEY * 9]),
+    "given page: text": pack([1, 13, "page"]),
+    "given page: two": pack([1, 13, b"page", b"page"]),
     "held statements: half a digest": pack([1, 9, bytes(48)]),
     "held statements: 1,001": pack([1, 9, KEY * 1_001]),
     "want statements: 97": pack([1, 10, KEY * 97]),
@@ -119,7 +133,7 @@ def test_it_is_refused(what):
         decode(BAD[what])
 
 
-@pytest.mark.parametrize("data", [pack([2, 1, "anything"]), pack([1, 12]), pack([1, 99, [1, 2]]), pack([0, 0])])
+@pytest.mark.parametrize("data", [pack([2, 1, "anything"]), pack([1, 14]), pack([1, 99, [1, 2]]), pack([0, 0])])
 def test_a_version_or_type_of_tomorrow_is_unknown(data):
     assert decode(data) == Unknown()
 

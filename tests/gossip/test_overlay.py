@@ -104,11 +104,9 @@ def test_a_peer_is_not_compared_before_it_gave_the_list_that_it_named(mesh):
     assert not ada.did(effects.ListsCompared)
     mesh.wait(60)
     assert not ada.did(effects.ListsCompared)
-    from p2pnoise.gossip.messages import GivenList  # noqa: PLC0415
-
-    mesh.say(puppet, ada, GivenList(mesh.place.make_list(8).raw))
+    mesh.say(puppet, ada, mesh.place.given(mesh.place.make_list(8)))
     assert not ada.did(effects.ListsCompared)
-    mesh.say(puppet, ada, GivenList(mesh.place.make_list(9).raw))
+    mesh.say(puppet, ada, mesh.place.given(mesh.place.make_list(9)))
     assert len(ada.did(effects.ListsCompared)) == 1
 
 

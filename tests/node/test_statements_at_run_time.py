@@ -96,6 +96,8 @@ def test_a_delegation_that_travels_lets_its_delegates_members_in(net):
     offer(net, dora, net.sign(Delegation, net.issuer, **given))
     net.link(dora, ada)
     assert ada.up(dora)
+    offer(net, bob, net.make_list(2, revoked=[net.second.public]))  # which names the delegate, and no member
+    assert not ada.up(dora)
 
 
 def test_a_latecomer_is_told_of_everything(net):
@@ -384,7 +386,7 @@ def test_a_retirement_is_restored_although_its_issuer_has_left_the_policy(net):
     ada = net.member("ada", listening=False, target_links=0)
     net.give(ada, io.TrustRestored((net.retirement(net.second),), {}))
     net.give(ada, io.PolicyChanged(net.both))
-    assert bytes(net.second.public) in ada.core.table.facts.retired
+    assert bytes(net.second.public) in ada.core.table.facts.retired(ada.core.table.policy)
 
 
 def test_a_restored_statement_that_nobody_signed_is_left_out(net):

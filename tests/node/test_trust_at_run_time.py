@@ -1,5 +1,8 @@
 """Trust that changes while a node runs: revocations, policies, cards and clocks, and who is cut and who stays."""
 
+import dataclasses
+import hashlib
+
 import pytest
 
 from p2pnoise.instant import SECOND
@@ -36,6 +39,27 @@ def test_a_revocation_cuts_live_links_at_once_and_reaches_all(net):
         assert applied.revoked == (carl.core.node_id,)
         assert applied.sequence == 2
     assert bob.up(ada)
+
+
+def test_a_revocation_on_one_of_many_pages_reaches_all(net):
+    ada, bob, carl = trio(net)
+    others = [hashlib.sha256(bytes([number % 256, number // 256])).digest() for number in range(5_000)]
+    offer(net, ada, net.make_list(2, revoked=[carl.identity.public, *others]))
+    assert not bob.up(carl)
+    assert bob.up(ada)
+    assert len(bob.core.table.revocations.by_issuer[net.issuer.public].entries) == 5_001
+
+
+def test_a_peers_list_that_our_policy_does_not_take_is_told_with_the_key_to_set(net):
+    lenient = dataclasses.replace(net.policy, list_lifetime=90 * DAY)
+    ada = net.member("ada", target_links=0)
+    bob = net.member("bob", policy=lenient, target_links=0)
+    net.link(ada, bob)
+    offer(net, bob, net.make_list(2, lifetime=90 * DAY))
+    (event,) = ada.told("file-rejected")
+    assert event.file == f"the list that {bob.core.node_id.short} gave"
+    assert 'list_lifetime = "90d"' in event.reason
+    assert ada.up(bob)
 
 
 def test_the_revoked_node_learns_that_its_own_card_is_rejected(net):

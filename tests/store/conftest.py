@@ -14,6 +14,7 @@ from cards import (
     NodeKey,
     Policy,
     Revocations,
+    Terms,
     make_card,
     make_list,
     make_record,
@@ -75,7 +76,7 @@ class Shelf:
     def revocations(self, *lists):
         state = Revocations()
         for one in lists:
-            state, finding = state.add(one, issuers=[one.issuer], network=NETWORK, now=NOW)
+            state, finding = state.add(one, Terms(issuers=[one.issuer], network=NETWORK, now=NOW))
             assert finding is None
         return state
 

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from cards import Card, Mark, VerifiedCard
+from cards import Card, IssuerKey, Mark, Terms, VerifiedCard
 from p2pnoise.store import StoreError, read_table
 
 
@@ -53,6 +53,30 @@ def test_lists_come_back_oldest_first_and_give_the_same_state(shelf):
     store = shelf.open()
     store.commit([state])
     assert shelf.revocations(*store.lists()) == state
+    store.close()
+
+
+def test_a_list_of_many_pages_comes_back_whole(shelf):
+    state = shelf.revocations(shelf.list(1, [number.to_bytes(32, "big") for number in range(5_000)]))
+    store = shelf.open()
+    store.commit([state])
+    store.close()
+    again = shelf.open()
+    assert shelf.revocations(*again.lists()) == state
+    again.close()
+
+
+def test_the_lists_of_an_issuer_that_said_nothing_new_are_not_written_again(shelf):
+    other = IssuerKey(bytes(32))
+    first, second = shelf.list(1, issuer=other), shelf.list(2, issuer=other)
+    state = shelf.revocations(shelf.list(1), first)
+    newer, _ = state.add(second, Terms(issuers=[other.public], network=second.network, now=second.issued_at))
+    store = shelf.open()
+    store.commit([state])
+    before = store._db.total_changes
+    store.commit([newer])
+    assert store._db.total_changes - before == 2  # one row out, one in
+    assert {(one.issuer, one.sequence) for one in store.lists()} == {(shelf.issuer.public, 1), (other.public, 2)}
     store.close()
 
 

@@ -1,0 +1,251 @@
+"""Lists: how linked nodes come to hold the same revocation lists, before either judges the other.
+
+Both name the heads of what they hold. A newer list is asked for; what comes is its signed head, with its page where
+there is one alone. Of longer lists a node asks for the pages that it holds in no other list. A head is checked before
+anything of its list is kept, a page by its digest in a head. What a peer gives is finished in the order in which it
+gave it, oldest first, or older lists would come too late to be taken.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from cards import CardError, Finding, Head, RevocationList, SignedHead
+from cards.findings import BAD_SIGNATURE
+from cards.pages import MAX_PAGE, MAX_PAGES, page_digest
+from p2pnoise.instant import SECOND, Instant
+
+from .effects import LinkId
+from .messages import (
+    MAX_WANT_PAGES,
+    GivenList,
+    GivenPage,
+    Heads,
+    Message,
+    MessageError,
+    OfLists,
+    WantLists,
+    WantPages,
+)
+from .table import PeerTable
+
+TIMEOUT = 10 * SECOND  # a peer that sends no page for so long is waited for, and others are asked too; a guess
+MAX_OFFERED = 64  # lists that one peer has given us the heads of; a guess: 16 issuers, each with three older ones
+MAX_WAITING = 8 * MAX_PAGES  # pages whose lists are not whole yet: 8 MB at most; a guess
+MAX_ALONG = 4 * MAX_PAGE  # bytes of pages that go along with their heads, in one answer
+
+
+@dataclass(slots=True)
+class _Link:
+    """What has been said of lists on one link."""
+
+    claimed: dict[bytes, int] = field(default_factory=dict)  # issuer -> sequence that the peer says it holds
+    heads_seen: bool = False
+    compared: bool = False  # its lists are ours; the node may judge it
+    given: set[bytes] = field(default_factory=set)  # digests of the lists that it got from us: each goes out once
+    owed: set[bytes] = field(default_factory=set)  # digests of their pages that it has not got: each goes out once
+    offered: deque[SignedHead] = field(default_factory=deque)  # of the lists that it gave us and that are not whole
+    asked: set[bytes] | None = None  # digests of the pages that it has yet to give, until the end of its answer
+    due: int | None = None  # monotonic nanosecond by which the next should come; None where it is late
+
+
+class ListExchange:
+    """What is named, wanted and given on all links. The overlay takes what it hands out, and says so."""
+
+    def __init__(self, table: PeerTable, send: Callable[[LinkId, Message], None]) -> None:
+        self._table = table
+        self._send = send
+        self._links: dict[LinkId, _Link] = {}
+        self._pages: OrderedDict[bytes, bytes] = OrderedDict()  # by digest, of lists that are not whole yet
+        self._told: dict[bytes, bytes] = {}  # issuer -> digest of its list that the operator was last told of
+
+    def peer_greeted(self, link: LinkId) -> None:
+        self._links[link] = _Link()
+        self.name_heads(link)
+
+    def peer_down(self, link: LinkId) -> None:
+        self._links.pop(link, None)  # the pages that it gave stay: the next peer, or the next link, gives the rest
+
+    def name_heads(self, link: LinkId) -> None:
+        """Of accepted issuers only: those of a policy that is gone interest nobody, and there may be many."""
+        accepted = set(self._table.policy.issuers.values())
+        self._send(link, Heads(tuple(head for head in self._table.revocations.heads if head.issuer in accepted)))
+
+    def message(self, link: LinkId, message: OfLists, now: Instant) -> Finding | None:
+        """What the operator should know, who can mend it, of a list that is not taken. Raises `MessageError`."""
+        match message:
+            case Heads(heads):
+                self._compare(link, heads)
+            case WantLists(issuers):
+                self._give(link, issuers)
+            case GivenList():
+                return self._offered(link, message, now)
+            case WantPages(digests):
+                self._serve(link, digests)
+            case GivenPage(page):
+                self._given(self._links[link], page, now)
+        return None
+
+    def whole(self, now: Instant) -> Iterator[tuple[LinkId, SignedHead, list[bytes]]]:
+        """The lists whose pages are all there, to be taken one by one; of the others it asks for what is missing."""
+        while (found := self._next_whole(now)) is not None:
+            yield found
+
+    def accepted(self, new: RevocationList, link: LinkId | None) -> None:
+        """A list is held now: it is news for all but the link that it came by."""
+        for digest in new.page_digests:
+            self._pages.pop(digest, None)
+        for other in self._links:
+            if other != link:
+                self.name_heads(other)
+
+    def compared(self) -> Iterator[LinkId]:
+        """Each link once, when we hold all that its peer has told us of."""
+        held = {issuer: state.sequence for issuer, state in self._table.revocations.by_issuer.items()}
+        for link, state in self._links.items():
+            if not state.compared and state.heads_seen:
+                state.compared = all(held.get(issuer, 0) >= number for issuer, number in state.claimed.items())
+                if state.compared:
+                    yield link
+
+    def deadline(self) -> int | None:
+        """The monotonic nanosecond by which `whole` wants to be asked again, or None."""
+        return min((state.due for state in self._links.values() if state.due is not None), default=None)
+
+    # Naming and asking
+
+    def _compare(self, link: LinkId, heads: tuple[Head, ...]) -> None:
+        state = self._links[link]
+        accepted = set(self._table.policy.issuers.values())
+        state.claimed = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
+        state.heads_seen = True
+        ours = {head.issuer: head for head in self._table.revocations.heads}
+        newer = [head.issuer for head in heads if head.issuer in accepted and _is_newer(head, ours.get(head.issuer))]
+        if newer:
+            self._send(link, WantLists(tuple(newer)))
+
+    def _next_whole(self, now: Instant) -> tuple[LinkId, SignedHead, list[bytes]] | None:
+        for link, state in self._links.items():
+            if state.due is not None and now.monotonic >= state.due:
+                state.due = None
+            while state.offered:
+                head = state.offered[0]
+                pages = {**self._held_pages(head.issuer), **self._pages}
+                missing = [digest for digest in head.page_digests if digest not in pages]
+                if self._is_news(head) and missing:
+                    self._ask(link, missing, now)
+                    break
+                state.offered.popleft()
+                if self._is_news(head):
+                    return link, head, [pages[digest] for digest in head.page_digests]
+        return None
+
+    def _ask(self, link: LinkId, missing: list[bytes], now: Instant) -> None:
+        state = self._links[link]
+        if state.asked is not None:
+            return
+        elsewhere = {digest for other in self._links.values() if other.due is not None for digest in other.asked or ()}
+        wanted = tuple(digest for digest in missing if digest not in elsewhere)[:MAX_WANT_PAGES]
+        if wanted:
+            state.asked, state.due = set(wanted), now.monotonic + TIMEOUT
+            self._send(link, WantPages(wanted))
+
+    # Giving
+
+    def _give(self, link: LinkId, issuers: tuple[bytes, ...]) -> None:
+        state, by_issuer = self._links[link], self._table.revocations.by_issuer
+        # What is held no more is not given again either.
+        state.given &= {one.digest for held in by_issuer.values() for one in held.lists}
+        state.owed &= {digest for held in by_issuer.values() for one in held.lists for digest in one.page_digests}
+        along = MAX_ALONG
+        for issuer in sorted(set(issuers) & set(by_issuer)):
+            # With the older ones that are still needed, or a latecomer would take back what they revoke.
+            for one in by_issuer[issuer].lists:
+                if one.digest in state.given:
+                    continue
+                size = sum(map(len, one.pages))
+                pages = one.pages if len(one.pages) <= 1 and size <= along else ()
+                along -= size if pages else 0
+                state.given.add(one.digest)
+                state.owed |= set(one.page_digests) - set(map(page_digest, pages))
+                self._send(link, GivenList(one.head, one.signature, pages))
+
+    def _serve(self, link: LinkId, digests: tuple[bytes, ...]) -> None:
+        owed = self._links[link].owed
+        pages = {
+            digest: page
+            for issuer in self._table.revocations.by_issuer
+            for digest, page in self._held_pages(issuer).items()
+        }
+        for digest in digests:
+            if digest in owed and digest in pages:
+                owed.discard(digest)
+                self._send(link, GivenPage(pages[digest]))
+        self._send(link, GivenPage(b""))
+
+    # Taking
+
+    def _offered(self, link: LinkId, given: GivenList, now: Instant) -> Finding | None:
+        """Cheap checks come before the signature, and that before anything is kept."""
+        offered = self._links[link].offered
+        try:
+            head = SignedHead.read(given.head, given.signature)
+        except CardError as error:
+            raise MessageError(str(error)) from None
+        if not self._is_news(head) or len(offered) >= MAX_OFFERED or any(head.digest == one.digest for one in offered):
+            return None
+        finding = self._table.check_list(head, now.unix)
+        if finding is not None:
+            if finding.exit == BAD_SIGNATURE:
+                raise MessageError(finding.message)
+            if finding.code != "list-lifetime" or self._told.get(head.issuer) == head.digest:
+                return None
+            self._told[head.issuer] = head.digest  # once: whoever holds that list names it again and again
+            return finding
+        pages = {page_digest(page): page for page in given.pages}
+        if not pages.keys() <= set(head.page_digests):
+            raise MessageError(f"list {head.sequence} of {head.issuer.short} with a page that its head does not name")
+        offered.append(head)
+        for digest, page in pages.items():
+            self._keep(digest, page)
+        return None
+
+    def _given(self, state: _Link, page: bytes, now: Instant) -> None:
+        """A page that was asked of this peer. Any other is ignored: it may have been asked for once and come late."""
+        if state.asked is None:
+            return
+        if page:
+            digest = page_digest(page)
+            if digest in state.asked:
+                state.asked.discard(digest)
+                state.due = now.monotonic + TIMEOUT
+                self._keep(digest, page)
+            return
+        # The end of its answer; what was not in it, this peer no longer has, and others may.
+        if state.offered and state.asked & set(state.offered[0].page_digests):
+            state.offered.popleft()
+        state.asked = state.due = None
+
+    def _keep(self, digest: bytes, page: bytes) -> None:
+        self._pages[digest] = page
+        if len(self._pages) > MAX_WAITING:
+            self._pages.popitem(last=False)
+
+    def _is_news(self, head: SignedHead) -> bool:
+        """Whether a list of this head could be taken, as far as its number says."""
+        held = self._table.revocations.by_issuer.get(head.issuer)
+        return held is None or (head.sequence >= held.sequence and all(head.digest != one.digest for one in held.lists))
+
+    def _held_pages(self, issuer: bytes) -> dict[bytes, bytes]:
+        held = self._table.revocations.by_issuer.get(issuer)
+        lists = held.lists if held is not None else ()
+        return {digest: page for one in lists for digest, page in zip(one.page_digests, one.pages, strict=True)}
+
+
+def _is_newer(theirs: Head, ours: Head | None) -> bool:
+    # An equal number with another digest is a twin list: both sides fetch the other's and hold the union.
+    return (
+        ours is None
+        or theirs.sequence > ours.sequence
+        or (theirs.sequence == ours.sequence and theirs.digest != ours.digest)
+    )
