@@ -23,7 +23,7 @@ from .batch_files import Expected, Item, Results, open_results, read_expected, r
 from .bench.rounds import progress_bar
 from .folders import Issuer, IssuerFolder
 from .granting import Issued, Wish, examine, sign
-from .output import Fault, say
+from .output import Fault, fault_json, say
 from .powers import Powers
 from .registry import Granted
 
@@ -223,4 +223,4 @@ class _Batch:
     def _refuse(self, item: Item, fault: Fault) -> None:
         self.counts["refused"] += 1
         self._exits.add(fault.code)
-        self._lines[item.name] = {**fault.to_json(), "item": item.name, "status": "refused"}
+        self._lines[item.name] = {**fault_json(fault), "item": item.name, "status": "refused"}

@@ -74,7 +74,7 @@ class Report:
 
     def fault(self, fault: Fault) -> None:
         code = fault.findings[0].code if fault.findings else "unreadable"
-        self.wrong(code, str(fault), fault.fix, fault.code)
+        self.wrong(code, str(fault), fault.hint, fault.code)
 
     def ending(self, what: str, begin: int, end: int, code: str, fix: str) -> None:
         """Say so where something that counts from `begin` to `end` is about to end, or has: seconds since 1970."""

@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 import click
 
-from cards.findings import MALFORMED, USAGE
+from cards.findings import USAGE
+from p2pnoise.folder import reading
 
 from .output import Fault, os_fault, say
 
@@ -36,21 +37,13 @@ def stdin(what: str) -> BinaryIO:
 
 def read(path: str | Path, *, limit: int, what: str) -> bytes:
     """All bytes of the file, or of stdin for `-`; more than `limit` are refused unread. Raises `Fault`."""
-    name = "standard input" if str(path) == STREAM else str(path)
+    if str(path) != STREAM:
+        return reading.read(Path(path), limit=limit, what=what)
     try:
-        if str(path) == STREAM:
-            size, data = 0, stdin(what).read(limit + 1)
-        else:
-            with Path(path).open("rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                data = b"" if size > limit else file.read(limit + 1)  # devices and pipes have no size
+        data = stdin(what).read(limit + 1)
     except OSError as error:
         raise os_fault(error, path) from None
-    if max(size, len(data)) > limit:
-        raise Fault(f"{name} has more than {limit} bytes: no {what}", f"check that it is a {what}", code=MALFORMED)
-    if not data:
-        raise Fault(f"{name} is empty, a {what} expected", "copy it again, whole", code=MALFORMED)
-    return data
+    return reading.check(data, "standard input", limit=limit, what=what)
 
 
 def read_secret(path: Path, *, limit: int, what: str) -> bytes:
@@ -172,29 +165,6 @@ def lock(folder: Path) -> Iterator[None]:
         raise os_fault(error, folder) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def only_one(folder: Path, what: str) -> Iterator[None]:
-    """As `lock`, but a second one is refused at once: two nodes on one folder would fork their sequence numbers."""
-    if sys.platform == "win32":
-        yield
-        return
-    import fcntl  # noqa: PLC0415 - not on every platform
-
-    try:
-        descriptor = os.open(folder / f".{what}.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise os_fault(error, folder) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise Fault(f"a {what} runs on {folder} already", "stop that one first, or use another folder") from None
-    try:
         yield
     finally:
         os.close(descriptor)

@@ -13,44 +13,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from cards import Card, IdentityKey, IssuerId, IssuerKey, NodeKey, Policy, RevocationList, Succession
-from cards.facts import Statement
+from cards import Card, IdentityKey, IssuerId, IssuerKey, NodeKey, RevocationList, Succession
 from cards.fields import name as name_field
 from cards.findings import BINDING, MALFORMED
 from cards.keyfile import is_locked
 from cards.policy import MAX_POLICY
+from p2pnoise.folder import node_folder
+from p2pnoise.folder.node_folder import MAX_KEY, RESTORE, read_policy
+from p2pnoise.folder.reading import utf8
 
 from . import documents, files, passphrase
 from .output import Fault, naming
 from .registry import Registry
 from .signer import RemoteSigner
 
-_Key = TypeVar("_Key", IdentityKey, NodeKey, IssuerKey)
+__all__ = ["Issuer", "IssuerFolder", "NodeFolder", "read_policy"]
 
-_MAX_KEY = 4096  # bytes; an Ed25519 key in PEM form has 119, a locked one 290
-_RESTORE = "restore it from your backup of this folder"
+_Key = TypeVar("_Key", IdentityKey, NodeKey, IssuerKey)
 
 
 def _read_key(path: Path, kind: type[_Key], fix: str) -> _Key:
-    pem = files.read_secret(path, limit=_MAX_KEY, what="key file")
+    pem = files.read_secret(path, limit=MAX_KEY, what="key file")
     locked = kind is not NodeKey and is_locked(pem)  # a node starts unattended
     with naming(path, "" if locked else fix):
         return kind.from_pem(pem, passphrase.to_open(path) if locked else None)
 
 
 @dataclass(frozen=True, slots=True)
-class NodeFolder:
-    """A node's folder. Reading raises `Fault` with the next step."""
-
-    path: Path
+class NodeFolder(node_folder.NodeFolder):
+    """A node's folder, with what its owner keeps beside what a running node needs."""
 
     @property
     def identity_key(self) -> Path:
         return self.path / "identity.key"
-
-    @property
-    def node_key(self) -> Path:
-        return self.path / "node.key"
 
     @property
     def next_identity_key(self) -> Path:
@@ -67,91 +62,34 @@ class NodeFolder:
         """The last card signed here: its sequence number is spent, whatever became of it."""
         return self.path / "request.pem"
 
-    @property
-    def card(self) -> Path:
-        """The installed card."""
-        return self.path / "card.pem"
-
-    @property
-    def policy(self) -> Path:
-        return self.path / "policy.toml"
-
-    @property
-    def revocations(self) -> Path:
-        """The revocation lists handed to this node; a running one watches the file."""
-        return self.path / "revocations.pem"
-
-    @property
-    def statements(self) -> Path:
-        """The statements handed to this node, or made here; a running one watches the file."""
-        return self.path / "statements.pem"
-
-    @property
-    def pins(self) -> Path:
-        """Which identity each name belongs to; a running node watches the file."""
-        return self.path / "pins.toml"
-
     def read_identity(self) -> IdentityKey:
-        self._check_present(self.identity_key)
-        return _read_key(self.identity_key, IdentityKey, f"{_RESTORE}, or begin anew: p2pnoise id new --force")
+        self.check_present(self.identity_key)
+        return _read_key(self.identity_key, IdentityKey, f"{RESTORE}, or begin anew: p2pnoise id new --force")
 
     def read_node(self) -> NodeKey:
-        self._check_present(self.node_key)
-        return _read_key(self.node_key, NodeKey, f"{_RESTORE}, or begin anew: p2pnoise id new --force")
+        self.check_present(self.node_key)
+        return _read_key(self.node_key, NodeKey, f"{RESTORE}, or begin anew: p2pnoise id new --force")
 
     def read_next_identity(self) -> IdentityKey | None:
         """The identity key that is to take over, if there is one."""
         path = self.next_identity_key
-        return _read_key(path, IdentityKey, _RESTORE) if path.exists() else None
+        return _read_key(path, IdentityKey, RESTORE) if path.exists() else None
 
     def read_next_node(self) -> NodeKey | None:
         """The node key that is to take over, if there is one."""
-        return _read_key(self.next_node_key, NodeKey, _RESTORE) if self.next_node_key.exists() else None
+        return _read_key(self.next_node_key, NodeKey, RESTORE) if self.next_node_key.exists() else None
 
     def read_request(self) -> Card | None:
         """The last card signed here, if there was one."""
         # Without it the next card might get a number that is spent, which others take for a clone.
-        return documents.read(self.request, fix=_RESTORE).card if self.request.exists() else None
+        return documents.read(self.request, fix=RESTORE).card if self.request.exists() else None
 
     def read_handover(self, card: Card) -> tuple[Succession, ...]:
         """What the identity before signed when the one of `card` took over, as long as the last request is of that."""
         if not self.request.exists():
             return ()
-        statements = documents.read(self.request, fix=_RESTORE).statements
+        statements = documents.read(self.request, fix=RESTORE).statements
         return tuple(one for one in statements if isinstance(one, Succession) and one.new == card.identity)
-
-    def read_card(self) -> Card | None:
-        """The installed card, if there is one."""
-        fix = "remove it and install the card again: p2pnoise card install FILE"
-        return documents.read(self.card, fix=fix).card if self.card.exists() else None
-
-    def read_policy(self) -> Policy | None:
-        """The policy, if there is one."""
-        return read_policy(self.policy) if self.policy.exists() else None
-
-    def read_revocations(self) -> tuple[RevocationList, ...]:
-        """The lists handed to this node, unverified."""
-        fix = "remove it and install the card again, whose file brings the list"
-        return documents.read(self.revocations, fix=fix).lists if self.revocations.exists() else ()
-
-    def read_statements(self) -> tuple[Statement, ...]:
-        """The statements handed to this node, unverified."""
-        return _read_statements(self.statements)
-
-    def _check_present(self, key: Path) -> None:
-        if not key.exists():
-            raise Fault(f"no {key.name} in {self.path}", "p2pnoise id new, or name the folder with --home")
-
-
-def _read_statements(path: Path) -> tuple[Statement, ...]:
-    return documents.read(path, fix=_RESTORE).statements if path.exists() else ()
-
-
-def read_policy(path: Path) -> Policy:
-    """The policy in a file. Raises `Fault` that names it."""
-    data = files.read(path, limit=MAX_POLICY, what="policy file")
-    with naming(path):
-        return Policy.from_toml(_utf8(data, path))
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +150,9 @@ class IssuerFolder:
     def read_key(self) -> IssuerKey:
         """The secret, which must be the one that issuer.toml names."""
         _, _, public = self._read_about()
-        key = _read_key(self.key, IssuerKey, _RESTORE)
+        key = _read_key(self.key, IssuerKey, RESTORE)
         if key.public != public:
-            raise Fault(f"{self.key} is not the key that {self.about} names", _RESTORE, code=BINDING)
+            raise Fault(f"{self.key} is not the key that {self.about} names", RESTORE, code=BINDING)
         return key
 
     @property
@@ -244,23 +182,16 @@ class IssuerFolder:
         if not self.about.exists() and not self.key.exists():
             fix = "p2pnoise issuer new NAME --network NET, or name the folder with --issuer-home"
             raise Fault(f"no issuer in {self.path}", fix)
-        text = _utf8(files.read(self.about, limit=MAX_POLICY, what="issuer file"), self.about)
+        text = utf8(files.read(self.about, limit=MAX_POLICY, what="issuer file"), self.about)
         try:
             table = tomllib.loads(text)
         except (ValueError, RecursionError) as error:  # as Policy.from_toml, which says why
-            raise Fault(f"{self.about}: not TOML: {error}", _RESTORE, code=MALFORMED) from None
+            raise Fault(f"{self.about}: not TOML: {error}", RESTORE, code=MALFORMED) from None
         if set(table) != {"name", "network", "key"} or not all(isinstance(value, str) for value in table.values()):
-            raise Fault(f"{self.about} does not give name, network and key as text", _RESTORE, code=MALFORMED)
-        with naming(self.about, _RESTORE):
+            raise Fault(f"{self.about} does not give name, network and key as text", RESTORE, code=MALFORMED)
+        with naming(self.about, RESTORE):
             return (
                 name_field(64)(table["name"], "name"),
                 name_field(32)(table["network"], "network"),
                 IssuerId.parse(table["key"]),
             )
-
-
-def _utf8(data: bytes, path: Path) -> str:
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        raise Fault(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8", code=MALFORMED) from None

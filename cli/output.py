@@ -3,19 +3,17 @@
 Everything is escaped on its way out: a file's bytes never steer a terminal.
 """
 
-import errno
 import json
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from os import PathLike
 from typing import Any
 
 import click
 
-from cards import Card, CardError, Finding, Policy, RevocationList, Verdict
+from cards import Card, Finding, Policy, RevocationList, Verdict
 from cards.findings import UNEXPECTED, USAGE
 from cards.verdict import Weighed
+from p2pnoise.folder.fault import Fault, naming, os_fault
 
 __all__ = [
     "UNEXPECTED",
@@ -26,6 +24,7 @@ __all__ = [
     "card_lines",
     "columns",
     "fail",
+    "fault_json",
     "finding_lines",
     "list_line",
     "naming",
@@ -36,62 +35,6 @@ __all__ = [
     "until",
     "verdict_lines",
 ]
-
-
-class Fault(Exception):  # noqa: N818 - what a person can mend is not an error of the program
-    """Something a person can mend: a sentence, the next step, an exit code.
-
-    With `findings` and no `fix`, the findings follow the sentence, each with its own next step.
-    """
-
-    def __init__(
-        self, message: str, fix: str = "", *, code: int = UNEXPECTED, findings: Iterable[Finding] = ()
-    ) -> None:
-        super().__init__(message)
-        self.fix = fix
-        self.code = code
-        self.findings = tuple(findings)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "ok": False,
-            "exit": self.code,
-            "error": plain(str(self)),
-            "fix": plain(self.fix) or None,
-            "findings": [finding.to_json() for finding in self.findings],
-        }
-
-
-@contextmanager
-def naming(path: str | PathLike[str], fix: str = "") -> Iterator[None]:
-    """Inside, a `CardError` becomes a `Fault` that names the file; `fix` replaces the general next step."""
-    try:
-        yield
-    except CardError as error:
-        finding = error.finding
-        raise Fault(f"{path}: {error}", fix or finding.hint, code=finding.exit, findings=(finding,)) from None
-
-
-_WORDS = {
-    errno.ENOENT: ("{} does not exist", "check the name"),
-    errno.EISDIR: ("{} is a folder, a file expected", "name a file in it"),
-    errno.EEXIST: ("{} exists already", "choose another name"),
-    errno.ENOTDIR: ("{} lies below something that is not a folder", "check the name"),
-    errno.EACCES: ("{}: permission denied", "run as its owner, or have its permissions changed"),
-    errno.EPERM: ("{}: not permitted", "run as its owner, or have its permissions changed"),
-    errno.ELOOP: ("{} is a loop of symbolic links", "name the file itself"),
-    errno.ENOSPC: ("no space left for {}", "make room and run it again; what was there before still is"),
-    errno.EDQUOT: ("no space left for {}", "make room and run it again; what was there before still is"),
-    errno.EROFS: ("{} lies on a read-only file system", "choose another place"),
-    errno.ENAMETOOLONG: ("{} is too long a name", "choose a shorter one"),
-}
-
-
-def os_fault(error: OSError, path: str | PathLike[str]) -> Fault:
-    """The sentence for what the operating system refused."""
-    message, fix = _WORDS.get(error.errno or 0, ("{}: " + (error.strerror or str(error)).lower(), "mend that first"))
-    name = str(path)
-    return Fault(message.format(name if len(name) <= 200 else f"{name[:200]}..."), fix)
 
 
 def plain(text: str) -> str:
@@ -116,14 +59,25 @@ def say(*lines: str) -> None:
         click.echo(plain(line), err=True)
 
 
+def fault_json(fault: Fault) -> dict[str, Any]:
+    """What a program reads of a fault."""
+    return {
+        "ok": False,
+        "exit": fault.code,
+        "error": plain(str(fault)),
+        "fix": plain(fault.hint) or None,
+        "findings": [finding.to_json() for finding in fault.findings],
+    }
+
+
 def fail(fault: Fault, *, as_json: bool) -> None:
     """One error: what is wrong, then the next step. JSON goes to stdout, where a program reads."""
     if as_json:
-        answer_json(fault.to_json())
+        answer_json(fault_json(fault))
         return
     say(str(fault))
-    if fault.fix:
-        say(f"fix: {fault.fix}")
+    if fault.hint:
+        say(f"fix: {fault.hint}")
     else:
         say(*finding_lines(fault.findings))
 

@@ -1,114 +1,18 @@
-"""Pins: the file pins.toml of a node's folder, which identity each name belongs to; lines of `"name" = "id1…"`.
+"""Pins on the command line: pins.toml written, where p2pnoise/folder/pins.py reads it."""
 
-`"name" = "not id1…"` frees a name that a first use pinned to this identity, and keeps it from being pinned so again.
-"""
-
-import re
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cards import CardError, IdentityId
-from cards.fields import name as name_field
-from cards.findings import MALFORMED
-from cards.trust import MAX_PINS
+from p2pnoise.folder.pins import Pins, name_in, read, text_of
 
 from . import files
-from .output import Fault
 
-MAX_FILE = 4 * 1024 * 1024  # bytes; the longest line that is no comment has 137, and there are at most 10,000 of them
-
-_NOT = "not "
-_LINE = re.compile(r"""\s*(?P<quote>["']?)(?P<name>[a-z0-9._-]+)(?P=quote)\s*=""")
-
-
-@dataclass(frozen=True, slots=True)
-class Pins:
-    """What the file says: `held` are identities by the names that belong to them, `untied` those that do not."""
-
-    held: Mapping[str, IdentityId] = field(default_factory=dict)
-    untied: Mapping[str, IdentityId] = field(default_factory=dict)
-
-    def over(self, first_uses: Mapping[str, IdentityId]) -> dict[str, IdentityId]:
-        """What a node goes by that has pinned these on first use: a word by hand outweighs them."""
-        left = {name: identity for name, identity in first_uses.items() if self.untied.get(name) != identity}
-        return {**left, **self.held}
-
-    def tied(self, name: str, identity: IdentityId) -> "Pins":
-        return replace(self._without(name), held={**self.held, name: identity})
-
-    def freed(self, name: str, first_use: IdentityId | None) -> "Pins":
-        """Without a pin of this name, by hand or by the first use that pinned it to this identity."""
-        left = self._without(name)
-        return left if first_use is None else replace(left, untied={**left.untied, name: first_use})
-
-    def _without(self, name: str) -> "Pins":
-        return Pins(*({key: one for key, one in some.items() if key != name} for some in (self.held, self.untied)))
-
-    def texts(self) -> dict[str, str]:
-        """By name, as the file has them."""
-        return {
-            **{name: str(one) for name, one in self.held.items()},
-            **{n: f"{_NOT}{i}" for n, i in self.untied.items()},
-        }
-
-
-def read(path: Path) -> Pins:
-    """The pins in a file, none where there is no file. Raises `Fault` that names the file and the line."""
-    return _parse(path, _text(path)) if path.exists() else Pins()
+__all__ = ["Pins", "read", "write"]
 
 
 def write(path: Path, pins: Pins) -> None:
     """Have the file say these pins; comments and the lines of pins that stay are left as people wrote them."""
     held, wanted = read(path).texts(), pins.texts()
-    lines = _text(path).split("\n")[:-1] if path.exists() else []
-    kept = [line for line in lines if (name := _name(line)) is None or held[name] == wanted.get(name)]
+    lines = text_of(path).split("\n")[:-1] if path.exists() else []
+    kept = [line for line in lines if (name := name_in(line)) is None or held[name] == wanted.get(name)]
     new = [f'"{name}" = "{text}"' for name, text in wanted.items() if held.get(name) != text]
     files.write(path, "".join(f"{line}\n" for line in (*kept, *new)).encode(), force=True)
-
-
-def _name(line: str) -> str | None:
-    found = _LINE.match(line)
-    return found["name"] if found else None
-
-
-def _text(path: Path) -> str:
-    # A file without a pin may be empty, which `files.read` takes for one that was cut.
-    data = files.read(path, limit=MAX_FILE, what="pins file") if path.stat().st_size else b""
-    try:
-        text = data.decode().replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise Fault(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8", code=MALFORMED) from None
-    return text if text.endswith("\n") or not text else text + "\n"
-
-
-def _parse(path: Path, text: str) -> Pins:
-    fix = 'mend that line; each is "NAME" = "id1…", with the whole identity, or "NAME" = "not id1…"'
-    held: dict[str, IdentityId] = {}
-    untied: dict[str, IdentityId] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        where = f"{path}: line {number}"
-        try:
-            # Line by line: then each has its place, and none can be part of another.
-            table = tomllib.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = str(error).replace("at line 1, ", "at ")
-            raise Fault(f"{where} is not TOML: {reason}", fix, code=MALFORMED) from None
-        name = _name(line)
-        if not table:
-            continue
-        if name is None or table.keys() != {name}:
-            raise Fault(f"{where} is no pin", fix, code=MALFORMED)
-        if name in held or name in untied:
-            raise Fault(f"{where} pins {name} a second time", "leave one of the two lines", code=MALFORMED)
-        value = str(table[name])
-        try:
-            kind = untied if value.startswith(_NOT) else held
-            kind[name_field(64)(name, "name")] = IdentityId.parse(value.removeprefix(_NOT))
-        except CardError as error:
-            raise Fault(f"{where}: {error}", fix, code=error.finding.exit, findings=(error.finding,)) from None
-    if len(held) + len(untied) > MAX_PINS:
-        text = f"{path} pins {len(held) + len(untied)} names, at most {MAX_PINS}"
-        raise Fault(text, "leave some out", code=MALFORMED)
-    return Pins(held, untied)

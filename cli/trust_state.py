@@ -73,7 +73,7 @@ class Trust:
 
 
 def warn(fault: Fault) -> None:
-    say(f"warning: not used: {fault}", f"fix: {fault.fix}")
+    say(f"warning: not used: {fault}", f"fix: {fault.hint}")
 
 
 def refuse(fault: Fault) -> None:

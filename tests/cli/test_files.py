@@ -139,4 +139,4 @@ def test_what_the_system_refuses_is_one_sentence_with_a_next_step(monkeypatch, e
     with pytest.raises(Fault) as caught:
         files.read("x", limit=10, what="card")
     assert (str(caught.value), caught.value.code) == (sentence, 1)
-    assert caught.value.fix
+    assert caught.value.hint

@@ -83,7 +83,7 @@ def test_a_line_that_is_no_pin_is_named(file, line, says):
         pins.read(file)
     assert f"{file}: line 2" in str(refused.value)
     assert says in str(refused.value)
-    assert (refused.value.code, bool(refused.value.fix)) == (3, True)
+    assert (refused.value.code, bool(refused.value.hint)) == (3, True)
 
 
 def test_more_names_than_a_node_keeps_are_refused(file, monkeypatch):

@@ -1,0 +1,78 @@
+"""open_folder: a node run from its folder, which is watched for as long as it runs."""
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from os import PathLike
+from pathlib import Path
+
+from cards import Address, Card, NodeKey, Policy
+from cards.findings import BINDING, UNTRUSTED
+from p2pnoise.config import NodeConfig
+from p2pnoise.events import Event
+from p2pnoise.node.driver.node import Node
+from p2pnoise.node.driver.opening import open_node
+from p2pnoise.node.driver.switchboard import Handler
+
+from . import reading
+from .fault import Fault
+from .node_folder import NodeFolder
+from .watching import watch
+
+__all__ = ["open_folder"]
+
+
+@asynccontextmanager
+async def open_folder(
+    folder: NodeFolder | str | PathLike[str],
+    *,
+    listen: Sequence[Address],
+    advertise: Sequence[Address] = (),
+    config: NodeConfig | None = None,
+    handlers: Mapping[str, Handler] | None = None,
+    on_event: Callable[[Event], None] = lambda _event: None,
+) -> AsyncIterator[Node]:
+    """Run the node whose folder was made by `p2pnoise id new` and `p2pnoise card install`, as `open_node` does.
+
+    As `p2pnoise run` it watches card.pem, policy.toml, pins.toml, revocations.pem and statements.pem: a new one is in
+    force within a second, a broken one changes nothing and is told as `FileRejected`. One process may run a folder.
+    Raises `Fault` for a folder that cannot be used, with the next step, before anything is opened, and what `open_node`
+    raises.
+    """
+    folder = folder if isinstance(folder, NodeFolder) else _at(folder)
+    key, card, policy = _read(folder)
+    facts = (*folder.read_revocations(), *folder.read_statements())
+    pins = folder.read_pins()
+    with reading.only_one(folder.path, "node"):
+        async with open_node(
+            key=key,
+            card=card,
+            policy=policy,
+            database=folder.database,
+            facts=facts,
+            pins=pins.held,
+            listen=listen,
+            advertise=advertise,
+            config=config,
+            handlers=handlers,
+            on_event=on_event,
+        ) as node:
+            node.start_soon(partial(watch, folder, node, network=policy.network, tell=on_event))
+            yield node
+
+
+def _at(path: str | PathLike[str]) -> NodeFolder:
+    return NodeFolder(Path(path).expanduser())
+
+
+def _read(folder: NodeFolder) -> tuple[NodeKey, Card, Policy]:
+    """What a node cannot do without, read and checked."""
+    key, card, policy = folder.read_node(), folder.read_card(), folder.read_policy()
+    if card is None or policy is None:
+        what = "card is installed" if card is None else "policy.toml lies"
+        fix = "p2pnoise card request, have it issued, then p2pnoise card install FILE --issuer issuer1..."
+        raise Fault(f"no {what} in {folder.path}", fix, code=UNTRUSTED)
+    if card.node_id != key.public:
+        text = f"{folder.card} names node {card.node_id.short}, {folder.node_key} is {key.public.short}"
+        raise Fault(text, "install the card of this node, or restore the key that belongs to it", code=BINDING)
+    return key, card, policy

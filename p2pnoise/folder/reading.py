@@ -1,0 +1,64 @@
+"""Reading: files read whole within a limit, and a folder held for one process."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cards.findings import MALFORMED
+
+from .fault import Fault, os_fault
+
+__all__ = ["check", "only_one", "read", "utf8"]
+
+
+def read(path: Path, *, limit: int, what: str) -> bytes:
+    """All bytes of a file; more than `limit`, and none, are refused. Raises `Fault`."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = b"" if size > limit else file.read(limit + 1)  # devices and pipes have no size
+    except OSError as error:
+        raise os_fault(error, path) from None
+    return check(data, str(path), limit=limit, what=what, size=size)
+
+
+def check(data: bytes, name: str, *, limit: int, what: str, size: int = 0) -> bytes:
+    """`data`, where it is neither empty nor more than `limit`. Raises `Fault` that calls it `name`."""
+    if max(size, len(data)) > limit:
+        raise Fault(f"{name} has more than {limit} bytes: no {what}", f"check that it is a {what}", code=MALFORMED)
+    if not data:
+        raise Fault(f"{name} is empty, a {what} expected", "copy it again, whole", code=MALFORMED)
+    return data
+
+
+def utf8(data: bytes, path: Path) -> str:
+    """The text in a file. Raises `Fault`."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Fault(f"{path}: byte {error.start} is not UTF-8", "save the file as UTF-8", code=MALFORMED) from None
+
+
+@contextmanager
+def only_one(folder: Path, what: str) -> Iterator[None]:
+    """Hold the folder for one `what`; a second is refused at once: two nodes would fork their sequence numbers."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not on every platform
+
+    try:
+        descriptor = os.open(folder / f".{what}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise os_fault(error, folder) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise Fault(f"a {what} runs on {folder} already", "stop that one first, or use another folder") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
