@@ -5,8 +5,10 @@ MINUTES ?= 1
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+PEERS  := .peers
+PEERS_PYTHON ?= $(BIN)/python
 
-.PHONY: help demo test test-all fuzz check format lock clean
+.PHONY: help demo test test-all fuzz bench-peers check format lock clean
 
 help:
 	@echo "make demo      run a real network of peer nodes on this machine"
@@ -14,6 +16,7 @@ help:
 	@echo "make check     format, lint, types, import rules"
 	@echo "make test-all  the long campaigns too, on every CPython >= 3.11 found here"
 	@echo "make fuzz      fuzz every decoder, MINUTES=1 for all together; needs CPython 3.11 to 3.13 on Linux x86-64"
+	@echo "make bench-peers  measure a node and py-libp2p side by side; installs py-libp2p into $(PEERS)"
 	@echo "make format    let ruff format and fix"
 	@echo "make lock      resolve constraints.txt anew"
 	@echo "make clean     remove what make made"
@@ -45,6 +48,14 @@ fuzz: $(STAMP)
 	    "elsewhere \`make test\` still runs every decoder over its corpus" >&2; exit 1; }
 	@$(BIN)/python -m tests.fuzz --minutes "$(MINUTES)"
 
+# No part of .venv either: py-libp2p pins other versions, and some 60 packages of which a few are compiled here.
+bench-peers: $(STAMP) $(PEERS)/.installed
+	@$(BIN)/p2pnoise bench node --beside $(PEERS)/bin/python --seconds 120
+
+$(PEERS)/.installed: tests/peers.txt | $(STAMP)
+	@sh tests/make_peers.sh "$(PEERS_PYTHON)" "$(PEERS)"
+	@touch $@
+
 # The stamp is younger than both files whenever .venv holds what they ask for, so the second run starts at once.
 $(STAMP): pyproject.toml constraints.txt
 	@sh tests/make_venv.sh "$(PYTHON)" "$(VENV)"
@@ -60,4 +71,4 @@ lock:
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) .venvs .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist build
+	rm -rf $(VENV) $(PEERS) .venvs .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist build

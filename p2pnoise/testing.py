@@ -138,9 +138,17 @@ class Network:
 
     @asynccontextmanager
     async def run(
-        self, name: str, *, card: Card | None = None, handlers: Mapping[str, Handler] | None = None
+        self,
+        name: str,
+        *,
+        card: Card | None = None,
+        handlers: Mapping[str, Handler] | None = None,
+        bootstrap: Sequence[str] | None = None,
     ) -> AsyncIterator[Node]:
-        """One more node, as a block; it begins with those that run. A name that ran before starts anew."""
+        """One more node, as a block; it begins with the nodes `bootstrap`, or else with all. Knows nothing from before.
+
+        It is linked a moment later: `await net.wait_until(lambda: net.linked("bob", "alice"))`.
+        """
         key, _ = self.keys(name)
         known = [*self.events, name]
         address = Address(f"10.0.{known.index(name) // 250}.{known.index(name) % 250 + 1}", 7060)
@@ -150,7 +158,8 @@ class Network:
             told.append(event)
             self._news.unpark_all()
 
-        others = tuple(Bootstrap(node.addresses[0], node.node_id) for node in self.nodes.values())
+        begin = self.nodes if bootstrap is None else bootstrap
+        others = tuple(Bootstrap(self.nodes[one].addresses[0], self.nodes[one].node_id) for one in begin)
         async with open_node_in(
             self._memory.world(address.host, self._random(f"{name} {len(told)}")),
             key=key,
@@ -169,9 +178,11 @@ class Network:
                 del self.nodes[name]
 
     def linked(self, one: str, other: str) -> bool:
-        """Whether a link between two nodes stands, as the first of them sees it."""
-        there = self.nodes[other].node_id
-        return any(peer.linked and peer.node_id == there for peer in self.nodes[one].peers)
+        """Whether a link between two nodes that run stands, as the first of them sees it."""
+        here, there = self.nodes.get(one), self.nodes.get(other)
+        if here is None or there is None:
+            return False
+        return any(peer.linked and peer.node_id == there.node_id for peer in here.peers)
 
     def _random(self, what: str) -> random.Random:
         return random.Random(f"{self._seed} {what}")  # noqa: S311 - repeatable on purpose

@@ -1,6 +1,7 @@
 """One end of a bench in a process of its own: commands on stdin, answers on stdout, a JSON object a line each.
 
-It ends with its stdin, so that none outlives the process that asked for it.
+It ends with its stdin, so that none outlives the process that asked for it. As `work`, it knows nothing of ours but
+the sides that it is given.
 """
 
 import gc
@@ -8,25 +9,45 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
 from cli.bench import work
-from cli.bench.sides import Secrets, Side, make_side
+
+__all__ = ["Handler", "Side", "main"]
+
+Handler = Callable[[trio.abc.Stream], Awaitable[None]]
 
 _OPEN_FILES = 10_240  # what macOS lets a process have without asking
+
+
+class Side(Protocol):
+    """One way to be on a socket. What must go on beside it does so in `nursery`, until the process ends."""
+
+    async def listen(self, nursery: trio.Nursery, handler: Handler) -> int:
+        """Serve on a free port of the loopback interface; the port."""
+
+    async def connect(self, nursery: trio.Nursery, port: int) -> trio.abc.Stream:
+        """A connection to it."""
+
+    def peer(self, stream: Any) -> str:
+        """Whom the other end has proven to be, after the first byte; empty for nobody."""
+
+
+MakeSide = Callable[[str, Mapping[str, Any]], Side]
+"""The side of this name, with the secrets of the run."""
 
 
 class _Child:
     """Carries out commands, after a first line that names the sides and brings their keys."""
 
-    def __init__(self, nursery: trio.Nursery, first: Mapping[str, Any]) -> None:
-        secrets = Secrets.from_json(first["secrets"])
-        self._sides: Mapping[str, Side] = {name: make_side(name, secrets) for name in first["sides"]}
+    def __init__(self, nursery: trio.Nursery, make_side: MakeSide, first: Mapping[str, Any]) -> None:
+        self._sides = {name: make_side(name, first["secrets"]) for name in first["sides"]}
         self._nursery = nursery
         self._held: list[trio.abc.Stream] = []
 
@@ -38,28 +59,35 @@ class _Child:
                 return await one.listen(self._nursery, partial(work.serve, peer=one.peer))
             case "memory":
                 return _memory()
+            case "cpu":
+                return time.process_time()
             case _:
                 return await self._load(command, self._sides[side], port, **arguments)
 
     async def _load(self, command: str, side: Side, port: int, **arguments: Any) -> Any:
-        connect = partial(side.connect, port)
+        connect = partial(side.connect, self._nursery, port)
         match command:
             case "who":
                 return {"client": await work.ask_who(connect), "server": await self._who_serves(side, connect)}
-            case "requests":
-                return await work.requests(connect, **arguments)
-            case "transfer":
-                return await work.transfer(connect, **arguments)
             case "hold":
                 self._held += [await work.hold(connect) for _ in range(arguments["count"])]
                 return None
             case _:
-                raise ValueError(f"no command {command!r}")
+                return await _LOADS[command](connect, **arguments)
 
     @staticmethod
     async def _who_serves(side: Side, connect: work.Connect) -> str:
         async with await work.hold(connect) as stream:
             return side.peer(stream)
+
+
+_LOADS: Mapping[str, Callable[..., Awaitable[Any]]] = {
+    "connects": work.connects,
+    "echoes": work.echoes,
+    "meet": work.meet,
+    "requests": work.requests,
+    "transfer": work.transfer,
+}
 
 
 def _memory() -> int:
@@ -73,9 +101,9 @@ def _memory() -> int:
     return int(found.stdout) * 1024
 
 
-async def _main() -> None:
+async def _main(make_side: MakeSide) -> None:
     async with trio.open_nursery() as nursery:
-        child = _Child(nursery, json.loads(sys.stdin.readline()))
+        child = _Child(nursery, make_side, json.loads(sys.stdin.readline()))
         # A thread, since trio waits for no pipe on every platform.
         while line := await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True):
             answer = await child.do(**json.loads(line))
@@ -96,11 +124,11 @@ def _allow_many_files() -> None:
         )
 
 
-def main() -> None:
+def main(make_side: MakeSide) -> None:
     """Serve the commands on stdin. What goes wrong is one line on stderr."""
     _allow_many_files()
     try:
-        trio.run(_main)
+        trio.run(_main, make_side)
     except Exception as error:  # noqa: BLE001 - the process ends, and the one that asked says why
         cause = _innermost(error)
         sys.exit(f"{type(cause).__name__}: {cause}")
@@ -110,7 +138,3 @@ def _innermost(error: BaseException) -> BaseException:
     if isinstance(error, BaseExceptionGroup):
         return _innermost(error.exceptions[0])
     return _innermost(error.__cause__) if error.__cause__ else error
-
-
-if __name__ == "__main__":
-    main()

@@ -150,6 +150,38 @@ def memory(*, seconds: float, connections: int, as_json: bool) -> None:
 
 
 @command.command()
+@_seconds(30.0)
+@click.option(
+    "--peers",
+    type=click.IntRange(1, 100),
+    default=60,
+    show_default=True,
+    help="how many are idle at a time, to measure the memory of one",
+)
+@click.option(
+    "--beside",
+    metavar="PYTHON",
+    help="measure py-libp2p, too, by this interpreter that has it; make bench-peers makes one",
+)
+@options.as_json
+def node(*, seconds: float, peers: int, beside: str | None, as_json: bool) -> None:
+    """Streams between two nodes: connect, echo, bulk, messages, memory.
+
+    Two processes on the loopback interface, with cards, lists and a store on the disk each; against what a plain
+    NoiseStream does, against the targets that this project has set itself, and against py-libp2p by its side.
+
+    \b
+    Examples:
+      p2pnoise bench node
+      p2pnoise bench node --beside .peers/bin/python --seconds 120
+      p2pnoise bench node --json
+    """
+    from cli.bench import node as bench  # noqa: PLC0415 - not for --help
+
+    _run("node", bench.run, seconds=seconds, peers=peers, beside=beside, as_json=as_json)
+
+
+@command.command()
 @_seconds(20.0)
 @click.option(
     "--cards",

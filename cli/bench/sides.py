@@ -4,11 +4,11 @@ Verification is on wherever a side says that it is: each end knows whom it wants
 """
 
 import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Self
-from typing import Protocol as Interface
 
 import trio
 
@@ -21,6 +21,7 @@ from cli.bench.certificates import (
     make_certificates,
     server_context,
 )
+from cli.bench.child import Handler, Side
 from p2pnoise.noise import KeyPair, Protocol
 from p2pnoise.noisesocket.stream import NoiseStream, open_noise_stream, serve_noise
 
@@ -32,16 +33,12 @@ __all__ = [
     "TLS_RSA",
     "TLS_SERVER_ONLY",
     "XX",
-    "Handler",
     "Secrets",
-    "Side",
     "make_side",
 ]
 
 XX, IK, IK_AESGCM, PLAIN = "XX", "IK", "IK AESGCM", "plain"
 TLS, TLS_RSA, TLS_SERVER_ONLY = "TLS mutual ECDSA", "TLS mutual RSA", "TLS server-only ECDSA"
-
-Handler = Callable[[trio.abc.Stream], Awaitable[None]]
 
 _NOBODY = ""
 _BACKLOG = 1024  # connections waiting to be accepted, on every side
@@ -55,33 +52,23 @@ class Secrets:
     """Private keys by end, in hex."""
     certificates: Mapping[str, Certificates] = field(default_factory=dict, repr=False)
     """By kind of key."""
+    began: int = 0
+    """When the run did, in seconds since 1970: what both ends sign of one issuer must be the same."""
 
     @classmethod
     def generate(cls, sides: Sequence[str]) -> Self:
         """New ones for these sides."""
         kinds = {kind for kind, _ in (_TLS[name] for name in sides if name in _TLS)}
         noise = {end: os.urandom(32).hex() for end in (SERVER, CLIENT)}
-        return cls(noise, {kind: make_certificates(kind) for kind in sorted(kinds)})
+        return cls(noise, {kind: make_certificates(kind) for kind in sorted(kinds)}, int(time.time()))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
-        return cls(value["noise"], {kind: Certificates(**one) for kind, one in value["certificates"].items()})
-
-
-class Side(Interface):
-    """One way to be on a socket."""
-
-    async def listen(self, nursery: trio.Nursery, handler: Handler) -> int:
-        """Serve in `nursery` on a free port of the loopback interface; the port."""
-
-    async def connect(self, port: int) -> trio.abc.Stream:
-        """A connection to it."""
-
-    def peer(self, stream: Any) -> str:
-        """Whom the other end has proven to be, after the first byte; empty for nobody."""
+        certificates = {kind: Certificates(**one) for kind, one in value["certificates"].items()}
+        return cls(value["noise"], certificates, value["began"])
 
 
 class _Plain:
@@ -91,7 +78,7 @@ class _Plain:
         serve = partial(trio.serve_tcp, handler, 0, host=HOST, backlog=_BACKLOG)
         return _port((await nursery.start(serve))[0].socket)
 
-    async def connect(self, port: int) -> trio.abc.Stream:
+    async def connect(self, _nursery: trio.Nursery, port: int) -> trio.abc.Stream:
         return await trio.open_tcp_stream(HOST, port)
 
     def peer(self, stream: Any) -> str:  # noqa: ARG002 - nobody proves anything here
@@ -109,7 +96,7 @@ class _Tls:
         serve = partial(trio.serve_ssl_over_tcp, handler, 0, self._server, host=HOST, backlog=_BACKLOG)
         return _port((await nursery.start(serve))[0].transport_listener.socket)
 
-    async def connect(self, port: int) -> trio.abc.Stream:
+    async def connect(self, _nursery: trio.Nursery, port: int) -> trio.abc.Stream:
         stream = await trio.open_ssl_over_tcp_stream(HOST, port, ssl_context=self._client)
         await stream.do_handshake()
         return stream
@@ -136,7 +123,7 @@ class _Noise:
         )
         return _port((await nursery.start(serve))[0].transport_listener.socket)
 
-    async def connect(self, port: int) -> NoiseStream:
+    async def connect(self, _nursery: trio.Nursery, port: int) -> NoiseStream:
         verify = self._is(self._server)
         return await open_noise_stream(HOST, port, s=self._client, rs=self._rs, verify=verify, protocol=self._protocol)
 

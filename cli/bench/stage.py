@@ -13,24 +13,25 @@ from cli.bench.certificates import CLIENT, SERVER
 from cli.bench.sides import PLAIN, TLS_SERVER_ONLY, Secrets
 from cli.output import Fault
 
-__all__ = ["Process", "Stage", "stage"]
+__all__ = ["OURS", "Process", "Stage", "stage"]
 
 _LONGEST = 60.0  # seconds that an answer may take beyond what was asked for; on an idle machine none takes two
 _STOP_TIMEOUT = 5.0  # seconds from the end of its stdin until a process is killed
 _AGAIN = "run it again; if it ends so twice, report it"
 
 # -P: a file named cli.py in the folder where the bench is started must not stand in for ours.
-_COMMAND = (sys.executable, "-P", "-m", "cli.bench.child")
+OURS: Sequence[str] = (sys.executable, "-P", "-m", "cli.bench.our_end")
+"""What starts an end on our own sides."""
 
 
 class Process:
     """One end, in a process of its own. Raises `Fault` when it ends, or does not answer."""
 
-    def __init__(self, role: str, sides: Sequence[str], secrets: Secrets) -> None:
+    def __init__(self, role: str, sides: Sequence[str], secrets: Secrets, *, command: Sequence[str] = OURS) -> None:
         self._role = role
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - for as long as the process
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            _COMMAND,
+        self._process = subprocess.Popen(  # noqa: S603 - one of our own modules, no shell
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -124,6 +125,11 @@ class Stage:
         memory: int = self._server.ask("memory")
         return memory
 
+    def cpu(self) -> float:
+        """Seconds of the processor that both have taken."""
+        took: float = self._server.ask("cpu") + self._client.ask("cpu")
+        return took
+
     def _check_who(self, side: str) -> None:
         """Raises `Fault` unless both ends see whom this side promises: a bench of unverified peers would be none."""
         seen = self.load("who", side)
@@ -133,8 +139,11 @@ class Stage:
 
 
 @contextmanager
-def stage(sides: Sequence[str]) -> Iterator[Stage]:
-    """The two processes, for as long as they are needed."""
+def stage(sides: Sequence[str], *, command: Sequence[str] = OURS) -> Iterator[Stage]:
+    """The two processes, for as long as they are needed; `command` starts each of them."""
     secrets = Secrets.generate(sides)
-    with Process(SERVER, sides, secrets) as server, Process(CLIENT, sides, secrets) as client:
+    with (
+        Process(SERVER, sides, secrets, command=command) as server,
+        Process(CLIENT, sides, secrets, command=command) as client,
+    ):
         yield Stage(server, client, sides)

@@ -1,11 +1,14 @@
-"""What runs over a stream, whichever side it is of: the server's one handler, and the clients' loads."""
+"""What runs over a stream, whichever side it is of: the server's one handler, and the clients' loads.
+
+It knows trio and nothing of ours, so that the same work runs in another library's interpreter.
+"""
 
 import time
 from collections.abc import Awaitable, Callable
 
 import trio
 
-__all__ = ["CONCURRENT", "REQUEST", "ask_who", "hold", "requests", "serve", "transfer"]
+__all__ = ["CONCURRENT", "REQUEST", "ask_who", "connects", "echoes", "hold", "meet", "requests", "serve", "transfer"]
 
 REQUEST = 64
 """Bytes of a request and of its answer."""
@@ -74,26 +77,76 @@ async def hold(connect: Connect) -> trio.abc.Stream:
     return stream
 
 
-async def transfer(connect: Connect, *, seconds: float, message: int, batch: int, writes: int) -> float:
-    """Bytes a second, one way over one connection, in writes of `batch` messages of `message` bytes each.
+async def meet(connect: Connect, *, count: int) -> None:
+    """So many connections that have done what connections do, and closed."""
+    left = count
+
+    async def client() -> None:
+        nonlocal left
+        while left:
+            left -= 1
+            async with await hold(connect):
+                pass
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(CONCURRENT):
+            nursery.start_soon(client)
+
+
+async def connects(connect: Connect, *, seconds: float) -> list[float]:
+    """Seconds until the first answer over a connection of its own, one after another; closing is not in them."""
+    took: list[float] = []
+    begun = time.perf_counter()
+    while not took or time.perf_counter() - begun < seconds:
+        start = time.perf_counter()
+        async with await hold(connect):
+            took.append(time.perf_counter() - start)
+    return took
+
+
+async def echoes(connect: Connect, *, seconds: float) -> list[float]:
+    """Seconds of one request and its echo, one after another over one connection."""
+    request, took = _request(_ECHO), list[float]()
+    async with await hold(connect) as stream:
+        begun = time.perf_counter()
+        while not took or time.perf_counter() - begun < seconds:
+            start = time.perf_counter()
+            await stream.send_all(request)
+            if await _receive(stream) != request:
+                raise EOFError("the answer is not the request")
+            took.append(time.perf_counter() - start)
+    return took
+
+
+async def transfer(
+    connect: Connect, *, seconds: float, message: int, batch: int, writes: int, streams: int = 1
+) -> float:
+    """Bytes a second, one way over so many connections at once, in writes of `batch` messages of `message` bytes each.
 
     After so many `writes` the receiver says that it has all: what lies in buffers is not counted. To put the
     messages of a batch together is part of the work.
     """
     messages = [bytes([number % 256]) * message for number in range(batch)]
-    total = writes * batch * message
+    total, sent = writes * batch * message, 0
     request = _request(_SINK, total)
-    async with await hold(connect) as stream:
-        begun, sent, elapsed = time.perf_counter(), 0, 0.0
-        while elapsed < seconds:
-            await stream.send_all(request)
-            for _ in range(writes):
-                await stream.send_all(b"".join(messages) if batch > 1 else messages[0])
-            if await _receive(stream) != request:
-                raise EOFError("the receiver counts other bytes")
-            sent += total
-            elapsed = time.perf_counter() - begun
-    return sent / elapsed
+    held = [await hold(connect) for _ in range(streams)]
+    begun = time.perf_counter()
+
+    async def send(stream: trio.abc.Stream) -> None:
+        nonlocal sent
+        async with stream:
+            while time.perf_counter() - begun < seconds:
+                await stream.send_all(request)
+                for _ in range(writes):
+                    await stream.send_all(b"".join(messages) if batch > 1 else messages[0])
+                if await _receive(stream) != request:
+                    raise EOFError("the receiver counts other bytes")
+                sent += total
+
+    async with trio.open_nursery() as nursery:
+        for stream in held:
+            nursery.start_soon(send, stream)
+    return sent / (time.perf_counter() - begun)
 
 
 def _request(kind: bytes, number: int = 0) -> bytes:

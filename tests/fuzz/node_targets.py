@@ -181,7 +181,7 @@ def frames(script: Script, stage: Stage) -> None:
     puppet = someone(script, stage)
     said = []
     for _ in range(1 + script.byte() % 3):
-        kind = script.byte() % 8
+        kind = script.byte() % 16
         match kind, script.byte() % 4:
             case Kind.GOSSIP, 0 | 1 as mutate:
                 payload = script.choose(GOSSIP)

@@ -1,6 +1,7 @@
 """What the fuzz targets share: fixed keys of one network, what they signed, and how much an object holds."""
 
 import random
+from collections import deque
 from collections.abc import Callable
 
 from cards import (
@@ -95,7 +96,7 @@ def held_bytes(root: object) -> int:
             waiting.append(value.obj)
         elif isinstance(value, dict):
             waiting += [*value.keys(), *value.values()]
-        elif isinstance(value, list | tuple | set | frozenset):
+        elif isinstance(value, list | tuple | set | frozenset | deque):
             waiting += value
         elif type(value).__module__.startswith(("p2pnoise", "cards")) and not isinstance(value, type):
             names = {name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())}

@@ -53,7 +53,7 @@ def test_any_bytes_in_any_stage_end_in_a_bounded_state(make_net, stage, pieces):
 
 @pytest.mark.parametrize("stage", STAGES[1:])
 @settings(**HARMLESS)
-@given(frames=st.lists(st.tuples(st.integers(0, 7), st.binary(max_size=60)), max_size=6), raw=st.binary(max_size=20))
+@given(frames=st.lists(st.tuples(st.integers(0, 15), st.binary(max_size=60)), max_size=6), raw=st.binary(max_size=20))
 def test_any_frames_in_any_stage_end_in_a_bounded_state(make_net, stage, frames, raw):
     """The same from somebody who holds the session's keys."""
     net, ada, other, puppet = fresh(make_net, stage)

@@ -96,7 +96,8 @@ class Driver:
 
     def _due(self) -> float:
         due = self.core.deadline()
-        return due / SECOND if due is not None else float("inf")
+        # A microsecond later: as a float it may be a little less, and under a clock that stands still for ever.
+        return (due + 1_000) / SECOND if due is not None else float("inf")
 
     # The life of a node
 

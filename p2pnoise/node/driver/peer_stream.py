@@ -273,10 +273,10 @@ class PeerStream(trio.abc.HalfCloseableStream):
         failure.stream = self
         if self._send_failure is None:
             self._send_failure = failure
-        self._room.unpark()
-        if receiving and not self._received_end:
+            self._room.unpark()
+        if receiving and not self._received_end and self._receive_failure is None:
             self._receive_failure = failure
-        self._news.unpark()
+            self._news.unpark()
 
 
 def ended_by(error: BaseException, stream: PeerStream) -> bool:

@@ -180,5 +180,6 @@ def _check_protocol(protocol: str) -> None:
 def _split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
     """What of an error is trio's cancelling, and what is not."""
     if isinstance(error, BaseExceptionGroup):
-        return error.split(trio.Cancelled)
+        cancelled, failed = error.split(trio.Cancelled)
+        return (cancelled, failed) if cancelled is not None else (None, error)
     return (error, None) if isinstance(error, trio.Cancelled) else (None, error)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.bench.node_sides import NODE, NODE_LINKS, NODE_PEERS
 from cli.bench.sides import IK, PLAIN, TLS, TLS_SERVER_ONLY, XX, Secrets, make_side
 from cli.bench.stage import Process, stage
 from cli.output import Fault
@@ -23,6 +24,9 @@ GONE = 8  # seconds within which a bench that was stopped has left nothing
         (TLS, {"server": "server", "client": "client"}),
         (XX, {"server": "server", "client": "client"}),
         (IK, {"server": "server", "client": "client"}),
+        (NODE, {"server": "server", "client": "client"}),
+        (NODE_LINKS, {"server": "server", "client": "client"}),
+        (NODE_PEERS, {"server": "server", "client": "client"}),
     ],
 )
 def test_both_ends_see_whom_their_side_promises(side, seen):
@@ -31,7 +35,13 @@ def test_both_ends_see_whom_their_side_promises(side, seen):
 
 
 @pytest.mark.parametrize(
-    ("side", "why"), [(TLS, "SSL[A-Za-z]*Error: "), (XX, "PeerRefused: "), (IK, "[A-Za-z]*Error: ")]
+    ("side", "why"),
+    [
+        (TLS, "SSL[A-Za-z]*Error: "),
+        (XX, "PeerRefused: "),
+        (IK, "[A-Za-z]*Error: "),
+        (NODE, "PeerUnreachable: not-trusted"),
+    ],
 )
 def test_a_bench_whose_ends_hold_other_keys_measures_nothing(side, why):
     one, two = (Secrets.generate([side]) for _ in range(2))

@@ -117,7 +117,9 @@ class Net:
         return make_list(self.issuer, network=NETWORK, sequence=sequence, now=self.now, entries=entries)
 
     @asynccontextmanager
-    async def node(self, name, *, card=None, listen=None, on_event=lambda _event: None, bootstrap=(), **config):
+    async def node(
+        self, name, *, card=None, listen=None, on_event=lambda _event: None, bootstrap=(), handlers=None, **config
+    ):
         """A running node of this name; the same name again is a restart on the same database."""
         events = []
 
@@ -135,6 +137,7 @@ class Net:
             listen=[Address("127.0.0.1", 0)] if listen is None else listen,
             facts=self.lists,
             config=NodeConfig(bootstrap=tuple(bootstrap), **config),
+            handlers=handlers,
             on_event=tell,
         ) as node:
             yield Running(name, node, events, path)
@@ -142,10 +145,14 @@ class Net:
     async def connect(self, victim, *, small=False, host=HOSTILE):
         """A bare connection to a node, with a small receive buffer if wanted."""
         there = trio.socket.socket()
-        if small:
-            there.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        await there.bind((host, 0))
-        await there.connect(tuple(victim.address))
+        try:
+            if small:
+                there.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await there.bind((host, 0))
+            await there.connect(tuple(victim.address))
+        except BaseException:
+            there.close()
+            raise
         return trio.SocketStream(there)
 
     async def puppet(self, victim, name, *, small=False):
