@@ -146,6 +146,26 @@ def test_rows_come_back_when_the_delegations_have(place, steps):
     assert len(next(iter(table)).item_ids) == 2
 
 
+def test_a_delegation_has_those_judged_again_whom_a_key_below_it_granted_and_nobody_else(place, table, offer):
+    tell(table, place, *chain(place, 2))
+    for name, signer in (("ada", place.issuer), ("bob", SITE), ("carl", GATE)):
+        offer(table, granted(place, signer, name))
+    further = sign(place, Delegation, place.issuer, iss=place.issuer.public, key=GATE.public, path=0,
+                   nbf=place.START - 200, exp=place.START + 900)  # fmt: skip
+    tell(table, place, further)
+    assert [peer.card.name for peer in table.touched_by(further)] == ["carl"]
+
+
+def test_a_grant_in_a_row_counts_again_when_its_delegation_comes_back(place, table):
+    both = granted(place, SITE, card=place.card("ada"))
+    table.restore(both, place.START, provenance="proven", first_seen=1, learned_from=b"x")
+    assert len(next(iter(table)).grants) == 1
+    (given,) = chain(place, 1)
+    tell(table, place, given)
+    table.reconsider(table.touched_by(given), place.START)
+    assert len(next(iter(table)).grants) == 2
+
+
 # Between nodes
 
 
