@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cards import Card, CardError, Fact, Policy, RevocationList, Verdict, parse_fact
+from cards.draft import DRAFTS
 from cards.facts import KINDS, Statement
 from cards.findings import MALFORMED, Finding
 from cards.text import MAX_ARMOR, from_armor, from_base32, to_armor, to_base32
@@ -18,7 +19,12 @@ from .output import Fault, naming
 CARD = "CARD"
 LIST = "REVOCATION LIST"
 _QR = "CARD1"
-STRANGE = ("unknown-issuer", "chain-too-long", "rollback")  # nothing is wrong with these, they are not for us
+STRANGE = (
+    "unknown-issuer",
+    "chain-too-long",
+    "threshold",
+    "rollback",
+)  # nothing is wrong with these, they are not for us
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +75,7 @@ def _parse(name: str, data: bytes) -> Document:
     if "-----BEGIN " in text:
         blocks = from_armor(text)
         for label, _ in blocks:
-            if label not in (CARD, LIST, *KINDS):
+            if label not in (CARD, LIST, *KINDS, *DRAFTS):
                 known = ", ".join((CARD, LIST, *KINDS))
                 raise CardError("armor-invalid", f"a block named {label}, one of {known} expected")
         facts = [parse_fact(label, raw) for label, raw in blocks if label != CARD]
