@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 from . import codec, fields
-from .edwards import edwards_image
+from .edwards import is_edwards_image
 from .fields import EXTENSION_FIELDS, Field
 from .findings import CardError
 from .keys import IdentityId, NodeId
@@ -161,7 +161,7 @@ class Card:
             node_signature = _signature(node_signature, "node signature")
         values = fields.read_map(body, _BODY_FIELDS, limit=MAX_CARD, what="body")
         # The same secret in both places would let a Noise handshake and a card signature be traded for each other.
-        if edwards_image(values["node"]) == values["key"][:31] + bytes([values["key"][31] & 0x7F]):
+        if is_edwards_image(values["key"], values["node"]):
             raise CardError("key-reuse", "the node key is the identity key")
         return cls(
             body=body,

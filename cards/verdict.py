@@ -70,6 +70,11 @@ class Verdict:
         return self.level in ("verified", "pinned")
 
     @property
+    def counting(self) -> tuple[Weighed, ...]:
+        """Those of `weighed` that count, once the card does: the grants to keep and to pass on, and who signed them."""
+        return tuple(one for one in self.weighed if one.problem is None) if self.ok else ()
+
+    @property
     def name(self) -> str | None:
         """The effective name: what the card calls itself, once it counts."""
         return self.claim.name if self.ok and self.claim is not None else None

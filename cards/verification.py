@@ -90,7 +90,7 @@ class _Check:
     bound: bool = False  # both signatures of the card hold
     endorsed: bool = False
     weighed: list[Weighed] = field(default_factory=list)
-    counted: dict[IssuerId, Grant] = field(default_factory=dict)  # by root: delegates of one issuer count once
+    counted: dict[tuple[IssuerId, IssuerId], Grant] = field(default_factory=dict)  # by root and whoever signed
     trusted: bool = False  # by the policy's rules, a pin, or on first use
 
     # What costs nothing
@@ -231,9 +231,10 @@ class _Check:
             found = [Weighed(grant, authority, self.grant_problem(grant, authority)) for authority in signed]
             self.weighed += found
             for _, authority, problem in found:
-                root = authority.root
-                if problem is None and (root not in self.counted or grant.rank > self.counted[root].rank):
-                    self.counted[root] = grant
+                # Serials of two keys say nothing of each other: a delegate's must not displace what its root granted.
+                signer = authority.root, authority.key
+                if problem is None and (signer not in self.counted or grant.rank > self.counted[signer].rank):
+                    self.counted[signer] = grant
             reasons = [one.problem for one in found if one.problem is not None]
             if found and len(reasons) == len(found):
                 problems.update(dict.fromkeys(reasons))
@@ -241,8 +242,17 @@ class _Check:
             # A grant that a card does without cannot harm it, or its owner would rather leave it out. Revocation can.
             needless = self.counted or (self.needs_no_issuer and code != "revoked")
             (self.warn if needless else self.error)(code, message)
-        for root in self.counted:
+        for root in self.roots:
             self.freshness(root)
+        for key, end in dict.fromkeys((key, grant.not_after) for (_, key), grant in self.counted.items()):
+            if self.now >= end:
+                name = self.policy.issuer_name(key)
+                self.warn("expired-app", f"the signature of issuer {name} ended {_when(end, self.now)}")
+
+    @property
+    def roots(self) -> tuple[IssuerId, ...]:
+        """The issuers of whom a grant counts, each once, however many delegates it has."""
+        return tuple(dict.fromkeys(root for root, _ in self.counted))
 
     def signs(self, key: IssuerId, grant: Grant, card: Card) -> bool:
         return self.signatures.verify(key, grant.signature, frame(CARD_APP, card.body, grant.attrs))
@@ -293,10 +303,6 @@ class _Check:
         stale = self.stale(issuer)
         if stale is not None:
             self.warn(*stale)
-        if self.now >= self.counted[issuer].not_after:
-            self.warn(
-                "expired-app", f"the signature of issuer {name} ended {_when(self.counted[issuer].not_after, self.now)}"
-            )
 
     # What it comes to
 
@@ -305,7 +311,7 @@ class _Check:
         missing = [
             f"{have} of {rule.threshold}"
             for rule in self.asked()
-            if (have := self.have(rule, self.counted)) < rule.threshold
+            if (have := self.have(rule, self.roots)) < rule.threshold
         ]
         listed = self.listed() if missing and self.needs_no_issuer else None
         self.trusted = not missing or (self.needs_no_issuer and listed is None)
@@ -346,7 +352,7 @@ class _Check:
         held = []
         for name in sorted({name for grant in self.counted.values() for name in names_of(grant)}):
             rule = rules.get(name, _ONE)
-            have = self.have(rule, [root for root, grant in self.counted.items() if name in names_of(grant)])
+            have = self.have(rule, [root for (root, _), grant in self.counted.items() if name in names_of(grant)])
             if have >= rule.threshold:
                 held.append(name)
             else:
@@ -362,7 +368,6 @@ class _Check:
         ok = proven and self.trusted and not errors
         # Proven but not granted is "known"; anything that is wrong with the card itself is a reject.
         known = proven and all(finding.code in ("threshold", "unknown-issuer") for finding in errors)
-        counted = self.counted if ok else {}
         level: Level = "pinned" if self.pinned else "verified"
         return Verdict(
             level=level if ok else "known" if known else "reject",
@@ -370,7 +375,7 @@ class _Check:
             claim=self.card,
             card=VerifiedCard(self.card, PROOF) if proven else None,
             endorsed=self.endorsed,
-            issuers=tuple(counted),
+            issuers=self.roots if ok else (),
             groups=groups if ok else (),
             capabilities=capabilities if ok else (),
             weighed=tuple(self.weighed),
@@ -379,7 +384,7 @@ class _Check:
 
     def valid_until(self) -> int:
         # The first end, not the last: what an issuer granted must not outlive its grant because another one holds.
-        ends = [min(self.end(grant.not_after), self.overdue(issuer)) for issuer, grant in self.counted.items()]
+        ends = [min(self.end(grant.not_after), self.overdue(root)) for (root, _), grant in self.counted.items()]
         # Where a grace has begun, the next boundary is that of the grace; before it, the end itself, where it warns.
         return min([self.end(self.card.not_after), *ends])
 

@@ -13,11 +13,12 @@ from click.core import ParameterSource
 
 from cards import Finding
 from cards.findings import CODES, EXIT_ORDER, OK, UNEXPECTED
+from cards.statements import ENGINE
 
 from . import options
 from .folders import IssuerFolder, NodeFolder
 from .options import DAY
-from .output import Fault, answer, answer_json, until
+from .output import Fault, answer, answer_json, say, until
 
 _Content = TypeVar("_Content")
 
@@ -152,6 +153,8 @@ def command(ctx: click.Context, *, home: NodeFolder, folder: IssuerFolder, as_js
     else:
         for report in reports:
             answer(*report.lines())
+        faster = "" if ENGINE == "libsodium" else ", libsodium is faster: pip install 'p2pnoise[fast]'"
+        say(f"signatures are verified by {ENGINE}{faster}")
     raise click.exceptions.Exit(code)
 
 
@@ -164,6 +167,7 @@ def _json(reports: list[Report], code: int) -> dict[str, Any]:
     return {
         "ok": code == OK,
         "exit": code,
+        "verified_by": ENGINE,
         "folders": [
             {
                 "folder": str(report.folder),

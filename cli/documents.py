@@ -31,7 +31,8 @@ __all__ = [
     "with_findings",
 ]
 
-STRANGE = ("unknown-issuer", "chain-too-long", "rollback")  # nothing is wrong with these, they are not for us
+STRANGE = ("unknown-issuer", "chain-too-long", "threshold", "rollback")
+"""Nothing is wrong with these, they are not for us."""
 
 
 def read(path: str | Path, *, fix: str = "") -> Document:

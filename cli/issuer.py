@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from cards import IssuerKey, Retirement, make_list
+from cards import IssuerId, IssuerKey, Retirement, make_list
 from cards.findings import USAGE
 from cards.revocation import REASONS
 
-from . import documents, files, issuer_delegate, issuer_list, options, passphrase
+from . import documents, files, issuer_delegate, issuer_draft, issuer_list, options, passphrase
 from .folders import IssuerFolder
 from .output import Fault, answer, answer_json, rows, say
 from .powers import Powers
@@ -19,7 +19,7 @@ from .statement_view import statement_json
 
 @click.group()
 def command() -> None:
-    """Make an issuer, whose signature lets nodes into a network; let others sign for it; end it.
+    """Make an issuer, whose signature lets nodes into a network; let others sign for it; agree with others; end it.
 
     \b
     Example:
@@ -30,6 +30,8 @@ def command() -> None:
 command.add_command(issuer_delegate.delegate)
 command.add_command(issuer_delegate.import_)
 command.add_command(issuer_list.list_)
+command.add_command(issuer_draft.manifest)
+command.add_command(issuer_draft.sign)
 
 
 @command.command()
@@ -86,24 +88,57 @@ def new(*, name: str, network: str, folder: IssuerFolder, lock: bool, as_json: b
     )
 
 
+def _issuer_id(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> IssuerId | None:
+    return None if value is None else IssuerId.parse(value)
+
+
+def _issuer_ids(_ctx: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[IssuerId, ...]:
+    return tuple(map(IssuerId.parse, values))
+
+
 @command.command()
 @click.option("--reason", type=click.Choice(REASONS), required=True, help="what nodes will show")
 @click.option("-o", "--output", type=options.FILE, help="for later: sign it into this file alone; - for stdout")
 @click.option("--yes", is_flag=True, help="it is meant: this cannot be taken back")
+@click.option(
+    "--other", metavar="issuer1...", callback=_issuer_id, help="draft the end of this one, whose key is lost or stolen"
+)
+@click.option(
+    "--by", multiple=True, metavar="issuer1...", callback=_issuer_ids, help="with --other: who is to sign; repeat it"
+)
 @options.force
 @options.issuer_home
 @options.as_json
-def retire(*, reason: str, output: str | None, yes: bool, force: bool, folder: IssuerFolder, as_json: bool) -> None:
-    """End this issuer for good.
+def retire(
+    *,
+    reason: str,
+    output: str | None,
+    yes: bool,
+    other: IssuerId | None,
+    by: tuple[IssuerId, ...],
+    force: bool,
+    folder: IssuerFolder,
+    as_json: bool,
+) -> None:
+    """End this issuer for good, or with others another one.
 
     Nothing that it or its delegates granted counts any more, on every node that hears of it. With --output nothing
-    ends yet: keep the file away from here, for the day on which the key is lost or stolen.
+    ends yet: keep the file away from here, for the day on which the key is lost or stolen. Without that file others
+    can end it: as many as the manifest asks for; where there is none, as many as must agree on a card, at least two
+    where there are two. They sign what --other drafts, one after the other, with p2pnoise issuer sign.
 
     \b
     Examples:
       p2pnoise issuer retire --reason superseded --yes
       p2pnoise issuer retire --reason key-compromise -o /media/safe/ops-retirement.pem
+      p2pnoise issuer retire --other issuer1... --reason lost --by issuer1... --by issuer1... -o lab.draft
     """
+    if (other is None) != (not by):
+        raise click.UsageError("--other names whom to end, and --by each who is to sign that")
+    if other is not None:
+        target = output or files.STREAM
+        issuer_draft.retire_other(folder, other, by, reason=reason, output=target, force=force, as_json=as_json)
+        return
     if output is None and not yes:
         fix = "add --yes if that is meant, or sign it for later: --output FILE"
         raise Fault("this ends the issuer for good, with all that it granted", fix, code=USAGE)

@@ -11,13 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from cards import Card, CardError, Delegation, Grant, IssuerId, IssuerKey, Retirement
+from cards import Card, CardError, Delegation, Grant, IssuerId, IssuerKey, Manifest, Retirement
 from cards.revocation import read_head
-from cards.statements import CARD_APP, DELEGATION, RETIREMENT, REVOCATION, unframe
+from cards.statements import CARD_APP, DELEGATION, MANIFEST, RETIREMENT, REVOCATION, unframe
 
 from . import options, passphrase
 from .folders import IssuerFolder
@@ -30,8 +30,15 @@ if TYPE_CHECKING:
 MAX_CONNECTIONS = 16  # at once; a guess: an issuing host needs one
 IDLE = 600.0  # seconds without a request; a guess
 SKEW = 300  # seconds between the `iat` that we are asked to sign and our clock, as the leeway of policies
+CARRIED = 90 * 86_400  # seconds by which a draft may be older, which is carried by hand; a guess
 
-KINDS = {"grant": CARD_APP, "list": REVOCATION, "delegation": DELEGATION, "retirement": RETIREMENT}
+KINDS = {
+    "grant": CARD_APP,
+    "list": REVOCATION,
+    "delegation": DELEGATION,
+    "retirement": RETIREMENT,
+    "manifest": MANIFEST,
+}
 """What may be asked for, by the words of `--sign`."""
 
 
@@ -53,41 +60,60 @@ class Clerk:
             raise CardError("denied", f"a {kind}; this signer signs {' '.join(sorted(self.kinds))}")
         if len(parts) != (2 if kind == "grant" else 1):
             raise CardError("malformed", f"{len(parts)} parts in a {kind}")
-        network, issuer, made, text = _READERS[kind](*parts, now=now)
-        if network != self.network:
-            raise CardError("wrong-network", f"a {kind} for network {network}, this issuer's is {self.network}")
-        if issuer is not None and issuer != self.issuer:
-            raise CardError("unknown-issuer", f"a {kind} of {IssuerId(issuer).short}, this is {self.issuer.short}")
-        if abs(made - now) > SKEW:
-            raise CardError("not-yet-valid", f"a {kind} made {made - now} s from now, at most {SKEW}")
-        return text
+        reading = _READERS[kind](*parts, now=now)
+        if reading.network != self.network:
+            raise CardError("wrong-network", f"a {kind} for network {reading.network}, this issuer's is {self.network}")
+        if reading.signers and self.issuer not in reading.signers:
+            whom = " ".join(IssuerId(key).short for key in reading.signers)
+            raise CardError("unknown-issuer", f"a {kind} of {whom}, this is {self.issuer.short}")
+        earliest = now - (CARRIED if reading.carried else SKEW)
+        if not earliest <= reading.made <= now + SKEW:
+            text = f"a {kind} made {reading.made - now} s from now, {earliest - now} to {SKEW} allowed"
+            raise CardError("not-yet-valid", text)
+        return reading.text
 
 
-_Reading = tuple[str, bytes | None, int, str]  # network, issuer where the statement names one, iat, words
+class _Reading(NamedTuple):
+    network: str
+    signers: Collection[bytes]  # none where the statement names none
+    made: int
+    text: str
+    carried: bool = False  # as a draft from other signers
 
 
 def _grant(body: bytes, attrs: bytes, *, now: int) -> _Reading:
     card, grant = Card.from_body(body, bytes(64), b""), Grant.parse(bytes(8), attrs, bytes(64))
     groups = f", groups {' '.join(grant.groups)}" if grant.groups else ""
     text = f"grant {grant.serial} to {card.label}, {card.identity}{groups}, until {until(grant.not_after, now)}"
-    return card.network, None, grant.issued_at, text
+    return _Reading(card.network, (), grant.issued_at, text)
 
 
 def _list(head: bytes, *, now: int) -> _Reading:
     values = read_head(head)
-    return values["net"], values["iss"], values["iat"], f"list {values['seq']}, due {until(values['next'], now)}"
+    text = f"list {values['seq']}, due {until(values['next'], now)}"
+    return _Reading(values["net"], (values["iss"],), values["iat"], text)
 
 
 def _delegation(body: bytes, *, now: int) -> _Reading:
-    one = Delegation.from_parts(body, bytes(64))
+    one = Delegation.of_body(body)
     limits = [*one.limits.names, *one.limits.groups]
     text = f"delegation to {one.key}: {' '.join(limits) or 'all names and groups'}, {one.limits.depth} steps further"
-    return one.network, one.issuer, one.issued_at, f"{text}, until {until(one.limits.not_after, now)}"
+    return _Reading(one.network, one.signers, one.issued_at, f"{text}, until {until(one.limits.not_after, now)}")
 
 
 def _retirement(body: bytes, *, now: int) -> _Reading:  # noqa: ARG001 - as the others
-    one = Retirement.from_parts(body, bytes(64))
-    return one.network, one.issuer, one.issued_at, f"retirement of this issuer, reason {one.reason}"
+    one = Retirement.of_body(body)
+    by_others = one.issuer not in one.signers
+    whom = str(one.issuer) if by_others else "this issuer"
+    text = f"retirement of {whom}, reason {one.reason}"
+    return _Reading(one.network, one.signers, one.issued_at, text, carried=by_others)
+
+
+def _manifest(body: bytes, *, now: int) -> _Reading:  # noqa: ARG001
+    one = Manifest.of_body(body)
+    issuers = " ".join(str(IssuerId(key)) for key in sorted(one.issuers))
+    text = f"manifest {one.version}: {one.threshold} of {issuers}"
+    return _Reading(one.network, one.signers, one.issued_at, text, carried=True)
 
 
 _READERS: dict[str, Callable[..., _Reading]] = {
@@ -95,6 +121,7 @@ _READERS: dict[str, Callable[..., _Reading]] = {
     "list": _list,
     "delegation": _delegation,
     "retirement": _retirement,
+    "manifest": _manifest,
 }
 
 
@@ -127,8 +154,9 @@ def serve(*, path: Path, kinds: tuple[str, ...], folder: IssuerFolder, as_json: 
     """Sign for whoever may open the socket, until Ctrl-C.
 
     The socket is its owner's alone (0600). Each request is read and printed; only well-formed statements of this
-    issuer, for its network, made within five minutes of now, of the kinds named with --sign are signed. The folder
-    here needs issuer.key and issuer.toml; the host that issues needs the others and issuer.toml.
+    issuer, for its network, made within five minutes of now, of the kinds named with --sign are signed; what several
+    issuers sign may have been drafted 90 days before. The folder here needs issuer.key and issuer.toml; the host that
+    issues needs the others and issuer.toml.
 
     \b
     Examples:

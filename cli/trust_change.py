@@ -133,7 +133,8 @@ def weigh(home: NodeFolder, proposal: Proposal, *, as_json: bool) -> Outcome:
         after, finding = after.changed(Pin(name, identity), now)
         refused += [finding] if finding else []
     # All of it anew: what the old policy left aside may count under the new one.
-    facts, unused = trust_state.believe(after.policy, (*before.facts, *proposal.facts), now, before.signatures)
+    all_facts, marks = (*before.facts, *proposal.facts), before.store.marks
+    facts, unused = trust_state.believe(after.policy, all_facts, now, before.signatures, marks)
     offered = {id(fact) for fact in proposal.facts}
     findings = [finding for fact, finding in unused if id(fact) in offered]
     # What lies beside a card, for whoever believes its issuers, need not be for us.

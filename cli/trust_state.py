@@ -5,7 +5,7 @@ The facts are those of its files and of its database, whether it runs or not. No
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -101,15 +101,16 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
     if table is not None:
         held += (*table.lists, *table.statements)
     signatures = SignatureCache()
-    facts, unused = believe(policy, held, now, signatures)
     known = _known(home, table, running=running)
+    marks = {bytes(one.card.identity): mark(one.card) for one in known}
+    facts, unused = believe(policy, held, now, signatures, marks)
     return Trust(
         store=TrustStore(
             policy=policy,
             facts=facts,
             # A pin by hand outweighs that of a first use, as on the node.
             pins=_lenient(home.pins, pins.read, Pins(), unreadable).over(table.pins if table is not None else {}),
-            marks={bytes(one.card.identity): mark(one.card) for one in known},
+            marks=marks,
         ),
         facts=tuple(held),
         unused=unused,
@@ -126,23 +127,33 @@ def mark(card: Card) -> Mark:
 
 
 def believe(
-    policy: Policy, facts: Iterable[Fact], now: int, signatures: SignatureCache | None = None
+    policy: Policy,
+    facts: Iterable[Fact],
+    now: int,
+    signatures: SignatureCache | None = None,
+    marks: Mapping[bytes, Mark] | None = None,
 ) -> tuple[Facts, tuple[tuple[Fact, Finding], ...]]:
     """What these facts come to, in whatever order they lie in files; and those that do not count, with the reason."""
-    state = Facts()
+    state, signatures = Facts(), signatures or SignatureCache()
+    told: list[tuple[Fact, Finding]] = []
     # The oldest list first: then no order of files counts as a rollback, and nothing that it revoked is lost.
-    waiting = sorted(facts, key=lambda one: (_ORDER.index(type(one)), getattr(one, "sequence", 0)))
-    unused: list[tuple[Fact, Finding]] = []
-    strangers: list[tuple[Fact, Finding]] = []
+    waiting = sorted(facts, key=lambda one: (_ORDER.index(type(one)), _number(one)))
     while True:
+        before = state
+        refused: list[tuple[Fact, Finding]] = []
         for fact in waiting:
-            state, finding = state.add(fact, policy=policy, now=now, signatures=signatures)
+            after, finding = state.add(fact, policy=policy, now=now, marks=marks, signatures=signatures)
             if finding is not None:
-                (strangers if finding.code == "unknown-issuer" else unused).append((fact, finding))
-        if not strangers or len(strangers) == len(waiting):
-            return state, (*unused, *strangers)
-        # Whoever signed these may have become known by what came after them.
-        waiting, strangers = [fact for fact, _ in strangers], []
+                (refused if after is state else told).append((fact, finding))
+            state = after
+        if state is before:
+            return state, (*told, *refused)
+        # Whoever signed these may be known by what came after them, or may now delegate further.
+        waiting = [fact for fact, _ in refused]
+
+
+def _number(fact: Fact) -> int:
+    return fact.version if isinstance(fact, Manifest) else getattr(fact, "sequence", 0)
 
 
 def file_facts(path: Path) -> tuple[Fact, ...]:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .config import Bootstrap, NodeConfig
     from .errors import LocalProtocolError, P2PNoiseError, RemoteProtocolError
     from .event_log import log_event
+    from .folder.fault import Fault
+    from .folder.opening import open_folder
     from .node.driver.errors import (
         AmbiguousPeer,
         NodeStopping,
@@ -69,6 +71,8 @@ _HOMES = {
     "p2pnoise.config": ("Bootstrap", "NodeConfig"),
     "p2pnoise.errors": ("LocalProtocolError", "P2PNoiseError", "RemoteProtocolError"),
     "p2pnoise.event_log": ("log_event",),
+    "p2pnoise.folder.fault": ("Fault",),
+    "p2pnoise.folder.opening": ("open_folder",),
     "p2pnoise.node.driver.errors": (
         "AmbiguousPeer",
         "NodeStopping",
@@ -116,6 +120,7 @@ __all__ = [
     "Card",
     "CardError",
     "EarlyData",
+    "Fault",
     "HandshakeRejected",
     "HandshakeTimeout",
     "IdentityKey",
@@ -160,6 +165,7 @@ __all__ = [
     "answering",
     "anyone",
     "log_event",
+    "open_folder",
     "open_node",
     "open_noise_stream",
     "receiving",

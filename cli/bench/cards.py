@@ -5,6 +5,7 @@ begins with the bytes of a card and ends with a verdict, under a policy with one
 is held. The floor is what `cryptography` takes to verify the same signatures, with keys from their bytes as the card
 carries them and the issuers' parsed beforehand; for a grant, to verify the two of the request and to make one.
 
+All but one case are with `cryptography` on both sides; that one with libsodium where the extra `fast` is installed.
 Times are of the processor, so that what else runs on the machine is no part of them; on two threads, and for a batch,
 which waits for the disk, they are of the clock on the wall, on both sides.
 """
@@ -24,7 +25,19 @@ from tempfile import TemporaryDirectory
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from cards import Card, Facts, IdentityKey, IssuerKey, NodeKey, Policy, TrustStore, VerdictCache, grant, make_card
+from cards import (
+    Card,
+    Facts,
+    IdentityKey,
+    IssuerKey,
+    NodeKey,
+    Policy,
+    TrustStore,
+    VerdictCache,
+    grant,
+    make_card,
+    statements,
+)
 from cards.edwards import edwards_image
 from cards.issuing import make_list
 from cards.statements import CARD_APP, CARD_KEY, CARD_NODE, frame
@@ -43,7 +56,7 @@ _BATCH = 250  # requests of one batch
 _APPS = 4
 _AGAIN = 20  # times that a card is met again in a sample, which takes a hundredth of the first time
 
-_CASES = (
+_CASES: tuple[Case, ...] = (
     Case(name="parse / one verification", ours="parse", other="1", unit="us"),
     Case(name="verify key / its verification", ours="key", other="1", unit="us"),
     Case(name="verify key, node / their 2", ours="node", other="2", unit="us"),
@@ -54,6 +67,8 @@ _CASES = (
     Case(name="issue / 2 and a signature", ours="issue", other="2 + 1", unit="us"),
     Case(name="batch / 2 and a signature each", ours="batch", other="2 + 1 each", unit="us"),
 )
+
+_FAST = Case(name="the same by libsodium / their 3", ours="app, fast", other="3", unit="us", target=at_most(1.15))
 
 _Job = tuple[Ed25519PublicKey | bytes, bytes, bytes]
 """A bare verification: a key, which is bytes where it comes with the card, the signature, the message."""
@@ -88,9 +103,26 @@ def run(*, seconds: float, cards: int, progress: Progress) -> list[Result]:
             "again": _again(_store(issuers[:1], now), forms, now),
             "batch": batch,
         }
+        cases, fast = _CASES, sides["app"]
+        sides = {name: _by("cryptography", side) for name, side in sides.items()}
+        if "libsodium" in statements.ENGINES:
+            cases, sides["app, fast"] = (*cases, _FAST), _by("libsodium", fast)
         times = interleave(sides, seconds=seconds, progress=progress)
     gc.unfreeze()
-    return compare("cards", _CASES, times)
+    return compare("cards", cases, times)
+
+
+def _by(engine: str, sample: Callable[[], float]) -> Callable[[], float]:
+    """The sample with this library verifying, whichever does otherwise."""
+
+    def measured() -> float:
+        used, statements.ENGINE = statements.ENGINE, engine
+        try:
+            return sample()
+        finally:
+            statements.ENGINE = used
+
+    return measured
 
 
 def _make(issuers: Sequence[IssuerKey], serial: int, now: int) -> _Forms:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cards import Card, CardError, Fact, RevocationList, parse_fact
+from cards.draft import DRAFTS
 from cards.facts import KINDS, Statement
 from cards.findings import MALFORMED
 from cards.text import MAX_ARMOR, from_armor, from_base32
@@ -66,7 +67,7 @@ def _parse(name: str, data: bytes) -> Document:
     if "-----BEGIN " in text:
         blocks = from_armor(text)
         for label, _ in blocks:
-            if label not in (CARD, LIST, *KINDS):
+            if label not in (CARD, LIST, *KINDS, *DRAFTS):
                 known = ", ".join((CARD, LIST, *KINDS))
                 raise CardError("armor-invalid", f"a block named {label}, one of {known} expected")
         facts = [parse_fact(label, raw) for label, raw in blocks if label != CARD]

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from os import PathLike
 from pathlib import Path
 
@@ -57,7 +56,7 @@ async def open_folder(
             handlers=handlers,
             on_event=on_event,
         ) as node:
-            node.start_soon(partial(watch, folder, node, network=policy.network, tell=on_event))
+            node.start_soon(watch, folder, node, policy.network)
             yield node
 
 

@@ -18,8 +18,8 @@ __all__ = ["watch"]
 POLL = 0.25  # seconds between two looks at the watched files; a stat each
 
 
-async def watch(folder: NodeFolder, node: Node, *, network: str, tell: Callable[[FileRejected], None]) -> None:
-    """Hand the node what changes, until cancelled; `tell` names a file that cannot be used."""
+async def watch(folder: NodeFolder, node: Node, network: str) -> None:
+    """Hand the node what changes, until cancelled; FileRejected names a file that cannot be used."""
     readers: dict[Path, Callable[[], list[Input]]] = {
         folder.policy: lambda: _policy(folder, network),
         folder.revocations: lambda: _facts(folder.revocations, folder.read_revocations),
@@ -43,7 +43,7 @@ async def watch(folder: NodeFolder, node: Node, *, network: str, tell: Callable[
             except (Fault, CardError, OSError) as error:
                 hint = getattr(error, "hint", "")
                 reason = str(error).removeprefix(f"{path}: ") + (f" (fix: {hint})" if hint else "")
-                tell(FileRejected(file=path.name, reason=reason))
+                node.tell(FileRejected(file=path.name, reason=reason))
             else:
                 if path == folder.policy:  # whose issuers may have signed what was a stranger's before
                     seen.update(dict.fromkeys(facts))

@@ -5,9 +5,8 @@ Ids are computed after verification and never over signature bytes.
 """
 
 import hashlib
-from collections.abc import Iterable
 
-from cards import AddressRecord, Card, IssuerId
+from cards import AddressRecord
 from cards.statements import digest
 
 from .messages import BUCKETS, FINGERPRINT_SIZE, ID_SIZE
@@ -17,22 +16,13 @@ def body_id(card_id: bytes) -> bytes:
     return digest("p2pnoise/v1/item.body", card_id)[:ID_SIZE]
 
 
-def grant_id(card_id: bytes, issuer: bytes, attrs: bytes) -> bytes:
-    return digest("p2pnoise/v1/item.grant", card_id, issuer, hashlib.sha256(attrs).digest())[:ID_SIZE]
+def grant_id(card_id: bytes, key: bytes, attrs: bytes) -> bytes:
+    """By the key that signed, an issuer's or a delegate's: whom a delegate speaks for depends on the policy."""
+    return digest("p2pnoise/v1/item.grant", card_id, key, hashlib.sha256(attrs).digest())[:ID_SIZE]
 
 
 def record_id(record: AddressRecord) -> bytes:
     return digest("p2pnoise/v1/item.record", record.body)[:ID_SIZE]
-
-
-def grant_ids(card: Card, issuers: Iterable[IssuerId]) -> dict[bytes, int]:
-    """The id of each grant by one of `issuers`, with its place in the card."""
-    hints = {issuer.hint: issuer for issuer in issuers}
-    return {
-        grant_id(card.card_id, hints[grant.kid], grant.attrs): place
-        for place, grant in enumerate(card.grants)
-        if grant.kid in hints
-    }
 
 
 class ItemIndex:

@@ -10,7 +10,7 @@ effects out, time and randomness handed in.
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 
 from cards import AddressRecord, Card, CardError, Conflict, Fact, Grant, IdentityId, RevocationList
 from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED, Finding
@@ -35,7 +35,7 @@ from .effects import (
     StoreStatement,
 )
 from .evidence import proof_against, proof_of_twins
-from .items import body_id, grant_id, grant_ids, record_id
+from .items import body_id, grant_id, record_id
 from .lists import ListExchange
 from .messages import (
     BUCKETS,
@@ -295,17 +295,17 @@ class Overlay:
         """Keep an item if we asked this peer for it and it holds; cheap checks come before signatures."""
         if not self._wants.waiting(link):
             return
-        issuers = self.table.policy.issuers.values()
         try:
             match item:
                 case CardItem(raw):
                     card = Card.parse(raw)
                     body = body_id(card.card_id)
                     if self._wants.answered(link, [body]):
-                        self._take_card(link, card, [body, *grant_ids(card, issuers)], now)
+                        grants = [self._ids_of(link, card.card_id, one.kid, one.attrs) for one in card.grants]
+                        self._take_card(link, card, [body, *chain.from_iterable(grants)], now)
                 case GrantItem(card_id, kid, attrs, signature):
                     peer = self.table.by_card_id(card_id)
-                    ids = [grant_id(card_id, key, attrs) for key in issuers if key.hint == kid]
+                    ids = self._ids_of(link, card_id, kid, attrs)
                     if peer is not None and self._wants.answered(link, ids):
                         given = Grant.parse(kid, attrs, signature)
                         self._take_card(link, peer.card.with_grants((given,)), ids, now)
@@ -317,6 +317,13 @@ class Overlay:
                         self._take_record(link, record, now)
         except CardError as error:
             raise MessageError(str(error)) from None
+
+    def _ids_of(self, link: LinkId, card_id: bytes, kid: bytes, attrs: bytes) -> list[bytes]:
+        """What the id of a given grant may be, before it is verified."""
+        keys = self.table.keys_of(kid)
+        if not keys:  # of a delegate, say, that we have not heard of yet
+            self._wants.strange(link)
+        return [grant_id(card_id, key, attrs) for key in keys]
 
     def _take_card(self, link: LinkId, card: Card, ids: list[bytes], now: Instant) -> None:
         """A card, or one grant over a body that we hold; `ids` are those of what it is."""
@@ -449,9 +456,9 @@ class Overlay:
 
 def _item(peer: Peer, wanted: bytes) -> tuple[Item, set[bytes]]:
     """The item that `wanted` names in this row, and all ids that it answers. A body travels with its grants."""
-    grants = grant_ids(peer.card, peer.verdict.issuers)
+    grants = peer.grants
     if wanted in grants:
-        grant = peer.card.grants[grants[wanted]]
+        grant = grants[wanted]
         return GrantItem(peer.card.card_id, grant.kid, grant.attrs, grant.signature), {wanted}
     if peer.record is not None and wanted == record_id(peer.record):
         return RecordItem(peer.record.raw), {wanted}

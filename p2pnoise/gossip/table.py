@@ -1,7 +1,7 @@
 """The peer table: every verified card that counts, with its address record, and the trust they were judged by."""
 
 import heapq
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,11 +10,13 @@ from cards import (
     Card,
     CardError,
     Conflict,
+    Delegation,
     Fact,
     Facts,
     Finding,
     Grant,
     IdentityId,
+    IssuerId,
     Mark,
     NodeId,
     Pin,
@@ -29,13 +31,12 @@ from cards import (
     VerifiedCard,
     verify_card,
 )
-from cards.card import MAX_GRANTS
 from cards.facts import Statement
 from cards.revocation import MAX_NEXT
-from cards.statements import CARD_APP, frame
 from cards.trust import MAX_PINS
 
-from .items import ItemIndex, body_id, grant_ids, record_id
+from .grants import merged
+from .items import ItemIndex, body_id, grant_id, record_id
 
 Provenance = Literal["proven", "live"]
 
@@ -65,8 +66,14 @@ class Peer:
     @property
     def item_ids(self) -> list[bytes]:
         """The ids of everything that stands in this row: body, grants, record."""
-        ids = [body_id(self.card.card_id), *grant_ids(self.card, self.verdict.issuers)]
+        ids = [body_id(self.card.card_id), *self.grants]
         return ids + ([record_id(self.record)] if self.record is not None else [])
+
+    @property
+    def grants(self) -> Mapping[bytes, Grant]:
+        """The grants that count, by item id."""
+        card_id = self.card.card_id
+        return {grant_id(card_id, one.authority.key, one.grant.attrs): one.grant for one in self.verdict.counting}
 
 
 class PeerTable:
@@ -123,6 +130,11 @@ class PeerTable:
     def revocations(self) -> Revocations:
         """The revocation lists of the facts."""
         return self.facts.revocations
+
+    def keys_of(self, kid: bytes) -> list[IssuerId]:
+        """The keys of accepted issuers and of their delegates that the hint of a grant may mean."""
+        delegates = (authority.key for authority in self.facts.authorities(self.policy))
+        return [key for key in dict.fromkeys((*self.policy.issuers.values(), *delegates)) if key.hint == kid]
 
     def mark(self, identity: bytes) -> Mark | None:
         return self._marks.get(identity)
@@ -183,8 +195,8 @@ class PeerTable:
     ) -> tuple[Verdict, Peer | None]:
         """Judge `card` and keep it if it counts; the changed row, or None where nothing changed.
 
-        Grants are merged per issuer, the highest (serial, attrs digest) wins; only counted ones are kept. The mark
-        of the identity moves in the same step.
+        Grants over one body are merged, and only those that count are kept. The mark of the identity moves in the
+        same step.
         """
         known = self._peers.get(card.identity)
         verdict = self.judge(card, now, own=own, thorough=False)
@@ -192,9 +204,9 @@ class PeerTable:
         hearsay = not live and any(finding.code == "first-use" for finding in verdict.findings)
         if not verdict.ok or hearsay or (known is None and len(self._peers) >= MAX_PEERS):
             return verdict, None
-        # Only what is signed takes part in the choice, or a forged grant of a high serial would displace a good one.
-        held = self._signed(known.card, known.verdict) if known and known.card.card_id == card.card_id else ()
-        kept = _fitting(card, _merge(held, self._signed(card, verdict)))
+        # Only what counts takes part in the choice, or a forged grant of a high serial would displace a good one.
+        held = known.verdict.counting if known and known.card.card_id == card.card_id else ()
+        kept = merged(card, (*held, *verdict.counting))
         if kept.raw != card.raw:
             verdict = self.judge(kept, now, own=own)
         if not verdict.ok or verdict.card is None:
@@ -214,16 +226,6 @@ class PeerTable:
         self._put(peer)
         self._marks[card.identity] = Mark(card.sequence, card.card_id, card.next_key_digest)
         return verdict, peer
-
-    def _signed(self, card: Card, verdict: Verdict) -> tuple[Grant, ...]:
-        """The grants of `card` that an issuer of `verdict` did sign. `kid` alone is a hint that anybody can write."""
-        keys = {issuer.hint: issuer for issuer in verdict.issuers}
-        return tuple(
-            grant
-            for grant in card.grants
-            if grant.kid in keys
-            and self._signatures.verify(keys[grant.kid], grant.signature, frame(CARD_APP, card.body, grant.attrs))
-        )
 
     def restore(
         self, card: Card, now: int, *, provenance: Provenance, first_seen: int, learned_from: bytes, own: bool = False
@@ -298,16 +300,37 @@ class PeerTable:
         self.facts = self.facts.merge(Facts(statements=statements), now)
 
     def touched_by(self, fact: Fact) -> list[Peer]:
-        """The peers that a fact may take out: those that it names, or all where it is about issuers."""
-        if isinstance(fact, RevocationList):  # at most 16,000 entries, of identities or card ids
+        """The peers of whom a fact may change what they are worth: of a retirement or a manifest it may be all."""
+        if isinstance(fact, RevocationList):  # at most 16,000 entries, of identities, card ids, or delegates' keys
             named = [self._peers.get(entry.subject) or self.by_card_id(entry.subject) for entry in fact.entries]
+            named += self._granted_through({entry.subject for entry in fact.entries})
         elif isinstance(fact, SelfRevocation | Succession):
             named = [self._peers.get(fact.signers[0])]
+        elif isinstance(fact, Delegation):
+            named = [*self._reached_by(fact)]
         elif isinstance(fact, Conflict):
             named = [self._peers.get(fact.subject) or self.by_node(fact.subject)]
         else:
             return list(self)
         return list({peer.card.identity: peer for peer in named if peer is not None}.values())
+
+    def _granted_through(self, keys: Set[bytes]) -> list[Peer]:
+        """The peers with a grant that counts by way of one of these keys."""
+        may_sign = {key for authority in self.facts.authorities(self.policy) for key, _ in authority.steps}
+        if may_sign.isdisjoint(keys):  # nearly always, and then the whole table need not be looked through
+            return []
+        ways = ((peer, one.authority.steps) for peer in self for one in peer.verdict.counting)
+        return [peer for peer, steps in ways if any(key in keys for key, _ in steps)]
+
+    def _reached_by(self, delegation: Delegation) -> list[Peer]:
+        """The peers with a grant by a key whose ways to sign are others since this delegation.
+
+        Judging all would let whoever may delegate keep a large network busy: 5 s for 50,000 peers.
+        """
+        others = {digest: one for digest, one in self.facts.statements.items() if digest != delegation.digest}
+        before = replace(self.facts, statements=others).authorities(self.policy)
+        changed = {authority.key.hint for authority in {*before} ^ {*self.facts.authorities(self.policy)}}
+        return [peer for peer in self if any(grant.kid in changed for grant in peer.card.grants)]
 
     def pin_by_hand(self, pins: Mapping[str, IdentityId], untied: Mapping[str, IdentityId]) -> list[Pin]:
         """Take these pins in place of all that were made by hand before; of the other names, those of a first use.
@@ -398,25 +421,3 @@ class PeerTable:
         del self._by_node[peer.node_id]
         for item in peer.item_ids:
             self.items.remove(item)
-
-
-def _fitting(card: Card, grants: tuple[Grant, ...]) -> Card:
-    """`card` with as many of `grants`, in their order, as one envelope holds; one always fits."""
-    for count in range(min(len(grants), MAX_GRANTS), 1, -1):
-        try:
-            fitting = card.with_grants(grants[:count])
-            if fitting.raw:
-                return fitting
-        except CardError:
-            continue
-    return card.with_grants(grants[:1])
-
-
-def _merge(held: tuple[Grant, ...], offered: tuple[Grant, ...]) -> tuple[Grant, ...]:
-    """One grant per issuer hint: the highest serial, then the highest attrs digest, so that all nodes choose alike."""
-    best: dict[bytes, Grant] = {}
-    for grant in (*held, *offered):
-        rival = best.get(grant.kid)
-        if rival is None or grant.rank > rival.rank:
-            best[grant.kid] = grant
-    return tuple(best[kid] for kid in sorted(best))

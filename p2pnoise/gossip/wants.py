@@ -20,6 +20,8 @@ class _Asked:
     wanted: set[bytes] = field(default_factory=set)  # asked of this peer, not yet answered
     due: int = 0  # monotonic nanosecond by which it should have answered
     queue: OrderedDict[bytes, None] = field(default_factory=OrderedDict)  # to be asked of it later
+    strange: bool = False  # it gave what cannot be told from the rest of what was asked
+    aside: set[bytes] = field(default_factory=set)  # not to be asked of it again before trust changes
 
 
 class Wants:
@@ -41,10 +43,11 @@ class Wants:
         """Remember what the peer offers and we lack."""
         while self._refused and next(iter(self._refused.values())) + REFUSAL <= now:
             self._refused.popitem(last=False)
-        queue = self._links[link].queue
+        asked = self._links[link]
+        known = (self._held, self._refused, asked.aside)
         for item in ids:
-            if item not in self._held and item not in self._refused and len(queue) < MAX_QUEUED:
-                queue[item] = None
+            if not any(item in one for one in known) and len(asked.queue) < MAX_QUEUED:
+                asked.queue[item] = None
 
     def next_batch(self, link: int, now: int) -> tuple[bytes, ...]:
         """What to ask of this peer now: nothing while it still owes an answer, or when others are asked for it all."""
@@ -76,8 +79,17 @@ class Wants:
         """The peer has answered as far as it can: what it did not give is not waited for any longer."""
         asked = self._links[link]
         self._anywhere -= asked.wanted
+        if asked.strange and len(asked.aside) < MAX_QUEUED:
+            asked.aside |= asked.wanted
         asked.wanted.clear()
-        asked.open = False
+        asked.open = asked.strange = False
+
+    def strange(self, link: int) -> None:
+        """The peer gave a grant by a key that we do not know, so that nobody can say which of the ids it has.
+
+        Other peers are asked for what is then left of its answer; it is itself when trust has changed.
+        """
+        self._links[link].strange = True
 
     def waiting(self, link: int) -> bool:
         """Whether this peer still owes us an item."""
@@ -97,6 +109,8 @@ class Wants:
     def forgive(self) -> None:
         """Trust changed: what was refused may be taken now."""
         self._refused.clear()
+        for asked in self._links.values():
+            asked.aside.clear()
 
     def overdue(self, now: int) -> list[int]:
         """Links whose answer is late; their questions are open to others from now on."""

@@ -8,9 +8,12 @@ import sys
 
 import pytest
 
+from cards import statements
 from cards.findings import CODES
 from tests.cards.conftest import ROOT
 from tests.cards.corpus import FOLDER, build, expectations
+from tests.conformance import card_cases
+from tests.conformance.report import Report
 
 
 def conformance(*arguments, **environment):
@@ -38,6 +41,14 @@ def test_every_case_comes_to_what_it_says_whichever_msgpack_reads_it(pure):
     environment = {"MSGPACK_PUREPYTHON": pure}
     subprocess.run([sys.executable, "-c", check, *pure], env=os.environ | environment, check=True, timeout=60)
     assert conformance("cards", FOLDER, **environment) == (0, PASSED, "")
+
+
+@pytest.mark.parametrize("engine", sorted(statements.ENGINES))
+def test_every_case_comes_to_what_it_says_whichever_library_verifies(engine, monkeypatch):
+    monkeypatch.setattr(statements, "ENGINE", engine)
+    report = Report(pytest.fail)
+    card_cases.run(FOLDER, report)
+    assert f"{report}\n" == PASSED
 
 
 def test_every_exit_is_that_of_its_code():

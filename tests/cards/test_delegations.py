@@ -154,6 +154,24 @@ def test_a_circle_of_delegations_is_a_chain_too_long(world, to):
     assert forced.authorities(world.policy) == held.authorities(world.policy)
 
 
+def both_granted(world, root, delegate):
+    """The verdict on a card that a root and its delegate, who may grant sensors alone, have granted."""
+    body = world.card.body
+    grants = [world.app(body, **root), world.app(body, issuer=SITE, **{"grp": ["sensors"]} | delegate)]
+    lent = world.delegation(SITE, grp=["sensors"], exp=world.now + 1000)
+    return world.verify(world.envelope(body, grants=grants), facts=world.facts(lent))
+
+
+def test_a_delegate_takes_nothing_from_what_its_root_granted_however_high_its_serial(world):
+    verdict = both_granted(world, {"grp": ["admins"], "sn": 1}, {"sn": 2**40, "exp": world.now + 900})
+    assert (verdict.issuers, verdict.groups) == ((world.issuer.public,), ("admins", "sensors"))
+
+
+def test_a_verdict_ends_with_the_first_of_the_grants_that_count(world):
+    """Also with that of a delegate: it is kept and passed on as long as that verdict stands, and no longer."""
+    assert both_granted(world, {"sn": 9}, {"sn": 1, "exp": world.now + 900}).valid_until == world.now + 900
+
+
 def test_two_delegates_of_one_root_count_once(world):
     policy = cards.Policy(network=world.network, issuers=world.policy.issuers, app=(cards.Rule(2),))
     held = world.facts(world.delegation(SITE), world.delegation(GATE))

@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nacl.bindings
@@ -12,7 +13,7 @@ import pytest
 
 import cards
 from cards import statements
-from cards.edwards import edwards_image
+from cards.edwards import edwards_image, is_edwards_image
 from cards.text import from_bech32m, to_bech32m
 
 HERE = Path(__file__).parent
@@ -33,7 +34,23 @@ def cctv(vectors):
 
 def test_without_the_screen_the_edge_cases_are_judged_otherwise(vectors, monkeypatch):
     monkeypatch.setattr(statements, "is_sound_point", lambda _encoded: True)
-    assert sum(statements.verify(*case) != libsodium(*case) for case in cctv(vectors)) > 100
+    assert sum(statements.verify(*case, "cryptography") != libsodium(*case) for case in cctv(vectors)) > 100
+
+
+def test_whichever_library_verifies_it_is_screened_and_agrees(vectors):
+    assert set(statements.ENGINES) == {"cryptography", "libsodium"}
+    for case in cctv(vectors):
+        assert {statements.verify(*case, engine) for engine in statements.ENGINES} == {libsodium(*case)}
+
+
+@pytest.mark.parametrize(
+    ("hidden", "engine"), [("", "libsodium"), ("sys.modules['nacl.bindings'] = None;", "cryptography")]
+)
+def test_who_verifies_is_chosen_by_what_is_installed(hidden, engine):
+    """In a process of its own, in one of which libsodium cannot be imported."""
+    code = f"import sys; {hidden} from cards import statements; print(statements.ENGINE)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == f"{engine}\n"
 
 
 def test_a_node_id_is_what_libsodium_makes_of_its_ed25519_key(world):
@@ -42,6 +59,8 @@ def test_a_node_id_is_what_libsodium_makes_of_its_ed25519_key(world):
         key, _ = nacl.bindings.crypto_sign_seed_keypair(seed)
         u = nacl.bindings.crypto_sign_ed25519_pk_to_curve25519(key)
         assert edwards_image(u) == key[:31] + bytes([key[31] & 0x7F])
+        assert is_edwards_image(key, u)
+        assert not is_edwards_image(key, world.node.public)
         if not key[31] >> 7:
             node = cards.NodeKey(seed)
             assert (node.public, node.public.signing_key) == (u, key)

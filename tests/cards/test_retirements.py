@@ -99,6 +99,13 @@ def test_a_retirement_stays_when_those_who_signed_it_have_left(world, four):
         assert retired(world, four, *order) == {A.public}
 
 
+def test_the_issuers_of_a_manifest_that_has_been_followed_by_another_have_retired_whom_they_did(world):
+    policy, first = policy_of(world, A, B), world.manifest(1, 2, [A, C, D], by=[A, B, C, D])
+    second, ended = world.manifest(2, 2, [A, B, E], by=[A, B, C, E]), world.retirement(A, by=[C, D])
+    for order in ([first, ended, second], [first, second, ended]):
+        assert retired(world, policy, *order) == {A.public}
+
+
 def test_a_delegate_is_retired_as_an_issuer_is(world, four):
     lent = world.delegation(SITE, A)
     facts, code = offered(world, four, lent, world.retirement(SITE, by=[B, C]))

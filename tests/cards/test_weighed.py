@@ -46,3 +46,20 @@ def test_what_nobody_signed_who_may_is_not_weighed(world):
     forged = replace(world.card.grants[0], signature=bytes(64))
     assert world.verify(world.card.with_grants((forged,))).weighed == ()
     assert world.verify(world.grant(world.make_card(), world.mallory_issuer)).weighed == ()
+
+
+def test_what_counts_of_a_card_is_told_with_whoever_signed_it(world, delegated):
+    facts, card = delegated
+    other = world.grant(card, world.second, serial=2, groups=["admins"])
+    policy = replace(world.policy, limits={"ops-b": Limits(groups=("agents",))})
+    verdict = world.verify(other, facts=facts, policy=policy)
+    assert len(verdict.weighed) == 2
+    assert [(one.grant, one.authority.key) for one in verdict.counting] == [
+        (card.grants[0], world.mallory_issuer.public)
+    ]
+
+
+def test_of_a_card_that_does_not_count_no_grant_does(world):
+    verdict = world.verify(world.card, policy=replace(world.policy, deny=frozenset({world.card.identity})))
+    assert [one.problem for one in verdict.weighed] == [None]
+    assert verdict.counting == ()

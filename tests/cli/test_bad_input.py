@@ -97,7 +97,7 @@ def test_a_folder_is_not_called_unreadable_before_it_is_read(place, issuer, monk
     place.ok("card", "verify", card, "--issuer", issuer)
 
 
-def test_a_file_where_a_folder_is_to_be_made_is_a_sentence(place, issuer):  # noqa: ARG001
+def test_a_file_where_a_folder_is_to_be_made_is_a_sentence(place, issuer):
     place.refuses("demo", "--dir", place.issuer / "issuer.toml", says="issuer.toml exists already", code=1)
 
 

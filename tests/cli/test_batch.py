@@ -66,7 +66,7 @@ class Fleet:
 
 
 @pytest.fixture
-def fleet(place, issuer):  # noqa: ARG001
+def fleet(place, issuer):
     return Fleet(place, 3)
 
 
@@ -303,11 +303,11 @@ def test_who_is_expected_and_sent_nothing_is_told(place, fleet):
         ["x.request", "--dry-run"],
     ],
 )
-def test_words_that_do_not_go_together_are_refused(place, fleet, arguments):  # noqa: ARG001
+def test_words_that_do_not_go_together_are_refused(place, fleet, arguments):
     place.refuses("card", "issue", *arguments, says="these do not go together", code=2)
 
 
-def test_killed_at_any_moment_it_goes_on_and_no_serial_means_two_things(place, issuer):  # noqa: ARG001
+def test_killed_at_any_moment_it_goes_on_and_no_serial_means_two_things(place, issuer):
     """kill -9 while it grants; what was acknowledged stays, and in the end every node has one card."""
     fleet = Fleet(place, 1200)
     rng, meanings, acknowledged = random.Random(SEED), {}, {}
@@ -339,7 +339,7 @@ def test_killed_at_any_moment_it_goes_on_and_no_serial_means_two_things(place, i
     assert all(recorded(place)[card.grants[0].serial] == card.card_id.hex() for card in cards)
 
 
-def test_two_at_once_share_no_serial(place, issuer):  # noqa: ARG001
+def test_two_at_once_share_no_serial(place, issuer):
     fleet = Fleet(place, 300)
     running = []
     for output in ("one.jsonl", "two.jsonl"):

@@ -151,7 +151,7 @@ def test_a_suggested_command_can_be_pasted_whatever_the_file_is_called(place):
     assert f"p2pnoise card issue '{place / 'my request'}' -o" in result.stderr
 
 
-def test_a_foreign_identity_key_cannot_make_the_folder_forget_its_numbers(place, installed):  # noqa: ARG001
+def test_a_foreign_identity_key_cannot_make_the_folder_forget_its_numbers(place, installed):
     home = place / "node"
     (home / "identity.key").write_bytes((place / "issuer" / "issuer.key").read_bytes())
     before = place.snapshot(home)
@@ -159,6 +159,6 @@ def test_a_foreign_identity_key_cannot_make_the_folder_forget_its_numbers(place,
     assert place.snapshot(home) == before
 
 
-def test_new_keys_begin_their_numbers_anew(place, installed):  # noqa: ARG001
+def test_new_keys_begin_their_numbers_anew(place, installed):
     place.ok("id", "new", "--force")
     assert place.json("card", "request", "--network", "example-net")["card"]["sequence"] == 1

@@ -60,7 +60,7 @@ def test_there_is_nothing_to_renew_without_a_card(place):
     place.refuses("card", "renew", says="to renew", code=1)
 
 
-def test_a_grant_is_renewed_as_it_was(place, issuer):  # noqa: ARG001
+def test_a_grant_is_renewed_as_it_was(place, issuer):
     place.ok("card", "issue", place.make_request(), "--group", "db", "--days", "90", "-o", place / "first")
     place.ok("card", "renew", place / "first", "--grant", "-o", place / "second")
     first, second = place.card(place / "first"), place.card(place / "second")

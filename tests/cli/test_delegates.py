@@ -169,7 +169,7 @@ def test_an_issuer_does_not_delegate_to_itself(place, issuer):
 
 
 @pytest.fixture
-def granted(place, issuer):  # noqa: ARG001
+def granted(place, issuer):
     """Three nodes: db-1 in group db, db-2 granted twice, web-1 revoked."""
     for name, group in (("db-1", "db"), ("db-2", "db"), ("web-1", "web")):
         place.ok("card", "issue", place.make_request(name, name), "--group", group, "-o", place / f"{name}.card")
@@ -207,7 +207,7 @@ def test_the_list_of_grants_is_a_table_and_needs_no_key(place):
 # retire
 
 
-def test_retiring_is_never_done_in_passing(place, issuer):  # noqa: ARG001
+def test_retiring_is_never_done_in_passing(place, issuer):
     place.refuses("issuer", "retire", "--reason", "left", says="ends the issuer for good", code=2)
     assert not (place.issuer / "statements.pem").exists()
 

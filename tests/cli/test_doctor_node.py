@@ -56,6 +56,13 @@ def test_a_folder_that_is_well_is_said_to_be_well(node):
     assert "all is well: permissions, keys, card" in result.stdout
 
 
+def test_who_verifies_signatures_is_told(node, monkeypatch):
+    assert node.run("doctor").stderr == "signatures are verified by libsodium\n"
+    assert node.json("doctor")["verified_by"] == "libsodium"
+    monkeypatch.setattr("cli.doctor.ENGINE", "cryptography")
+    assert "faster: pip install 'p2pnoise[fast]'" in node.run("doctor").stderr
+
+
 def test_nothing_is_changed(node):
     before = node.snapshot(node.node)
     node.ok("doctor")

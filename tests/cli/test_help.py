@@ -24,6 +24,7 @@ def test_the_verbs_are_there():
     assert {" ".join(path) for path in CARD_VERBS} == {
         "id new", "id show", "id fingerprint", "id rotate",
         "issuer new", "issuer delegate", "issuer import", "issuer list", "issuer retire",
+        "issuer manifest", "issuer sign",
         "card request", "card new", "card renew", "card issue", "card install", "card show", "card verify",
         "card diff", "card export", "card import",
         "revoke add", "revoke list", "revoke publish", "revoke self",

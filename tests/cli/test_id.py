@@ -58,7 +58,7 @@ def test_a_folder_with_one_key_shows_that_one(place, only, file):
     assert place.json("id", "show") == made
 
 
-def test_a_fingerprint_is_the_same_by_key_and_by_card(place, issuer):  # noqa: ARG001
+def test_a_fingerprint_is_the_same_by_key_and_by_card(place, issuer):
     request = place.make_request()
     identity = place.json("id", "show")["identity"]
     (by_key,) = place.ok("id", "fingerprint", identity).stdout.splitlines()

@@ -54,7 +54,7 @@ def test_a_new_identity_has_a_new_node_key_and_a_succession_that_both_signed(pla
 
 
 @pytest.mark.parametrize("rotated", ["identity"], indirect=True)
-def test_the_succession_takes_effect_with_the_card(place, rotated, installed, issuer):  # noqa: ARG001
+def test_the_succession_takes_effect_with_the_card(place, rotated, installed, issuer):
     assert not (place.node / "statements.pem").exists()
     before = place.json("issuer", "list")["grants"][-1]["position"]
     take_over(place)
@@ -78,21 +78,21 @@ def test_the_old_keys_are_kept_for_their_owner_alone(place, rotated):
 
 
 @pytest.mark.parametrize("rotated", ["node", "identity"], indirect=True)
-def test_a_rotation_that_has_begun_is_not_begun_again_unasked(place, rotated):  # noqa: ARG001
+def test_a_rotation_that_has_begun_is_not_begun_again_unasked(place, rotated):
     before = place.snapshot(place.node)
     place.refuses("id", "rotate", "--identity", says="a rotation has begun", code=1)
     assert place.snapshot(place.node) == before
 
 
 @pytest.mark.parametrize("rotated", ["identity"], indirect=True)
-def test_a_rotation_begun_again_counts_on(place, rotated):  # noqa: ARG001
+def test_a_rotation_begun_again_counts_on(place, rotated):
     place.ok("id", "rotate", "--identity", "--force", "-o", place / "rotated.request")
     assert place.card(place / "rotated.request").sequence == 2
     take_over(place)
 
 
 @pytest.mark.parametrize("rotated", ["identity"], indirect=True)
-def test_the_old_identity_signs_nothing_while_its_heir_waits(place, rotated):  # noqa: ARG001
+def test_the_old_identity_signs_nothing_while_its_heir_waits(place, rotated):
     place.refuses("card", "request", "--network", "example-net", says="is about to take over", code=9)
 
 
@@ -117,7 +117,7 @@ def test_the_table_of_the_old_node_key_is_laid_aside(place):
     assert not (place.node / "node.db").exists()
 
 
-def test_an_install_stopped_after_the_keys_is_finished_by_another(place, installed):  # noqa: ARG001
+def test_an_install_stopped_after_the_keys_is_finished_by_another(place, installed):
     place.ok("id", "rotate", "--identity", "-o", place / "rotated.request")
     place.ok("card", "issue", place / "rotated.request", "-o", place / "rotated.card")
     for name in ("node.key", "identity.key"):  # as a crash right before the card leaves them

@@ -38,7 +38,7 @@ def test_a_locked_issuer_signs_with_its_passphrase(place, locked_issuer, secret)
     place.ok("revoke", "publish", "--passphrase-file", secret)
 
 
-def test_the_passphrase_may_come_from_the_environment(place, locked_issuer, monkeypatch):  # noqa: ARG001
+def test_the_passphrase_may_come_from_the_environment(place, locked_issuer, monkeypatch):
     monkeypatch.setenv("P2PNOISE_PASSPHRASE", PASSPHRASE)
     place.ok("revoke", "publish")
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cards import SelfRevocation
+from cards import IssuerKey, SelfRevocation
 from cards.text import to_armor
 
 PATIENCE = 15  # seconds
@@ -53,6 +53,25 @@ def pair(place, issuer, start):
     return place
 
 
+@pytest.fixture
+def site(place, issuer, start):
+    """Ada, by the grant of a delegate of ops, and bob, who has not heard of it; both met the hub, which has."""
+    place.ok("issuer", "new", "site-7", "--network", "example-net", "--issuer-home", place / "site")
+    delegate = IssuerKey.from_pem((place / "site" / "issuer.key").read_bytes()).public
+    place.ok("issuer", "delegate", delegate, "--group", "sensors", "-o", place / "site.pem")
+    place.ok("issuer", "import", place / "site.pem", "--issuer-home", place / "site")
+    for name, home in (("ada", "site"), ("hub", "issuer"), ("bob", "issuer")):
+        request, card = place.make_request(name, name), place / f"{name}.card"
+        place.ok("card", "issue", request, "--days", "30", "--issuer-home", place / home, "-o", card)
+        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+    place.ok("trust", "apply", place / "site.pem", "--home", place / "hub")
+    listening = next(event for event in start("hub").told if event["event"] == "listening")
+    hub = f"{listening['node_id']}@{listening['addresses'][0]}"
+    start("ada", "peer-verified", bootstrap=hub)
+    start("bob", "peer-verified", "statement-applied", bootstrap=hub)
+    return place
+
+
 def _standings(place, home="bob"):
     return {peer["name"]: peer["standing"] for peer in place.json("peers", "--home", place / home)["peers"]}
 
@@ -73,6 +92,15 @@ def test_the_table_of_a_stopped_node_is_the_same(pair, start):
     before = (pair / "bob" / "node.db").read_bytes()
     assert pair.json("peers", "--home", pair / "bob") == running
     assert (pair / "bob" / "node.db").read_bytes() == before
+
+
+def test_a_peer_that_a_delegate_granted_is_known_to_those_who_never_met_the_delegate(site, start):
+    known, patience = dict.fromkeys(("hub", "ada", "bob"), "verified"), time.monotonic() + PATIENCE
+    while _standings(site) != known:  # bob may have heard of the delegate and not yet of ada
+        assert time.monotonic() < patience
+        time.sleep(0.05)
+    start.end()
+    assert _standings(site) == known
 
 
 def test_json_gives_every_peer_with_all_that_is_known(pair):

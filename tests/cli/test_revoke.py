@@ -109,7 +109,7 @@ def test_a_lost_list_is_mended_by_publishing(place):
     place.make_card()
 
 
-def test_what_is_revoked_is_listed_with_what_is_published(place, issuer):  # noqa: ARG001
+def test_what_is_revoked_is_listed_with_what_is_published(place, issuer):
     card = place.make_card()
     place.make_card("db-04", "second")
     place.ok("revoke", "add", "db-03", "--reason", "lost")
@@ -156,7 +156,7 @@ def test_an_end_can_be_signed_before_there_is_a_card(place):
     place.ok("revoke", "self", "--reason", "lost", "--network", "example-net", "-o", place / "later.pem")
 
 
-def test_no_list_is_written_over_a_statement(place, issuer):  # noqa: ARG001
+def test_no_list_is_written_over_a_statement(place, issuer):
     place.ok("id", "new")
     place.ok("revoke", "self", "--reason", "lost", "--network", "example-net", "-o", place / "later.pem")
     mixed = (place.issuer / "revocations.pem").read_text() + (place / "later.pem").read_text()

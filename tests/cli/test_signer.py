@@ -41,7 +41,7 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def vault(place, issuer):  # noqa: ARG001
+def vault(place, issuer):
     """A folder with the key and issuer.toml; what stays in the issuer's folder is all but the key."""
     (place / "vault").mkdir()
     (place.issuer / "issuer.key").rename(place / "vault" / "issuer.key")
@@ -101,7 +101,7 @@ def test_an_issuing_host_works_without_the_key(place, signer):
     assert not (place / "signer").exists()
 
 
-def test_the_socket_is_its_owners_alone(place, signer):  # noqa: ARG001
+def test_the_socket_is_its_owners_alone(place, signer):
     assert stat.S_IMODE((place / "signer").stat().st_mode) == 0o600
 
 
@@ -119,7 +119,7 @@ def test_a_kind_that_the_signer_does_not_sign_is_refused_with_its_reason(place, 
         place.refuses("card", "issue", request, "--signer", place / "signer", says="refused: a grant; this", code=5)
 
 
-def test_where_nobody_listens_the_next_step_is_how_to_start_one(place, vault):  # noqa: ARG001
+def test_where_nobody_listens_the_next_step_is_how_to_start_one(place, vault):
     place.refuses("revoke", "publish", "--signer", place / "none", says="none does not exist", code=1)
     with closing(socket.socket(socket.AF_UNIX)) as gone:
         gone.bind(str(place / "gone"))
@@ -165,7 +165,7 @@ def test_more_connections_than_it_holds_are_hung_up(place):
         one.close()
 
 
-def test_a_second_signer_does_not_take_the_place_of_one_that_listens(place, vault, signer):  # noqa: ARG001
+def test_a_second_signer_does_not_take_the_place_of_one_that_listens(place, vault, signer):
     command = ("signer", "serve", "--issuer-home", vault, "--socket", place / "signer")
     place.refuses(*command, says="signer exists already", code=1)
 
@@ -215,7 +215,7 @@ def _holds_secret(place, seed, script, *arguments):
 
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="looks into /proc/PID/mem, which Linux has")
-def test_an_issuing_host_never_has_the_secret_in_its_memory(place, vault, signer):  # noqa: ARG001
+def test_an_issuing_host_never_has_the_secret_in_its_memory(place, vault, signer):
     seed = IssuerKey.from_pem((vault / "issuer.key").read_bytes())._seed
     request = place.make_request()
     issue = ("card", "issue", request, "--json", "--force", "-o", place / "card")

@@ -4,11 +4,24 @@ import os
 
 import pytest
 
-from cards import CardError, Delegation, Entry, IdentityKey, IssuerKey, NodeKey, Retirement, grant, make_card, make_list
+from cards import (
+    CardError,
+    Delegation,
+    Entry,
+    IdentityKey,
+    IssuerKey,
+    Manifest,
+    NodeKey,
+    Retirement,
+    grant,
+    make_card,
+    make_list,
+)
 from cards.statements import CARD_KEY, CONFLICT_ID, frame, unframe
-from cli.signer_serve import KINDS, SKEW, Clerk
+from cli.signer_serve import CARRIED, KINDS, SKEW, Clerk
 
 NOW = 1_800_000_000
+DRAFTED = ("manifest", "retirement of another")
 ISSUER, OTHER = IssuerKey(b"i" * 32), IssuerKey(b"o" * 32)
 
 
@@ -35,6 +48,12 @@ def asked_for(kind, *, key=ISSUER, network="example-net", now=NOW):
     elif kind == "delegation":
         values = {"net": network, "iat": now, "iss": key.public, "key": IssuerKey(b"d" * 32).public}
         Delegation.make({**values, "name": ["*.dc7.example"], "path": 0, "nbf": now, "exp": now + 99}, signer)
+    elif kind == "manifest":
+        own = [key.public]
+        Manifest.make({"net": network, "iat": now, "ver": 3, "thr": 1, "iss": own, "by": own}, signer)
+    elif kind == "retirement of another":
+        values = {"net": network, "iat": now, "iss": IssuerKey(b"d" * 32).public, "reason": "lost"}
+        Retirement.make({**values, "by": [key.public]}, signer)
     else:
         Retirement.make({"net": network, "iat": now, "iss": key.public, "reason": "left"}, signer)
     return signer.messages[-1]
@@ -50,7 +69,9 @@ def clerk(*kinds):
         ("grant", "grant 7 to db-03, id1"),
         ("list", "list 3, due"),
         ("delegation", "*.dc7.example, 0 steps further"),
-        ("retirement", "reason left"),
+        ("retirement", "retirement of this issuer, reason left"),
+        ("retirement of another", f"retirement of {IssuerKey(b'd' * 32).public}, reason lost"),
+        ("manifest", f"manifest 3: 1 of {ISSUER.public}"),
     ],
 )
 def test_every_kind_is_read_out(kind, words):
@@ -70,18 +91,28 @@ def test_a_statement_for_another_network_is_not_signed(kind):
         clerk().read(asked_for(kind, network="other-net"), NOW)
 
 
-@pytest.mark.parametrize("kind", ["list", "delegation", "retirement"])
+@pytest.mark.parametrize("kind", ["list", "delegation", "retirement", "manifest"])
 def test_a_statement_of_another_issuer_is_not_signed(kind):
     with pytest.raises(CardError, match=f"a {kind} of"):
         clerk().read(asked_for(kind, key=OTHER), NOW)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("made", [NOW - SKEW - 1, NOW + SKEW + 1])
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        *((kind, made) for kind in KINDS if kind != "manifest" for made in (NOW - SKEW - 1, NOW + SKEW + 1)),
+        *((kind, made) for kind in DRAFTED for made in (NOW - CARRIED - 1, NOW + SKEW + 1)),
+    ],
+)
 def test_nothing_is_signed_for_another_time(kind, made):
     with pytest.raises(CardError, match="s from now"):
         clerk().read(asked_for(kind, now=made), NOW)
     assert clerk().read(asked_for(kind, now=NOW + SKEW), NOW)
+
+
+@pytest.mark.parametrize("kind", DRAFTED)
+def test_what_others_drafted_may_have_been_carried_for_long(kind):
+    assert clerk().read(asked_for(kind, now=NOW - CARRIED), NOW)
 
 
 @pytest.mark.parametrize("kind", KINDS)

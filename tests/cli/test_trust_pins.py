@@ -92,7 +92,7 @@ def test_a_name_is_untied_from_whom_a_first_use_pinned_it_to(network, first_use)
     network.refuses("trust", "unpin", "bob", says="bob is not pinned in", code=1)
 
 
-def test_with_a_pin_by_hand_that_of_the_first_use_below_it_goes_too(network, first_use):  # noqa: ARG001
+def test_with_a_pin_by_hand_that_of_the_first_use_below_it_goes_too(network, first_use):
     ada = identity_of(network, "ada")
     network.ok("trust", "pin", "bob", ada)
     assert network.json("trust", "unpin", "bob")["before"] == ada

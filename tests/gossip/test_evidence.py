@@ -56,6 +56,21 @@ def test_one_retirement_and_one_ending_are_enough(place, both):
         assert not is_needed(both, second)
 
 
+def test_a_retirement_by_too_few_is_not_needed_before_a_signature_of_it_is_looked_at(place, both):
+    def by(*others):
+        others = sorted(others, key=lambda key: key.public)
+        keys = [key.public for key in others]
+        return sign(place, Retirement, *others, iss=place.second.public, reason="lost", by=keys)
+
+    third = place.issuer.__class__(b"third".ljust(32))
+    assert not is_needed(both, by(place.issuer))
+    assert not is_needed(both, by(place.issuer, third))
+    take(
+        place, both, manifest(place, 1, place.issuer, place.second, third, threshold=2, by=[place.issuer, place.second])
+    )
+    assert is_needed(both, by(place.issuer, third))
+
+
 def test_a_successor_that_ignores_the_commitment_of_the_mark_is_not_taken(place, table):
     """Whoever steals the old key later must not name another, nor take the places of the true one."""
     (_, old), (_, thief) = place.keys("carl"), place.keys("thief")

@@ -1,10 +1,10 @@
 """Failures: what goes wrong in several tasks of a node, so that it comes out of one block as it was raised."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
-__all__ = ["Failures"]
+__all__ = ["Failures", "split"]
 
 
 class Failures:
@@ -22,6 +22,17 @@ class Failures:
         self._errors.append(error)
         if len(self._errors) == 1:
             self._on_first()
+
+    async def catch(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Run `function(*args)`; what it raises is added, but that it was cancelled."""
+        try:
+            await function(*args)
+        except BaseException as error:  # noqa: BLE001 - told apart, and none is lost
+            cancelled, failed = split(error)
+            if failed is not None:
+                self.add(failed)
+            if cancelled is not None:
+                raise cancelled from None
 
     def come_out(self, error: BaseException | None) -> None:
         """Raise what was added, and `error` of the block itself: one as it is, several as a group."""
@@ -41,3 +52,11 @@ def _raise(error: BaseException) -> None:
     finally:
         error.__context__ = context  # of where it came from, not of where it was caught
         del error, context
+
+
+def split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """What of an error is trio's cancelling, and what is not."""
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, failed = error.split(trio.Cancelled)
+        return (cancelled, failed) if cancelled is not None else (None, error)
+    return (error, None) if isinstance(error, trio.Cancelled) else (None, error)

@@ -1,6 +1,6 @@
 """Node: a running peer, as an application holds it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 import trio
@@ -11,6 +11,7 @@ from p2pnoise.node import effects as io
 
 from .driver import Driver
 from .errors import PeerTimeout
+from .failures import Failures
 from .messages import Outbox
 from .naming import find
 from .peer_stream import PeerStream
@@ -61,7 +62,12 @@ class Node:
     """
 
     def __init__(
-        self, driver: Driver, listeners: Listeners, addresses: tuple[Address, ...], block: trio.Nursery
+        self,
+        driver: Driver,
+        listeners: Listeners,
+        addresses: tuple[Address, ...],
+        block: trio.Nursery,
+        failures: Failures,
     ) -> None:
         """For `open_node`."""
         self.addresses = addresses
@@ -70,6 +76,8 @@ class Node:
         """Its core, which may be read between two awaits, never changed. What is in there may change any time."""
         self._driver = driver
         self._listeners = listeners
+        self._block = block
+        self._failures = failures
         self._outbox = Outbox(self._open, block)
 
     @property
@@ -136,12 +144,23 @@ class Node:
         with _within(timeout, f"a message of {len(message)} bytes did not leave for {node_id.short}"):
             await self._outbox.send(node_id, address, protocol, message)
 
+    def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
+        """Run `function(*args)` in a task beside the handlers, until it returns or the node is left.
+
+        What it raises comes out of the block of `open_node`.
+        """
+        self._block.start_soon(self._failures.catch, function, *args)
+
     def events(self, *, most: int = MAX_EVENTS) -> Subscription:
         """What happens from now on: `with node.events() as events: async for event in events: ...`.
 
         `most` events wait for a slow listener; EventsMissed stands for those that had no room. Ends with the node.
         """
         return self._listeners.subscribe(most)
+
+    def tell(self, event: Event) -> None:
+        """Have all who listen hear of something that happened beside the core."""
+        self._listeners.tell(event)
 
     async def offer(self, given: io.Input) -> None:
         """Hand the core an input: a list, a policy, a new card of our own. Waits while the core is busy.

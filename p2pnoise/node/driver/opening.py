@@ -106,7 +106,7 @@ async def open_node_in(
                     started = True
                     await block.start(driver.run, listening, tuple(advertise) or _dialable(listening.addresses), rows)
                     if not failures:
-                        yield Node(driver, listeners, listening.addresses, block)
+                        yield Node(driver, listeners, listening.addresses, block, failures)
                 except BaseException as error:  # noqa: BLE001 - it comes out below, without a group around it
                     raised = error
                 block.cancel_scope.cancel()
