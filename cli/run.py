@@ -16,13 +16,13 @@ import click
 
 from cards import Address, CardError
 from cards.findings import USAGE
+from p2pnoise.config import Bootstrap, NodeConfig, listen_address
 
 from . import event_text, options
 from .folders import NodeFolder
 from .output import Fault, plain, say
 
 if TYPE_CHECKING:
-    from p2pnoise.config import Bootstrap
     from p2pnoise.events import Event
 
 
@@ -38,17 +38,6 @@ def _each(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Paramet
     return check
 
 
-def _listen(text: str) -> Address:
-    # Port 0, "any free one", is for listening alone: no card or record may name it.
-    return Address(Address.parse(text[:-1] + "1").host, 0) if text.endswith(":0") else Address.parse(text)
-
-
-def _bootstrap(text: str) -> "Bootstrap":
-    from p2pnoise.config import Bootstrap
-
-    return Bootstrap.parse(text)
-
-
 @click.command()
 @options.home
 @click.option(
@@ -56,7 +45,7 @@ def _bootstrap(text: str) -> "Bootstrap":
     multiple=True,
     default=("127.0.0.1:7060",),
     show_default=True,
-    callback=_each(_listen),
+    callback=_each(listen_address),
     metavar="HOST:PORT",
     help="where to accept connections; port 0 takes any free one; may be repeated",
 )
@@ -70,7 +59,7 @@ def _bootstrap(text: str) -> "Bootstrap":
 @click.option(
     "--bootstrap",
     multiple=True,
-    callback=_each(_bootstrap),
+    callback=_each(Bootstrap.parse),
     metavar="[NODE@]HOST:PORT",
     help="a peer to begin with; once the table knows others it is not needed; may be repeated",
 )
@@ -81,7 +70,7 @@ def command(
     home: NodeFolder,
     listen: tuple[Address, ...],
     advertise: tuple[Address, ...],
-    bootstrap: "tuple[Bootstrap, ...]",
+    bootstrap: tuple[Bootstrap, ...],
     until_eof: bool,
     as_json: bool,
 ) -> None:
@@ -127,13 +116,12 @@ async def _run(
     *,
     listen: tuple[Address, ...],
     advertise: tuple[Address, ...],
-    bootstrap: "tuple[Bootstrap, ...]",
+    bootstrap: tuple[Bootstrap, ...],
     until_eof: bool,
     tell: "Callable[[Event], None]",
 ) -> None:
     import trio
 
-    from p2pnoise.config import NodeConfig
     from p2pnoise.folder.opening import open_folder
 
     word = trio.Event()  # to stop

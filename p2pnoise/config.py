@@ -6,6 +6,14 @@ from typing import Literal
 from cards import Address, NodeId
 
 
+def listen_address(text: Address | str) -> Address:
+    """Where to listen, from `host:port`, where port 0 means any free one. Raises `CardError` bad-address."""
+    if isinstance(text, Address):
+        return text
+    # No card or record may name port 0, so that an address that others could dial never has it.
+    return Address(Address.parse(text[:-1] + "1").host, 0) if text.endswith(":0") else Address.parse(text)
+
+
 @dataclass(frozen=True, slots=True)
 class Bootstrap:
     """Where to begin: an address, and the Node ID that must answer there, where it is known."""

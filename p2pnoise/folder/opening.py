@@ -25,7 +25,7 @@ __all__ = ["open_folder"]
 async def open_folder(
     folder: NodeFolder | str | PathLike[str],
     *,
-    listen: Sequence[Address],
+    listen: Sequence[Address | str],
     advertise: Sequence[Address] = (),
     config: NodeConfig | None = None,
     handlers: Mapping[str, Handler] | None = None,

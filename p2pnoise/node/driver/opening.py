@@ -7,7 +7,7 @@ from pathlib import Path
 import trio
 
 from cards import Address, Card, Fact, IdentityId, NodeKey, Policy, RevocationList
-from p2pnoise.config import NodeConfig
+from p2pnoise.config import NodeConfig, listen_address
 from p2pnoise.events import Event, Stopped
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
@@ -29,7 +29,7 @@ async def open_node(
     card: Card,
     policy: Policy,
     database: Path,
-    listen: Sequence[Address],
+    listen: Sequence[Address | str],
     advertise: Sequence[Address] = (),
     facts: Sequence[Fact] = (),
     pins: Mapping[str, IdentityId] | None = None,
@@ -39,7 +39,8 @@ async def open_node(
 ) -> AsyncIterator[Node]:
     """Run a node for as long as the block lasts; leaving it ends all links, and nothing outlives it.
 
-    It listens at `listen` (port 0 lets the system choose) and lets others know `advertise`, or else where it listens.
+    It listens at `listen`, addresses or texts `host:port` (port 0 lets the system choose), and lets others know
+    `advertise`, or else where it listens.
     `facts` are revocation lists and statements held in files, `pins` identities by the names that belong to them.
     `handlers` serve streams by their protocols, as `Node.handle` says. `on_event` is called for every event, in order,
     between two inputs: it must not block.
@@ -71,7 +72,7 @@ async def open_node_in(
     key: NodeKey,
     card: Card,
     policy: Policy,
-    listen: Sequence[Address],
+    listen: Sequence[Address | str],
     advertise: Sequence[Address] = (),
     facts: Sequence[Fact] = (),
     pins: Mapping[str, IdentityId] | None = None,
@@ -102,7 +103,7 @@ async def open_node_in(
                     for protocol, handler in (handlers or {}).items():
                         driver.switchboard.handle(protocol, handler)
                     rows = await driver.load(_given(pins, facts))
-                    listening = await surroundings.listen(listen)
+                    listening = await surroundings.listen([listen_address(one) for one in listen])
                     started = True
                     await block.start(driver.run, listening, tuple(advertise) or _dialable(listening.addresses), rows)
                     if not failures:
