@@ -2,7 +2,9 @@
 
 In a transcript `$ ` begins a command and what follows is what it answers on stdout; `…` stands for anything within a
 line, and alone on a line for any number of lines. `^C` interrupts the command above it. A command that ends in `&` runs
-beside those that follow, which are asked again for some seconds where they answer something else.
+beside those that follow, which are asked again for some seconds where they answer something else. A Python example that
+begins with `# NAME.py` is a file of this name, for the transcripts to run; `$ISSUER` is the issuer that was made, and
+`$GAMMA` the Node ID in the folder gamma.
 """
 
 import os
@@ -21,6 +23,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 BLOCK = re.compile(r"^```(console|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CONSOLE = [body for kind, body in BLOCK.findall(README) if kind == "console"]
 PYTHON = [body for kind, body in BLOCK.findall(README) if kind == "python"]
+PROGRAMS = {match[1]: body for body in PYTHON if (match := re.match(r"# (\w+\.py)", body))}
 
 
 @dataclass
@@ -56,7 +59,8 @@ def matches(lines, output):
 
 
 def start(line, folder, environment):
-    line = line.replace("p2pnoise", f"{sys.executable} -m cli", 1)
+    line = re.sub(r"^p2pnoise", f"{sys.executable} -m cli", line)
+    line = re.sub(r"^python", sys.executable, line)
     return subprocess.Popen(
         ["sh", "-c", f"exec {line}"],
         cwd=folder,
@@ -91,6 +95,8 @@ def environment_in(folder):
 
 def test_the_transcripts_are_what_a_newcomer_sees(tmp_path):
     environment = environment_in(tmp_path)
+    for name, program in PROGRAMS.items():
+        (tmp_path / name).write_text(program, encoding="utf-8")
     with ExitStack() as running:
         for block in CONSOLE:
             for command in commands(block):
@@ -103,6 +109,8 @@ def test_the_transcripts_are_what_a_newcomer_sees(tmp_path):
                 out = run_until_it_matches(command, tmp_path, environment)
                 if issuer := re.search(r"^issuer +(issuer1\S+)$", out, re.MULTILINE):
                     environment["ISSUER"] = issuer[1]
+                if gamma := re.search(r"^node +(node1\S+)\nfolder +gamma$", out, re.MULTILINE):
+                    environment["GAMMA"] = gamma[1]
 
 
 def test_the_demo_is_what_a_newcomer_sees(tmp_path):
@@ -111,7 +119,7 @@ def test_the_demo_is_what_a_newcomer_sees(tmp_path):
     run(command, tmp_path, environment_in(tmp_path))
 
 
-@pytest.mark.parametrize("example", PYTHON, ids=range(len(PYTHON)))
+@pytest.mark.parametrize("example", [body for body in PYTHON if body not in PROGRAMS.values()])
 def test_the_python_examples_run(example, tmp_path):
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", example],
