@@ -221,6 +221,20 @@ def test_a_recorded_handshake_of_the_peer_refuses_no_stream(net, ada, bob):
     assert ada.answer(7).stream == 1
 
 
+def test_a_recording_of_a_card_that_has_come_to_its_end_refuses_no_stream(net, ada, bob):
+    """The peer has a better one by now."""
+    knows(net, ada, bob, bob.address)
+    net.hand(ada, io.StreamWanted(7, bob.core.node_id, "echo"))
+    dial = net.queue.popleft()
+    keys = bob.key, bob.identity
+    net.puppet(ada, "bob", keys=keys, card=net.card("bob", keys=keys, grant_lifetime=50)).handshake()
+    assert [event.reason for event in ada.told("peer-refused")] == ["expired"]
+    assert ada.answer(7) is None
+    net.queue.append(dial)
+    net.pump()
+    assert ada.answer(7).stream == 1
+
+
 def test_with_a_rule_less_it_would(net, ada, bob, monkeypatch):
     """The companion: whoever comes in counts from its first byte."""
     from p2pnoise.node.dials import Dialler  # noqa: PLC0415
@@ -419,6 +433,18 @@ def test_a_replaced_link_is_no_link_to_open_streams_on(net):
     assert high.answer(ticket).connection not in (old, new)
 
 
+def test_where_only_a_replaced_link_is_left_and_no_address_is_known_a_stream_is_refused(net):
+    low, high = net.two(listening=False)
+    for member in (low, high):
+        net.give(member, io.ListeningOn((member.address,), ()))
+    net.link(high, low)
+    net.open_stream(high, low)
+    net.link(low, high)
+    (new,) = [number for number, link in high.links.items() if not link.draining]
+    net.give(high, io.ConnectFailed(new, "connection reset"))
+    assert refusal(high, net.want(high, low)) is Refusal.UNKNOWN_PEER
+
+
 # Links that were dialled for a stream
 
 
@@ -445,7 +471,7 @@ def test_it_stays_where_links_are_wanted_anyway(net, bob):
     opened = net.open_stream(ada, bob, address=bob.address)
     close(net, opened, ada, bob)
     net.wait(200)
-    assert ada.up(bob)
+    assert list(ada.links) == [opened.connection]
 
 
 def test_a_link_that_we_were_dialled_on_does_not_end_by_idleness(net):

@@ -9,7 +9,7 @@ from p2pnoise.node.channel import TIMEOUT, KeyLife
 from p2pnoise.node.frames import Code, Kind, encode_frame, split_frames
 from p2pnoise.node.rekeying import Rekeying
 from p2pnoise.node.streams import WINDOW, End, StreamFinished, StreamOffered
-from p2pnoise.noise import CipherState, DecryptError
+from p2pnoise.noise import CipherState, DecryptError, HandshakeState, KeyPair, Protocol
 from p2pnoise.noise.functions import CIPHERS
 from tests.node.link_pair import LinkPair, split
 
@@ -75,8 +75,9 @@ def test_keys_change_by_volume_of_both_directions():
     assert pair.generations == (0, 0)
     pair.dialler.link.streams.write(number, bytes(2_000))
     pair.flush(pair.dialler)
-    pair.wait(0.1)
-    pair.settle()
+    for _ in range(3):
+        pair.wait(0.1)
+        pair.settle()
     assert pair.generations == (1, 1)
 
 
@@ -194,6 +195,55 @@ def test_a_stream_ends_as_it_should_while_keys_change(pair):
     pair.settle()
     assert pair.other.received[number] == b"last words"
     assert pair.other.told[-1] == StreamFinished(number)
+
+
+# By the book
+
+
+class ByTheBook:
+    """A dialler that knows of new keys only what PROTOCOL.md says."""
+
+    def __init__(self, net):
+        self.ada = net.member("ada", target_links=0)
+        self.puppet = net.puppet(self.ada, "carl").come_up().ready()
+        self.h = self.puppet.conn.handshake_hash
+        self.generation = 0
+
+    def begin(self, payload=b""):
+        self.generation += 1
+        self.handshake = HandshakeState(
+            Protocol.parse("Noise_KK_25519_ChaChaPoly_BLAKE2s"),
+            initiator=True,
+            entropy=bytes,
+            prologue=b"p2pnoise/v1/rekey" + self.h + self.generation.to_bytes(8, "big"),
+            s=KeyPair.from_private(self.puppet.key.static),
+            rs=self.ada.core.node_id,
+        )
+        self.puppet.frame(Kind.REKEY, self.handshake.write_message(payload))
+        return self
+
+    def finish(self):
+        kind, message = self.puppet.inbox[-1]
+        assert (kind, len(message)) == (Kind.REKEY, 48)
+        assert self.handshake.read_message(message) == b""
+        self.h = self.handshake.handshake_hash
+        send, receive = self.handshake.split()
+        self.puppet.conn.transport.receive_under(receive)
+        self.puppet.frame(Kind.REKEY)
+        self.puppet.conn.transport.send_under(send)
+        self.puppet.frame(Kind.PING, b"%d" % self.generation)
+        return self.puppet.inbox[-1] == (Kind.PONG, b"%d" % self.generation)
+
+
+def test_keys_change_as_the_protocol_says(net):
+    book = ByTheBook(net)
+    assert [book.begin().finish() for _ in range(3)] == [True] * 3
+    assert book.puppet.link.generation == 3
+
+
+def test_a_first_message_with_a_payload_ends_the_link(net):
+    book = ByTheBook(net).begin(b"x")
+    assert [event.reason for event in book.ada.told("peer-lost")] == ["new keys with a payload"]
 
 
 # What ends the link
