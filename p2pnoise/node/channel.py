@@ -63,9 +63,7 @@ class Channel:
         return self._keys.generation
 
     def send(self, frame: bytes) -> None:
-        """A frame goes out with the next message that has room for it; none does after our end."""
-        if self._ended:
-            return
+        """A frame goes out with the next message that has room for it. Not after `send_end`."""
         if len(self._frames) + len(frame) > MAX_BODY:
             self._seal()
         self._frames += frame
@@ -153,7 +151,7 @@ class Channel:
     def _send_last(self, message: bytes, then: CipherState | None = None) -> None:
         """A message of new keys, last in its transport message; what follows is sent under `then`."""
         if self._ended:
-            return
+            return  # nothing follows
         self.send(encode_frame(Kind.REKEY, message))
         self._seal()
         if then is not None:

@@ -20,6 +20,7 @@ from cards import (
     grant,
     make_card,
     make_list,
+    make_record,
 )
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.instant import SECOND, Instant
@@ -90,6 +91,17 @@ class Member:
         found = [one for one in answers if one.ticket == ticket]
         assert len(found) <= 1
         return found[0] if found else None
+
+    def refusal(self, ticket):
+        """Why a stream that was wanted was refused."""
+        answer = self.answer(ticket)
+        assert isinstance(answer, io.StreamRefused), answer
+        return answer.refusal
+
+    @property
+    def dialled(self):
+        """Every dial: where, and why there."""
+        return [(event.address, event.source) for event in self.told("dialling")]
 
     @property
     def links(self):
@@ -294,6 +306,13 @@ class Net:
         connection = member.core.new_connection()
         member.core._dialler.open[connection] = Target(address, node_id, None, "bootstrap")
         return connection
+
+    def teach(self, member, other, *addresses):
+        """`member` has read the card of `other` and that it is at these addresses, as of some gossip."""
+        where = [str(address) for address in addresses]
+        record = make_record(other.key, network=NETWORK, addresses=where, sequence=2**50, now=START)
+        member.core.table.offer_card(other.core.card, self.unix, source=b"")
+        member.core.table.offer_record(record, self.unix)
 
     def want(self, member, other, *, address=None, protocol="echo"):
         """`member`'s application wants a stream to `other`, a member or a Node ID; its ticket."""

@@ -121,18 +121,20 @@ def test_ready_comes_once_and_empty(net, frame):
 
 
 def test_an_end_that_waits_its_turn_goes_before_the_goodbye(pair):
-    """Where all windows are used up by what goes before it."""
-    full, last = opened(pair, 2)
+    """Where what goes before it uses up all windows."""
+    first, last = opened(pair, 2)
+    write(pair, first, WINDOW - 1_000)
+    pair.settle()
     write(pair, last, WINDOW)
     pair.settle()
-    write(pair, full, WINDOW)
+    pair.dialler.link._underway = MAX_UNDERWAY
+    write(pair, first, 1_000)
     pair.dialler.link.streams.end(last, End.FINISH)
-    pair.flush(pair.dialler)
-    assert pair.dialler.link.streams.waiting
+    assert pair.dialler.link.streams.windows == 1_000
     pair.dialler.link.close(Code.GOODBYE)
     pair.flush(pair.dialler)
     pair.settle()
-    assert len(pair.other.received[full]) == WINDOW
+    assert [len(pair.other.received[number]) for number in (first, last)] == [WINDOW, WINDOW]
     assert StreamFinished(last) in pair.other.told
     assert pair.faults == ["", ""]
 
