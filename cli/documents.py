@@ -18,6 +18,7 @@ from .output import Fault, naming
 
 CARD = "CARD"
 LIST = "REVOCATION LIST"
+BESIDE = "revocations.pem"  # where card issue --batch puts the lists that go with all its cards
 _QR = "CARD1"
 STRANGE = (
     "unknown-issuer",
@@ -53,6 +54,15 @@ def read(path: str | Path, *, fix: str = "") -> Document:
     """The document in a file or, for `-`, on stdin. Raises `Fault` that names the file."""
     data = files.read(path, limit=MAX_ARMOR, what="card or list")
     return parse("standard input" if str(path) == files.STREAM else str(path), data, fix=fix)
+
+
+def read_handed_out(path: str | Path) -> Document:
+    """As `read`, of a card that was handed out: one without a list has its lists beside it, if they are anywhere."""
+    document = read(path)
+    beside = Path(path).with_name(BESIDE)
+    if document.lists or str(path) == files.STREAM or not beside.is_file():
+        return document
+    return replace(document, lists=read(beside).lists)
 
 
 def looks_like_one(data: bytes) -> bool:
