@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
-from cards import Card, CardError, SignatureCache
+from cards import Card, CardError, RevocationList, SignatureCache
 from cards.findings import CONFLICT, EXIT_ORDER, MALFORMED, UNEXPECTED, UNTRUSTED
 from cards.text import fingerprint
 
@@ -53,7 +53,12 @@ def issue_batch(
     with folder.open() as issuer, where as results:
         own, powers = folder.read_revocations(issuer), Powers.read(folder, issuer)
         batch = _Batch(issuer, powers, expected, results, lifetime=days * options.DAY)
-        batch.beside = documents.fact_blocks(powers.handed_on(own))
+        facts = powers.handed_on(own)
+        lists = [one for one in facts if isinstance(one, RevocationList)]
+        # Once, and not in every card: a full one is of 800,000 bytes.
+        batch.beside = documents.fact_blocks(one for one in facts if not isinstance(one, RevocationList))
+        if results is not None and lists:
+            results.put_lists(lists)
         items = read_items(source)
         with progress_bar("card issue", as_json=as_json) as progress:
             while portion := list(islice(items, PORTION)):
@@ -86,7 +91,7 @@ class _Batch:
         lifetime: int,
     ) -> None:
         self.counts: Counter[str] = Counter()
-        self.beside = ""  # the lists and statements that go with every card
+        self.beside = ""  # the statements that go with every card
         self._issuer = issuer
         self._powers = powers
         self._expected = expected

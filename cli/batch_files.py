@@ -1,22 +1,22 @@
-"""Files of a batch: the requests, the expected identities, and where the cards go."""
+"""Files of a batch: the requests, the expected identities, and where the cards and their lists go."""
 
 import csv
 import io
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from cards import Card, CardError, IdentityId
+from cards import Card, CardError, IdentityId, RevocationList
 from cards.fields import name as name_field
 from cards.findings import MALFORMED, USAGE
 from cards.text import MAX_ARMOR, fingerprint
 
 from . import documents, files
-from .output import Fault, naming, os_fault
+from .output import Fault, answer_json, naming, os_fault, say
 
 MAX_EXPECTED = 16 * 1024 * 1024  # bytes; 10,000 rows make about 1.2 million
 MAX_GROUPS = 16
@@ -135,6 +135,9 @@ def _expected(row: Mapping[str | None, Any], line: int, path: Path) -> Expected:
 class Results(Protocol):
     """Where cards go. What is there already is not made again."""
 
+    def put_lists(self, lists: Sequence[RevocationList]) -> None:
+        """Keep the lists that go with all cards, before any card. Raises `Fault` where something else is there."""
+
     def handed_out(self, card: Card) -> Card | None:
         """The card as it was handed out before, if it was. Raises `Fault` where something else is in its place."""
 
@@ -148,6 +151,10 @@ class Results(Protocol):
 class Stream:
     """No place but the line that says what became of a request; nothing is remembered."""
 
+    def put_lists(self, lists: Sequence[RevocationList]) -> None:
+        text = documents.list_blocks(lists)
+        answer_json({"ok": True, "item": None, "status": "revocations", "text": text})
+
     def handed_out(self, card: Card) -> Card | None:  # noqa: ARG002 - as the others
         return None
 
@@ -159,12 +166,24 @@ class Stream:
 
 
 class Folder:
-    """A file for each card, called by its name, or by its node where it has none."""
+    """A file for each card, called by its name, or by its node where it has none, and one for the lists."""
 
     def __init__(self, path: Path, *, force: bool) -> None:
         self._path = path
         self._force = force
         files.make_folder(path)
+
+    def put_lists(self, lists: Sequence[RevocationList]) -> None:
+        path = self._path / documents.BESIDE
+        files.check_target(path, force=True)
+        if path.exists() and not self._force:
+            fix = "name a folder for the cards alone, or replace it with --force"
+            held = documents.read(path, fix=fix)
+            ours = {one.issuer for one in lists}
+            if held.cards or held.statements or any(one.issuer not in ours for one in held.lists):
+                raise Fault(f"{path} holds more than the lists that go with these cards", fix)
+        files.write(path, documents.list_blocks(lists).encode(), force=True)
+        say(f"the revocation list goes with every card: it is in {path}, where card install looks for it")
 
     def handed_out(self, card: Card) -> Card | None:
         path = self._file(card)
@@ -190,7 +209,7 @@ class Folder:
 
 
 class Lines:
-    """JSON lines, appended to a file; one of ours at the end that a crash cut short is taken off.
+    """JSON lines, appended to a file, the lists as one of them; one that a crash cut short at the end is taken off.
 
     Raises `Fault` where the torn line is somebody else's.
     """
@@ -199,6 +218,7 @@ class Lines:
         self._file = file
         self._path = path
         self._cards: dict[bytes, Card] = {}
+        self._lists = ""  # as they stand in the file
         whole = file.seek(0)
         for line in file:
             if not line.endswith(b"\n"):
@@ -208,8 +228,16 @@ class Lines:
                 break
             whole += len(line)
             with suppress(ValueError, LookupError, TypeError, AttributeError, Fault):  # not one of ours: left alone
-                card = documents.parse(str(path), json.loads(line)["text"].encode()).card
+                row = json.loads(line)
+                self._lists = row.get("revocations", self._lists)
+                card = documents.parse(str(path), row["text"].encode()).card
                 self._cards[card.card_id] = card
+
+    def put_lists(self, lists: Sequence[RevocationList]) -> None:
+        text = documents.list_blocks(lists)
+        if text != self._lists:
+            self._file.write(json.dumps({"item": None, "revocations": text}).encode() + b"\n")
+        say(f"the revocation list goes with every card: it is in {self._path}, in the last line with revocations")
 
     def handed_out(self, card: Card) -> Card | None:
         return self._cards.get(card.card_id)

@@ -34,17 +34,19 @@ from .output import Fault, answer, answer_json, finding_lines, naming, rows, say
 def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_json: bool) -> None:
     """Take a card into use where its keys are.
 
-    The first install says with --issuer whom this node believes, which writes policy.toml; later ones go by that
-    file. A revocation list in FILE is taken over when it is newer than the one here, and so are the statements in it.
-    A key that p2pnoise id rotate made takes the place of the one before with the card that names it. List, statements,
-    policy, keys and card are put in place in this order, each whole: run it again after a crash.
+    The first install says with --issuer whom this node believes, which writes policy.toml; later ones go by that file.
+    A revocation list in FILE is taken over when it is newer than the one here, and so are the statements in it. Where
+    FILE has no list, that in revocations.pem beside it is taken, where card issue --batch puts it. A key that p2pnoise
+    id rotate made takes the place of the one before with the card that names it. List, statements, policy, keys and
+    card are put in place in this order, each whole: run it again after a crash.
 
     \b
     Examples:
       p2pnoise card install db-03.card --issuer ops=issuer1...
       ssh issuer cat db-03.card | p2pnoise card install -
+      ssh issuer cat cards/db-03.card cards/revocations.pem | p2pnoise card install -
     """
-    document, now = documents.read(file), options.now()
+    document, now = documents.read_handed_out(file), options.now()
     card = document.card
     with files.lock(home.path):
         waiting = _check_keys(home, card)

@@ -53,7 +53,9 @@ def issue(
     With --batch, requests are the files of a folder or lines as card request --json prints them, and --expect is a CSV
     file with the columns identity (id1... or a fingerprint), name and groups (apart by blanks), of which only the
     first must be there. Cards go to the folder -o, to a file -o that ends in .jsonl, or into the lines that say what
-    became of each. Run it again after a crash, or for what was refused: what is granted is left as it is.
+    became of each. The revocation list is not in each card then, but once beside them: revocations.pem in the folder,
+    or a line of its own. Hand it out with them: card install takes it from beside the card. Run it again after a
+    crash, or for what was refused: what is granted is left as it is.
 
     \b
     Examples:

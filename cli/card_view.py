@@ -85,10 +85,10 @@ def verify(
 ) -> None:
     """Judge a card, with every reason.
 
-    Without FILE it is the installed card. The policy of this node is asked unless --issuer or --policy names
-    another. Revocation lists and statements (delegations, successions, what ended a key) count when they are in
-    FILE, named with --revocations or --statements or, with this node's policy, held here; so do its pins. With
-    another policy it is told where this node's folder knows more.
+    Without FILE it is the installed card. The policy of this node is asked unless --issuer or --policy names another.
+    Revocation lists and statements (delegations, successions, what ended a key) count when they are in FILE, lists
+    also in revocations.pem beside it where it has none, named with --revocations or --statements or, with this node's
+    policy, held here; so do its pins. With another policy it is told where this node's folder knows more.
 
     \b
     Examples:
@@ -99,8 +99,8 @@ def verify(
     """
     if issuers and policy_file:
         raise click.UsageError("--issuer and --policy are two answers to one question")
-    document, now = document_of(file, home), options.now()
-    card = document.card
+    document = documents.read_handed_out(file) if file is not None else document_of(None, home)
+    card, now = document.card, options.now()
     facts = list(document.facts)
     for path, what in (*((path, "lists") for path in revocations), *((path, "statements") for path in statements)):
         given = documents.read(path)

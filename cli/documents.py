@@ -15,6 +15,7 @@ from p2pnoise.folder.documents import CARD, LIST, QR, Document, looks_like_one, 
 from . import files
 
 __all__ = [
+    "BESIDE",
     "CARD",
     "LIST",
     "Document",
@@ -27,10 +28,12 @@ __all__ = [
     "notes",
     "parse",
     "read",
+    "read_handed_out",
     "to_qr",
     "with_findings",
 ]
 
+BESIDE = "revocations.pem"  # where card issue --batch puts the lists that go with all its cards
 STRANGE = ("unknown-issuer", "chain-too-long", "threshold", "rollback")
 """Nothing is wrong with these, they are not for us."""
 
@@ -39,6 +42,15 @@ def read(path: str | Path, *, fix: str = "") -> Document:
     """The document in a file or, for `-`, on stdin. Raises `Fault` that names the file."""
     data = files.read(path, limit=MAX_ARMOR, what="card or list")
     return parse("standard input" if str(path) == files.STREAM else str(path), data, fix=fix)
+
+
+def read_handed_out(path: str | Path) -> Document:
+    """As `read`, of a card that was handed out: one without a list has its lists beside it, if they are anywhere."""
+    document = read(path)
+    beside = Path(path).with_name(BESIDE)
+    if document.lists or str(path) == files.STREAM or not beside.is_file():
+        return document
+    return replace(document, lists=read(beside).lists)
 
 
 def to_qr(card: Card) -> str:

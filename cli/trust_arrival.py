@@ -51,8 +51,8 @@ class Arrival:
             **_about(self.card),
             "name": self.card.name,
             "replaces": _about(old) if old is not None else None,
-            "before": _verdict_json(self.before) if self.before is not None else None,
-            "after": _verdict_json(self.after),
+            "before": verdict_json(self.before) if self.before is not None else None,
+            "after": verdict_json(self.after),
         }
 
 
@@ -82,8 +82,18 @@ def arrivals(cards: Iterable[Card], before: Trust, after: TrustStore, now: int) 
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """The level and the groups."""
-    return " ".join((verdict.level, *(f"+{group}" for group in verdict.groups)))
+    """The level and what is granted."""
+    granted = (*(f"+{group}" for group in verdict.groups), *(f"+cap:{name}" for name in verdict.capabilities))
+    return " ".join((verdict.level, *granted))
+
+
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "level": verdict.level,
+        "groups": list(verdict.groups),
+        "capabilities": list(verdict.capabilities),
+        "findings": [finding.to_json() for finding in verdict.findings],
+    }
 
 
 def _follows(card: Card, old: Card, store: TrustStore) -> bool:
@@ -97,12 +107,4 @@ def _about(card: Card) -> dict[str, Any]:
         "identity": str(card.identity),
         "node_id": str(card.node_id),
         "sequence": card.sequence,
-    }
-
-
-def _verdict_json(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "level": verdict.level,
-        "groups": list(verdict.groups),
-        "findings": [finding.to_json() for finding in verdict.findings],
     }

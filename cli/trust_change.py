@@ -23,7 +23,7 @@ from . import documents, files, options, trust_state
 from .bench.rounds import progress_bar
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, finding_lines, naming, rows, say
-from .trust_arrival import Arrival, arrivals, verdict_text
+from .trust_arrival import Arrival, arrivals, verdict_json, verdict_text
 from .trust_state import Known, Trust
 
 
@@ -83,12 +83,8 @@ class Outcome:
                     "identity": str(known.card.identity),
                     "own": known.own,
                     "live": known.live,
-                    "before": {"level": effect.before.level, "groups": list(effect.before.groups)},
-                    "after": {
-                        "level": effect.after.level,
-                        "groups": list(effect.after.groups),
-                        "findings": [finding.to_json() for finding in effect.after.findings],
-                    },
+                    "before": verdict_json(effect.before),
+                    "after": verdict_json(effect.after),
                 }
                 for known, effect in self.effects
             ],
@@ -96,7 +92,7 @@ class Outcome:
         }
 
     def lines(self) -> list[str]:
-        """For people: who is dropped, who comes in, whose groups change."""
+        """For people: who is dropped, who comes in, whose groups or capabilities change."""
         lines = [line for arrival in self.arrivals for line in arrival.lines()]
         for known, effect in self.effects:
             if effect.before.ok and not effect.after.ok:
@@ -159,7 +155,7 @@ def _effects(before: Trust, after: TrustStore, now: int, *, as_json: bool) -> tu
                 store.verify(known.card, now, established=True, signatures=before.signatures)
                 for store in (before.store, after)
             )
-            if (old.level, old.groups) != (new.level, new.groups):
+            if (old.level, old.groups, old.capabilities) != (new.level, new.groups, new.capabilities):
                 effects.append((known, Effect(known.card, old, new, known.live)))
             progress(count / len(before.known))
     return tuple(effects)

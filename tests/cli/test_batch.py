@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from cards import Card, IdentityKey, NodeKey, make_card
+from cards import Card, Entry, IdentityKey, IssuerKey, NodeKey, make_card, make_list
 from cards.text import fingerprint, from_armor, to_armor
 
 SEED = 20
@@ -85,8 +85,7 @@ def test_all_that_is_expected_is_granted_and_each_says_so(fleet):
         card = fleet.card(name)
         assert card.grants[0].groups == ("agents",)
         assert lines[f"{name}.request"]["serial"] == card.grants[0].serial
-    labels = [label for label, _ in from_armor((fleet.out / "n0000.card").read_text())]
-    assert labels == ["CARD", "REVOCATION LIST"]
+    assert [label for label, _ in from_armor((fleet.out / "n0000.card").read_text())] == ["CARD"]
 
 
 def test_a_card_of_a_batch_installs(place, fleet, issuer):
@@ -95,6 +94,80 @@ def test_a_card_of_a_batch_installs(place, fleet, issuer):
     fleet.rows("identity", place.json("id", "show")["identity"])
     fleet.issue(code=5)
     place.ok("card", "install", fleet.out / "own.card", "--issuer", issuer)
+    assert (place.node / "revocations.pem").read_bytes() == (place.issuer / "revocations.pem").read_bytes()
+
+
+@pytest.fixture
+def long_list(place, issuer):
+    """The issuer has revoked ten thousand cards."""
+    key = IssuerKey.from_pem((place.issuer / "issuer.key").read_bytes())
+    now = int(time.time())
+    entries = [Entry(random.Random(n).randbytes(32), now, "lost", now + 10**7) for n in range(10_000)]
+    one = make_list(key, network="example-net", sequence=9, now=now, entries=entries)
+    (place.issuer / "revocations.pem").write_text(to_armor("REVOCATION LIST", one.raw))
+    return to_armor("REVOCATION LIST", one.raw)
+
+
+def test_a_long_list_is_kept_once_for_a_whole_folder(fleet, long_list):
+    fleet.issue()
+    assert (fleet.out / "revocations.pem").read_text() == long_list
+    assert max(path.stat().st_size for path in fleet.out.glob("*.card")) < 1000
+
+
+@pytest.mark.parametrize("output", ["-", "cards.jsonl"])
+def test_a_long_list_is_one_line_of_many(place, fleet, long_list, output):
+    told = place.ok(*fleet.arguments("-o", output if output == "-" else place / output)).stdout
+    first, *others = (told if output == "-" else (place / output).read_text()).splitlines()
+    assert json.loads(first)["item"] is None
+    assert json.loads(first)["text" if output == "-" else "revocations"] == long_list
+    assert len(others) == 3
+    assert max(map(len, others)) < 3000
+
+
+def test_a_list_in_a_file_of_lines_is_written_again_only_when_there_is_a_newer_one(place, fleet):
+    fleet.out = place / "cards.jsonl"
+    for publish in (False, False, True):
+        if publish:
+            place.ok("revoke", "publish")
+        fleet.issue()
+    lists = [line["revocations"] for line in map(json.loads, fleet.out.read_text().splitlines()) if not line["item"]]
+    assert len(lists) == 2
+    assert lists[-1] == (place.issuer / "revocations.pem").read_text()
+
+
+def test_the_list_beside_the_cards_follows_that_of_the_issuer(place, fleet):
+    fleet.issue()
+    place.ok("revoke", "publish")
+    fleet.issue()
+    assert (fleet.out / "revocations.pem").read_bytes() == (place.issuer / "revocations.pem").read_bytes()
+
+
+def test_a_list_of_somebody_else_is_not_replaced_and_nothing_is_granted(place, fleet):
+    fleet.out.mkdir()
+    other = make_list(IssuerKey(bytes(32)), network="example-net", sequence=1, now=int(time.time()))
+    for text, code in (("mine", 3), (to_armor("REVOCATION LIST", other.raw), 1)):
+        (fleet.out / "revocations.pem").write_text(text)
+        assert fleet.place.run(*fleet.arguments()).exit_code == code
+        assert (fleet.out / "revocations.pem").read_text() == text
+    assert recorded(place) == {}
+    fleet.issue("--force")
+    assert len(recorded(place)) == 3
+
+
+@pytest.mark.usefixtures("fleet")
+def test_a_delegates_cards_have_its_delegation_and_the_list_of_its_root_beside_them(place, fleet, issuer):
+    place.ok("issuer", "new", "site-7", "--network", "example-net", "--issuer-home", place / "site")
+    delegate = IssuerKey.from_pem((place / "site" / "issuer.key").read_bytes()).public
+    place.ok("issuer", "delegate", delegate, "-o", place / "site.pem")
+    place.ok("issuer", "import", place / "site.pem", "--issuer-home", place / "site")
+    place.ok("id", "new")
+    place.ok("card", "request", "--name", "own", "--network", "example-net", "-o", fleet.folder / "own.request")
+    fleet.rows("identity", place.json("id", "show")["identity"])
+    fleet.issue("--issuer-home", place / "site", "--days", "30", code=5)
+    assert [label for label, _ in from_armor((fleet.out / "own.card").read_text())] == ["CARD", "DELEGATION"]
+    place.ok("card", "verify", fleet.out / "own.card", "--issuer", f"ops={issuer}")
+    place.ok("card", "install", fleet.out / "own.card", "--issuer", f"ops={issuer}")
+    assert place.json("card", "verify")["ok"]
 
 
 def test_one_that_is_wrong_stops_no_other(place, fleet):
@@ -112,7 +185,7 @@ def test_one_that_is_wrong_stops_no_other(place, fleet):
     assert lines["broken.request"]["findings"][0]["code"] == "armor-invalid"
     assert "private key" in lines["key.request"]["error"]
     assert all(line["fix"] for line in lines.values() if line["status"] == "refused")
-    assert sorted(path.name for path in fleet.out.iterdir()) == ["n0000.card", "n0001.card", "n0002.card"]
+    assert sorted(path.name for path in fleet.out.glob("*.card")) == ["n0000.card", "n0001.card", "n0002.card"]
 
 
 def test_another_name_than_the_expected_one_is_refused(fleet):
@@ -204,7 +277,8 @@ def test_requests_come_as_json_lines_and_cards_go_into_the_answers(place, fleet)
     lines = fleet.lines().replace("\n", "\n\n", 1) + "no json\n" + '{"request": 7}\n' + '{"request": ""}\n'
     result = place.run(*arguments, input=lines)
     assert result.exit_code == 3
-    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    lists, *answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert lists["text"] == (place.issuer / "revocations.pem").read_text()
     assert [answer["status"] for answer in answers] == ["granted"] * 3 + ["refused"] * 3
     assert [answer["item"] for answer in answers] == [f"line {number}" for number in (1, 3, 4, 5, 6, 7)]
     card = Card.parse(from_armor(answers[0]["text"])[0][1])
@@ -225,7 +299,7 @@ def test_a_line_that_never_ends_is_one_refusal_and_takes_little_room(place, flee
     lines = '{"request": "' + "A" * 3_000_000 + "\n" + fleet.lines()
     result = place.run("card", "issue", "--batch", "-", "--expect", fleet.csv, input=lines)
     statuses = [json.loads(line)["status"] for line in result.stdout.splitlines()]
-    assert statuses == ["refused", "granted", "granted", "granted"]
+    assert statuses == ["revocations", "refused", "granted", "granted", "granted"]
 
 
 def test_json_lines_go_to_a_file_whose_torn_end_is_mended(place, fleet):
@@ -235,7 +309,7 @@ def test_json_lines_go_to_a_file_whose_torn_end_is_mended(place, fleet):
     fleet.out.write_bytes(whole[:-100])
     lines = fleet.issue()
     assert [line["status"] for line in lines.values()] == ["already", "already", "granted"]
-    kept = [json.loads(line) for line in fleet.out.read_text().splitlines()]
+    _, *kept = [json.loads(line) for line in fleet.out.read_text().splitlines()]
     assert [line["label"] for line in kept] == ["n0000", "n0001", "n0002"]
     assert len({Card.parse(from_armor(line["text"])[0][1]).grants[0].serial for line in kept}) == 3
 

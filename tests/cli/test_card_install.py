@@ -69,6 +69,49 @@ def test_a_newer_list_in_the_file_is_taken_over(place):
     assert (place.node / "revocations.pem").read_bytes() == (place.issuer / "revocations.pem").read_bytes()
 
 
+@pytest.fixture
+def apart(place, issuer):
+    """The file of a card without its list, which is in revocations.pem in the same folder; and who signed both."""
+    (place / "handed").mkdir()
+    blocks = from_armor(place.make_card().read_text())
+    (place / "handed" / "revocations.pem").write_text(to_armor(*blocks[1]))
+    (place / "handed" / "bare").write_text(to_armor(*blocks[0]))
+    return place / "handed" / "bare", f"ops={issuer}"
+
+
+def test_a_card_without_a_list_takes_the_one_that_lies_beside_it(place, apart):
+    card, trusted = apart
+    place.ok("card", "verify", card, "--issuer", trusted)
+    place.ok("card", "install", card, "--issuer", trusted)
+    assert (place.node / "revocations.pem").read_bytes() == (place / "handed" / "revocations.pem").read_bytes()
+
+
+def test_card_and_list_of_two_files_come_in_one_stream(place, apart):
+    card, trusted = apart
+    both = card.read_text() + card.with_name("revocations.pem").read_text()
+    place.ok("card", "install", "-", "--issuer", trusted, input=both)
+
+
+def test_a_card_alone_on_stdin_has_nothing_beside_it(place, apart, monkeypatch):
+    card, trusted = apart
+    monkeypatch.chdir(card.parent)
+    assert place.run("card", "install", "-", "--issuer", trusted, input=card.read_text()).exit_code == 5
+
+
+def test_a_card_with_a_list_of_its_own_looks_at_no_other(place, apart, issuer):
+    card, _ = apart
+    card.with_name("revocations.pem").write_text("broken")
+    card.write_text(place.make_card().read_text())
+    place.ok("card", "install", card, "--issuer", f"ops={issuer}")
+
+
+def test_a_broken_list_beside_a_card_is_named_and_the_card_not_installed(place, apart):
+    card, trusted = apart
+    card.with_name("revocations.pem").write_text("broken")
+    place.refuses("card", "install", card, "--issuer", trusted, says="revocations.pem", code=3)
+    assert not (place.node / "card.pem").exists()
+
+
 def test_a_card_without_any_list_is_not_installed(place, issuer):
     (place / "bare").write_text(place.card(place.make_card()).to_text())
     result = place.run("card", "install", place / "bare", "--issuer", issuer)

@@ -111,6 +111,23 @@ def test_a_new_issuer_and_its_list_count_together_in_any_order(network):
     assert network.json("trust", "plan", network / "lab.list", policy)["ok"]
 
 
+def test_a_plan_names_the_peers_whose_capabilities_a_policy_would_change(network):
+    card, now = network.card(network / "bob.card"), int(time.time())
+    held = next(grant.position for grant in card.grants)
+    granted = grant(
+        issuer_key(network), card, serial=9, now=now, entropy=os.urandom, capabilities=["deploy"], position=held
+    )
+    (network / "bob.card").write_text(documents.card_block(granted))
+    network.remember(bob="proven")
+    policy = policy_of(network)
+    lab = IssuerKey(bytes(32)).public
+    rule = f'\n[capabilities]\ndeploy = {{ threshold = 2 }}\n[issuer.lab]\nkey = "{lab}"\n'
+    policy.write_text(policy.read_text() + rule)
+    (line, *_) = network.ok("trust", "plan", policy).stdout.splitlines()
+    assert line.startswith("changes  bob")
+    assert line.endswith("verified +cap:deploy -> verified")
+
+
 def test_a_chain_of_statements_counts_in_any_order(network):
     chain = [issuer_key(network), IssuerKey(bytes(32)), IssuerKey(b"\1" * 32)]
     values = {"net": "example-net", "iat": NOW - 5, "nbf": NOW - 5, "exp": NOW + 1000}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cards import Conflict, Retirement, SelfRevocation, grant, make_card, make_list
+from cards import Conflict, Manifest, Retirement, SelfRevocation, grant, make_card, make_list
 from p2pnoise.node.effects import FactOffered
 from p2pnoise.store import read_table
 
@@ -18,6 +18,22 @@ def retirement(net):
     return Retirement.make(values, net.second)
 
 
+def sign_together(net, kind, *signers, **values):
+    """A statement that the keys of these issuers sign together."""
+    signers = sorted(signers, key=lambda one: one.public)
+    common = {"net": net.policy.network, "iat": net.now, "by": [one.public for one in signers]}
+    return kind.make(common | values, *signers)
+
+
+def retirement_by_others(net):
+    return sign_together(net, Retirement, net.issuer, net.third, iss=net.second.public, reason="lost")
+
+
+def manifest(net):
+    """It leaves out who granted cleo."""
+    return sign_together(net, Manifest, net.issuer, net.third, ver=1, thr=1, iss=[net.issuer.public])
+
+
 def conflict(net):
     """Another identity, which somebody granted a card, on the node key of cleo."""
     key, identity = net.keys("cleo")[0], net.keys("somebody else")[1]
@@ -28,9 +44,10 @@ def conflict(net):
 @pytest.fixture
 def net(net):
     """Cleo is in by the grant of a second issuer."""
-    net.second = type(net.issuer)(b"\x22" * 32)
+    net.second, net.third = type(net.issuer)(b"\x22" * 32), type(net.issuer)(b"\x33" * 32)
     net.policy = type(net.policy)(
-        network=net.policy.network, issuers={"ops": net.issuer.public, "lab": net.second.public}
+        network=net.policy.network,
+        issuers={"ops": net.issuer.public, "lab": net.second.public, "audit": net.third.public},
     )
     net.lists = (*net.lists, make_list(net.second, network=net.policy.network, sequence=1, now=net.now))
     granted = net.card
@@ -38,7 +55,7 @@ def net(net):
     return net
 
 
-@pytest.mark.parametrize("make", [self_revocation, retirement, conflict])
+@pytest.mark.parametrize("make", [self_revocation, retirement, retirement_by_others, manifest, conflict])
 async def test_a_statement_handed_to_one_node_takes_a_peer_out_of_all_and_stays_in_force(net, make):
     statement = make(net)
     async with (
