@@ -71,4 +71,4 @@ lock:
 	touch $(STAMP)
 
 clean:
-	rm -rf $(VENV) $(PEERS) .venvs .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist build
+	rm -rf $(VENV) $(PEERS) $(PEERS).log .venvs .fuzz .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov dist build

@@ -29,7 +29,7 @@ if grep -q "gmp.h" "$log"; then
 elif grep -q "Python.h" "$log"; then
     say "py-libp2p was not installed: its fastecdsa is compiled here and found no Python.h. On Debian and Ubuntu" \
         "\`apt install python3-dev\`, on Fedora \`dnf install python3-devel\`, $again"
-elif grep -q "command '.*' failed: No such file\|unable to execute" "$log"; then
+elif grep -q "No such file or directory: '.*cc'\|command '.*' failed: No such file\|unable to execute" "$log"; then
     say "py-libp2p was not installed: its fastecdsa is compiled here and found no C compiler. On Debian and Ubuntu" \
         "\`apt install gcc libgmp-dev\`, on Fedora \`dnf install gcc gmp-devel\`, on macOS \`xcode-select --install\`, $again"
 elif grep -q "No matching distribution\|Requires-Python\|requires a different Python" "$log"; then
@@ -37,7 +37,7 @@ elif grep -q "No matching distribution\|Requires-Python\|requires a different Py
         "$log" | tail -1) for this Python ($log). Mend the connection, or name a CPython of 3.11 to 3.13 as in" \
         "\`make PEERS_PYTHON=python3.12 bench-peers\`"
 else
-    say "py-libp2p was not installed: $(grep -i error "$log" | tail -1). The whole of it is in $log; mend it," \
+    say "py-libp2p was not installed: $(sed -n 's/^ERROR: //p' "$log" | tail -1). The whole of it is in $log; mend it," \
         "$again, or run \`p2pnoise bench node\`, which needs none"
 fi
 exit 1

@@ -79,6 +79,7 @@ class _Nodes:
 
     def __init__(self, secrets: Secrets, *, idle_timeout: float = _STAYS) -> None:
         self._network = _Network(secrets)
+        self._server_id = self._network.key(_SERVER).public
         self._idle_timeout = idle_timeout
         self._client: Node | None = None
 
@@ -94,8 +95,7 @@ class _Nodes:
         return stream.peer.name or ""
 
     async def _open(self, node: Node, port: int) -> PeerStream:
-        server = self._network.key(_SERVER).public
-        return await node.open_stream(f"{server}@{HOST}:{port}", _PROTOCOL)
+        return await node.open_stream(f"{self._server_id}@{HOST}:{port}", _PROTOCOL)
 
     async def _started_client(self, nursery: trio.Nursery) -> Node:
         if self._client is None:
@@ -145,7 +145,9 @@ class _WithItsLink(trio.abc.Stream):
             await self._stream.aclose()
             async for event in events:
                 if isinstance(event, PeerLost):
-                    return
+                    break
+        while self._node.core.links.all:  # noqa: ASYNC110 - until the peer has said goodbye, too; nothing tells of it
+            await trio.sleep(0.001)
 
 
 class _Peers(_Nodes):
