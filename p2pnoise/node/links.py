@@ -241,6 +241,14 @@ class Links:
         for data in held:
             self.apply(self._overlay.message(connection, data, now), now)
 
+    def _page_came(self, connection: io.ConnectionId, now: Instant) -> None:
+        """A long list comes by a slow line: the rest may take as long again."""
+        link = self.all.get(connection)
+        if link is not None and link.stage is Stage.COMPARING:
+            link.deadline = now.monotonic + ns(self._config.handshake_timeout)
+            # Our silence would end the link after a while: the peer's own question waits behind the list.
+            link.ping(now.monotonic)
+
     def _lists_compared(self, connection: io.ConnectionId, now: Instant) -> None:
         """We know all that the peer knows of revocations: its card is judged for good."""
         link = self.all.get(connection)
@@ -417,6 +425,8 @@ class Links:
                     self._follow(effect.peer.card, now)
                 case gossip.StoreRevocations() | gossip.StoreStatement() | gossip.StorePin():
                     self._out.append(effect)
+                case gossip.PageCame(connection):
+                    self._page_came(connection, now)
                 case gossip.ListsCompared(connection):
                     self._lists_compared(connection, now)
                 case gossip.Misbehaved(connection, reason):
@@ -425,15 +435,18 @@ class Links:
                 case gossip.Learned() | gossip.Refused() | gossip.FactRefused() | gossip.Pinned():
                     self._emit(telling.gossiped(effect, self._table, source))
                 case gossip.RecordLearned(record, _):
-                    peer = self._table.by_node(record.node_id)
-                    if peer is not None:
-                        self._dialler.learned(peer, now.monotonic)
+                    self._address_learned(record.node_id, now)
                     self._emit(telling.gossiped(effect, self._table, source))
                 case gossip.FactApplied():
                     self._emit(telling.gossiped(effect, self._table, source))
                     self.recheck(now)
                 case _:
                     assert_never(effect)
+
+    def _address_learned(self, node_id: NodeId, now: Instant) -> None:
+        peer = self._table.by_node(node_id)
+        if peer is not None:
+            self._dialler.learned(peer, now.monotonic)
 
     def _send_gossip(self, connection: io.ConnectionId, data: bytes, now: Instant) -> None:
         link = self.all.get(connection)
