@@ -96,6 +96,13 @@ class ListsCompared:
 
 
 @dataclass(frozen=True, slots=True)
+class PageCame:
+    """Some of the lists that the peer at the end of `link` has told us of has come: the rest may take as long again."""
+
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Something that a peer gave us was not taken; the peer is not to blame."""
 
@@ -121,6 +128,7 @@ Effect: TypeAlias = (
     | FactRefused
     | Pinned
     | ListsCompared
+    | PageCame
     | Refused
     | Misbehaved
 )

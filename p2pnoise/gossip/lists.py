@@ -47,6 +47,7 @@ class _Link:
     offered: deque[SignedHead] = field(default_factory=deque)  # of the lists that it gave us and that are not whole
     asked: set[bytes] | None = None  # digests of the pages that it has yet to give, until the end of its answer
     due: int | None = None  # monotonic nanosecond by which the next should come; None where it is late
+    came: int = 0  # pages that made us wait longer for the rest, at most those of one list
 
 
 class ListExchange:
@@ -58,6 +59,7 @@ class ListExchange:
         self._links: dict[LinkId, _Link] = {}
         self._pages: OrderedDict[bytes, bytes] = OrderedDict()  # by digest, of lists that are not whole yet
         self._told: dict[bytes, bytes] = {}  # issuer -> digest of its list that the operator was last told of
+        self._moved: list[LinkId] = []  # one for each such page of this input
 
     def peer_greeted(self, link: LinkId) -> None:
         self._links[link] = _Link()
@@ -83,7 +85,7 @@ class ListExchange:
             case WantPages(digests):
                 self._serve(link, digests)
             case GivenPage(page):
-                self._given(self._links[link], page, now)
+                self._given(link, page, now)
         return None
 
     def whole(self, now: Instant) -> Iterator[tuple[LinkId, SignedHead, list[bytes]]]:
@@ -107,6 +109,12 @@ class ListExchange:
                 state.compared = all(held.get(issuer, 0) >= number for issuer, number in state.claimed.items())
                 if state.compared:
                     yield link
+
+    def moved(self) -> list[LinkId]:
+        """The links by which a page came that was lacking; each at most `MAX_PAGES` times, or a peer that doles out the
+        pages of many lists would be waited for without end."""
+        moved, self._moved = self._moved, []
+        return moved
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which `whole` wants to be asked again, or None."""
@@ -207,11 +215,12 @@ class ListExchange:
             raise MessageError(f"list {head.sequence} of {head.issuer.short} with a page that its head does not name")
         offered.append(head)
         for digest, page in pages.items():
-            self._keep(digest, page)
+            self._keep(link, digest, page)
         return None
 
-    def _given(self, state: _Link, page: bytes, now: Instant) -> None:
+    def _given(self, link: LinkId, page: bytes, now: Instant) -> None:
         """A page that was asked of this peer. Any other is ignored: it may have been asked for once and come late."""
+        state = self._links[link]
         if state.asked is None:
             return
         if page:
@@ -219,14 +228,18 @@ class ListExchange:
             if digest in state.asked:
                 state.asked.discard(digest)
                 state.due = now.monotonic + TIMEOUT
-                self._keep(digest, page)
+                self._keep(link, digest, page)
             return
         # The end of its answer; what was not in it, this peer no longer has, and others may.
         if state.offered and state.asked & set(state.offered[0].page_digests):
             state.offered.popleft()
         state.asked = state.due = None
 
-    def _keep(self, digest: bytes, page: bytes) -> None:
+    def _keep(self, link: LinkId, digest: bytes, page: bytes) -> None:
+        state = self._links[link]
+        if state.came < MAX_PAGES:
+            state.came += 1
+            self._moved.append(link)
         self._pages[digest] = page
         if len(self._pages) > MAX_WAITING:
             self._pages.popitem(last=False)

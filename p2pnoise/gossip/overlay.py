@@ -25,6 +25,7 @@ from .effects import (
     LinkId,
     ListsCompared,
     Misbehaved,
+    PageCame,
     Pinned,
     RecordLearned,
     Refused,
@@ -437,6 +438,7 @@ class Overlay:
         self._take_lists(now)
         self._announce()
         self._statements.finish()
+        self._effects += map(PageCame, self._lists.moved())
         self._effects += map(ListsCompared, self._lists.compared())
         effects, self._effects = self._effects, []
         return effects

@@ -136,6 +136,14 @@ class Admission:
         for data in held:
             self._links.apply(self._overlay.message(connection, data, now), now)
 
+    def page_came(self, connection: io.ConnectionId, now: Instant) -> None:
+        """A long list comes by a slow line: the rest may take as long again."""
+        link = self._links.all.get(connection)
+        if link is not None and link.stage is Stage.COMPARING:
+            link.deadline = now.monotonic + ns(self._config.handshake_timeout)
+            # Our silence would end the link after a while: the peer's own question waits behind the list.
+            link.ping(now.monotonic)
+
     def lists_compared(self, connection: io.ConnectionId, now: Instant) -> None:
         """We know all that the peer knows of revocations: its card is judged for good."""
         link = self._links.all.get(connection)

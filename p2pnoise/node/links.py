@@ -314,6 +314,8 @@ class Links:
                     self.admission.follow(effect.peer.card, now)
                 case gossip.StoreRevocations() | gossip.StoreStatement() | gossip.StorePin():
                     self._out.append(effect)
+                case gossip.PageCame(connection):
+                    self.admission.page_came(connection, now)
                 case gossip.ListsCompared(connection):
                     self.admission.lists_compared(connection, now)
                 case gossip.Misbehaved(connection, reason):
@@ -322,15 +324,18 @@ class Links:
                 case gossip.Learned() | gossip.Refused() | gossip.FactRefused() | gossip.Pinned():
                     self.emit(telling.gossiped(effect, self._table, source))
                 case gossip.RecordLearned(record, _):
-                    peer = self._table.by_node(record.node_id)
-                    if peer is not None:
-                        self._dialler.learned(peer, now.monotonic)
+                    self._address_learned(record.node_id, now)
                     self.emit(telling.gossiped(effect, self._table, source))
                 case gossip.FactApplied():
                     self.emit(telling.gossiped(effect, self._table, source))
                     self.admission.recheck(now)
                 case _:
                     assert_never(effect)
+
+    def _address_learned(self, node_id: NodeId, now: Instant) -> None:
+        peer = self._table.by_node(node_id)
+        if peer is not None:
+            self._dialler.learned(peer, now.monotonic)
 
     def _gossip(self, connection: io.ConnectionId, link: Link, data: bytes, now: Instant) -> None:
         if link.stage is not Stage.CONTESTED:
