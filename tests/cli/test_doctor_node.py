@@ -57,6 +57,7 @@ def test_a_folder_that_is_well_is_said_to_be_well(node):
 
 
 def test_who_verifies_signatures_is_told(node, monkeypatch):
+    monkeypatch.setattr("cli.doctor.ENGINE", "libsodium")
     assert node.run("doctor").stderr == "signatures are verified by libsodium\n"
     assert node.json("doctor")["verified_by"] == "libsodium"
     monkeypatch.setattr("cli.doctor.ENGINE", "cryptography")
