@@ -81,7 +81,8 @@ class Carriers:
         connection = self._connections.get(number)
         if connection is None or connection.ending:
             return
-        if connection.size + len(data) > MAX_UNSENT:
+        # By what waited before: a goodbye has all that streams have left to say, and may be longer by itself.
+        if connection.size > MAX_UNSENT:
             connection.scope.cancel()
             self._inputs.post(io.ConnectFailed(number, f"it does not read: {MAX_UNSENT} bytes wait for it"))
             return

@@ -8,6 +8,7 @@ from trio.testing import check_half_closeable_stream, wait_all_tasks_blocked
 
 from cards import Address
 from p2pnoise.config import NodeConfig
+from p2pnoise.node.driver.carriers import MAX_UNSENT
 from p2pnoise.node.driver.errors import PeerGone, PeerTimeout, StreamReset
 from p2pnoise.node.driver.peer_stream import MAX_WRITTEN, PIECE
 from p2pnoise.node.streams import WINDOW, StreamCode
@@ -421,6 +422,26 @@ async def test_what_came_whole_before_the_end_of_the_link_stays_whole(autojump_c
     pairs.net.cut("alice", "bob")
     await wait_all_tasks_blocked()
     assert await read_all(there) == (b"all of it", None)
+
+
+async def test_a_goodbye_brings_all_that_many_streams_have_left_to_say(autojump_clock):
+    count, size = 100, 2 * PIECE
+    arrived = []
+
+    async def sink(stream):
+        arrived.append(len((await read_all(stream))[0]))
+
+    async with network(1, handlers={"sink/1": sink}) as net:
+        async with net.run("bob") as bob:
+            await net.wait_until(lambda: net.linked("bob", "alice"))
+            streams = [await bob.open_stream("alice", "sink/1") for _ in range(count)]
+            for stream in streams:
+                await stream.send_all(bytes(size))
+                await stream.aclose()
+            (link,) = bob.core.links.all.values()
+            assert sum(stream.queued for stream in link.streams._all.values()) > MAX_UNSENT
+        await wait_all_tasks_blocked()
+    assert arrived == [size] * count
 
 
 async def wait(_stream):
