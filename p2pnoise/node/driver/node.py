@@ -154,7 +154,8 @@ class Node:
     def events(self, *, most: int = MAX_EVENTS) -> Subscription:
         """What happens from now on: `with node.events() as events: async for event in events: ...`.
 
-        `most` events wait for a slow listener; EventsMissed stands for those that had no room. Ends with the node.
+        `most` events wait for a slow listener, at least 1; EventsMissed stands for those that had no room. Ends with
+        the node. Raises ValueError for a `most` of less.
         """
         return self._listeners.subscribe(most)
 

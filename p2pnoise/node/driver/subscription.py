@@ -22,7 +22,9 @@ class Subscription:
     """
 
     def __init__(self, most: int, on_close: Callable[["Subscription"], None]) -> None:
-        """For `Node`."""
+        """For `Node`. Raises ValueError for room for none."""
+        if most < 1:
+            raise ValueError(f"room for {most} events, at least 1")
         self._most = most
         self._on_close = on_close
         self._waiting: deque[Event | EventsMissed] = deque()

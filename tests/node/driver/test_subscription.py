@@ -66,6 +66,13 @@ async def test_a_listener_that_never_reads_holds_no_more_than_it_may(autojump_cl
     assert len(events._waiting) == 4
 
 
+@pytest.mark.parametrize("most", [0, -1])
+async def test_room_for_no_event_is_refused_where_it_is_asked_for(autojump_clock, most):
+    async with network(1) as net:
+        with pytest.raises(ValueError, match=f"room for {most} events, at least 1"):
+            net.nodes["alice"].events(most=most)
+
+
 async def test_each_listener_hears_all_and_who_has_left_hears_nothing(autojump_clock):
     async with network(1) as net:
         alice = net.nodes["alice"]
