@@ -49,6 +49,8 @@ __all__ = ["Network", "connected_nodes", "network"]
 
 START = 1_800_000_000
 """Seconds since 1970 at which every network begins."""
+PATIENCE = 600.0
+"""Seconds of trio's clock that a condition has to come true; a guess: more than it takes a node to be linked again."""
 _NAMES = ("alice", "bob", "carol")  # and node-3, node-4 after them
 _DAY = 86_400  # seconds
 _NETWORK = "test"
@@ -68,6 +70,7 @@ class Network:
         self._handlers = handlers
         self._memory = MemoryNetwork(START)
         self._news = trio.lowlevel.ParkingLot()
+        self._cards: dict[str, Card] = {}  # that nodes have run with, by name
         self.issuer = IssuerKey.generate(self._stream("issuer"))
         """Signs the cards of all."""
         self.policy = Policy(network=_NETWORK, issuers={"test": self.issuer.public})
@@ -130,11 +133,15 @@ class Network:
             carrier.cut()
         return len(carriers)
 
-    async def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait until `condition()` is true. It is asked whenever a node tells an event."""
-        await trio.lowlevel.checkpoint()
-        while not condition():
-            await self._news.park()
+    async def wait_until(self, condition: Callable[[], bool], *, timeout: float = PATIENCE) -> None:  # noqa: ASYNC109
+        """Wait until `condition()` is true. It is asked whenever a node tells an event.
+
+        Raises trio.TooSlowError after `timeout` seconds of trio's clock: nodes that cannot link dial for ever.
+        """
+        with trio.fail_after(timeout):
+            await trio.lowlevel.checkpoint()
+            while not condition():
+                await self._news.park()
 
     @asynccontextmanager
     async def run(
@@ -147,6 +154,7 @@ class Network:
     ) -> AsyncIterator[Node]:
         """One more node, as a block; it begins with the nodes `bootstrap`, or else with all. Knows nothing from before.
 
+        Without a `card` it has the one that it ran with before, as a node that starts again, or else a new one.
         It is linked a moment later: `await net.wait_until(lambda: net.linked("bob", "alice"))`.
         """
         key, _ = self.keys(name)
@@ -158,12 +166,13 @@ class Network:
             told.append(event)
             self._news.unpark_all()
 
+        card = self._cards[name] = card or self._cards.get(name) or self.issue(name)
         begin = self.nodes if bootstrap is None else bootstrap
         others = tuple(Bootstrap(self.nodes[one].addresses[0], self.nodes[one].node_id) for one in begin)
         async with open_node_in(
             self._memory.world(address.host, self._random(f"{name} {len(told)}")),
             key=key,
-            card=card or self.issue(name),
+            card=card,
             policy=self.policy,
             listen=[address],
             facts=[self.revocations],

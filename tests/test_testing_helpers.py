@@ -105,6 +105,22 @@ async def test_a_link_that_is_cut_comes_again(autojump_clock):
         assert net.cut("alice", "bob") == 1
 
 
+async def test_a_node_that_starts_again_later_is_linked_again(autojump_clock):
+    async with network(1) as net:
+        for _ in range(2):
+            async with net.run("bob"):
+                await net.wait_until(lambda: net.linked("alice", "bob"))
+            await trio.sleep(60)
+
+
+async def test_what_never_comes_true_is_not_waited_for_for_ever(autojump_clock):
+    async with network(1) as net, net.run("bob", bootstrap=[]):
+        begun = trio.current_time()
+        with pytest.raises(trio.TooSlowError):
+            await net.wait_until(lambda: net.linked("alice", "bob"), timeout=30)
+        assert trio.current_time() - begun == 30
+
+
 async def test_time_is_the_clock_s(autojump_clock):
     async with network(2) as net:
         began = net.now
