@@ -166,6 +166,7 @@ class Node:
     async def offer(self, given: io.Input) -> None:
         """Hand the core an input: a list, a policy, a new card of our own. Waits while the core is busy.
 
+        It is taken in order with all else, so that it may be in force only a moment after this returns.
         Raises trio.BrokenResourceError when the node has ended.
         """
         await self._driver.offer(given)

@@ -2,6 +2,7 @@
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from cards import CardError, make_card
 from p2pnoise.errors import LocalProtocolError
@@ -82,6 +83,7 @@ async def test_a_name_of_two_peers_means_neither_until_it_is_pinned(autojump_clo
         assert {peer.node_id for peer in ambiguous.value.candidates} == {net.nodes["bob"].node_id, other.node_id}
         assert isinstance(ambiguous.value, StreamNotOpened)
         await alice.offer(PinsChanged({"bob": net.keys("bob")[1].public}))
+        await wait_all_tasks_blocked()
         assert find(alice.core, "bob") == (net.nodes["bob"].node_id, None)
 
 
