@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .node.driver.requests import Request, RequestRefused, ResponseTooLarge, allowing, answering
     from .node.driver.subscription import Subscription
     from .node.driver.surroundings import ListenError
+    from .node.effects import FactOffered, OwnCardChanged, PinsChanged, PolicyChanged
     from .node.streams import StreamCode
     from .noise import KeyPair
     from .noisesocket.stream import (
@@ -90,6 +91,7 @@ _HOMES = {
     "p2pnoise.node.driver.requests": ("Request", "RequestRefused", "ResponseTooLarge", "allowing", "answering"),
     "p2pnoise.node.driver.subscription": ("Subscription",),
     "p2pnoise.node.driver.surroundings": ("ListenError",),
+    "p2pnoise.node.effects": ("FactOffered", "OwnCardChanged", "PinsChanged", "PolicyChanged"),
     "p2pnoise.node.streams": ("StreamCode",),
     "p2pnoise.noise": ("KeyPair",),
     "p2pnoise.noisesocket.stream": (
@@ -116,6 +118,7 @@ __all__ = [
     "Card",
     "CardError",
     "EarlyData",
+    "FactOffered",
     "HandshakeRejected",
     "HandshakeTimeout",
     "IdentityKey",
@@ -132,6 +135,7 @@ __all__ = [
     "NoiseListener",
     "NoiseStream",
     "NoiseStreamError",
+    "OwnCardChanged",
     "P2PNoiseError",
     "Peer",
     "PeerGone",
@@ -141,7 +145,9 @@ __all__ = [
     "PeerStream",
     "PeerTimeout",
     "PeerUnreachable",
+    "PinsChanged",
     "Policy",
+    "PolicyChanged",
     "RemoteProtocolError",
     "Request",
     "RequestRefused",

@@ -12,7 +12,7 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.streams import End, StreamCode, StreamOffered, is_protocol
 
 from .errors import StreamNotOpened, not_opened
-from .failures import Failures
+from .failures import Failures, split
 from .peer_stream import PeerStream, ended_by
 from .peers import Peer
 
@@ -89,10 +89,13 @@ class Switchboard:
         """A stream that was wanted is there."""
         wish = self._wishes.pop(ticket, None)
         peer = self._peer_of(node_id)
-        if wish is None or peer is None:  # nobody waits any longer
+        if wish is None or peer is None:  # nobody waits any longer, or for somebody who does not count any longer
             self._post(io.StreamEnded(connection, number, End.ABORT))
-        else:
-            wish.stream = self._begin(connection, number, peer, wish.protocol)
+        if wish is not None:
+            if peer is not None:
+                wish.stream = self._begin(connection, number, peer, wish.protocol)
+            else:
+                wish.refusal = not_opened(io.Refusal.NOT_TRUSTED, "its card does not count any longer")
             wish.answered.set()
 
     def refused(self, ticket: io.Ticket, refusal: io.Refusal, reason: str) -> None:
@@ -146,7 +149,7 @@ class Switchboard:
             await handler(stream)
             await stream.aclose()
         except BaseException as error:  # noqa: BLE001 - told apart, and none is lost
-            cancelled, failed = _split(error)
+            cancelled, failed = split(error)
             stream.abort(StreamCode.FAILED if failed is not None else StreamCode.CANCELLED)
             if failed is not None and not ended_by(failed, stream):
                 self._failures.add(failed)
@@ -175,11 +178,3 @@ class Switchboard:
 def _check_protocol(protocol: str) -> None:
     if not is_protocol(protocol):
         raise LocalProtocolError(f"{protocol[:80]!r} is no protocol: 1 to 64 characters of a-z 0-9 . _ / - expected")
-
-
-def _split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
-    """What of an error is trio's cancelling, and what is not."""
-    if isinstance(error, BaseExceptionGroup):
-        cancelled, failed = error.split(trio.Cancelled)
-        return (cancelled, failed) if cancelled is not None else (None, error)
-    return (error, None) if isinstance(error, trio.Cancelled) else (None, error)
