@@ -81,9 +81,13 @@ class Driver:
 
     def _take(self, given: io.Input) -> None:
         self._at_rest = False  # what is carried out may bring another input
-        effects = self._handle(given)
+        try:
+            effects = self._handle(given)
+        except Exception as error:  # noqa: BLE001 - as below
+            self._fail(error)
+            return
         if any(isinstance(effect, Store | io.Emit) for effect in effects):
-            # To be kept first, or told, by which whoever listens may fail: no affair of the task that brings it.
+            # To be kept first, or told, by which whoever listens may fail: no affair of the task that brings the input.
             self._held = effects
             self._inbox.wake()
             return
@@ -167,9 +171,13 @@ class Driver:
                 task_status = trio.TASK_STATUS_IGNORED
         except Exception as error:  # noqa: BLE001 - it comes out of the block
             # The store failed, so that what we would say next could not be remembered; or whoever listens did.
-            self._failures.add(error)
+            self._fail(error)
             task_status.started()
-            self._nursery.cancel_scope.cancel()
+
+    def _fail(self, error: Exception) -> None:
+        """Take nothing more: all ends without a goodbye, and the error comes out of the block."""
+        self._failures.add(error)
+        self._nursery.cancel_scope.cancel()
 
     async def _take_in(self, effects: list[io.Effect], inputs: list[io.Input]) -> None:
         """Hand the core what waits and carry out what follows: many inputs share one commit, few bytes wait for it."""

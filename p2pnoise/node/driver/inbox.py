@@ -17,6 +17,7 @@ class Inbox:
         self._waiting: deque[io.Input] = deque()
         self._news = trio.Event()
         self._sleep = trio.CancelScope()
+        self._due = float("inf")  # of the sleep: asking the scope for it takes 2 us
         self._line = trio.lowlevel.ParkingLot()
         self._closed = False
 
@@ -44,6 +45,7 @@ class Inbox:
         if self._waiting or self._news.is_set():
             await trio.lowlevel.checkpoint()
         else:
+            self._due = due
             with trio.CancelScope(deadline=due) as self._sleep:
                 await self._news.wait()
         self._news = trio.Event()
