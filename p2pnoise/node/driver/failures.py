@@ -62,11 +62,3 @@ def _raise(error: BaseException) -> None:
     finally:
         error.__context__ = context  # of where it came from, not of where it was caught
         del error, context
-
-
-def split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
-    """What of an error is trio's cancelling, and what is not."""
-    if isinstance(error, BaseExceptionGroup):
-        cancelled, failed = error.split(trio.Cancelled)
-        return (cancelled, failed) if cancelled is not None else (None, error)
-    return (error, None) if isinstance(error, trio.Cancelled) else (None, error)
