@@ -265,7 +265,12 @@ class _Check:
             entry = lists.find(root, *subjects, now=now)
             if entry is not None:
                 by, number = self.policy.issuer_name(root), lists.by_issuer[root].sequence
-                return "revoked", f"by {by} at {_utc(entry.at)}, reason {entry.reason}, list {number}"
+                told = f"by {by} at {_utc(entry.at)}, reason {entry.reason}, list {number}"
+                if entry.subject == self.card.card_id:
+                    told += ", this one card"
+                elif entry.subject != self.card.identity:
+                    told += f", the delegate {self.policy.issuer_name(IssuerId(entry.subject))}"
+                return "revoked", told
         if now >= self.end(grant.not_after):
             ended = f"{_when(grant.not_after, now)}; this machine's clock says {_utc(now)}"
             return "expired-app", f"the signature of issuer {name} ended {ended}"
