@@ -79,6 +79,8 @@ WITHIN = [
     ("its group", {"grp": ["agents", "db"]}, {"grp": ["agents"]}, True),
     ("no group", {"grp": ["db"]}, {"grp": None}, True),
     ("another group too", {"grp": ["db"]}, {"grp": ["admins", "db"]}, False),
+    ("a capability beside its group", {"grp": ["db"]}, {"grp": ["db"], "cap": ["deploy"]}, False),
+    ("a capability where no group is forbidden", {}, {"cap": ["deploy"]}, True),
     ("as long as it may", {"ttl": DAY}, {"nbf": 1_800_000_000, "exp": 1_800_000_000 + DAY}, True),
     ("longer by a second", {"ttl": DAY}, {"nbf": 1_800_000_000, "exp": 1_800_000_001 + DAY}, False),
     ("until its own end", {"exp": 1_800_000_000 + DAY}, {"exp": 1_800_000_000 + DAY}, True),
