@@ -16,7 +16,9 @@ from .policy import Policy
 from .statements import CARD_APP, CARD_KEY, CARD_NODE, SignatureCache, frame
 from .verdict import PROOF, Level, Verdict, VerifiedCard, Weighed
 
-__all__ = ["MAX_JUMP", "verify_card"]
+__all__ = ["MAX_JUMP", "MAX_PINS", "verify_card"]
+
+MAX_PINS = 10_000  # names; a guess, some 2 MB
 
 MAX_JUMP = 2**32  # sequence numbers further ahead than this were not reached by counting
 
@@ -185,8 +187,12 @@ class _Check:
 
     @property
     def first_use(self) -> Literal["off", "ask", "first-use"]:
-        """What the policy says of a name that nobody is pinned to, where this card has one."""
-        return self.policy.tofu if self.card.name and self.card.name not in self.pins else "off"
+        """What the policy says of a name that nobody is pinned to, where this card has one.
+
+        Off where no more can be pinned: a name that never is would be the first for everybody who comes with it.
+        """
+        free = self.card.name and self.card.name not in self.pins and len(self.pins) < MAX_PINS
+        return self.policy.tofu if free else "off"
 
     @property
     def needs_no_issuer(self) -> bool:
