@@ -102,7 +102,7 @@ class PeerStream(trio.abc.HalfCloseableStream):
         at = 0
         try:
             while at < len(data):
-                piece = data[at : at + PIECE]
+                piece = data[at : at + MAX_WRITTEN]
                 if at:
                     await trio.lowlevel.checkpoint()  # whatever else there is gets its turn
                 await self._wait_for_room(len(piece))
