@@ -252,10 +252,15 @@ class Facts:
         """Why a well-signed conflict is of nobody whom an accepted issuer granted anything; dearer than the rest."""
         if not isinstance(fact, Conflict) or fact.kind == "issuer":
             return None
-        authorities = self.authorities(policy)
-        granted = [endorsed(card, authorities, signatures) for card in fact.cards]
-        # Of an identity both must be: who has stolen its key alone could take the place of the proof that counts.
-        if all(granted) if fact.kind == "identity" else any(granted):
+        if fact.kind == "identity":
+            # Both must be granted: who has stolen its key alone could take the place of the proof that counts.
+            matters = all(endorsed(card, self.authorities(policy), signatures) for card in fact.cards)
+        else:
+            # By whoever might sign at any time: what a node key did stays done when the issuer ends, before or after.
+            roots = {key: policy.limits_of(name) for name, key in policy.issuers.items()}
+            ever = authorities(roots, self._of(Delegation))
+            matters = any(endorsed(card, ever, signatures) for card in fact.cards)
+        if matters:
             return None
         return Finding("unknown-issuer", f"conflict of cards that no issuer of this policy granted ({fact.kind})")
 

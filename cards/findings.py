@@ -65,7 +65,11 @@ CODES: dict[str, _Code] = {
     "proof-invalid": _Code(BAD_SIGNATURE, "nobody is in conflict here: a proof holds two signed things that differ"),
     "locked": _Code(BINDING, "type its passphrase, or give it with --passphrase-file or in P2PNOISE_PASSPHRASE"),
     # Trust, time and history.
-    "revoked": _Code(REVOKED, "the owner needs new keys: p2pnoise id new --force, then p2pnoise card request"),
+    "revoked": _Code(
+        REVOKED,
+        "for its identity the owner needs new keys: p2pnoise id new --force, then p2pnoise card request; for one card "
+        "that request alone, for a delegate a grant of another issuer",
+    ),
     "superseded": _Code(REVOKED, "use the card of the identity that it names"),
     "rollback": _Code(CONFLICT, "use the newer one; it has been seen already"),
     "equivocation": _Code(

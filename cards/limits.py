@@ -29,7 +29,10 @@ def matches(name: str, pattern: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What somebody may sign. Empty names and groups are no limit; times in seconds."""
+    """What somebody may sign. Empty names and groups are no limit; times in seconds.
+
+    Whoever is limited to groups grants no capabilities.
+    """
 
     names: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
@@ -47,6 +50,9 @@ class Limits:
         foreign = [group for group in grant.groups if self.groups and group not in self.groups]
         if foreign:
             return f"{who} may grant {' '.join(self.groups)}, not {' '.join(foreign)}"
+        if self.groups and grant.capabilities:
+            # There is no list of capabilities, and whoever is held to some groups was not meant to have all of these.
+            return f"{who} may grant {' '.join(self.groups)}, not capabilities such as {grant.capabilities[0]}"
         if grant.not_after - grant.not_before > self.max_lifetime:
             return f"{who} may grant {self.max_lifetime} s, not {grant.not_after - grant.not_before}"
         if grant.issued_at < self.not_before or grant.not_after > self.not_after:

@@ -83,6 +83,11 @@ def _read(table: Mapping[str, Any]) -> dict[str, Any]:
         raise _Wrong("the policy names no network")
     read: dict[str, Any] = {"network": _plain(fields.name(32))(table["network"], ("network",))}
     read["issuers"] = {name: _issuer_key(name, entry) for name, entry in issuers.items()}
+    for name, key in read["issuers"].items():
+        first = next(one for one, held in read["issuers"].items() if held == key)
+        if first != name:
+            # It would have two sets of limits, and "two of these" could mean one key.
+            raise _Wrong(f"issuer.{name} has the key of issuer.{first}", "issuer", name, "key")
     read["limits"] = {name: limits for name, entry in issuers.items() if (limits := _limits(name, entry)) != Limits()}
     for key, check in _KEYS.items():
         if key in table:

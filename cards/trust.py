@@ -16,9 +16,7 @@ from .keys import IdentityId, NodeId
 from .policy import Policy
 from .statements import SignatureCache
 from .verdict import Verdict
-from .verification import verify_card
-
-MAX_PINS = 10_000
+from .verification import MAX_PINS, verify_card
 
 
 class Pin(NamedTuple):

@@ -16,7 +16,9 @@ from .policy import Policy
 from .statements import CARD_APP, CARD_KEY, CARD_NODE, SignatureCache, frame
 from .verdict import PROOF, Level, Verdict, VerifiedCard, Weighed
 
-__all__ = ["MAX_JUMP", "verify_card"]
+__all__ = ["MAX_JUMP", "MAX_PINS", "verify_card"]
+
+MAX_PINS = 10_000  # names; a guess, some 2 MB
 
 MAX_JUMP = 2**32  # sequence numbers further ahead than this were not reached by counting
 
@@ -185,8 +187,12 @@ class _Check:
 
     @property
     def first_use(self) -> Literal["off", "ask", "first-use"]:
-        """What the policy says of a name that nobody is pinned to, where this card has one."""
-        return self.policy.tofu if self.card.name and self.card.name not in self.pins else "off"
+        """What the policy says of a name that nobody is pinned to, where this card has one.
+
+        Off where no more can be pinned: a name that never is would be the first for everybody who comes with it.
+        """
+        free = self.card.name and self.card.name not in self.pins and len(self.pins) < MAX_PINS
+        return self.policy.tofu if free else "off"
 
     @property
     def needs_no_issuer(self) -> bool:
@@ -265,7 +271,12 @@ class _Check:
             entry = lists.find(root, *subjects, now=now)
             if entry is not None:
                 by, number = self.policy.issuer_name(root), lists.by_issuer[root].sequence
-                return "revoked", f"by {by} at {_utc(entry.at)}, reason {entry.reason}, list {number}"
+                told = f"by {by} at {_utc(entry.at)}, reason {entry.reason}, list {number}"
+                if entry.subject == self.card.card_id:
+                    told += ", this one card"
+                elif entry.subject != self.card.identity:
+                    told += f", the delegate {self.policy.issuer_name(IssuerId(entry.subject))}"
+                return "revoked", told
         if now >= self.end(grant.not_after):
             ended = f"{_when(grant.not_after, now)}; this machine's clock says {_utc(now)}"
             return "expired-app", f"the signature of issuer {name} ended {ended}"

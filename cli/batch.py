@@ -126,7 +126,7 @@ class _Batch:
         missing = [row for identity, row in self._expected.items() if identity not in self._sent]
         say(", ".join(f"{count} {status}" for status, count in sorted(self.counts.items())))
         if missing:
-            say(f"{len(missing)} expected identities sent no request, the first in line {missing[0].row}")
+            say(f"{len(missing)} expected identities sent no request that fits, the first in line {missing[0].row}")
         if self._exits:
             code = next((code for code in EXIT_ORDER if code in self._exits), UNEXPECTED)
             fix = "mend what the lines with status refused say and run it again: what is granted is left as it is"

@@ -62,9 +62,9 @@ def delegate(
 ) -> None:
     """Let the issuer with KEY sign for this one, within limits.
 
-    What is not limited, it may sign without limit: without --name any name, without --group any group. Nodes go on
-    believing this issuer alone, and go by its revocation list: revoke KEY itself to take everything back. KEY is what
-    p2pnoise issuer new prints on the other machine.
+    What is not limited, it may sign without limit: without --name any name, without --group any group and capability.
+    Nodes go on believing this issuer alone, and go by its revocation list: revoke KEY itself to take everything back.
+    KEY is what p2pnoise issuer new prints on the other machine.
 
     \b
     Examples:

@@ -115,7 +115,7 @@ def verdict_lines(verdict: Verdict, policy: Policy, now: int, *, refused: str = 
     needed = f"{len(verdict.issuers)} of {max(rule.threshold for rule in policy.app)} needed"
     signatures = [
         f"{_signer(one, policy)}  {_grant_text(one.grant, now)}" for one in verdict.weighed if one.problem is None
-    ] or [f"the identity is {verdict.level}"]
+    ] or ["the identity is pinned" if verdict.level == "pinned" else "trusted on first use"]
     return [
         f"OK  {label}  {verdict.level}",
         *rows(

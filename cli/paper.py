@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from shlex import quote
 from typing import Any
 
-from cards import Draft, Fact, IssuerId, Manifest, Policy, Retirement, parse_fact
+from cards import Draft, IssuerId, Manifest, Policy, Retirement
 from cards.draft import DRAFTS
 from cards.findings import MALFORMED, UNTRUSTED, USAGE
 from cards.signed import Signer
@@ -31,9 +31,8 @@ class Paper:
         with naming(name):
             blocks = from_armor(text)
             drafts = [Draft.parse(label, raw) for label, raw in blocks if label in DRAFTS]
-            others: list[Fact] = [parse_fact(label, raw) for label, raw in blocks if label not in DRAFTS]
-        manifests = [one for one in others if isinstance(one, Manifest)]
-        if len(drafts) != 1 or len(others) > 1 or others != manifests:
+            manifests = [Manifest.parse(raw) for label, raw in blocks if label == Manifest.label]
+        if len(drafts) != 1 or len(manifests) > 1 or len(blocks) != 1 + len(manifests):
             fix = "give what p2pnoise issuer manifest, issuer retire --other or issuer sign wrote"
             raise Fault(f"{name} is not one draft, alone or with the manifest before it", fix, code=MALFORMED)
         return cls(drafts[0], next(iter(manifests), None))

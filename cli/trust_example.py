@@ -63,7 +63,7 @@ key = "issuer1qs3qj0wgjzy2rny44kknkv4g66ttlanvy940lxqkv5mrcch53qmqscfa63"
 key = "issuer1ca3euxat96z8l9y0dlc3a7lmp37vh8wz722tn5hg09a8ekw69hdqlvya5u"
 # The names that it may sign: whole names, or *. and what must follow.
 names = ["*.dc7.example"]
-# The groups that it may grant.
+# The groups that it may grant, and then no capabilities.
 groups = ["sensors"]
 # How long a grant of it may last.
 max_lifetime = "30d"

@@ -54,6 +54,7 @@ _STEPS = (
     _Step("first use", "not needed", frozenset({"first-use"})),
     _Step("groups", "all that were granted", frozenset({"group-not-granted", "capability-not-granted"})),
 )  # fmt: skip
+_TOO_FEW = "too few of them, but on first use none is needed"
 
 
 @click.command()
@@ -131,11 +132,13 @@ def _card_lines(card: Card, known: Known | None, now: int) -> list[str]:
 
 def _step_lines(verdict: Verdict) -> list[str]:
     lines = []
+    first_use = any(finding.code == "first-use" for finding in verdict.findings)
     for step in _STEPS:
         findings = [finding for finding in verdict.findings if finding.code in step.codes]
         errors = [finding for finding in findings if finding.severity == "error"]
         word = "FAILS" if errors else "ok"
-        text = "; ".join(f"{finding.code}: {finding.message}" for finding in errors or findings) or step.passed
+        told = "; ".join(f"{finding.code}: {finding.message}" for finding in errors or findings)
+        text = told or (_TOO_FEW if step.name == "issuers" and first_use else step.passed)
         lines.append((step.name, f"{word:<5}  {text}"))
     return rows(*lines)
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .node.driver.requests import Request, RequestRefused, ResponseTooLarge, allowing, answering
     from .node.driver.subscription import Subscription
     from .node.driver.surroundings import ListenError
+    from .node.effects import FactOffered, OwnCardChanged, PinsChanged, PolicyChanged
     from .node.streams import StreamCode
     from .noise import KeyPair
     from .noisesocket.stream import (
@@ -94,6 +95,7 @@ _HOMES = {
     "p2pnoise.node.driver.requests": ("Request", "RequestRefused", "ResponseTooLarge", "allowing", "answering"),
     "p2pnoise.node.driver.subscription": ("Subscription",),
     "p2pnoise.node.driver.surroundings": ("ListenError",),
+    "p2pnoise.node.effects": ("FactOffered", "OwnCardChanged", "PinsChanged", "PolicyChanged"),
     "p2pnoise.node.streams": ("StreamCode",),
     "p2pnoise.noise": ("KeyPair",),
     "p2pnoise.noisesocket.stream": (
@@ -120,6 +122,7 @@ __all__ = [
     "Card",
     "CardError",
     "EarlyData",
+    "FactOffered",
     "Fault",
     "HandshakeRejected",
     "HandshakeTimeout",
@@ -137,6 +140,7 @@ __all__ = [
     "NoiseListener",
     "NoiseStream",
     "NoiseStreamError",
+    "OwnCardChanged",
     "P2PNoiseError",
     "Peer",
     "PeerGone",
@@ -146,7 +150,9 @@ __all__ = [
     "PeerStream",
     "PeerTimeout",
     "PeerUnreachable",
+    "PinsChanged",
     "Policy",
+    "PolicyChanged",
     "RemoteProtocolError",
     "Request",
     "RequestRefused",

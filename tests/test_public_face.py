@@ -5,11 +5,23 @@ import subprocess
 import sys
 
 import p2pnoise
+import p2pnoise.testing
 from p2pnoise.events import Stopped
 
 
 def test_every_promised_name_can_be_imported():
     assert [name for name in p2pnoise.__all__ if not hasattr(p2pnoise, name)] == []
+
+
+def test_every_promised_name_says_what_it_is():
+    mute = [name for name in p2pnoise.__all__ if not getattr(p2pnoise, name).__doc__]
+    assert mute == []
+
+
+def test_every_public_method_of_a_node_and_a_stream_says_what_it_does():
+    for kind in (p2pnoise.Node, p2pnoise.PeerStream, p2pnoise.Subscription, p2pnoise.testing.Network):
+        mute = [name for name, one in vars(kind).items() if not name.startswith("_") and not one.__doc__]
+        assert mute == [], kind
 
 
 def test_verifying_a_card_does_not_wait_for_trio_or_sqlite():

@@ -82,6 +82,7 @@ class _Nodes:
         self._server_id = self._network.key(_SERVER).public
         self._idle_timeout = idle_timeout
         self._client: Node | None = None
+        self._starting = trio.Lock()
 
     async def listen(self, nursery: trio.Nursery, handler: Handler) -> int:
         node = await self._start(nursery, SERVER, _SERVER)
@@ -98,8 +99,9 @@ class _Nodes:
         return await node.open_stream(f"{self._server_id}@{HOST}:{port}", _PROTOCOL)
 
     async def _started_client(self, nursery: trio.Nursery) -> Node:
-        if self._client is None:
-            self._client = await self._start(nursery, CLIENT, _CLIENT)
+        async with self._starting:
+            if self._client is None:
+                self._client = await self._start(nursery, CLIENT, _CLIENT)
         return self._client
 
     async def _start(self, nursery: trio.Nursery, name: str, serial: int) -> Node:

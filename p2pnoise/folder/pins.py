@@ -12,7 +12,7 @@ from pathlib import Path
 from cards import CardError, IdentityId
 from cards.fields import name as name_field
 from cards.findings import MALFORMED
-from cards.trust import MAX_PINS
+from cards.verification import MAX_PINS
 
 from . import reading
 from .fault import Fault

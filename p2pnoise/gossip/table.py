@@ -33,7 +33,7 @@ from cards import (
 )
 from cards.facts import Statement
 from cards.revocation import MAX_NEXT
-from cards.trust import MAX_PINS
+from cards.verification import MAX_PINS
 
 from .grants import merged
 from .items import ItemIndex, body_id, grant_id, record_id

@@ -17,7 +17,7 @@ from p2pnoise.noise import Entropy, KeyPair
 from . import effects as io
 from .admission import waits_for_lists
 from .dials import Dialler
-from .links import Links
+from .links import NEVER, Links
 
 DAY = 86400 * SECOND
 
@@ -61,6 +61,7 @@ class NodeCore:
         self._refresh_at: int | None = None  # our address record
         self._warn_at: int | None = None  # of lists that are due
         self._dial_at: int | None = None
+        self._due = 0  # when a `Tick` is wanted
 
     @property
     def card(self) -> Card:
@@ -74,9 +75,16 @@ class NodeCore:
 
     def handle(self, given: io.Input, now: Instant) -> list[io.Effect]:
         """Take one input and return what is to be done about it."""
+        only = None  # the link whose streams are all that the input concerns
         match given:
             case io.BytesReceived(connection, data):
-                self.links.received(connection, data, now)
+                only = connection if self.links.received(connection, data, now) else None
+            case io.StreamWritten(connection) | io.StreamRead(connection) | io.StreamEnded(connection):
+                self.links.openings.handle(given)
+                only = connection
+            case io.BytesSent(connection):
+                self.links.sent(connection)
+                only = connection
             case io.Tick():
                 pass
             case io.Accepted(connection, address):
@@ -85,16 +93,21 @@ class NodeCore:
                 self.links.connected(connection, now)
             case io.ConnectFailed(connection, reason):
                 self.links.broken(connection, reason, now)
-            case io.BytesSent(connection):
-                self.links.sent(connection)
-            case io.StreamWritten() | io.StreamRead() | io.StreamEnded() | io.StreamWanted() | io.StreamUnwanted():
+            case io.StreamWanted() | io.StreamUnwanted():
                 self.links.openings.handle(given)
             case io.FactOffered(fact, source):
                 self.links.apply(self._overlay.offer_fact(fact, now), now, source)
             case _:
                 self._manage(given, now)
-        self._pass_time(now)
-        self.links.flush(now)
+        link = self.links.all.get(only) if only is not None else None
+        if link is not None and now.monotonic < self._due:
+            # Neither the other links nor what waits for its time need be looked at: of both a node may have many.
+            self.links.flush(now, only)
+            self._due = min(self._due, self.links.deadline(link))
+        else:
+            self._pass_time(now)
+            self.links.flush(now)
+            self._due = self._next_due()
         effects = list(self._effects)
         self._effects.clear()
         return effects
@@ -152,8 +165,12 @@ class NodeCore:
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which a `Tick` is wanted, or None."""
-        dues = [self._overlay.deadline(), self.links.deadline(), self._refresh_at, self._warn_at, self._dial_at]
-        return min((due for due in dues if due is not None), default=None)
+        return self._due if self._due < NEVER else None
+
+    def _next_due(self) -> int:
+        dues = [self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at]
+        dues += map(self.links.deadline, self.links.all.values())
+        return min((due for due in dues if due is not None), default=NEVER)
 
     @property
     def _takes_part(self) -> bool:

@@ -128,22 +128,26 @@ class Links:
         elif connection in self.all:
             self.drop(connection, reason, now)
 
-    def received(self, connection: io.ConnectionId, data: bytes, now: Instant) -> None:
-        """A carrier brought bytes, any bytes."""
+    def received(self, connection: io.ConnectionId, data: bytes, now: Instant) -> bool:
+        """A carrier brought bytes, any bytes. Whether they concern the streams of this link and nothing else."""
         link = self.all.get(connection)
         if link is None:
-            return
-        messages, generation = link.messages, link.generation
+            return False
+        messages, generation, of_streams = link.messages, link.generation, link.stage is Stage.UP
         for event in link.receive(data, now.monotonic):
+            if not isinstance(event, StreamHappened):
+                of_streams = False
             self._link_event(connection, link, event, now)
             if connection not in self.all:
-                return
+                return False
         # Mere bytes show nothing: with them somebody on the path could keep a link that is deaf looking alive.
         if link.messages > messages:
             link.heard_at = now.monotonic
             link.pinged_at = None
         if link.generation > generation:  # a change of the wall clock is noticed by nothing else
             self.admission.judge_again(connection, now)
+            return False
+        return of_streams
 
     def _link_event(self, connection: io.ConnectionId, link: Link, event: LinkEvent, now: Instant) -> None:
         match event:
@@ -260,13 +264,12 @@ class Links:
                 else:
                     self.drop(connection, f"silent for {self._config.ping_timeout:g} s after a ping", now)
 
-    def deadline(self) -> int | None:
-        """The monotonic nanosecond by which `tick` is wanted, or None."""
-        dues = [link.deadline for link in self.all.values() if link.deadline is not None]
-        for link in self.all.values():
-            if link.stage is Stage.UP:
-                dues += [self._ping_due(link), self._idle_due(link), link.key_deadline or NEVER]
-        return min(dues, default=None)
+    def deadline(self, link: Link) -> int:
+        """The monotonic nanosecond by which `tick` is wanted for this link, or `NEVER`."""
+        due = link.deadline if link.deadline is not None else NEVER
+        if link.stage is Stage.UP:
+            due = min(due, self._ping_due(link), self._idle_due(link), link.key_deadline or NEVER)
+        return due
 
     def _overdue(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
         match link.stage:
@@ -359,10 +362,10 @@ class Links:
         if connection in self.all:
             self.all[connection].sent()
 
-    def flush(self, now: Instant) -> None:
-        """Hand out the bytes that all links have gathered during one input: one write for each."""
+    def flush(self, now: Instant, only: io.ConnectionId | None = None) -> None:
+        """Hand out the bytes that all links, or one alone, have gathered during one input: one write for each."""
         self.openings.serve()
-        for connection, link in self.all.items():
+        for connection, link in self.all.items() if only is None else ((only, self.all[only]),):
             self._flush_link(connection, link)
             if link.busy or len(link.streams):
                 link.idle_since = now.monotonic

@@ -230,6 +230,17 @@ def test_a_node_conflict_of_strangers_is_not_taken(world):
     assert refused(world, proof) == "unknown-issuer"
 
 
+@pytest.mark.parametrize("ended_by", ["its own word", "a manifest that leaves it out"])
+def test_a_node_is_set_aside_whether_the_issuer_of_its_cards_ended_before_or_after(world, ended_by):
+    proof = cards.Conflict.between(
+        *(world.grant(world.make_card(key), world.second) for key in (world.identity, world.mallory))
+    )
+    manifest = world.manifest(1, 1, [world.issuer], by=[world.issuer, world.second])
+    end = world.retirement(world.second) if ended_by == "its own word" else manifest
+    for facts in (world.facts(proof, end), world.facts(end, proof)):
+        assert errors(world.verify(world.raw, facts=facts)) == ["node-conflict"]
+
+
 def test_two_lists_of_one_number_are_no_reason_to_refuse_a_card(world):
     facts = world.facts(issuer_conflict(world))
     assert world.verify(world.raw, facts=facts).ok

@@ -79,6 +79,8 @@ WITHIN = [
     ("its group", {"grp": ["agents", "db"]}, {"grp": ["agents"]}, True),
     ("no group", {"grp": ["db"]}, {"grp": None}, True),
     ("another group too", {"grp": ["db"]}, {"grp": ["admins", "db"]}, False),
+    ("a capability beside its group", {"grp": ["db"]}, {"grp": ["db"], "cap": ["deploy"]}, False),
+    ("a capability where no group is forbidden", {}, {"cap": ["deploy"]}, True),
     ("as long as it may", {"ttl": DAY}, {"nbf": 1_800_000_000, "exp": 1_800_000_000 + DAY}, True),
     ("longer by a second", {"ttl": DAY}, {"nbf": 1_800_000_000, "exp": 1_800_000_001 + DAY}, False),
     ("until its own end", {"exp": 1_800_000_000 + DAY}, {"exp": 1_800_000_000 + DAY}, True),
@@ -192,6 +194,19 @@ def test_the_list_of_the_root_takes_a_delegate_out(world):
     lists = world.holding(world.make_list(entries=[world.entry(SITE.public)]), world.make_list(world.second))
     assert errors(judge(world, [world.delegation(SITE)], lists=lists)) == ["revoked", "threshold"]
     assert judge(world, [], world.issuer, lists=lists).ok
+
+
+def test_what_was_revoked_is_told_where_it_is_not_the_identity(world):
+    """Or its owner would throw away good keys."""
+
+    def told(issuer, subject):
+        facts = world.facts(world.delegation(SITE), world.make_list(sequence=2, entries=[world.entry(subject)]))
+        verdict = world.verify(world.grant(world.make_card(), issuer).raw, facts=facts)
+        return verdict.errors[0].message.partition("list 2")[2]
+
+    assert told(world.issuer, world.identity.public) == ""
+    assert told(world.issuer, world.card.card_id) == ", this one card"
+    assert told(SITE, SITE.public) == f", the delegate {SITE.public.short}"
 
 
 def test_the_list_of_the_root_takes_out_whoever_stands_behind_a_delegate(world):

@@ -47,6 +47,7 @@ def pool(world):
         conflicts.identity_conflict(world),
         cards.Conflict.between(world.card, conflicts.endorsed(world, name="third.example")),
         conflicts.node_conflict(world),
+        cards.Conflict.between(*(world.grant(world.make_card(one, world.mallory_node), b) for one in (heir, rival))),
         world.manifest(1, 1, [a], by=[a, b]),
         world.manifest(3, 2, [a, b, world.mallory_issuer]),
         world.succession(world.identity, heir),

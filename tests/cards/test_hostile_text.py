@@ -267,6 +267,7 @@ POLICIES = [
     ("issuer key mistyped", 'network = "n"\n[issuer.ops]\nkey = "issuer1qqqq"'),
     ("issuer name in upper case", 'network = "n"\n' + ISSUER.replace("ops", "Ops")),
     ("seventeen issuers", 'network = "n"\n' + "".join(ISSUER.replace("ops", f"o{n}") for n in range(17))),
+    ("one key under two names", 'network = "n"\n' + ISSUER + ISSUER.replace("ops", "lab")),
     ("leeway as text of another form", 'network = "n"\nleeway = "5 minutes"'),
     ("leeway negative", 'network = "n"\nleeway = -1'),
     ("leeway True", 'network = "n"\nleeway = true'),

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 import cards
-from cards.verification import MAX_JUMP
+from cards.verification import MAX_JUMP, MAX_PINS
 
 DAY = 86400
 NAME = "db-03.dc1.example"
@@ -241,6 +241,13 @@ def test_first_use_is_no_second_use(world, judge):
 
 def test_first_use_needs_a_name(world, judge):
     assert errors(judge({}, tofu="first-use", card=world.make_card(name=None))) == ["threshold"]
+
+
+def test_first_use_ends_where_no_more_can_be_pinned(judge):
+    """Or a name that finds no place would be the first for everybody who comes with it."""
+    pins = {f"name-{number}": bytes(32) for number in range(MAX_PINS - 1)}
+    assert judge({}, tofu="first-use", pins=pins).ok
+    assert errors(judge({}, tofu="first-use", pins={**pins, "last": bytes(32)})) == ["threshold"]
 
 
 @pytest.mark.parametrize("tofu", ["ask", "first-use"])

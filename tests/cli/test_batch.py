@@ -364,7 +364,7 @@ def test_who_is_expected_and_sent_nothing_is_told(place, fleet):
     (fleet.folder / "n0001.request").unlink()
     result = place.ok(*fleet.arguments())
     assert "2 granted" in result.stderr
-    assert "1 expected identities sent no request, the first in line 3" in result.stderr
+    assert "1 expected identities sent no request that fits, the first in line 3" in result.stderr
 
 
 @pytest.mark.parametrize(

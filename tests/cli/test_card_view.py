@@ -137,6 +137,16 @@ def test_a_pinned_identity_needs_no_issuer_and_is_said_to_be_pinned(place, issue
     assert "0 of 1 needed  the identity is pinned" in result.stdout
 
 
+def test_who_is_trusted_on_first_use_is_not_said_to_be_granted_anything(place, issuer):
+    place.install(place.make_card(), issuer)
+    text = (place.node / "policy.toml").read_text()
+    (place.node / "policy.toml").write_text(f'tofu = "first-use"\n{text}')
+    request = place.make_request("db-04", "second")
+    assert "0 of 1 needed  trusted on first use" in place.ok("card", "verify", request).stdout
+    explained = place.ok("trust", "explain", request).stdout
+    assert "issuers     ok     too few of them, but on first use none is needed" in explained
+
+
 def test_two_signatures_are_both_shown(place, issuer, installed):
     other, now = IssuerKey(bytes(32)), int(time.time())
     both = grant(other, place.card(installed), serial=5, now=now, entropy=bytes)

@@ -6,6 +6,7 @@ from cards import IdentityId, IdentityKey
 from cli import pins
 from cli.output import Fault
 from cli.pins import Pins
+from p2pnoise.folder import pins as reader
 
 ADA = IdentityKey(bytes(31) + b"\1").public
 BOB = IdentityKey(bytes(31) + b"\2").public
@@ -87,7 +88,7 @@ def test_a_line_that_is_no_pin_is_named(file, line, says):
 
 
 def test_more_names_than_a_node_keeps_are_refused(file, monkeypatch):
-    monkeypatch.setattr(pins, "MAX_PINS", 1)
+    monkeypatch.setattr(reader, "MAX_PINS", 1)
     file.write_text(f'ada = "{ADA}"\nbob = "{BOB}"\n')
     with pytest.raises(Fault, match="pins 2 names, at most 1"):
         pins.read(file)
@@ -101,6 +102,6 @@ def test_a_file_that_is_no_text_is_refused(file):
 
 def test_a_file_that_is_far_too_large_is_refused_unread(file):
     with file.open("wb") as sparse:
-        sparse.truncate(pins.MAX_FILE + 1)
+        sparse.truncate(reader.MAX_FILE + 1)
     with pytest.raises(Fault, match="has more than"):
         pins.read(file)

@@ -8,7 +8,8 @@ import pytest
 
 from cards import Delegation, IssuerKey, Retirement, SelfRevocation, grant, make_card, make_list
 from cards.text import from_armor, to_armor
-from cli import documents, files, trust_change
+from cli import documents, trust_change
+from p2pnoise.folder import reading
 
 NOW = int(time.time())
 
@@ -148,7 +149,7 @@ def test_peers_with_a_link_are_marked_while_the_node_runs(network):
     identity, _ = network.keys(network / "ada")
     plan = ["trust", "plan", policy_of(network, f'deny = ["{identity.public}"]')]
     assert not network.json(*plan)["effects"][0]["live"]
-    with files.only_one(network.node, "node"):
+    with reading.only_one(network.node, "node"):
         answer = network.json(*plan)
         assert (answer["running"], answer["effects"][0]["live"]) == (True, True)
         assert "linked" in network.ok(*plan).stdout

@@ -60,6 +60,7 @@ class Driver:
         self._inbox = Inbox(QUEUE)
         self._held: list[io.Effect] = []  # of an input that another task brought; the core's task carries them out
         self._at_rest = False  # nothing is being carried out or waits for it
+        self._taking = False  # an input, in the task that brought it
         self._idle = trio.Event()  # set when the last link has ended after a Stop
         self._stopping = False
 
@@ -70,7 +71,7 @@ class Driver:
         if self._at_rest and not self._inbox:
             self._take(given)
         else:
-            self._inbox.post(given)
+            self._inbox.post(given, wake=not self._taking)
 
     async def offer(self, given: io.Input) -> None:
         """Take an input, or wait while many do. Raises `trio.BrokenResourceError` when the node has ended."""
@@ -79,15 +80,24 @@ class Driver:
         else:
             await self._inbox.offer(given)
 
-    def _take(self, given: io.Input) -> None:
-        self._at_rest = False  # what is carried out may bring another input
-        effects = self._handle(given)
-        if any(isinstance(effect, Store | io.Emit) for effect in effects):
-            # To be kept first, or told, by which whoever listens may fail: no affair of the task that brings it.
-            self._held = effects
-            self._inbox.wake()
-            return
-        self._carry_out(effects)
+    def _take(self, first: io.Input) -> None:
+        self._at_rest, self._taking = False, True
+        given: io.Input | None = first
+        while given is not None:
+            try:
+                effects = self._handle(given)
+            except Exception as error:  # noqa: BLE001 - as below
+                self._fail(error)
+                return
+            if any(isinstance(effect, Store | io.Emit) for effect in effects):
+                # To be kept first, or told, by which whoever listens may fail: no affair of the task that brings it.
+                self._held = effects
+                self._taking = False
+                self._inbox.wake()
+                return
+            self._carry_out(effects)
+            given = self._inbox.next()  # what was carried out may have brought another one
+        self._taking = False
         self._at_rest = True
         self._inbox.not_after(self._due())
 
@@ -167,9 +177,13 @@ class Driver:
                 task_status = trio.TASK_STATUS_IGNORED
         except Exception as error:  # noqa: BLE001 - it comes out of the block
             # The store failed, so that what we would say next could not be remembered; or whoever listens did.
-            self._failures.add(error)
+            self._fail(error)
             task_status.started()
-            self._nursery.cancel_scope.cancel()
+
+    def _fail(self, error: Exception) -> None:
+        """Take nothing more: all ends without a goodbye, and the error comes out of the block."""
+        self._failures.add(error)
+        self._nursery.cancel_scope.cancel()
 
     async def _take_in(self, effects: list[io.Effect], inputs: list[io.Input]) -> None:
         """Hand the core what waits and carry out what follows: many inputs share one commit, few bytes wait for it."""

@@ -37,12 +37,22 @@ class Failures:
     def come_out(self, error: BaseException | None) -> None:
         """Raise what was added, and `error` of the block itself: one as it is, several as a group."""
         errors = list(self._errors)
-        if error is not None and not (errors and isinstance(error, trio.Cancelled)):
+        if errors and error is not None:  # they ended the block: of its own there is what is no cancelling
+            error = split(error)[1]
+        if error is not None:
             errors.insert(0, error)
         if len(errors) == 1:
             _raise(errors[0])
         if errors:
             raise BaseExceptionGroup("several parts of a node's block failed", errors)
+
+
+def split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
+    """What of an error is trio's cancelling, and what is not."""
+    if isinstance(error, BaseExceptionGroup):
+        cancelled, failed = error.split(trio.Cancelled)
+        return (cancelled, failed) if cancelled is not None else (None, error)
+    return (error, None) if isinstance(error, trio.Cancelled) else (None, error)
 
 
 def _raise(error: BaseException) -> None:
@@ -52,11 +62,3 @@ def _raise(error: BaseException) -> None:
     finally:
         error.__context__ = context  # of where it came from, not of where it was caught
         del error, context
-
-
-def split(error: BaseException) -> tuple[BaseException | None, BaseException | None]:
-    """What of an error is trio's cancelling, and what is not."""
-    if isinstance(error, BaseExceptionGroup):
-        cancelled, failed = error.split(trio.Cancelled)
-        return (cancelled, failed) if cancelled is not None else (None, error)
-    return (error, None) if isinstance(error, trio.Cancelled) else (None, error)

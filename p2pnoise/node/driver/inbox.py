@@ -17,17 +17,19 @@ class Inbox:
         self._waiting: deque[io.Input] = deque()
         self._news = trio.Event()
         self._sleep = trio.CancelScope()
+        self._due = float("inf")  # of the sleep: asking the scope for it takes 2 us
         self._line = trio.lowlevel.ParkingLot()
         self._closed = False
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def post(self, given: io.Input) -> None:
+    def post(self, given: io.Input, *, wake: bool = True) -> None:
         """Line up; for inputs that are bounded elsewhere. Nobody reads what comes after the end."""
         if not self._closed:
             self._waiting.append(given)
-            self._news.set()
+            if wake:
+                self._news.set()
 
     async def offer(self, given: io.Input) -> None:
         """Line up, once there is room. Raises `trio.BrokenResourceError` when the node has ended."""
@@ -44,6 +46,7 @@ class Inbox:
         if self._waiting or self._news.is_set():
             await trio.lowlevel.checkpoint()
         else:
+            self._due = due
             with trio.CancelScope(deadline=due) as self._sleep:
                 await self._news.wait()
         self._news = trio.Event()
@@ -51,13 +54,18 @@ class Inbox:
         self._line.unpark(count=self._room)
         return waiting
 
+    def next(self) -> io.Input | None:
+        """The first that waits, taken out; None where none does."""
+        return self._waiting.popleft() if self._waiting else None
+
     def wake(self) -> None:
         """Let `take` return, whatever waits."""
         self._news.set()
 
     def not_after(self, due: float) -> None:
         """Let the `take` that sleeps return by then."""
-        self._sleep.deadline = min(self._sleep.deadline, due)
+        if due < self._due:
+            self._due = self._sleep.deadline = due
 
     def close(self) -> None:
         """Take nothing more."""

@@ -17,7 +17,7 @@ from p2pnoise.gossip.effects import Store
 from p2pnoise.node import effects as io
 from p2pnoise.noise import Entropy
 
-from .surroundings import RECEIVE_SIZE, Accept, Carrier, Keeper, ListenError, Listening
+from .surroundings import Accept, Carrier, Keeper, ListenError, Listening
 
 __all__ = ["MemoryCarrier", "MemoryNetwork", "MemoryWorld", "carrier_pair"]
 
@@ -88,8 +88,8 @@ class MemoryCarrier:
         while not (self._in.data or self._in.ended):
             self._check(self._in)
             await self._in.news.park()
-        data = bytes(self._in.data[:RECEIVE_SIZE])
-        del self._in.data[:RECEIVE_SIZE]
+        data = bytes(self._in.data)
+        self._in.data.clear()
         self._in.change()
         return data
 

@@ -138,7 +138,7 @@ class Node:
         longer one breaks the stream off, and with it what waits.
 
         Raises StreamReset where the peer broke the messages before off (no handler, one too large), PeerGone,
-        PeerTimeout, and what `open_stream` raises. This message was not sent then.
+        PeerTimeout, and what `open_stream` raises. This message is not received then.
         """
         node_id, address = find(self.core, peer)
         with _within(timeout, f"a message of {len(message)} bytes did not leave for {node_id.short}"):
@@ -154,8 +154,8 @@ class Node:
     def events(self, *, most: int = MAX_EVENTS) -> Subscription:
         """What happens from now on: `with node.events() as events: async for event in events: ...`.
 
-        `most` events wait for a slow listener, at least 1; EventsMissed stands for those that had no room. Ends with
-        the node. Raises ValueError for a `most` of less.
+        They are of the classes in `p2pnoise.events`. `most` of them, at least 1, wait for a slow listener; EventsMissed
+        stands for those that had no room. Ends when the node has stopped. Raises ValueError for a `most` of less.
         """
         return self._listeners.subscribe(most)
 

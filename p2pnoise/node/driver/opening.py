@@ -105,7 +105,10 @@ async def open_node_in(
                     rows = await driver.load(_given(pins, facts))
                     listening = await surroundings.listen([listen_address(one) for one in listen])
                     started = True
-                    await block.start(driver.run, listening, tuple(advertise) or _dialable(listening.addresses), rows)
+                    # Cancelled half way, `start` would wait for the end of a task that nobody ends.
+                    with trio.CancelScope(shield=True):
+                        advertised = tuple(advertise) or _dialable(listening.addresses)
+                        await block.start(driver.run, listening, advertised, rows)
                     if not failures:
                         yield Node(driver, listeners, listening.addresses, block, failures)
                 except BaseException as error:  # noqa: BLE001 - it comes out below, without a group around it

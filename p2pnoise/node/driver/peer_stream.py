@@ -20,7 +20,7 @@ __all__ = ["PeerStream", "ended_by"]
 
 MAX_WRITTEN = 128 * 1024  # bytes that were written and have not left; what the core asks for
 PIECE = MAX_PAYLOAD - 4  # bytes; what one frame carries, and so one transport message
-READ_AT_ONCE = 32 * 1024  # bytes read that are reported together; far less than the half window that is granted at once
+READ_AT_ONCE = core.WINDOW // 2  # bytes read that are reported together: what the least of windows grants at once
 
 
 class _Closed(trio.ClosedResourceError):
@@ -102,7 +102,7 @@ class PeerStream(trio.abc.HalfCloseableStream):
         at = 0
         try:
             while at < len(data):
-                piece = data[at : at + PIECE]
+                piece = data[at : at + MAX_WRITTEN]
                 if at:
                     await trio.lowlevel.checkpoint()  # whatever else there is gets its turn
                 await self._wait_for_room(len(piece))

@@ -16,10 +16,11 @@ from p2pnoise.chance import Chance
 from p2pnoise.gossip.effects import Store, StorePin, StoreRevocations, StoreStatement
 from p2pnoise.node import effects as io
 from p2pnoise.noise import Entropy
+from p2pnoise.noisesocket.stream.carrier import carrier_for
 from p2pnoise.store import PeerStore
 from p2pnoise.store.peer_store import Change, PeerChange, Row
 
-from .surroundings import RECEIVE_SIZE, Accept, Carrier, Keeper, ListenError, Listening
+from .surroundings import Accept, Carrier, Keeper, ListenError, Listening
 
 __all__ = ["RealWorld"]
 
@@ -62,6 +63,7 @@ class SocketCarrier:
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self._stream = stream
+        self._bytes = carrier_for(stream)
         self._poll = None
         if sys.platform != "win32":  # there a socket is no file descriptor, and everything is sent by `send_all`
             self._poll = select.poll()
@@ -89,7 +91,9 @@ class SocketCarrier:
         await self._stream.send_eof()
 
     async def receive(self) -> bytes:
-        return bytes(await self._stream.receive_some(RECEIVE_SIZE))
+        received: list[bytes] = []
+        await self._bytes.receive(lambda data: received.append(bytes(data)))
+        return received[0]
 
     def close(self) -> None:
         self._stream.socket.close()

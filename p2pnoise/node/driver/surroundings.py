@@ -14,9 +14,7 @@ from p2pnoise.gossip.effects import Store
 from p2pnoise.node import effects as io
 from p2pnoise.noise import Entropy
 
-__all__ = ["RECEIVE_SIZE", "Accept", "Carrier", "Keeper", "ListenError", "Listening", "Surroundings"]
-
-RECEIVE_SIZE = 65_536  # bytes asked of a carrier at once: the core keeps less than two packets of one connection
+__all__ = ["Accept", "Carrier", "Keeper", "ListenError", "Listening", "Surroundings"]
 
 
 class ListenError(P2PNoiseError):
@@ -52,7 +50,7 @@ class Carrier(Protocol):
         ...
 
     async def receive(self) -> bytes:
-        """At least one byte and at most `RECEIVE_SIZE`; b"" at the end."""
+        """What is there, at least one byte and at most half a megabyte; b"" at the end."""
         ...
 
     def close(self) -> None:

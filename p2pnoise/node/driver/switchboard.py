@@ -89,10 +89,13 @@ class Switchboard:
         """A stream that was wanted is there."""
         wish = self._wishes.pop(ticket, None)
         peer = self._peer_of(node_id)
-        if wish is None or peer is None:  # nobody waits any longer
+        if wish is None or peer is None:  # nobody waits any longer, or for somebody who does not count any longer
             self._post(io.StreamEnded(connection, number, End.ABORT))
-        else:
-            wish.stream = self._begin(connection, number, peer, wish.protocol)
+        if wish is not None:
+            if peer is not None:
+                wish.stream = self._begin(connection, number, peer, wish.protocol)
+            else:
+                wish.refusal = not_opened(io.Refusal.NOT_TRUSTED, "its card does not count any longer")
             wish.answered.set()
 
     def refused(self, ticket: io.Ticket, refusal: io.Refusal, reason: str) -> None:

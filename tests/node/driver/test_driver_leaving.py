@@ -6,6 +6,8 @@ import warnings
 import pytest
 import trio
 
+from p2pnoise.node.driver.driver import Driver
+
 
 def tasks():
     """Every trio task of this run."""
@@ -102,6 +104,34 @@ async def test_leaving_by_cancellation_still_says_goodbye(net, nothing):
         assert lost.reason == "closed by the peer"
         assert bob.told("stopped")
         nothing.leave()
+    nothing.check(1)
+
+
+async def test_a_node_that_is_cancelled_while_it_starts_ends(net, nothing, monkeypatch):
+    stuck = []
+    run = Driver.run
+
+    async def cancelling(self, *given, task_status):
+        scope.cancel()
+        await run(self, *given, task_status=task_status)
+
+    async def rescue():
+        """Or a test that fails would never end."""
+        await trio.sleep(5)
+        for one in gc.get_objects():
+            if isinstance(one, Driver):
+                stuck.append(one)
+                one._nursery.cancel_scope.cancel()
+
+    monkeypatch.setattr(Driver, "run", cancelling)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(rescue)
+        with trio.CancelScope() as scope:
+            async with net.node("ada"):
+                await trio.sleep_forever()
+        nothing.leave()
+        nursery.cancel_scope.cancel()
+    assert stuck == []
     nothing.check(1)
 
 

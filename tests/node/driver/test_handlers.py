@@ -121,6 +121,27 @@ async def test_errors_of_two_handlers_and_the_block_come_out_as_one_group(autoju
         await run()
 
 
+async def test_an_error_of_a_block_that_a_failure_has_cancelled_comes_out_without_the_cancelling(autojump_clock):
+    async def fail(_stream):
+        raise OwnError("handler")
+
+    async def clean_up():
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise OwnError("block")
+
+    async def run():
+        async with connected_nodes(2, handlers={"fail/1": fail}) as (alice, bob), trio.open_nursery() as nursery:
+            nursery.start_soon(clean_up)
+            nursery.start_soon(trio.sleep_forever)
+            await alice.open_stream(bob.node_id, "fail/1")
+
+    errors = [pytest.RaisesExc(OwnError, match=name) for name in ("handler", "block")]
+    with pytest.RaisesGroup(*errors, flatten_subgroups=True):
+        await run()
+
+
 async def test_what_a_peer_does_to_a_stream_does_not_end_the_node(autojump_clock):
     async def hurt(alice, bob):
         stream = await alice.open_stream(bob.node_id, "echo/1")

@@ -4,6 +4,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from p2pnoise.node.driver import memory_world
 from p2pnoise.node.driver.errors import PeerTimeout, StreamReset
 from p2pnoise.node.driver.messages import IDLE, receiving
 from p2pnoise.node.streams import StreamCode
@@ -64,13 +65,23 @@ async def test_messages_of_many_tasks_come_whole_and_each_task_s_in_order(autoju
             assert [number for who, number in heads if who == name] == list(range(30))
 
 
-async def test_what_is_sent_last_arrives_although_the_node_is_left(autojump_clock, received):
+@pytest.mark.parametrize("how", ["left", "cancelled"])
+async def test_what_is_sent_last_arrives_although_the_node_is_left(autojump_clock, received, how, monkeypatch):
+    last = [bytes(60_000)] * 4 + [b"goodbye"]
     async with network(1, handlers={"note/1": receiving(received.take)}) as net:
-        async with net.run("bob") as bob:
-            await net.wait_until(lambda: net.linked("bob", "alice"))
-            await bob.send("alice", "note/1", b"goodbye")
+        with trio.CancelScope() as scope:
+            async with net.run("bob") as bob:
+                await net.wait_until(lambda: net.linked("bob", "alice"))
+                monkeypatch.setattr(memory_world, "CAPACITY", 1_000)  # so that most of it is still here
+                for message in last:
+                    await bob.send("alice", "note/1", message)
+                if how == "cancelled":
+                    scope.cancel()
+                    with trio.CancelScope(shield=True):
+                        for _ in range(3):  # whoever else is cancelled comes before the block ends
+                            await trio.lowlevel.checkpoint()
         await wait_all_tasks_blocked()
-        assert received.data == [b"goodbye"]
+        assert received.data == last
 
 
 async def test_a_receiver_that_is_slow_makes_the_sender_wait_and_loses_nothing(autojump_clock, received):
