@@ -13,7 +13,7 @@ from .surroundings import Carrier, Surroundings
 
 __all__ = ["LINGER", "Carriers"]
 
-MAX_UNSENT = 4 * 1024 * 1024  # bytes waiting for one peer; more means that it does not read, and it is cut off
+MAX_UNSENT = 4 * 1024 * 1024  # bytes waiting for one peer; one that has more does not read, and gets no further ones
 CONNECT_TIMEOUT = 10.0  # seconds
 LINGER = 2.0  # seconds for the last bytes to leave and the peer to read them
 

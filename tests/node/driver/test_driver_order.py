@@ -236,7 +236,7 @@ async def test_word_is_given_at_once_where_there_is_room_and_only_where_it_was_a
 async def test_who_does_not_read_is_cut_off(autojump_clock, stage):
     carrier, number = await stage.connect()
     stage.core.answers[FactOffered] = lambda _: [SendBytes(number, bytes(1_000_000))]
-    for _ in range(MAX_UNSENT // 1_000_000 + 2):
+    for _ in range(MAX_UNSENT // 1_000_000 + 3):
         stage.driver.post(stage.fact())
         await wait_all_tasks_blocked()
     (failed,) = stage.core.taken(ConnectFailed)
