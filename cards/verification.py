@@ -1,6 +1,6 @@
 """Verification: the one place where a claimed card becomes a verified one, with every reason for and against it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -322,7 +322,7 @@ class _Check:
         missing = [
             f"{have} of {rule.threshold}"
             for rule in self.asked()
-            if (have := self.have(rule, self.roots)) < rule.threshold
+            if (have := self.have(rule, self.counted)) < rule.threshold
         ]
         listed = self.listed() if missing and self.needs_no_issuer else None
         self.trusted = not missing or (self.needs_no_issuer and listed is None)
@@ -351,10 +351,17 @@ class _Check:
         manifest = self.facts.manifest(self.policy) if self.facts is not None else None
         return [*self.policy.app, *([Rule(manifest.threshold)] if manifest is not None else [])]
 
-    def have(self, rule: Rule, roots: Iterable[IssuerId]) -> int:
-        """How many of these are issuers that a rule names."""
+    def have(self, rule: Rule, counted: Iterable[tuple[IssuerId, IssuerId]]) -> int:
+        """How many issuers that a rule names have granted, of these roots and who signed for them.
+
+        One key speaks for one of them: or who is lent two roots, or steals that key, would be two of two.
+        """
         of = {key for name, key in self.policy.issuers.items() if not rule.of or name in rule.of}
-        return len(of.intersection(roots))
+        keys: dict[IssuerId, list[IssuerId]] = {}
+        for root, key in counted:
+            if root in of:
+                keys.setdefault(root, []).append(key)
+        return _with_a_key_each(keys)
 
     def granted(
         self, code: str, rules: Mapping[str, Rule], names_of: Callable[[Grant], tuple[str, ...]]
@@ -363,7 +370,7 @@ class _Check:
         held = []
         for name in sorted({name for grant in self.counted.values() for name in names_of(grant)}):
             rule = rules.get(name, _ONE)
-            have = self.have(rule, [root for (root, _), grant in self.counted.items() if name in names_of(grant)])
+            have = self.have(rule, [signer for signer, grant in self.counted.items() if name in names_of(grant)])
             if have >= rule.threshold:
                 held.append(name)
             else:
@@ -404,6 +411,22 @@ class _Check:
 
     def warn(self, code: str, message: str) -> None:
         self.findings.append(Finding(code, message, "warning"))
+
+
+def _with_a_key_each(keys: Mapping[IssuerId, Sequence[IssuerId]]) -> int:
+    """How many of these can have one of their keys for itself: the largest matching, by augmenting paths (Kuhn)."""
+    taken: dict[IssuerId, IssuerId] = {}
+
+    def place(one: IssuerId, tried: set[IssuerId]) -> bool:
+        for key in keys[one]:
+            if key not in tried:
+                tried.add(key)
+                if key not in taken or place(taken[key], tried):
+                    taken[key] = one
+                    return True
+        return False
+
+    return sum(place(one, set()) for one in keys)
 
 
 def _utc(seconds: int) -> str:

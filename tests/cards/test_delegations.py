@@ -184,10 +184,22 @@ def test_two_delegates_of_one_root_count_once(world):
     assert world.verify(world.envelope(body, grants=two_roots), facts=held, policy=policy).ok
 
 
-def test_a_delegate_of_two_roots_counts_for_both(world):
+def test_one_key_of_two_roots_is_not_two_of_two(world):
+    """Or whoever steals the one would be both."""
     policy = cards.Policy(network=world.network, issuers=world.policy.issuers, app=(cards.Rule(2),))
     delegations = [world.delegation(SITE), world.delegation(SITE, world.second)]
-    assert judge(world, delegations, policy=policy).ok
+    assert errors(judge(world, delegations, policy=policy)) == ["threshold"]
+    assert judge(world, delegations).ok
+
+
+def test_a_root_that_is_lent_to_another_is_not_two_of_two(world):
+    policy = cards.Policy(network=world.network, issuers=world.policy.issuers, app=(cards.Rule(2),))
+    lent = world.facts(world.delegation(world.issuer, world.second))
+    body = world.card.body
+    alone = [world.app(body)]
+    assert errors(world.verify(world.envelope(body, grants=alone), facts=lent, policy=policy)) == ["threshold"]
+    both = [*alone, world.app(body, issuer=world.second)]
+    assert world.verify(world.envelope(body, grants=both), facts=lent, policy=policy).ok
 
 
 def test_the_list_of_the_root_takes_a_delegate_out(world):
