@@ -9,7 +9,27 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from cards import Address, Card, CardError, IdentityKey, IssuerKey, NodeId, NodeKey, Policy, Verdict, verify_card
+    from cards import (
+        Address,
+        AddressRecord,
+        Card,
+        CardError,
+        Entry,
+        Fact,
+        IdentityId,
+        IdentityKey,
+        IssuerId,
+        IssuerKey,
+        NodeId,
+        NodeKey,
+        Policy,
+        RevocationList,
+        Verdict,
+        grant,
+        make_card,
+        make_list,
+        verify_card,
+    )
 
     from .config import Bootstrap, NodeConfig
     from .errors import LocalProtocolError, P2PNoiseError, RemoteProtocolError
@@ -59,14 +79,23 @@ if TYPE_CHECKING:
 _HOMES = {
     "cards": (
         "Address",
+        "AddressRecord",
         "Card",
         "CardError",
+        "Entry",
+        "Fact",
+        "IdentityId",
         "IdentityKey",
+        "IssuerId",
         "IssuerKey",
         "NodeId",
         "NodeKey",
         "Policy",
+        "RevocationList",
         "Verdict",
+        "grant",
+        "make_card",
+        "make_list",
         "verify_card",
     ),
     "p2pnoise.config": ("Bootstrap", "NodeConfig"),
@@ -117,16 +146,21 @@ _HOMES = {
 
 __all__ = [
     "Address",
+    "AddressRecord",
     "AmbiguousPeer",
     "Bootstrap",
     "Card",
     "CardError",
     "EarlyData",
+    "Entry",
+    "Fact",
     "FactOffered",
     "Fault",
     "HandshakeRejected",
     "HandshakeTimeout",
+    "IdentityId",
     "IdentityKey",
+    "IssuerId",
     "IssuerKey",
     "KeyPair",
     "ListenError",
@@ -157,6 +191,7 @@ __all__ = [
     "Request",
     "RequestRefused",
     "ResponseTooLarge",
+    "RevocationList",
     "StoreError",
     "StreamBroken",
     "StreamCode",
@@ -170,7 +205,10 @@ __all__ = [
     "allowing",
     "answering",
     "anyone",
+    "grant",
     "log_event",
+    "make_card",
+    "make_list",
     "open_folder",
     "open_node",
     "open_noise_stream",

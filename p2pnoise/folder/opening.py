@@ -26,7 +26,7 @@ async def open_folder(
     folder: NodeFolder | str | PathLike[str],
     *,
     listen: Sequence[Address | str],
-    advertise: Sequence[Address] = (),
+    advertise: Sequence[Address | str] = (),
     config: NodeConfig | None = None,
     handlers: Mapping[str, Handler] | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
@@ -61,7 +61,10 @@ async def open_folder(
 
 
 def _at(path: str | PathLike[str]) -> NodeFolder:
-    return NodeFolder(Path(path).expanduser())
+    try:
+        return NodeFolder(Path(path).expanduser())
+    except RuntimeError:  # ~ of somebody who is not there
+        raise Fault(f"{path}: there is no such user", "name the folder in full") from None
 
 
 def _read(folder: NodeFolder) -> tuple[NodeKey, Card, Policy]:

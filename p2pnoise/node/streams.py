@@ -165,6 +165,7 @@ class Streams:
         self._most = most
         self._window = window
         self._all: dict[int, _Stream] = {}
+        self._counts = [0, 0]  # of those with even and with odd ids
         self._ready: OrderedDict[int, _Stream] = OrderedDict()  # whose turn it is next, first
         self._own_parity = 1 if initiator else 0
         self._next = 1 if initiator else 2
@@ -193,6 +194,7 @@ class Streams:
         """The link is gone, and with it all its streams; whether there were any."""
         had = bool(self._all)
         self._all.clear()
+        self._counts = [0, 0]
         self._ready.clear()
         return had
 
@@ -340,6 +342,7 @@ class Streams:
 
     def _begin(self, number: int, protocol: str | None = None) -> None:
         stream = self._all[number] = _Stream()
+        self._counts[number % 2] += 1
         if protocol is not None:
             self._send(_frame(Kind.STREAM_OPEN, number, protocol.encode()))
         if self._window > WINDOW:
@@ -363,11 +366,11 @@ class Streams:
     def _forget(self, number: int, stream: _Stream) -> None:
         # Kept while the application holds it, whatever the peer did: or opening and resetting at speed would start
         # handlers without end (HTTP/2's rapid reset, CVE-2023-44487).
-        if stream.released and stream.sent_end:
-            self._all.pop(number, None)
+        if stream.released and stream.sent_end and self._all.pop(number, None) is not None:
+            self._counts[number % 2] -= 1
 
     def _count(self, *, ours: bool) -> int:
-        return sum((number % 2 == self._own_parity) == ours for number in self._all)
+        return self._counts[self._own_parity if ours else 1 - self._own_parity]
 
     def _check_is_past(self, number: int) -> None:
         ours = number % 2 == self._own_parity

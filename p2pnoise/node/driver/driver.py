@@ -52,7 +52,9 @@ class Driver:
     ) -> None:
         self.core = core
         self.carriers = Carriers(surroundings, self, core.new_connection, self._note_idle)
-        self.switchboard = Switchboard(self.post, partial(peer_value, core), block, failures)
+        self.switchboard = Switchboard(
+            self.post, partial(peer_value, core), block, failures, most=core.config.max_streams
+        )
         self._surroundings = surroundings
         self._keeper = keeper
         self._on_event = on_event

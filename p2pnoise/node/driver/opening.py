@@ -30,7 +30,7 @@ async def open_node(
     policy: Policy,
     database: Path,
     listen: Sequence[Address | str],
-    advertise: Sequence[Address] = (),
+    advertise: Sequence[Address | str] = (),
     facts: Sequence[Fact] = (),
     pins: Mapping[str, IdentityId] | None = None,
     config: NodeConfig | None = None,
@@ -73,7 +73,7 @@ async def open_node_in(
     card: Card,
     policy: Policy,
     listen: Sequence[Address | str],
-    advertise: Sequence[Address] = (),
+    advertise: Sequence[Address | str] = (),
     facts: Sequence[Fact] = (),
     pins: Mapping[str, IdentityId] | None = None,
     config: NodeConfig | None = None,
@@ -81,6 +81,7 @@ async def open_node_in(
     on_event: Callable[[Event], None] = lambda _event: None,
 ) -> AsyncIterator[Node]:
     """As `open_node`, in any surroundings."""
+    told = tuple(one if isinstance(one, Address) else Address.parse(one) for one in advertise)
     core = NodeCore(
         config or NodeConfig(),
         key=key,
@@ -107,8 +108,7 @@ async def open_node_in(
                     started = True
                     # Cancelled half way, `start` would wait for the end of a task that nobody ends.
                     with trio.CancelScope(shield=True):
-                        advertised = tuple(advertise) or _dialable(listening.addresses)
-                        await block.start(driver.run, listening, advertised, rows)
+                        await block.start(driver.run, listening, told or _dialable(listening.addresses), rows)
                     if not failures:
                         yield Node(driver, listeners, listening.addresses, block, failures)
                 except BaseException as error:  # noqa: BLE001 - it comes out below, without a group around it

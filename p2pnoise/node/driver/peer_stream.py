@@ -20,6 +20,7 @@ __all__ = ["PeerStream", "ended_by"]
 
 MAX_WRITTEN = 128 * 1024  # bytes that were written and have not left; what the core asks for
 PIECE = MAX_PAYLOAD - 4  # bytes; what one frame carries, and so one transport message
+SMALL = 4096  # bytes of a piece that the next one joins: a window of 2-byte frames took 5 MiB by itself, piece by piece
 READ_AT_ONCE = core.WINDOW // 2  # bytes read that are reported together: what the least of windows grants at once
 
 
@@ -249,7 +250,10 @@ class PeerStream(trio.abc.HalfCloseableStream):
         """Something happened on this stream. For `Node`."""
         match event:
             case core.StreamReceived(_, data):
-                self._arrived.append(data)
+                if self._arrived and len(self._arrived[-1]) < SMALL:
+                    self._arrived[-1] += data
+                else:
+                    self._arrived.append(data)
                 self._news.unpark()
             case core.StreamSent(_, size):
                 self._written -= size

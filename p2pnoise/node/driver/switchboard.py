@@ -1,5 +1,6 @@
 """Switchboard: all streams of a node's application, between the core, which numbers them, and those who hold them."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -41,11 +42,15 @@ class Switchboard:
         peer_of: Callable[[NodeId], Peer | None],
         nursery: trio.Nursery,
         failures: Failures,
+        most: int,
     ) -> None:
+        """`most` handlers run for one peer at a time, also of links that have ended."""
         self._post = post
         self._peer_of = peer_of
         self._nursery = nursery
         self._failures = failures
+        self._most = most
+        self._running: Counter[NodeId] = Counter()  # handlers by the peer that they serve
         self._handlers: dict[str, Handler] = {}
         self._streams: dict[io.ConnectionId, dict[int, PeerStream]] = {}
         self._wishes: dict[io.Ticket, _Wish] = {}
@@ -140,11 +145,16 @@ class Switchboard:
         if handler is None or peer is None or not self._serves:
             code = StreamCode.UNKNOWN_PROTOCOL if handler is None else StreamCode.CANCELLED
             self._post(io.StreamEnded(connection, number, End.ABORT, code))
-            return
-        self._nursery.start_soon(self._serve, handler, self._begin(connection, number, peer, protocol))
+        elif self._running[node_id] >= self._most:
+            # A handler may outlive its link: or whoever comes back again and again would pile them up.
+            self._post(io.StreamEnded(connection, number, End.ABORT, StreamCode.BUSY))
+        else:
+            self._running[node_id] += 1
+            self._nursery.start_soon(self._serve, handler, self._begin(connection, number, peer, protocol))
 
     async def _serve(self, handler: Handler, stream: PeerStream) -> None:
         """Run a handler. What goes wrong in it comes out of the node's block, but the end of its own stream."""
+        node_id = stream.peer.node_id
         try:
             await handler(stream)
             await stream.aclose()
@@ -155,6 +165,10 @@ class Switchboard:
                 self._failures.add(failed)
             if cancelled is not None:
                 raise cancelled from None
+        finally:
+            self._running[node_id] -= 1
+            if not self._running[node_id]:
+                del self._running[node_id]
 
     def _begin(self, connection: io.ConnectionId, number: int, peer: Peer, protocol: str) -> PeerStream:
         stream = PeerStream(

@@ -4,6 +4,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
+from p2pnoise.config import NodeConfig
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.events import Stopped
 from p2pnoise.node.driver.errors import StreamReset
@@ -235,3 +236,22 @@ async def test_a_handler_can_be_for_some_groups_alone(autojump_clock, groups, co
             assert await bob.request("alice", "admin/1", b"") == b"operators"
         else:
             assert await reset_of(await bob.open_stream("alice", "admin/1")) == code
+
+
+async def test_who_comes_again_and_again_does_not_pile_up_handlers(autojump_clock):
+    """A handler may outlive its link."""
+    running = 0
+
+    async def slow(stream):
+        nonlocal running
+        running += 1
+        await trio.sleep(1000)
+
+    async with network(2, handlers={"slow/1": slow}, config=NodeConfig(max_streams=4)) as net:
+        for _ in range(3):
+            for _ in range(4):
+                await net.nodes["alice"].open_stream("bob", "slow/1")
+            await trio.sleep(1)
+            net.cut("alice", "bob")
+            await trio.sleep(5)
+        assert running == 4

@@ -1,6 +1,7 @@
 """PeerStream: a trio stream like any other, between two nodes in memory, and what a peer never takes for the whole."""
 
 import random
+import sys
 
 import pytest
 import trio
@@ -11,7 +12,7 @@ from p2pnoise.config import NodeConfig
 from p2pnoise.node.driver.carriers import MAX_UNSENT
 from p2pnoise.node.driver.errors import PeerGone, PeerTimeout, StreamReset
 from p2pnoise.node.driver.peer_stream import MAX_WRITTEN, PIECE
-from p2pnoise.node.streams import WINDOW, StreamCode
+from p2pnoise.node.streams import WINDOW, StreamCode, StreamReceived
 from p2pnoise.testing import network
 
 
@@ -156,8 +157,8 @@ async def test_no_more_than_asked_for_is_received(autojump_clock, pairs):
     await wait_all_tasks_blocked()
     assert [await there.receive_some(2), await there.receive_some(2), await there.receive_some()] == [
         b"ab",
-        b"c",
-        b"def",
+        b"cd",
+        b"ef",
     ]
 
 
@@ -459,3 +460,11 @@ async def test_a_stream_outlives_its_node_as_a_broken_one(autojump_clock):
         with pytest.raises(PeerGone):
             await stream.send_all(b"x")
         await stream.aclose()
+
+
+async def test_a_window_of_tiny_frames_holds_little_more_than_their_bytes(autojump_clock, pairs):
+    """Each was kept as an object of its own: 5 MiB for a window of 256 KiB."""
+    stream, _ = await pairs.make()
+    for _ in range(100_000):
+        stream.hear(StreamReceived(1, b"ab"))
+    assert sum(map(sys.getsizeof, stream._arrived)) < 1.1 * 200_000
