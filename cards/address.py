@@ -99,18 +99,22 @@ class AddressRecord(Signed):
 
     @property
     def node_id(self) -> NodeId:
+        """Whose addresses these are."""
         return cast("NodeId", self.values["node"])
 
     @property
     def sequence(self) -> int:
+        """Counts up with every record of this node."""
         return int(self.values["seq"])
 
     @property
     def not_after(self) -> int:
+        """From this second since 1970 on it says nothing any more."""
         return int(self.values["exp"])
 
     @property
     def addresses(self) -> tuple[Address, ...]:
+        """Where the node can be dialled, in its order."""
         return cast("tuple[Address, ...]", self.values["addr"])
 
     def check(

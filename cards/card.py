@@ -181,6 +181,7 @@ class Card:
         )
 
     def with_grants(self, grants: tuple[Grant, ...]) -> Self:
+        """This card with these grants in place of its own; their signatures are not checked."""
         return replace(self, grants=grants)
 
     @cached_property

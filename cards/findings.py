@@ -120,6 +120,7 @@ class Finding:
 
     @property
     def hint(self) -> str:
+        """What to do next, for whoever can do something about it."""
         return CODES[self.code].hint
 
     @property
@@ -128,6 +129,7 @@ class Finding:
         return CODES[self.code].exit
 
     def to_json(self) -> dict[str, str]:
+        """What a program reads of this finding."""
         return {"code": self.code, "severity": self.severity, "message": self.message, "hint": self.hint}
 
 
@@ -144,6 +146,7 @@ class CardError(ValueError):
 
     @property
     def code(self) -> str:
+        """The stable code of the first finding."""
         return self.finding.code
 
 

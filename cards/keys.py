@@ -149,6 +149,7 @@ class IdentityKey(_SigningKey):
 
     @property
     def public(self) -> IdentityId:
+        """The public key: who this is, in cards and policies."""
         return IdentityId(self._ed25519)
 
 
@@ -159,6 +160,7 @@ class IssuerKey(_SigningKey):
 
     @property
     def public(self) -> IssuerId:
+        """The public key: all that nodes need to know of an issuer."""
         return IssuerId(self._ed25519)
 
 

@@ -59,6 +59,7 @@ class Policy:
         return IssuerId(key).short
 
     def limits_of(self, name: str) -> Limits:
+        """What the issuer that we call so may grant; no limits where none are set."""
         return self.limits.get(name, Limits())
 
 

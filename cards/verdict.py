@@ -67,6 +67,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
+        """Whether the card counts: verified, or pinned."""
         return self.level in ("verified", "pinned")
 
     @property
@@ -81,13 +82,16 @@ class Verdict:
 
     @property
     def exit_code(self) -> int:
+        """The exit code of the command line for this verdict; 0 where it is ok."""
         return exit_code(self.findings)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
+        """The findings that keep the card from counting, in the order in which they were found."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
     def to_json(self) -> dict[str, Any]:
+        """What a program reads of this verdict."""
         return {
             "ok": self.ok,
             "exit": self.exit_code,

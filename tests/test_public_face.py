@@ -3,6 +3,8 @@
 import logging
 import subprocess
 import sys
+from inspect import getdoc
+from types import FunctionType
 
 import p2pnoise
 import p2pnoise.testing
@@ -18,10 +20,15 @@ def test_every_promised_name_says_what_it_is():
     assert mute == []
 
 
-def test_every_public_method_of_a_node_and_a_stream_says_what_it_does():
-    for kind in (p2pnoise.Node, p2pnoise.PeerStream, p2pnoise.Subscription, p2pnoise.testing.Network):
-        mute = [name for name, one in vars(kind).items() if not name.startswith("_") and not one.__doc__]
-        assert mute == [], kind
+def test_every_method_and_property_of_what_is_promised_says_what_it_does():
+    kinds = [kind for name in p2pnoise.__all__ if isinstance(kind := getattr(p2pnoise, name), type)]
+    mute = [
+        f"{kind.__name__}.{name}"
+        for kind in (*kinds, p2pnoise.testing.Network)
+        for name, one in vars(kind).items()
+        if not name.startswith("_") and isinstance(one, FunctionType | property | classmethod) and not getdoc(one)
+    ]
+    assert mute == []
 
 
 def test_verifying_a_card_does_not_wait_for_trio_or_sqlite():

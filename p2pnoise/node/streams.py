@@ -49,6 +49,7 @@ class StreamCode(IntEnum):
 
     @property
     def label(self) -> str:
+        """The reason in words, as messages and JSON have it."""
         return self.name.lower().replace("_", "-")
 
     @classmethod
