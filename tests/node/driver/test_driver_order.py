@@ -40,7 +40,7 @@ class Core:
         self.answers = {}  # type of input -> effects, or a function of the input
         self.due = None
         self.links = SimpleNamespace(all={})
-        self.config = SimpleNamespace(close_timeout=5.0)
+        self.config = SimpleNamespace(close_timeout=5.0, max_streams=4)
         self.connections = 0
 
     def new_connection(self):
