@@ -29,7 +29,7 @@ from .switchboard import Switchboard
 
 __all__ = ["Driver"]
 
-QUEUE = 64  # inputs waiting for the core; then readers wait, and TCP makes the senders wait
+QUEUE = 64  # inputs waiting for the core, of what one read brought at most; then readers wait, and so do the senders
 MAX_GATHERED = 1024 * 1024  # bytes to send that are gathered from several inputs before they are carried out
 RESTORED_AT_ONCE = 500  # stored peers verified in one go: about a third of a second
 
