@@ -74,7 +74,7 @@ async def serve(
         listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
         await trio.serve_listeners(talk, listeners, task_status=cast("trio.TaskStatus[Any]", task_status))
     finally:
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - a name, gone at once
 
 
 def _is_owner(stream: trio.SocketStream) -> bool:

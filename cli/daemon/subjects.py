@@ -124,9 +124,10 @@ def _verdict(
 
 
 def _link(subject: Subject, core: NodeCore) -> Link | None:
-    links = (link for link in core.links.all.values() if link.stage is Stage.UP)
-    for link in links:
-        if link.node_id is not None and subject.node_id in (link.node_id, link.expected):
+    places = {address for address, _ in subject.addresses} if subject.node_id is None else set()
+    for link in core.links.all.values():
+        meant = subject.node_id is not None and subject.node_id in (link.node_id, link.expected)
+        if link.stage is Stage.UP and (meant or (link.initiator and link.address in places)):
             return link
     return None
 
