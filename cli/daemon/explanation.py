@@ -274,7 +274,7 @@ def _link(known: Known) -> Step:
     return Step("link", "unknown", "there is none")
 
 
-_CHAIN = (_peer, _node, _own, _banned, _address, _dial, _handshake, _card, _their_word, _copies, _link)
+_CHAIN = (_peer, _own, _banned, _address, _dial, _handshake, _card, _their_word, _copies, _node, _link)
 
 
 # Reading what is known
