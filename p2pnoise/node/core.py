@@ -68,6 +68,11 @@ class NodeCore:
         """Our own card."""
         return self.links.card
 
+    @property
+    def dialling(self) -> tuple[Target, ...]:
+        """Who is being dialled, and has not answered yet."""
+        return tuple(self._dialler.open.values())
+
     def new_connection(self) -> io.ConnectionId:
         """The number of the next connection; a driver asks before it says `Accepted`."""
         self._connections += 1
