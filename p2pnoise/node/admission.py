@@ -40,6 +40,10 @@ class Admission:
         self._contests = pairing.Contests()
         self._last_hash: dict[bytes, bytes] = {}  # Node ID -> handshake hash of the last link that broke
 
+    def configure(self, config: NodeConfig) -> None:
+        """Other times from now on."""
+        self._config = config
+
     # Coming in
 
     def judge(self, connection: io.ConnectionId, link: Link, raw: bytes, rs: bytes, now: Instant) -> None:

@@ -125,6 +125,7 @@ class NodeCore:
         | io.PolicyChanged
         | io.PinsChanged
         | io.OwnCardChanged
+        | io.ConfigChanged
         | io.Stop,
         now: Instant,
     ) -> None:
@@ -157,16 +158,22 @@ class NodeCore:
                 self._install(now)
                 self.links.admission.recheck(now)
             case io.OwnCardChanged(card):
-                verdict = self.table.judge(card, now.unix, own=True)
-                if verdict.ok or waits_for_lists(verdict):
-                    self.links.card = card
-                    self._install(now)
-                else:  # the one in use stays in use
-                    self._emit(events.OwnCardRejected(findings=verdict.errors))
+                self._replace_card(card, now)
+            case io.ConfigChanged(config):
+                self._configure(config, now)
             case io.Stop():
                 self.links.close_all(now)
             case _:
                 assert_never(given)
+
+    def _configure(self, config: NodeConfig, now: Instant) -> None:
+        before, self.config = self.config, config
+        self.links.configure(config)
+        self._dialler.configure(config)
+        if self._refresh_at is not None:
+            self._refresh_at = min(self._refresh_at, now.monotonic + ns(config.record_refresh))
+        if self._warn_at is not None and config.list_warning != before.list_warning:
+            self._warn_at = now.monotonic
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which a `Tick` is wanted, or None."""
@@ -204,13 +211,18 @@ class NodeCore:
 
     def _dial(self, now: Instant) -> None:
         links = self.links.all.values()
-        for target in (*self._dialler.due_on_demand(links), *self._dialler.due(links, self.table, now.monotonic)):
-            connection = self.new_connection()
-            self._dialler.open[connection] = target
-            self._emit(
-                events.Dialling(address=target.address, source=target.source, node_id=target.node_id, name=target.name)
-            )
-            self._effects.append(io.Dial(connection, target.address))
+        for target in self._dialler.due_on_demand(links):
+            self._begin(target)
+        for target in self._dialler.due(links, self.table, now.monotonic):  # who is not dialled by now
+            self._begin(target)
+
+    def _begin(self, target: Target) -> None:
+        connection = self.new_connection()
+        self._dialler.open[connection] = target
+        self._emit(
+            events.Dialling(address=target.address, source=target.source, node_id=target.node_id, name=target.name)
+        )
+        self._effects.append(io.Dial(connection, target.address))
 
     # Ourselves
 
@@ -227,6 +239,14 @@ class NodeCore:
             if self._refresh_at is None or (own is not None and own.record is None):
                 self._publish_record(now)
         elif not waits_for_lists(verdict):
+            self._emit(events.OwnCardRejected(findings=verdict.errors))
+
+    def _replace_card(self, card: Card, now: Instant) -> None:
+        verdict = self.table.judge(card, now.unix, own=True)
+        if verdict.ok or waits_for_lists(verdict):
+            self.links.card = card
+            self._install(now)
+        else:  # the one in use stays in use
             self._emit(events.OwnCardRejected(findings=verdict.errors))
 
     def _refresh(self, now: Instant) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from cards import Address, NodeId
 from p2pnoise.chance import Chance
-from p2pnoise.config import NodeConfig
+from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.gossip import Peer, PeerTable
 from p2pnoise.instant import SECOND
 
@@ -40,10 +40,22 @@ class Dialler:
     def __init__(self, config: NodeConfig, *, own: NodeId, random: Chance) -> None:
         self.open: dict[int, Target] = {}
         self._wanted: dict[NodeId, list[Address]] = {}  # by an application, at once: addresses not tried yet
+        self._added: list[Bootstrap] = []  # to the configuration: not dialled yet
         self._config = config
         self._own = own
         self._random = random
         self._tried: OrderedDict[Address, _Tried] = OrderedDict()
+
+    def configure(self, config: NodeConfig) -> None:
+        """Other times and other peers to begin with. Each that is new is dialled at once, whatever links there are.
+
+        They may all be of one part of the network, and the new peer the way to the other.
+        """
+        added = [start for start in config.bootstrap if start not in self._config.bootstrap]
+        self._added = [start for start in (*self._added, *added) if start in config.bootstrap]
+        for start in added:
+            self._tried.pop(start.address, None)
+        self._config = config
 
     def learned(self, peer: Peer, now: int) -> None:
         """A new record: the higher Node ID leaves the first dial to the lower one, or both would dial at once."""
@@ -85,8 +97,17 @@ class Dialler:
         return bool(self._wanted.get(node_id)) or any(target.node_id == node_id for target in self.open.values())
 
     def due_on_demand(self, links: Collection[Link]) -> list[Target]:
-        """Whom an application wants dialled now; each target is given once."""
-        return [Target(self._wanted[node_id].pop(0), node_id, None, "demand") for node_id in self._demanded(links)]
+        """Whom an application or the operator wants dialled now; each target is given once."""
+        reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
+        added, self._added = self._added, []
+        return [
+            *(
+                Target(start.address, start.node_id, None, "bootstrap")
+                for start in added
+                if start.address not in addresses and (start.node_id is None or start.node_id not in reached)
+            ),
+            *(Target(self._wanted[node_id].pop(0), node_id, None, "demand") for node_id in self._demanded(links)),
+        ]
 
     def _demanded(self, links: Collection[Link]) -> list[NodeId]:
         """Wanted nodes that have an address left, and are neither linked nor being dialled."""
@@ -120,7 +141,7 @@ class Dialler:
 
     def deadline(self, links: Collection[Link], table: PeerTable) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
-        if self._wanted and self._demanded(links):
+        if self._added or (self._wanted and self._demanded(links)):
             return 0
         if self._slots(links) <= 0:
             return None
@@ -134,8 +155,7 @@ class Dialler:
     def _targets(self, links: Collection[Link], table: PeerTable) -> Iterator[Target]:
         """Everybody who could be dialled and is not reached already: the configured, then the table's."""
         reached = self._reached(links) | {self._own}
-        addresses = {link.address for link in links if link.initiator}
-        addresses |= {target.address for target in self.open.values()}
+        addresses = self._addresses(links)
         linked = any(link.stage is Stage.UP for link in links)
         for start in self._config.bootstrap:
             # An address without a Node ID is a way in, not a peer: of no use once we are in.
@@ -148,6 +168,11 @@ class Dialler:
             for address in peer.record.addresses:
                 if address not in addresses:
                     yield Target(address, peer.node_id, peer.card.name, "table")
+
+    def _addresses(self, links: Collection[Link]) -> set[Address]:
+        """Where somebody was dialled who answered, or is being dialled."""
+        dialled = {target.address for target in self.open.values()}
+        return dialled | {link.address for link in links if link.initiator}
 
     def _not_before(self, target: Target) -> int:
         tried = self._tried.get(target.address)

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from cards import Address, AddressRecord, Card, Fact, IdentityId, Mark, NodeId, Policy
+from p2pnoise.config import NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip.effects import Store
 from p2pnoise.gossip.table import Provenance
@@ -121,6 +122,17 @@ class OwnCardChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """Other limits and other peers to begin with, from now on; peers that are new are dialled at once.
+
+    Lower limits close nothing. A link that stands keeps its windows, its number of streams, its patterns and the life
+    of its keys; a deadline that runs stays.
+    """
+
+    config: NodeConfig
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time passed; wanted at `NodeCore.deadline`, harmless at any other time."""
 
@@ -197,6 +209,7 @@ Input: TypeAlias = (
     | PinsChanged
     | PolicyChanged
     | OwnCardChanged
+    | ConfigChanged
     | BytesSent
     | StreamWanted
     | StreamUnwanted

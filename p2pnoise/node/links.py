@@ -65,6 +65,11 @@ class Links:
         self.openings = Openings(self.all, table=overlay.table, dialler=dialler, out=out)
         self.admission = Admission(self, config, boot_id=entropy(16), overlay=overlay, dialler=dialler)
 
+    def configure(self, config: NodeConfig) -> None:
+        """Other limits and times from now on, for links that begin and in what is asked of all."""
+        self._config = config
+        self.admission.configure(config)
+
     # Carriers
 
     def accepted(self, connection: io.ConnectionId, address: Address, now: Instant) -> None:

@@ -53,7 +53,7 @@ class Driver:
         self.core = core
         self.carriers = Carriers(surroundings, self, core.new_connection, self._note_idle)
         self.switchboard = Switchboard(
-            self.post, partial(peer_value, core), block, failures, most=core.config.max_streams
+            self.post, partial(peer_value, core), block, failures, most=lambda: core.config.max_streams
         )
         self._surroundings = surroundings
         self._keeper = keeper

@@ -42,9 +42,9 @@ class Switchboard:
         peer_of: Callable[[NodeId], Peer | None],
         nursery: trio.Nursery,
         failures: Failures,
-        most: int,
+        most: Callable[[], int],
     ) -> None:
-        """`most` handlers run for one peer at a time, also of links that have ended."""
+        """As many as `most` says handlers run for one peer at a time, also of links that have ended."""
         self._post = post
         self._peer_of = peer_of
         self._nursery = nursery
@@ -145,7 +145,7 @@ class Switchboard:
         if handler is None or peer is None or not self._serves:
             code = StreamCode.UNKNOWN_PROTOCOL if handler is None else StreamCode.CANCELLED
             self._post(io.StreamEnded(connection, number, End.ABORT, code))
-        elif self._running[node_id] >= self._most:
+        elif self._running[node_id] >= self._most():
             # A handler may outlive its link: or whoever comes back again and again would pile them up.
             self._post(io.StreamEnded(connection, number, End.ABORT, StreamCode.BUSY))
         else:
