@@ -11,11 +11,13 @@ from p2pnoise import events
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay, PeerTable
+from p2pnoise.gossip import effects as gossip
 from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
 from .admission import waits_for_lists
+from .bans import Bans
 from .dials import Dialler, Target
 from .links import NEVER, Links
 
@@ -42,10 +44,11 @@ class NodeCore:
         self.config = config
         self.node_id: NodeId = key.public
         self.table = PeerTable(policy, own=key.public, signatures=signatures)
+        self.bans = Bans(self.table)
         self._key = key
         self._effects: list[io.Effect] = []
         self._overlay = Overlay(self.table, random=random)
-        self._dialler = Dialler(config, own=key.public, random=random)
+        self._dialler = Dialler(config, own=key.public, random=random, bans=self.bans)
         self.links = Links(
             config,
             static=KeyPair.from_private(key.static),
@@ -53,6 +56,7 @@ class NodeCore:
             entropy=entropy,
             overlay=self._overlay,
             dialler=self._dialler,
+            bans=self.bans,
             out=self._effects,
         )
         self._connections = 0
@@ -61,6 +65,7 @@ class NodeCore:
         self._refresh_at: int | None = None  # our address record
         self._warn_at: int | None = None  # of lists that are due
         self._dial_at: int | None = None
+        self._lift_at: int | None = None  # the ban that ends first
         self._due = 0  # when a `Tick` is wanted
 
     @property
@@ -98,8 +103,8 @@ class NodeCore:
                 self.links.connected(connection, now)
             case io.ConnectFailed(connection, reason):
                 self.links.broken(connection, reason, now)
-            case io.StreamWanted() | io.StreamUnwanted():
-                self.links.openings.handle(given)
+            case io.StreamWanted() | io.StreamUnwanted() | io.ConnectWanted() | io.DisconnectWanted() | io.PingWanted():
+                self._wanted(given, now)
             case io.FactOffered(fact, source):
                 self.links.apply(self._overlay.offer_fact(fact, now), now, source)
             case _:
@@ -117,6 +122,25 @@ class NodeCore:
         self._effects.clear()
         return effects
 
+    def _wanted(
+        self,
+        given: io.StreamWanted | io.StreamUnwanted | io.ConnectWanted | io.DisconnectWanted | io.PingWanted,
+        now: Instant,
+    ) -> None:
+        """Inputs that come from an application, about its peers."""
+        match given:
+            case io.StreamWanted() | io.ConnectWanted():
+                self.links.openings.handle(given)
+            case io.StreamUnwanted(ticket):
+                self.links.openings.handle(given)
+                self.links.pings.forget(ticket)
+            case io.DisconnectWanted(node_id, hold):
+                self.links.disconnect(node_id, hold, now)
+            case io.PingWanted():
+                self.links.pings.ask(given, now.monotonic)
+            case _:
+                assert_never(given)
+
     def _manage(
         self,
         given: io.TrustRestored
@@ -124,6 +148,7 @@ class NodeCore:
         | io.ListeningOn
         | io.PolicyChanged
         | io.PinsChanged
+        | io.BansChanged
         | io.OwnCardChanged
         | io.ConfigChanged
         | io.Stop,
@@ -147,15 +172,13 @@ class NodeCore:
                         node_id=self.node_id, name=self.card.name, addresses=bound, known_peers=len(self.table)
                     )
                 )
-            case io.PolicyChanged() | io.PinsChanged():
-                match given:
-                    case io.PolicyChanged(policy):
-                        self.table.policy = policy
-                        effects = self._overlay.trust_changed(now)
-                    case io.PinsChanged(pins, untied):
-                        effects = self._overlay.pins_changed(pins, untied, now)
-                self.links.apply(effects, now)
-                self._install(now)
+            case io.PolicyChanged(policy):
+                self.table.policy = policy
+                self._trust_changed(self._overlay.trust_changed(now), now)
+            case io.PinsChanged(pins, untied):
+                self._trust_changed(self._overlay.pins_changed(pins, untied, now), now)
+            case io.BansChanged(bans):
+                self.bans.put(bans, now.unix)
                 self.links.admission.recheck(now)
             case io.OwnCardChanged(card):
                 self._replace_card(card, now)
@@ -175,12 +198,17 @@ class NodeCore:
         if self._warn_at is not None and config.list_warning != before.list_warning:
             self._warn_at = now.monotonic
 
+    def _trust_changed(self, effects: list[gossip.Effect], now: Instant) -> None:
+        self.links.apply(effects, now)
+        self._install(now)
+        self.links.admission.recheck(now)
+
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which a `Tick` is wanted, or None."""
         return self._due if self._due < NEVER else None
 
     def _next_due(self) -> int:
-        dues = [self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at]
+        dues = [self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at, self._lift_at]
         dues += map(self.links.deadline, self.links.all.values())
         return min((due for due in dues if due is not None), default=NEVER)
 
@@ -200,6 +228,9 @@ class NodeCore:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
             self._warn_of_lists(now)
+        self.bans.lift(now.unix)
+        end = self.bans.next_end
+        self._lift_at = now.monotonic + (end - now.unix) * SECOND if end is not None else None
         self._dial_at = self._next_dial()
         if self._dial_at is not None and now.monotonic >= self._dial_at:
             self._dial(now)

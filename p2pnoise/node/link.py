@@ -264,7 +264,7 @@ class Link:
                 self._pinged(payload)
             case Kind.PONG:
                 self.pinged_at = None
-                yield Ponged()
+                yield Ponged(payload)
             case Kind.GOSSIP:
                 yield GossipReceived(payload)
             case _ if kind in STREAM_KINDS:
@@ -340,7 +340,11 @@ class Link:
     def ping(self, now: int) -> None:
         """Ask whether the peer is there; any PONG answers."""
         self.pinged_at = now
-        self._send(encode_frame(Kind.PING, b""))
+        self.ask(b"")
+
+    def ask(self, payload: bytes) -> None:
+        """Have the peer say `payload`, at most 32 bytes, in a PONG."""
+        self._send(encode_frame(Kind.PING, payload))
 
     def close(self, code: Code) -> None:
         """End our direction with a reason; the peer may still finish its own."""

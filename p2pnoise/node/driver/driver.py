@@ -9,7 +9,7 @@ sealing a small message. All others wait for the core's task, and many of them s
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 
 import trio
 
@@ -20,6 +20,7 @@ from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
 
+from .asking import Asking
 from .carriers import Carriers
 from .failures import Failures
 from .inbox import Inbox
@@ -52,9 +53,16 @@ class Driver:
     ) -> None:
         self.core = core
         self.carriers = Carriers(surroundings, self, core.new_connection, self._note_idle)
+        tickets = count(1)
         self.switchboard = Switchboard(
-            self.post, partial(peer_value, core), block, failures, most=lambda: core.config.max_streams
+            self.post,
+            partial(peer_value, core),
+            block,
+            failures,
+            most=lambda: core.config.max_streams,
+            tickets=tickets,
         )
+        self.asking = Asking(self.post, tickets)
         self._surroundings = surroundings
         self._keeper = keeper
         self._on_event = on_event
@@ -152,6 +160,7 @@ class Driver:
             self._round.set()
             self._inbox.close()
             self.switchboard.end()
+            self.asking.end()
 
     async def stop(self) -> None:
         """Say goodbye on all links, and give them the time that the configuration allows; then end."""
@@ -227,6 +236,9 @@ class Driver:
                     self.switchboard.opened(ticket, connection, stream, node_id)
                 case io.StreamRefused(ticket, refusal, reason):
                     self.switchboard.refused(ticket, refusal, reason)
+                    self.asking.hear(effect)
+                case io.PeerReached() | io.PingAnswered():
+                    self.asking.hear(effect)
                 case io.StreamsLost(connection, reason):
                     self.switchboard.lost(connection, reason)
                 case io.Emit(event):

@@ -1,7 +1,7 @@
 """Switchboard: all streams of a node's application, between the core, which numbers them, and those who hold them."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -42,7 +42,9 @@ class Switchboard:
         peer_of: Callable[[NodeId], Peer | None],
         nursery: trio.Nursery,
         failures: Failures,
+        *,
         most: Callable[[], int],
+        tickets: Iterator[io.Ticket],
     ) -> None:
         """As many as `most` says handlers run for one peer at a time, also of links that have ended."""
         self._post = post
@@ -54,7 +56,7 @@ class Switchboard:
         self._handlers: dict[str, Handler] = {}
         self._streams: dict[io.ConnectionId, dict[int, PeerStream]] = {}
         self._wishes: dict[io.Ticket, _Wish] = {}
-        self._last_ticket = 0
+        self._tickets = tickets
         self._serves = True
         self._ended = False
 
@@ -72,8 +74,7 @@ class Switchboard:
         _check_protocol(protocol)
         if self._ended:
             raise not_opened(io.Refusal.STOPPING, "this node has stopped")
-        self._last_ticket += 1
-        ticket, wish = self._last_ticket, _Wish(protocol)
+        ticket, wish = next(self._tickets), _Wish(protocol)
         self._wishes[ticket] = wish
         self._post(io.StreamWanted(ticket, node_id, protocol, address))
         try:
