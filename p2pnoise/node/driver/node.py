@@ -111,6 +111,13 @@ class Node:
         """
         self._driver.switchboard.handle(protocol, handler)
 
+    def unhandle(self, protocol: str) -> None:
+        """Serve no further streams for `protocol`, which are refused as unknown; those that are being served go on.
+
+        Raises LocalProtocolError for what has no handler.
+        """
+        self._driver.switchboard.unhandle(protocol)
+
     async def request(
         self,
         peer: PeerRef,

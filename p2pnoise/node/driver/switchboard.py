@@ -69,6 +69,11 @@ class Switchboard:
             raise LocalProtocolError(f"{protocol} has a handler already")
         self._handlers[protocol] = handler
 
+    def unhandle(self, protocol: str) -> None:
+        """Hand no further streams for `protocol` to anybody; those that are being served go on."""
+        if self._handlers.pop(protocol, None) is None:
+            raise LocalProtocolError(f"{protocol[:80]!r} has no handler")
+
     async def open(self, node_id: NodeId, address: Address | None, protocol: str) -> PeerStream:
         """A new stream, however long that takes. Raises StreamNotOpened."""
         _check_protocol(protocol)

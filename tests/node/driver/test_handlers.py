@@ -34,6 +34,10 @@ async def echo(stream):
         await stream.send_all(data)
 
 
+async def upper(request):
+    return request.data.upper()
+
+
 async def test_a_stream_is_closed_when_its_handler_returns(autojump_clock):
     async def greet(stream):
         await stream.send_all(b"hello")
@@ -61,6 +65,32 @@ async def test_a_protocol_has_one_handler(autojump_clock):
     async with connected_nodes(1, handlers={"echo/1": echo}) as (alice,):
         with pytest.raises(LocalProtocolError, match="has a handler already"):
             alice.handle("echo/1", echo)
+
+
+async def test_a_handler_that_is_taken_away_gets_no_further_streams_and_keeps_those_that_it_has(autojump_clock):
+    async with connected_nodes(2) as (alice, bob):
+        bob.handle("echo/1", echo)
+        async with await alice.open_stream(bob.node_id, "echo/1") as stream:
+            await stream.send_all(b"one")
+            assert await stream.receive_some() == b"one"
+            bob.unhandle("echo/1")
+            assert await reset_of(await alice.open_stream(bob.node_id, "echo/1")) is StreamCode.UNKNOWN_PROTOCOL
+            await stream.send_all(b"two")
+            assert await stream.receive_some() == b"two"
+
+
+async def test_a_protocol_whose_handler_was_taken_away_may_have_another(autojump_clock):
+    async with connected_nodes(2) as (alice, bob):
+        bob.handle("shout/1", echo)
+        bob.unhandle("shout/1")
+        bob.handle("shout/1", answering(upper))
+        assert await alice.request(bob.node_id, "shout/1", b"hello") == b"HELLO"
+
+
+async def test_what_has_no_handler_cannot_lose_it(autojump_clock):
+    async with connected_nodes(1) as (alice,):
+        with pytest.raises(LocalProtocolError, match="has no handler"):
+            alice.unhandle("echo/1")
 
 
 async def test_an_error_of_a_handler_comes_out_of_its_node_as_it_is_and_breaks_its_stream_off(autojump_clock):
