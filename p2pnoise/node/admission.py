@@ -157,7 +157,7 @@ class Admission:
         if not link.verdict.ok:
             self.close_refused(connection, Code.of(link.verdict.errors), now)
             return
-        link.admit()
+        link.admit(now.monotonic)
         link.deadline = _end_of(link.verdict, now)
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)

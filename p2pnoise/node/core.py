@@ -16,7 +16,7 @@ from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
 from .admission import waits_for_lists
-from .dials import Dialler
+from .dials import Dialler, Target
 from .links import NEVER, Links
 
 DAY = 86400 * SECOND
@@ -67,6 +67,11 @@ class NodeCore:
     def card(self) -> Card:
         """Our own card."""
         return self.links.card
+
+    @property
+    def dialling(self) -> tuple[Target, ...]:
+        """Who is being dialled, and has not answered yet."""
+        return tuple(self._dialler.open.values())
 
     def new_connection(self) -> io.ConnectionId:
         """The number of the next connection; a driver asks before it says `Accepted`."""

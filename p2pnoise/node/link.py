@@ -104,6 +104,7 @@ class Link:
         self.deadline: int | None = None  # for the stage it is in
         self.heard_at = now
         self.pinged_at: int | None = None
+        self.up_at: int | None = None  # when its peer was verified
         self.counted_up = False  # whether the application counts on this link for its peer
         self.was_up = False
         self.told_of = False  # whether the application was told why this link never came up
@@ -310,9 +311,10 @@ class Link:
         self._opened_channel(now).send(encode_frame(Kind.HELLO, hello.encode()))
         self.stage = Stage.GREETING
 
-    def admit(self) -> None:
+    def admit(self, now: int) -> None:
         """The peer is verified: it may open streams."""
         self.stage = Stage.UP
+        self.up_at = now
         self._send(encode_frame(Kind.READY, b""))
 
     @property

@@ -89,7 +89,7 @@ class Links:
         elif len(self.all) >= self._config.max_links:  # others came in while we were dialling
             self._out.append(io.Disconnect(connection))
             reason = f"{len(self.all)} links, at most {self._config.max_links}"
-            self._dial_failed(target.address, target.node_id, reason, now)
+            self._dial_failed(target.address, target.node_id, reason, now, answered=True)
             self.openings.failed(target.node_id, reason, io.Refusal.TOO_MANY)
         else:
             link = self._open(connection, target.address, now, initiator=True, rs=target.node_id)
@@ -123,7 +123,7 @@ class Links:
         """A dial reached nobody, or a carrier broke."""
         target = self._dialler.open.pop(connection, None)
         if target is not None:
-            self._dial_failed(target.address, target.node_id, reason, now)
+            self._dial_failed(target.address, target.node_id, reason, now, answered=False)
             self.openings.failed(target.node_id, f"{target.address}: {reason}")
         elif connection in self.all:
             self.drop(connection, reason, now)
@@ -215,7 +215,7 @@ class Links:
         self.openings.ended(link, reason_told)
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
-            self._dial_failed(link.address, link.expected, reason or silent, now)
+            self._dial_failed(link.address, link.expected, reason or silent, now, answered=True)
         elif link.initiator:
             self._dialler.ended(link.address, now.monotonic)
         elif not link.initiator and not link.was_up and not link.ended_by_us and not link.told_of and reason:
@@ -241,9 +241,11 @@ class Links:
                 self.emit(telling.lost(link, link.node_id, reason))
         self.admission.gone(connection, now)
 
-    def _dial_failed(self, address: Address, node_id: NodeId | None, reason: str, now: Instant) -> None:
-        pause = self._dialler.failed(address, now.monotonic)
-        self.emit(events.DialFailed(address=address, node_id=node_id, reason=reason, retry_in=round(pause, 3)))
+    def _dial_failed(
+        self, address: Address, node_id: NodeId | None, reason: str, now: Instant, *, answered: bool
+    ) -> None:
+        pause = round(self._dialler.failed(address, now.monotonic), 3)
+        self.emit(events.DialFailed(address=address, node_id=node_id, reason=reason, answered=answered, retry_in=pause))
 
     # Time
 
