@@ -5,7 +5,7 @@ The facts are those of its files and of its database, whether it runs or not. No
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -29,7 +29,7 @@ from cards import (
 )
 from cards.findings import UNTRUSTED
 
-from . import documents, pins
+from . import control, documents, pins
 from .folders import NodeFolder
 from .output import Fault, say
 from .pins import Pins
@@ -45,7 +45,7 @@ _ORDER = (RevocationList, Manifest, Delegation, Succession, SelfRevocation, Conf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A card that this node knows. `live`: a handshake with its node has been, and our node runs."""
+    """A card that this node knows. `live`: our node runs, and says that it is linked with its node."""
 
     card: Card
     own: bool
@@ -101,7 +101,7 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
     if table is not None:
         held += (*table.lists, *table.statements)
     signatures = SignatureCache()
-    known = _known(home, table, running=running)
+    known = _known(home, table, linked=_linked(home) if running else frozenset())
     marks = {bytes(one.card.identity): mark(one.card) for one in known}
     facts, unused = believe(policy, held, now, signatures, marks)
     return Trust(
@@ -204,7 +204,16 @@ def _lenient(
         return nothing
 
 
-def _known(home: NodeFolder, table: "StoredTable | None", *, running: bool) -> tuple[Known, ...]:
+def _linked(home: NodeFolder) -> Collection[str]:
+    """The Node IDs of those that the running node is linked with."""
+    try:
+        links: dict[str, object] = control.ask(home, "links")["links"]
+    except control.NotRunning:
+        return frozenset()  # it has just stopped, or an application runs it, which has no control socket
+    return links.keys()
+
+
+def _known(home: NodeFolder, table: "StoredTable | None", *, linked: Collection[str]) -> tuple[Known, ...]:
     installed = home.read_card()
     known = []
     if installed is not None:
@@ -212,6 +221,6 @@ def _known(home: NodeFolder, table: "StoredTable | None", *, running: bool) -> t
     for row in table.rows if table is not None else ():
         if installed is not None and row.card.identity == installed.identity:
             continue  # the file says which card it goes by now
-        live = running and row.provenance == "live"
+        live = str(row.card.node_id) in linked
         known.append(Known(card=row.card, own=False, live=live, row=row))
     return tuple(known)
