@@ -8,7 +8,7 @@ A key that is to take over waits beside its file as .next; one that was taken ov
 
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +25,7 @@ from p2pnoise.folder.reading import utf8
 from . import documents, files, passphrase
 from .output import Fault, naming
 from .registry import Registry
-from .signer import RemoteSigner
+from .signer import NoSigner, RemoteSigner
 
 __all__ = ["Issuer", "IssuerFolder", "NodeFolder", "read_policy"]
 
@@ -98,7 +98,7 @@ class Issuer:
 
     name: str
     network: str
-    key: IssuerKey | RemoteSigner
+    key: IssuerKey | RemoteSigner | NoSigner
     registry: Registry
 
 
@@ -133,12 +133,25 @@ class IssuerFolder:
         return self.path / "statements.pem"
 
     @contextmanager
-    def open(self) -> Iterator[Issuer]:
-        """The issuer, its files checked against each other and its registry open."""
+    def open(self, held: IssuerKey | None = None) -> Iterator[Issuer]:
+        """The issuer, its files checked against each other and its registry open.
+
+        `held` is its key where that was read before; a locked one is opened once.
+        """
         name, network, public = self._read_about()
-        signer = nullcontext(self.read_key()) if self.signer is None else RemoteSigner.connect(self.signer, public)
+        if self.signer is None:
+            signer: AbstractContextManager[IssuerKey | RemoteSigner] = nullcontext(held or self.read_key())
+        else:
+            signer = RemoteSigner.connect(self.signer, public)
         with signer as key, Registry.open(self.registry, public, network) as registry:
             yield Issuer(name, network, key, registry)
+
+    @contextmanager
+    def look(self) -> Iterator[Issuer]:
+        """The issuer without its key, for what signs nothing."""
+        name, network, public = self._read_about()
+        with Registry.open(self.registry, public, network) as registry:
+            yield Issuer(name, network, NoSigner(public), registry)
 
     @contextmanager
     def open_registry(self) -> Iterator[Registry]:

@@ -25,6 +25,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "card": ("cli.card", "request, issue, install, show and verify cards"),
     "issuer": ("cli.issuer", "make an issuer, whose signature lets nodes into a network"),
     "signer": ("cli.signer_serve", "keep an issuer's key in a process of its own"),
+    "join": ("cli.join", "let new machines in, one token each"),
     "revoke": ("cli.revoke", "take cards back and publish the list that says so"),
     "trust": ("cli.trust", "see, plan and change whom a node believes"),
     "run": ("cli.run", "run a peer node"),
