@@ -28,6 +28,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "revoke": ("cli.revoke", "take cards back and publish the list that says so"),
     "trust": ("cli.trust", "see, plan and change whom a node believes"),
     "run": ("cli.run", "run a peer node"),
+    "config": ("cli.config", "write and check the configuration of a node, and run it by systemd"),
     "peers": ("cli.peers", "show the peers that a node knows"),
     "doctor": ("cli.doctor", "check a folder, and say what is wrong or will be soon"),
     "demo": ("cli.demo", "run a whole network on this machine and watch it"),
