@@ -49,6 +49,20 @@ class Call:
             raise Fault(f"{name} is missing, or no text", "see --help", code=USAGE)
         return value
 
+    def texts(self, name: str) -> tuple[str, ...]:
+        """The argument of this name, a list of texts; none where it is not there. Raises `Fault`."""
+        value = self.arguments.get(name, [])
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            raise Fault(f"{name} is no list of texts", "see --help", code=USAGE)
+        return tuple(value)
+
+    def number(self, name: str, *, most: float) -> float:
+        """The argument of this name, a number from 0 to `most`. Raises `Fault`."""
+        value = self.arguments.get(name)
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= most:
+            raise Fault(f"{name} is missing, or no number from 0 to {most:g}", "see --help", code=USAGE)
+        return value
+
 
 Verb: TypeAlias = Callable[[Call], Awaitable[Mapping[str, Any]]]
 """What answers a call. It is cancelled when the asker hangs up. Errors of this library become faults for the asker."""
@@ -74,7 +88,7 @@ async def serve(
         listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(listener))]
         await trio.serve_listeners(talk, listeners, task_status=cast("trio.TaskStatus[Any]", task_status))
     finally:
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # noqa: ASYNC240 - a name, gone at once
 
 
 def _is_owner(stream: trio.SocketStream) -> bool:

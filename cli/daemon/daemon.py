@@ -12,7 +12,8 @@ from cli import control as words
 from cli.folders import NodeFolder
 from p2pnoise.config import NodeConfig
 from p2pnoise.events import Event
-from p2pnoise.folder.opening import open_folder
+from p2pnoise.folder.opening import open_watched
+from p2pnoise.folder.watching import Watcher
 from p2pnoise.node.driver.node import Node
 
 from . import control
@@ -28,6 +29,7 @@ class Daemon:
 
     home: NodeFolder
     node: Node
+    watcher: Watcher
     diary: Diary
     started: float = field(default_factory=time.time)
 
@@ -36,7 +38,9 @@ class Daemon:
 
     async def reload(self) -> Mapping[str, Any]:
         """Take up what has changed in the folder, now, and say what that was."""
-        return {}
+        taken = await self.watcher.look()
+        rejected = [{"file": name, "reason": reason} for name, reason in self.watcher.rejected.items()]
+        return {"taken": taken, "rejected": rejected}
 
 
 async def run(
@@ -58,8 +62,8 @@ async def run(
         diary.take(event, time.time())
         on_event(event)
 
-    async with open_folder(home, listen=listen, advertise=advertise, config=config, on_event=tell) as node:
-        daemon = Daemon(home, node, diary)
+    async with open_watched(home, listen=listen, advertise=advertise, config=config, on_event=tell) as (node, watcher):
+        daemon = Daemon(home, node, watcher, diary)
         async with trio.open_nursery() as nursery:
             await nursery.start(control.serve, words.path_of(home), verbs_of(daemon))
             started(node)

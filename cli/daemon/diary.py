@@ -3,12 +3,12 @@
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from cards import Address, NodeId
 from p2pnoise.events import Event
 
 MAX_SUBJECTS = 10_000  # peers and addresses; who was quiet longest is forgotten. About 1 kB each
-MAX_KINDS = 16  # kinds of event that are kept of one; there are that many that name a peer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,12 @@ class Diary:
         found = [entry for subject in subjects for entry in self._about.get(subject, {}).values()]
         unlike = {id(entry.event): entry for entry in found}
         return sorted(unlike.values(), key=lambda entry: entry.last, reverse=True)
+
+    def last(self, most: int = 50) -> list[Entry]:
+        """The newest entries of all, the oldest of them first."""
+        recent = islice(reversed(self._about.values()), most)
+        found = {id(entry.event): entry for entries in (*recent, self.own) for entry in entries.values()}
+        return sorted(found.values(), key=lambda entry: entry.last)[-most:]
 
     def named(self, text: str) -> list[NodeId]:
         """The nodes that came by this name, counted or not, the newest first."""

@@ -90,6 +90,8 @@ class Explanation:
 def explain(known: Known) -> Explanation:
     """The whole chain, and its conclusion."""
     steps = tuple(step for make in _CHAIN if (step := make(known)) is not None)
+    if steps[0].state == "fails":  # of nobody nothing more can be said
+        steps = steps[:1]
     failed = next((step for step in steps if step.state == "fails"), None)
     who = known.subject.name or known.subject.text
     if failed is not None and not (known.linked_for is not None and failed.name != "copies"):
@@ -272,7 +274,7 @@ def _link(known: Known) -> Step:
     return Step("link", "unknown", "there is none")
 
 
-_CHAIN = (_peer, _node, _own, _banned, _address, _dial, _handshake, _card, _their_word, _copies, _link)
+_CHAIN = (_peer, _own, _banned, _address, _dial, _handshake, _card, _their_word, _copies, _node, _link)
 
 
 # Reading what is known

@@ -24,9 +24,7 @@ def find(text: str, core: NodeCore, diary: Diary, stored: Iterable[Card] = ()) -
     node_id, addresses, name = _parse(text)
     by_name = name is not None
     if node_id is None and addresses:
-        starts = (start for start in core.config.bootstrap if start.address == addresses[0])
-        node_id = next((start.node_id for start in starts if start.node_id is not None), None)
-        node_id = node_id or next((_node_of(entry) for entry in diary.about(addresses) if _node_of(entry)), None)
+        node_id = _at(addresses[0], core, diary)
     if name is not None and name.startswith("id1"):
         identity = IdentityId.parse(name)
         row = core.table.by_identity(identity)
@@ -59,6 +57,14 @@ def _parse(text: str) -> tuple[NodeId | None, list[Address], str | None]:
     if text.startswith("node1"):
         return NodeId.parse(text), [], None
     return None, [], text
+
+
+def _at(address: Address, core: NodeCore, diary: Diary) -> NodeId | None:
+    """Which node is said to be there: by its own word, by the configuration, or since it answered."""
+    rows = (row.node_id for row in core.table if row.record is not None and address in row.record.addresses)
+    starts = (start.node_id for start in core.config.bootstrap if start.address == address)
+    met = (_node_of(entry) for entry in diary.about([address]))
+    return next((node_id for node_id in (*rows, *starts, *met) if node_id is not None), None)
 
 
 def _node_of(entry: Entry) -> NodeId | None:
@@ -124,9 +130,10 @@ def _verdict(
 
 
 def _link(subject: Subject, core: NodeCore) -> Link | None:
-    links = (link for link in core.links.all.values() if link.stage is Stage.UP)
-    for link in links:
-        if link.node_id is not None and subject.node_id in (link.node_id, link.expected):
+    places = {address for address, _ in subject.addresses} if subject.node_id is None else set()
+    for link in core.links.all.values():
+        meant = subject.node_id is not None and subject.node_id in (link.node_id, link.expected)
+        if link.stage is Stage.UP and (meant or (link.initiator and link.address in places)):
             return link
     return None
 

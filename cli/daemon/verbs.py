@@ -7,8 +7,10 @@ from typing import Any
 
 import trio
 
-from cards import Card
+from cards import Card, Verdict
+from cli.event_text import sentence as sentence_of
 from p2pnoise import __version__
+from p2pnoise.events import Event, EventsMissed
 from p2pnoise.instant import SECOND
 from p2pnoise.node.driver.peers import known_peers
 from p2pnoise.node.link import Stage
@@ -39,6 +41,7 @@ async def _status(daemon: Daemon, _call: Call) -> dict[str, Any]:
     own = core.table.judge(core.card, now, own=True)
     links = [link for link in core.links.all.values() if link.stage is Stage.UP]
     return {
+        "running": True,
         "node_id": str(node.node_id),
         "name": core.card.name,
         "network": core.table.policy.network,
@@ -66,15 +69,20 @@ async def _status(daemon: Daemon, _call: Call) -> dict[str, Any]:
             }
             for issuer, state in core.table.revocations.by_issuer.items()
         ],
-        "warnings": [
-            {"event": entry.event.to_json(), "count": entry.count, "last": round(entry.last)}
-            for entry in daemon.diary.own.values()
-            if entry.event.kind in _WARNINGS
-        ],
+        "warnings": _warnings(daemon, own, now),
     }
 
 
-_WARNINGS = frozenset({"own-card-rejected", "list-due", "file-rejected", "own-key-elsewhere"})
+def _warnings(daemon: Daemon, own: Verdict, now: int) -> list[str]:
+    """What needs somebody's hand, as of now."""
+    core = daemon.node.core
+    told = [f"own card does not count here, and others refuse it: {one.code}, {one.message}" for one in own.errors]
+    told += [f"{name} is not in force: {reason}" for name, reason in daemon.watcher.rejected.items()]
+    for issuer, state in core.table.revocations.by_issuer.items():
+        if state.next_due - now < core.config.list_warning:
+            name = core.table.policy.issuer_name(issuer)
+            told.append(f"list {state.sequence} of {name} is due, or will be soon: have it published again")
+    return told
 
 
 def _link_table(daemon: Daemon) -> dict[str, dict[str, Any]]:
@@ -144,9 +152,20 @@ def _stored(daemon: Daemon, text: str) -> list[Card]:
 
 
 async def _events(daemon: Daemon, call: Call) -> dict[str, Any]:
+    kinds = frozenset(call.texts("kinds"))
+
+    async def tell(at: float, event: Event | EventsMissed) -> None:
+        if not kinds or event.kind in kinds:
+            said = {"at": round(at, 3), **event.to_json()}
+            sentence = f"{event.count} events were missed" if isinstance(event, EventsMissed) else sentence_of(event)
+            await call.send({"event": said, "sentence": sentence})
+
     with daemon.node.events() as events:
-        async for event in events:
-            await call.send({"at": round(time.time(), 3), **event.to_json()})
+        for entry in daemon.diary.last():
+            await tell(entry.last, entry.event)
+        if call.arguments.get("follow", True):
+            async for event in events:
+                await tell(time.time(), event)
     return {}
 
 

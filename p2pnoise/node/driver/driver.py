@@ -63,6 +63,7 @@ class Driver:
         self._held: list[io.Effect] = []  # of an input that another task brought; the core's task carries them out
         self._at_rest = False  # nothing is being carried out or waits for it
         self._taking = False  # an input, in the task that brought it
+        self._round = trio.Event()  # set when what the core's task took is carried out
         self._idle = trio.Event()  # set when the last link has ended after a Stop
         self._stopping = False
 
@@ -81,6 +82,13 @@ class Driver:
             self._take(given)
         else:
             await self._inbox.offer(given)
+
+    async def settle(self) -> None:
+        """Return when what was taken before is carried out, or the node has ended."""
+        for _ in range(2):  # the round that goes on may not have begun with all of it
+            if (self._at_rest and not self._inbox) or self._idle.is_set():
+                return
+            await self._round.wait()
 
     def _take(self, first: io.Input) -> None:
         self._at_rest, self._taking = False, True
@@ -141,6 +149,7 @@ class Driver:
             listening.close()
             self._at_rest = False
             self._idle.set()
+            self._round.set()
             self._inbox.close()
             self.switchboard.end()
 
@@ -175,6 +184,8 @@ class Driver:
                 held, self._held = self._held, []
                 await self._take_in(held, inputs if inputs or held else [io.Tick()])
                 self._note_idle()
+                self._round.set()
+                self._round = trio.Event()
                 task_status.started()
                 task_status = trio.TASK_STATUS_IGNORED
         except Exception as error:  # noqa: BLE001 - it comes out of the block

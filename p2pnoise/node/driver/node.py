@@ -171,6 +171,10 @@ class Node:
         """
         await self._driver.offer(given)
 
+    async def settle(self) -> None:
+        """Return when all that was offered before is in force, and carried out as far as that takes no waiting."""
+        await self._driver.settle()
+
     async def _open(self, node_id: NodeId, address: Address | None, protocol: str) -> PeerStream:
         return await self._driver.switchboard.open(node_id, address, protocol)
 
