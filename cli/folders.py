@@ -1,6 +1,7 @@
 """Folders: where a node and where an issuer keep their files, and what those must look like.
 
 node     identity.key  node.key  request.pem  card.pem  policy.toml  revocations.pem  statements.pem  pins.toml
+         node.toml
 issuer   issuer.key  issuer.toml  registry.db  revocations.pem  statements.pem
 
 A key that is to take over waits beside its file as .next; one that was taken over from stays as .old.
@@ -56,6 +57,11 @@ class NodeFolder(node_folder.NodeFolder):
     def next_node_key(self) -> Path:
         """The node key that is to take over, once a card that names it is installed."""
         return self.path / "node.key.next"
+
+    @property
+    def config(self) -> Path:
+        """How the node runs, as far as its operator says so; a running one watches the file."""
+        return self.path / "node.toml"
 
     @property
     def request(self) -> Path:

@@ -29,6 +29,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "revoke": ("cli.revoke", "take cards back and publish the list that says so"),
     "trust": ("cli.trust", "see, plan and change whom a node believes"),
     "run": ("cli.run", "run a peer node"),
+    "config": ("cli.config", "write and check the configuration of a node, and run it by systemd"),
     "status": ("cli.status", "show how a node is"),
     "peers": ("cli.peers", "show the peers that a node knows"),
     "explain": ("cli.explain", "say why a peer is linked, or is not"),
