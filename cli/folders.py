@@ -1,7 +1,7 @@
 """Folders: where a node and where an issuer keep their files, and what those must look like.
 
-node     identity.key  node.key  request.pem  card.pem  policy.toml  revocations.pem  statements.pem  pins.toml
-         node.toml
+node     identity.key  node.key  request.pem  card.pem  policy.toml  revocations.pem  statements.pem
+         pins.toml  bans.toml  node.toml
 issuer   issuer.key  issuer.toml  registry.db  revocations.pem  statements.pem
 
 A key that is to take over waits beside its file as .next; one that was taken over from stays as .old.

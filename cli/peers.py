@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from cards import Verdict
+from p2pnoise.node.bans import weigh
 
 from . import control, options, peers_watch, trust_state
 from .folders import NodeFolder
@@ -42,7 +43,10 @@ def command(*, home: NodeFolder, watch: bool, as_json: bool) -> None:
     # By their own marks: of ourselves a newer card may be installed than the node has taken up.
     marks = {bytes(row.card.identity): trust_state.mark(row.card) for row in table.rows}
     store = replace(trust.store, marks=marks)
-    judged = [(row, store.verify(row.card, now, established=True, signatures=trust.signatures)) for row in table.rows]
+    judged = [
+        (row, weigh(store.verify(row.card, now, established=True, signatures=trust.signatures), trust.bans))
+        for row in table.rows
+    ]
     if as_json:
         answer_json(
             {

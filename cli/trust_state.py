@@ -28,6 +28,8 @@ from cards import (
     TrustStore,
 )
 from cards.findings import UNTRUSTED
+from p2pnoise.folder import bans
+from p2pnoise.node.bans import Ban
 
 from . import control, documents, pins
 from .folders import NodeFolder
@@ -61,7 +63,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What a folder says. `unused` are the facts in its files that do not count, each with its finding."""
+    """What a folder says. `unused` are the facts in its files that do not count, each with its finding.
+
+    `bans` are those in force, by key; they change no verdict of `store`, since gossip takes no notice of them.
+    """
 
     store: TrustStore
     facts: tuple[Fact, ...]  # all that there are, from files and database, counted or not
@@ -70,6 +75,7 @@ class Trust:
     table: "StoredTable | None"  # as the database has it; None where the node never ran
     running: bool
     signatures: SignatureCache
+    bans: Mapping[bytes, Ban]
 
 
 def warn(fault: Fault) -> None:
@@ -81,7 +87,7 @@ def refuse(fault: Fault) -> None:
 
 
 def read(home: NodeFolder, now: int) -> Trust:
-    """What the folder says; lists, statements and pins that cannot be read are named and left out, as a node does.
+    """What the folder says; what cannot be read of lists, statements, pins, bans is named and left out, as by a node.
 
     Raises `Fault` where there is no policy, or card or database are damaged.
     """
@@ -102,6 +108,7 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
         held += (*table.lists, *table.statements)
     signatures = SignatureCache()
     known = _known(home, table, linked=_linked(home) if running else frozenset())
+    nobody: tuple[Ban, ...] = ()
     marks = {bytes(one.card.identity): mark(one.card) for one in known}
     facts, unused = believe(policy, held, now, signatures, marks)
     return Trust(
@@ -118,6 +125,7 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
         table=table,
         running=running,
         signatures=signatures,
+        bans={bytes(ban.key): ban for ban in _lenient(home.bans, bans.read, nobody, unreadable) if ban.holds(now)},
     )
 
 
