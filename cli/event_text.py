@@ -57,6 +57,9 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"list due     {sequence} of {issuer} {when}: have the issuer publish, p2pnoise revoke publish"
         case events.FileRejected(file=file, reason=reason):
             return f"not used     {file}: {reason}; what was in force stays in force"
+        case events.ServiceFailed(service=service, peer=peer, address=address, reason=reason):
+            where = f"forwarded from {address} to {peer}" if peer is not None else f"exposed at {address}"
+            return f"service      {service}, {where}: {reason}"
         case events.Stopped(node_id=node):
             return f"stopped      {node.short}"
         case _:
