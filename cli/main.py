@@ -19,7 +19,7 @@ import click
 if TYPE_CHECKING:  # the fault's module stands on cards, which --version must not wait for
     from .output import Fault
 
-# name -> (module with a click command named `command`, one line for the overview)
+# name -> (module with a click command named `command`, or MODULE:NAME; one line for the overview)
 VERBS: Mapping[str, tuple[str, str]] = {
     "id": ("cli.id", "make the keys of a node and its owner"),
     "card": ("cli.card", "request, issue, install, show and verify cards"),
@@ -28,7 +28,14 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "revoke": ("cli.revoke", "take cards back and publish the list that says so"),
     "trust": ("cli.trust", "see, plan and change whom a node believes"),
     "run": ("cli.run", "run a peer node"),
+    "status": ("cli.status", "show how a node is"),
     "peers": ("cli.peers", "show the peers that a node knows"),
+    "explain": ("cli.explain", "say why a peer is linked, or is not"),
+    "connect": ("cli.live:connect", "have a running node link with a peer"),
+    "disconnect": ("cli.live:disconnect", "have a running node end its link with a peer"),
+    "ping": ("cli.live:ping", "measure the way to a peer and back"),
+    "events": ("cli.live:events", "follow what happens in a running node"),
+    "reload": ("cli.live:reload", "have a running node take up its files now"),
     "doctor": ("cli.doctor", "check a folder, and say what is wrong or will be soon"),
     "demo": ("cli.demo", "run a whole network on this machine and watch it"),
     "simulate": ("cli.simulate", "simulate a network of real nodes"),
@@ -49,7 +56,8 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
+        module, _, name = VERBS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name or "command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -24,6 +24,7 @@ from .output import Fault, plain, say
 
 if TYPE_CHECKING:
     from p2pnoise.events import Event
+    from p2pnoise.node.driver.node import Node
 
 
 def _each(parse: Callable[[str], Any]) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[Any, ...]]:
@@ -122,19 +123,23 @@ async def _run(
 ) -> None:
     import trio
 
-    from p2pnoise.folder.opening import open_folder
+    from .daemon import daemon
 
     word = trio.Event()  # to stop
+
+    def started(node: "Node") -> None:
+        if not advertise and all(address.host in ("0.0.0.0", "::") for address in node.addresses):  # noqa: S104
+            say("this node tells nobody where to dial it: add --advertise HOST:PORT if others can")
+        if until_eof:
+            node.start_soon(_wait_for_eof, word)
+
     config = NodeConfig(bootstrap=bootstrap)
     async with trio.open_nursery() as outer:
         # Before the node says that it listens: from then on a signal must not find the system's default in place.
         await outer.start(_heed_signals, word)
-        async with open_folder(home, listen=listen, advertise=advertise, config=config, on_event=tell) as node:
-            if not advertise and all(address.host in ("0.0.0.0", "::") for address in node.addresses):  # noqa: S104
-                say("this node tells nobody where to dial it: add --advertise HOST:PORT if others can")
-            if until_eof:
-                node.start_soon(_wait_for_eof, word)
-            await word.wait()
+        await daemon.run(
+            home, listen=listen, advertise=advertise, config=config, on_event=tell, word=word, started=started
+        )
         outer.cancel_scope.cancel()
 
 

@@ -17,6 +17,7 @@ from cards import IssuerId
 from cards.findings import BINDING, UNTRUSTED
 from cards.statements import verify
 
+from . import unix_socket
 from .output import Fault, os_fault
 
 MAX_REQUEST = 8_192  # bytes; the longest statement, a manifest, makes about 4,200
@@ -39,12 +40,10 @@ class RemoteSigner:
     @contextmanager
     def connect(cls, path: Path, public: IssuerId) -> Iterator[Self]:
         """The signer of `public` that listens on `path`."""
-        if not hasattr(socket, "AF_UNIX"):
-            raise Fault("signers need Unix sockets, which this platform has not", "leave --signer out")
-        with socket.socket(socket.AF_UNIX) as connection:
+        with unix_socket.reachable(path) as name, socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_PATIENCE)
             try:
-                connection.connect(str(path))
+                connection.connect(name)
             except ConnectionRefusedError:
                 raise Fault(f"no signer listens on {path}", _START) from None
             except OSError as error:

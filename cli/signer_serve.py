@@ -2,10 +2,8 @@
 
 # ruff: noqa: PLC0415 - trio is loaded only where a signer runs
 
-import os
 import signal
 import socket
-import stat
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,9 +17,9 @@ from cards import Card, CardError, Delegation, Grant, IssuerId, IssuerKey, Manif
 from cards.revocation import read_head
 from cards.statements import CARD_APP, DELEGATION, MANIFEST, RETIREMENT, REVOCATION, unframe
 
-from . import options, passphrase
+from . import options, passphrase, unix_socket
 from .folders import IssuerFolder
-from .output import Fault, answer, answer_json, os_fault, rows, say, until
+from .output import answer, answer_json, rows, say, until
 from .signer import MAX_ANSWER, MAX_REQUEST, REFUSED, SIGNED
 
 if TYPE_CHECKING:
@@ -165,44 +163,14 @@ def serve(*, path: Path, kinds: tuple[str, ...], folder: IssuerFolder, as_json: 
     """
     import trio
 
-    if not hasattr(socket, "AF_UNIX"):
-        raise Fault("signers need Unix sockets, which this platform has not", "use the key file")
     key = folder.read_key()
     clerk = Clerk(key.public, folder.network, frozenset(kinds))
-    listener = _listen(path)
+    listener = unix_socket.listen(path, backlog=MAX_CONNECTIONS, taken="name another place; stop the signer there")
     try:
         say(*rows(("signer", f"{key.public}"), ("signs", " ".join(kinds)), ("socket", str(path))))
         trio.run(partial(_serve, listener, key, clerk, as_json=as_json))
     finally:
         path.unlink(missing_ok=True)
-
-
-def _listen(path: Path) -> socket.socket:
-    """A socket for its owner alone. One that a signer left behind is replaced, nothing else is. Raises `Fault`."""
-    listener = socket.socket(socket.AF_UNIX)
-    mask = os.umask(0o177)  # before it can be opened, not after
-    try:
-        if path.exists() and stat.S_ISSOCK(path.lstat().st_mode) and not _is_served(path):
-            path.unlink()
-        listener.bind(str(path))
-        listener.listen(MAX_CONNECTIONS)
-    except OSError as error:
-        listener.close()
-        if path.exists():
-            raise Fault(f"{path} exists already", "name another place; stop the signer that listens there") from None
-        raise os_fault(error, path) from None
-    finally:
-        os.umask(mask)
-    return listener
-
-
-def _is_served(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return False
-        return True
 
 
 async def _serve(listener: socket.socket, key: IssuerKey, clerk: Clerk, *, as_json: bool) -> None:

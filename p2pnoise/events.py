@@ -6,7 +6,7 @@ Every event has a `kind` and becomes one JSON object by `to_json`; field names a
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeAlias
 
-from cards import Address, Finding, IdentityId, NodeId
+from cards import Address, Card, Finding, IdentityId, NodeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +41,16 @@ class Dialling(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DialFailed(_Event):
-    """A dial or its handshake came to nothing; the address is tried again after `retry_in` seconds."""
+    """A dial or its handshake came to nothing; the address is tried again after `retry_in` seconds.
+
+    `answered` says whether somebody took the connection there.
+    """
 
     kind: ClassVar[str] = "dial-failed"
     address: Address
     node_id: NodeId | None
     reason: str
+    answered: bool
     retry_in: float
 
 
@@ -77,7 +81,7 @@ class PeerKeyChanged(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerRefused(_Event):
-    """We refused a peer. `told` says whether it heard `reason`, or nothing at all."""
+    """We refused a peer, which showed `card`, a claim. `told` says whether it heard `reason`, or nothing at all."""
 
     kind: ClassVar[str] = "peer-refused"
     node_id: NodeId | None
@@ -86,6 +90,7 @@ class PeerRefused(_Event):
     reason: str
     told: bool
     findings: tuple[Finding, ...]
+    card: Card | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,6 +292,8 @@ def _plain(value: Any) -> Any:
         return value.to_json()
     if isinstance(value, NodeId | IdentityId | Address):
         return str(value)
+    if isinstance(value, Card):
+        return value.card_id.hex()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

@@ -16,9 +16,9 @@ from p2pnoise.node.driver.switchboard import Handler
 from . import reading
 from .fault import Fault
 from .node_folder import NodeFolder
-from .watching import watch
+from .watching import Watcher
 
-__all__ = ["open_folder"]
+__all__ = ["open_folder", "open_watched"]
 
 
 @asynccontextmanager
@@ -38,7 +38,24 @@ async def open_folder(
     Raises `Fault` for a folder that cannot be used, with the next step, before anything is opened, and what `open_node`
     raises.
     """
-    folder = folder if isinstance(folder, NodeFolder) else _at(folder)
+    where = folder if isinstance(folder, NodeFolder) else _at(folder)
+    async with open_watched(
+        where, listen=listen, advertise=advertise, config=config, handlers=handlers, on_event=on_event
+    ) as (node, _):
+        yield node
+
+
+@asynccontextmanager
+async def open_watched(
+    folder: NodeFolder,
+    *,
+    listen: Sequence[Address | str],
+    advertise: Sequence[Address | str] = (),
+    config: NodeConfig | None = None,
+    handlers: Mapping[str, Handler] | None = None,
+    on_event: Callable[[Event], None] = lambda _event: None,
+) -> AsyncIterator[tuple[Node, Watcher]]:
+    """As `open_folder`, with whoever watches the folder."""
     key, card, policy = _read(folder)
     facts = (*folder.read_revocations(), *folder.read_statements())
     pins = folder.read_pins()
@@ -56,8 +73,9 @@ async def open_folder(
             handlers=handlers,
             on_event=on_event,
         ) as node:
-            node.start_soon(watch, folder, node, policy.network)
-            yield node
+            watcher = Watcher(folder, node, policy.network)
+            node.start_soon(watcher.watch)
+            yield node, watcher
 
 
 def _at(path: str | PathLike[str]) -> NodeFolder:

@@ -13,40 +13,66 @@ from p2pnoise.node.effects import FactOffered, Input, OwnCardChanged, PinsChange
 from .fault import Fault
 from .node_folder import NodeFolder
 
-__all__ = ["watch"]
+__all__ = ["Watcher"]
 
 POLL = 0.25  # seconds between two looks at the watched files; a stat each
 
 
-async def watch(folder: NodeFolder, node: Node, network: str) -> None:
-    """Hand the node what changes, until cancelled; FileRejected names a file that cannot be used."""
-    readers: dict[Path, Callable[[], list[Input]]] = {
-        folder.policy: lambda: _policy(folder, network),
-        folder.revocations: lambda: _facts(folder.revocations, folder.read_revocations),
-        folder.statements: lambda: _facts(folder.statements, folder.read_statements),
-        folder.pins: lambda: _pins(folder),
-        folder.card: lambda: _card(folder, node.node_id),
-    }
-    facts = (folder.revocations, folder.statements)
-    # Nothing counts as seen: a file that changed while the node started must not be missed.
-    seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(readers)
-    while True:
-        await trio.sleep(POLL)
-        for path, read in readers.items():
-            stamp = _stamp(path)
-            if stamp == seen[path]:
-                continue
-            seen[path] = stamp
-            try:
-                for given in read():
-                    await node.offer(given)
-            except (Fault, CardError, OSError) as error:
-                hint = getattr(error, "hint", "")
-                reason = str(error).removeprefix(f"{path}: ") + (f" (fix: {hint})" if hint else "")
-                node.tell(FileRejected(file=path.name, reason=reason))
-            else:
-                if path == folder.policy:  # whose issuers may have signed what was a stranger's before
-                    seen.update(dict.fromkeys(facts))
+class Watcher:
+    """Hands a node what changes in its folder. FileRejected names a file that cannot be used."""
+
+    def __init__(self, folder: NodeFolder, node: Node, network: str) -> None:
+        """`network` is the one that the node runs in: a policy for another is refused."""
+        self.rejected: dict[str, str] = {}
+        """Why files that lie there now are not in force, by name."""
+        self._node = node
+        self._folder = folder
+        self._readers: dict[Path, Callable[[], list[Input]]] = {
+            folder.policy: lambda: _policy(folder, network),
+            folder.revocations: lambda: _facts(folder.revocations, folder.read_revocations),
+            folder.statements: lambda: _facts(folder.statements, folder.read_statements),
+            folder.pins: lambda: _pins(folder),
+            folder.card: lambda: _card(folder, node.node_id),
+        }
+        # Nothing counts as seen: a file that changed while the node started must not be missed.
+        self._seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(self._readers)
+        self._looking = trio.Lock()
+
+    async def watch(self) -> None:
+        """Look again and again, until cancelled."""
+        while True:
+            await trio.sleep(POLL)
+            await self.look()
+
+    async def look(self) -> list[str]:
+        """Look now. The names of the files that changed and are in force when this returns."""
+        taken = []
+        async with self._looking:
+            for path, read in self._readers.items():
+                stamp = _stamp(path)
+                if stamp == self._seen[path]:
+                    continue
+                self._seen[path] = stamp
+                if await self._take(path, read):
+                    taken.append(path.name)
+        if taken:
+            await self._node.settle()
+        return taken
+
+    async def _take(self, path: Path, read: Callable[[], list[Input]]) -> bool:
+        try:
+            for given in read():
+                await self._node.offer(given)
+        except (Fault, CardError, OSError) as error:
+            hint = getattr(error, "hint", "")
+            reason = str(error).removeprefix(f"{path}: ") + (f" (fix: {hint})" if hint else "")
+            self.rejected[path.name] = reason
+            self._node.tell(FileRejected(file=path.name, reason=reason))
+            return False
+        self.rejected.pop(path.name, None)
+        if path == self._folder.policy:  # whose issuers may have signed what was a stranger's before
+            self._seen.update(dict.fromkeys((self._folder.revocations, self._folder.statements)))
+        return True
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -15,6 +15,7 @@ from p2pnoise.instant import SECOND, Instant, ns
 
 from . import effects as io
 from . import pairing, telling
+from .bans import Bans
 from .dials import Dialler
 from .frames import Code, Hello
 from .link import Link, Stage
@@ -29,7 +30,14 @@ class Admission:
     """Judges the peers of `links`: by their cards, by their lists, and whenever trust or time has changed."""
 
     def __init__(
-        self, links: "Links", config: NodeConfig, *, boot_id: bytes, overlay: Overlay, dialler: Dialler
+        self,
+        links: "Links",
+        config: NodeConfig,
+        *,
+        boot_id: bytes,
+        overlay: Overlay,
+        dialler: Dialler,
+        bans: Bans,
     ) -> None:
         self._links = links
         self._config = config
@@ -37,14 +45,19 @@ class Admission:
         self._overlay = overlay
         self._table = overlay.table
         self._dialler = dialler
+        self._bans = bans
         self._contests = pairing.Contests()
         self._last_hash: dict[bytes, bytes] = {}  # Node ID -> handshake hash of the last link that broke
+
+    def configure(self, config: NodeConfig) -> None:
+        """Other times from now on."""
+        self._config = config
 
     # Coming in
 
     def judge(self, connection: io.ConnectionId, link: Link, raw: bytes, rs: bytes, now: Instant) -> None:
         """The card of a handshake. Until the peer's first transport frame nothing here may touch any state (P10)."""
-        verdict = self._table.judge(raw, now.unix, peer_static=rs)
+        verdict = self._bans.weigh(self._table.judge(raw, now.unix, peer_static=rs))
         if link.expected is not None and rs != link.expected and verdict.claim is not None:
             verdict = self._judge_fallback(link.expected, verdict.claim, verdict)
         link.verdict = verdict
@@ -153,11 +166,11 @@ class Admission:
         self._links.apply(self._overlay.card_presented(claim, now), now)
         if link.ending:
             return
-        link.verdict = self._table.judge(claim, now.unix, peer_static=claim.node_id)
+        link.verdict = self._bans.weigh(self._table.judge(claim, now.unix, peer_static=claim.node_id))
         if not link.verdict.ok:
             self.close_refused(connection, Code.of(link.verdict.errors), now)
             return
-        link.admit()
+        link.admit(now.monotonic)
         link.deadline = _end_of(link.verdict, now)
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)
@@ -196,6 +209,7 @@ class Admission:
         row = self._table.by_node(link.verdict.claim.node_id)
         claim = row.card if row is not None else link.verdict.claim
         verdict = self._table.judge(claim, now.unix, peer_static=link.node_id, established=True)
+        verdict = self._bans.weigh(verdict)
         if link.stage is not Stage.UP and waits_for_lists(verdict):
             return
         link.verdict = verdict

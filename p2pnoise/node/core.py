@@ -11,12 +11,14 @@ from p2pnoise import events
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay, PeerTable
+from p2pnoise.gossip import effects as gossip
 from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
 from .admission import waits_for_lists
-from .dials import Dialler
+from .bans import Bans
+from .dials import Dialler, Target
 from .links import NEVER, Links
 
 DAY = 86400 * SECOND
@@ -42,10 +44,11 @@ class NodeCore:
         self.config = config
         self.node_id: NodeId = key.public
         self.table = PeerTable(policy, own=key.public, signatures=signatures)
+        self.bans = Bans(self.table)
         self._key = key
         self._effects: list[io.Effect] = []
         self._overlay = Overlay(self.table, random=random)
-        self._dialler = Dialler(config, own=key.public, random=random)
+        self._dialler = Dialler(config, own=key.public, random=random, bans=self.bans)
         self.links = Links(
             config,
             static=KeyPair.from_private(key.static),
@@ -53,6 +56,7 @@ class NodeCore:
             entropy=entropy,
             overlay=self._overlay,
             dialler=self._dialler,
+            bans=self.bans,
             out=self._effects,
         )
         self._connections = 0
@@ -61,12 +65,18 @@ class NodeCore:
         self._refresh_at: int | None = None  # our address record
         self._warn_at: int | None = None  # of lists that are due
         self._dial_at: int | None = None
+        self._lift_at: int | None = None  # the ban that ends first
         self._due = 0  # when a `Tick` is wanted
 
     @property
     def card(self) -> Card:
         """Our own card."""
         return self.links.card
+
+    @property
+    def dialling(self) -> tuple[Target, ...]:
+        """Who is being dialled, and has not answered yet."""
+        return tuple(self._dialler.open.values())
 
     def new_connection(self) -> io.ConnectionId:
         """The number of the next connection; a driver asks before it says `Accepted`."""
@@ -93,8 +103,8 @@ class NodeCore:
                 self.links.connected(connection, now)
             case io.ConnectFailed(connection, reason):
                 self.links.broken(connection, reason, now)
-            case io.StreamWanted() | io.StreamUnwanted():
-                self.links.openings.handle(given)
+            case io.StreamWanted() | io.StreamUnwanted() | io.ConnectWanted() | io.DisconnectWanted() | io.PingWanted():
+                self._wanted(given, now)
             case io.FactOffered(fact, source):
                 self.links.apply(self._overlay.offer_fact(fact, now), now, source)
             case _:
@@ -112,6 +122,25 @@ class NodeCore:
         self._effects.clear()
         return effects
 
+    def _wanted(
+        self,
+        given: io.StreamWanted | io.StreamUnwanted | io.ConnectWanted | io.DisconnectWanted | io.PingWanted,
+        now: Instant,
+    ) -> None:
+        """Inputs that come from an application, about its peers."""
+        match given:
+            case io.StreamWanted() | io.ConnectWanted():
+                self.links.openings.handle(given)
+            case io.StreamUnwanted(ticket):
+                self.links.openings.handle(given)
+                self.links.pings.forget(ticket)
+            case io.DisconnectWanted(node_id, hold):
+                self.links.disconnect(node_id, hold, now)
+            case io.PingWanted():
+                self.links.pings.ask(given, now.monotonic)
+            case _:
+                assert_never(given)
+
     def _manage(
         self,
         given: io.TrustRestored
@@ -119,7 +148,9 @@ class NodeCore:
         | io.ListeningOn
         | io.PolicyChanged
         | io.PinsChanged
+        | io.BansChanged
         | io.OwnCardChanged
+        | io.ConfigChanged
         | io.Stop,
         now: Instant,
     ) -> None:
@@ -141,34 +172,43 @@ class NodeCore:
                         node_id=self.node_id, name=self.card.name, addresses=bound, known_peers=len(self.table)
                     )
                 )
-            case io.PolicyChanged() | io.PinsChanged():
-                match given:
-                    case io.PolicyChanged(policy):
-                        self.table.policy = policy
-                        effects = self._overlay.trust_changed(now)
-                    case io.PinsChanged(pins, untied):
-                        effects = self._overlay.pins_changed(pins, untied, now)
-                self.links.apply(effects, now)
-                self._install(now)
+            case io.PolicyChanged(policy):
+                self.table.policy = policy
+                self._trust_changed(self._overlay.trust_changed(now), now)
+            case io.PinsChanged(pins, untied):
+                self._trust_changed(self._overlay.pins_changed(pins, untied, now), now)
+            case io.BansChanged(bans):
+                self.bans.put(bans, now.unix)
                 self.links.admission.recheck(now)
             case io.OwnCardChanged(card):
-                verdict = self.table.judge(card, now.unix, own=True)
-                if verdict.ok or waits_for_lists(verdict):
-                    self.links.card = card
-                    self._install(now)
-                else:  # the one in use stays in use
-                    self._emit(events.OwnCardRejected(findings=verdict.errors))
+                self._replace_card(card, now)
+            case io.ConfigChanged(config):
+                self._configure(config, now)
             case io.Stop():
                 self.links.close_all(now)
             case _:
                 assert_never(given)
+
+    def _configure(self, config: NodeConfig, now: Instant) -> None:
+        before, self.config = self.config, config
+        self.links.configure(config)
+        self._dialler.configure(config)
+        if self._refresh_at is not None:
+            self._refresh_at = min(self._refresh_at, now.monotonic + ns(config.record_refresh))
+        if self._warn_at is not None and config.list_warning != before.list_warning:
+            self._warn_at = now.monotonic
+
+    def _trust_changed(self, effects: list[gossip.Effect], now: Instant) -> None:
+        self.links.apply(effects, now)
+        self._install(now)
+        self.links.admission.recheck(now)
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which a `Tick` is wanted, or None."""
         return self._due if self._due < NEVER else None
 
     def _next_due(self) -> int:
-        dues = [self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at]
+        dues = [self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at, self._lift_at]
         dues += map(self.links.deadline, self.links.all.values())
         return min((due for due in dues if due is not None), default=NEVER)
 
@@ -188,6 +228,9 @@ class NodeCore:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
             self._warn_of_lists(now)
+        self.bans.lift(now.unix)
+        end = self.bans.next_end
+        self._lift_at = now.monotonic + (end - now.unix) * SECOND if end is not None else None
         self._dial_at = self._next_dial()
         if self._dial_at is not None and now.monotonic >= self._dial_at:
             self._dial(now)
@@ -199,13 +242,18 @@ class NodeCore:
 
     def _dial(self, now: Instant) -> None:
         links = self.links.all.values()
-        for target in (*self._dialler.due_on_demand(links), *self._dialler.due(links, self.table, now.monotonic)):
-            connection = self.new_connection()
-            self._dialler.open[connection] = target
-            self._emit(
-                events.Dialling(address=target.address, source=target.source, node_id=target.node_id, name=target.name)
-            )
-            self._effects.append(io.Dial(connection, target.address))
+        for target in self._dialler.due_on_demand(links):
+            self._begin(target)
+        for target in self._dialler.due(links, self.table, now.monotonic):  # who is not dialled by now
+            self._begin(target)
+
+    def _begin(self, target: Target) -> None:
+        connection = self.new_connection()
+        self._dialler.open[connection] = target
+        self._emit(
+            events.Dialling(address=target.address, source=target.source, node_id=target.node_id, name=target.name)
+        )
+        self._effects.append(io.Dial(connection, target.address))
 
     # Ourselves
 
@@ -222,6 +270,14 @@ class NodeCore:
             if self._refresh_at is None or (own is not None and own.record is None):
                 self._publish_record(now)
         elif not waits_for_lists(verdict):
+            self._emit(events.OwnCardRejected(findings=verdict.errors))
+
+    def _replace_card(self, card: Card, now: Instant) -> None:
+        verdict = self.table.judge(card, now.unix, own=True)
+        if verdict.ok or waits_for_lists(verdict):
+            self.links.card = card
+            self._install(now)
+        else:  # the one in use stays in use
             self._emit(events.OwnCardRejected(findings=verdict.errors))
 
     def _refresh(self, now: Instant) -> None:

@@ -3,16 +3,21 @@
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from cards import Address, NodeId
 from p2pnoise.chance import Chance
-from p2pnoise.config import NodeConfig
+from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.gossip import Peer, PeerTable
 from p2pnoise.instant import SECOND
 
+from .bans import Bans
 from .link import Link, Stage
 
 MAX_REMEMBERED = 10_000  # addresses whose failures are kept
+
+
+Goal: TypeAlias = NodeId | Address  # whom an application wants: this node, or whoever answers there
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,11 @@ class Target:
     node_id: NodeId | None
     name: str | None
     source: str
+
+    @property
+    def goal(self) -> Goal:
+        """What is reached where this dial succeeds."""
+        return self.node_id if self.node_id is not None else self.address
 
 
 @dataclass(slots=True)
@@ -37,13 +47,27 @@ class Dialler:
     `open` holds the dials whose carrier is not there yet, by connection.
     """
 
-    def __init__(self, config: NodeConfig, *, own: NodeId, random: Chance) -> None:
+    def __init__(self, config: NodeConfig, *, own: NodeId, random: Chance, bans: Bans) -> None:
         self.open: dict[int, Target] = {}
-        self._wanted: dict[NodeId, list[Address]] = {}  # by an application, at once: addresses not tried yet
+        self._added: list[Bootstrap] = []  # to the configuration: not dialled yet
+        self._wanted: dict[Goal, list[Target]] = {}  # by an application, at once: what was not tried yet
+        self._held: dict[NodeId, int] = {}  # not to be dialled unless wanted, until then in monotonic nanoseconds
         self._config = config
         self._own = own
         self._random = random
+        self._bans = bans
         self._tried: OrderedDict[Address, _Tried] = OrderedDict()
+
+    def configure(self, config: NodeConfig) -> None:
+        """Other times and other peers to begin with. Each that is new is dialled at once, whatever links there are.
+
+        They may all be of one part of the network, and the new peer the way to the other.
+        """
+        added = [start for start in config.bootstrap if start not in self._config.bootstrap]
+        self._added = [start for start in (*self._added, *added) if start in config.bootstrap]
+        for start in added:
+            self._tried.pop(start.address, None)
+        self._config = config
 
     def learned(self, peer: Peer, now: int) -> None:
         """A new record: the higher Node ID leaves the first dial to the lower one, or both would dial at once."""
@@ -72,33 +96,56 @@ class Dialler:
         """The peer that we wanted answered there."""
         self._tried.pop(address, None)
 
-    def want(self, node_id: NodeId, addresses: list[Address]) -> None:
-        """Dial this node as soon as may be, whatever links there are and whenever its addresses failed before."""
-        self._wanted.setdefault(node_id, []).extend(addresses)
+    def want(self, goal: Goal, addresses: list[Address], source: str) -> None:
+        """Dial this as soon as may be, whatever links there are and whenever the addresses failed before."""
+        node_id = goal if isinstance(goal, NodeId) else None
+        self._wanted.setdefault(goal, []).extend(Target(address, node_id, None, source) for address in addresses)
 
-    def unwant(self, node_id: NodeId) -> None:
+    def unwant(self, goal: Goal) -> None:
         """It is not wanted any more, or reached."""
-        self._wanted.pop(node_id, None)
+        self._wanted.pop(goal, None)
 
-    def wants(self, node_id: NodeId) -> bool:
-        """Whether there is an address of a wanted node left to be tried, or one is being dialled."""
-        return bool(self._wanted.get(node_id)) or any(target.node_id == node_id for target in self.open.values())
+    def wants(self, goal: Goal) -> bool:
+        """Whether there is an address of what is wanted left to be tried, or one is being dialled."""
+        return bool(self._wanted.get(goal)) or any(target.goal == goal for target in self.open.values())
+
+    def hold(self, node_id: NodeId, until: int, addresses: Collection[Address], now: int) -> list[int]:
+        """Leave this node undialled until then, and `addresses`, unless wanted; the dials to it that are given up."""
+        self._held = {held: end for held, end in self._held.items() if end > now}
+        self._held[node_id] = until
+        for address in addresses:
+            tried = self._remember(address)
+            tried.not_before = max(tried.not_before, until)
+        given_up = [connection for connection, target in self.open.items() if target.node_id == node_id]
+        for connection in given_up:
+            del self.open[connection]
+        return given_up
 
     def due_on_demand(self, links: Collection[Link]) -> list[Target]:
-        """Whom an application wants dialled now; each target is given once."""
-        return [Target(self._wanted[node_id].pop(0), node_id, None, "demand") for node_id in self._demanded(links)]
+        """Whom an application or the operator wants dialled now; each target is given once."""
+        reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
+        added, self._added = self._added, []
+        return [
+            *(
+                Target(start.address, start.node_id, None, "bootstrap")
+                for start in added
+                if start.address not in addresses and (start.node_id is None or start.node_id not in reached)
+            ),
+            *(self._wanted[goal].pop(0) for goal in self._demanded(links)),
+        ]
 
-    def _demanded(self, links: Collection[Link]) -> list[NodeId]:
-        """Wanted nodes that have an address left, and are neither linked nor being dialled."""
+    def _demanded(self, links: Collection[Link]) -> list[Goal]:
+        """What is wanted, has an address left, and is neither linked nor being dialled."""
         reached = self._reached(links)
-        return [node_id for node_id, left in self._wanted.items() if left and node_id not in reached]
+        return [goal for goal, left in self._wanted.items() if left and goal not in reached]
 
-    def _reached(self, links: Collection[Link]) -> set[NodeId | None]:
-        """Who is linked or being dialled, by every key that it was dialled or has answered by."""
+    def _reached(self, links: Collection[Link]) -> set[Goal | None]:
+        """Who is linked or being dialled, by every key that it was dialled or has answered by, and where we dialled."""
         # Who merely sent us a first message may be a replay of it: that must not keep us from dialling the real one.
         standing = [link for link in links if link.lasts and (link.greeted or link.initiator)]
-        dialled = {target.node_id for target in self.open.values()}
-        return dialled | {node_id for link in standing for node_id in (link.node_id, link.expected)}
+        reached: set[Goal | None] = {key for link in standing for key in (link.node_id, link.expected)}
+        reached |= {link.address for link in standing if link.initiator}
+        return reached | {key for target in self.open.values() for key in (target.node_id, target.address)}
 
     def due(self, links: Collection[Link], table: PeerTable, now: int) -> list[Target]:
         """Whom to dial now: bootstrap first, the others in random order, one address per node."""
@@ -120,7 +167,7 @@ class Dialler:
 
     def deadline(self, links: Collection[Link], table: PeerTable) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
-        if self._wanted and self._demanded(links):
+        if self._added or (self._wanted and self._demanded(links)):
             return 0
         if self._slots(links) <= 0:
             return None
@@ -134,24 +181,32 @@ class Dialler:
     def _targets(self, links: Collection[Link], table: PeerTable) -> Iterator[Target]:
         """Everybody who could be dialled and is not reached already: the configured, then the table's."""
         reached = self._reached(links) | {self._own}
-        addresses = {link.address for link in links if link.initiator}
-        addresses |= {target.address for target in self.open.values()}
+        addresses = self._addresses(links)
         linked = any(link.stage is Stage.UP for link in links)
         for start in self._config.bootstrap:
             # An address without a Node ID is a way in, not a peer: of no use once we are in.
-            done = linked if start.node_id is None else start.node_id in reached
+            done = linked if start.node_id is None else start.node_id in reached or self._refuses(start.node_id)
             if not done and start.address not in addresses:
                 yield Target(start.address, start.node_id, None, "bootstrap")
         for peer in table:
-            if peer.node_id in reached or peer.record is None:
+            if peer.node_id in reached or peer.record is None or self._refuses(peer.node_id):
                 continue
             for address in peer.record.addresses:
                 if address not in addresses:
                     yield Target(address, peer.node_id, peer.card.name, "table")
 
+    def _addresses(self, links: Collection[Link]) -> set[Address]:
+        """Where somebody was dialled who answered, or is being dialled."""
+        dialled = {target.address for target in self.open.values()}
+        return dialled | {link.address for link in links if link.initiator}
+
+    def _refuses(self, node_id: NodeId) -> bool:
+        return self._bans.of_node(node_id) is not None
+
     def _not_before(self, target: Target) -> int:
         tried = self._tried.get(target.address)
-        return tried.not_before if tried is not None else 0
+        held = self._held.get(target.node_id, 0) if target.node_id is not None else 0
+        return max(held, tried.not_before) if tried is not None else held
 
     def _remember(self, address: Address) -> _Tried:
         tried = self._tried.setdefault(address, _Tried())

@@ -6,14 +6,16 @@ from enum import Enum, auto
 from typing import TypeAlias
 
 from cards import Address, AddressRecord, Card, Fact, IdentityId, Mark, NodeId, Policy
+from p2pnoise.config import NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip.effects import Store
 from p2pnoise.gossip.table import Provenance
 
+from .bans import Ban
 from .streams import End, StreamCode, StreamEvent
 
 ConnectionId = int
-Ticket = int  # names a stream that an application wants until it has a connection and an id
+Ticket = int  # names what an application waits for: a stream, a link, the answer to a ping
 
 # Inputs
 
@@ -107,6 +109,13 @@ class PinsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class BansChanged:
+    """The operator's bans, in place of those before; those that have ended count for nothing."""
+
+    bans: tuple[Ban, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyChanged:
     """Another policy for the same network is in force from now on."""
 
@@ -118,6 +127,17 @@ class OwnCardChanged:
     """Our own card was replaced: renewed, or given another grant."""
 
     card: Card
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigChanged:
+    """Other limits and other peers to begin with, from now on; peers that are new are dialled at once.
+
+    Lower limits close nothing. A link that stands keeps its windows, its number of streams, its patterns and the life
+    of its keys; a deadline that runs stays.
+    """
+
+    config: NodeConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +163,41 @@ class StreamWanted:
     node_id: NodeId
     protocol: str
     address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectWanted:
+    """A link is wanted now, however many there are and whenever a dial failed before: to this node, at `address` first.
+
+    Without a Node ID any verified peer that answers at `address` will do. One of the two must be given. Answered by
+    one `PeerReached` or `StreamRefused` with this ticket, unless `StreamUnwanted` comes first.
+    """
+
+    ticket: Ticket
+    node_id: NodeId | None
+    address: Address | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectWanted:
+    """End all links to this node with a goodbye, and leave it undialled for `hold` seconds, unless a link is wanted.
+
+    It may dial us at any time: whoever shall stay out is to be banned.
+    """
+
+    node_id: NodeId
+    hold: float
+
+
+@dataclass(frozen=True, slots=True)
+class PingWanted:
+    """How long does a round trip take? Answered by one `PingAnswered` or `StreamRefused` with this ticket.
+
+    Of a peer to which no link is up it is refused at once.
+    """
+
+    ticket: Ticket
+    node_id: NodeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +250,15 @@ Input: TypeAlias = (
     | ListeningOn
     | FactOffered
     | PinsChanged
+    | BansChanged
     | PolicyChanged
     | OwnCardChanged
+    | ConfigChanged
     | BytesSent
     | StreamWanted
+    | ConnectWanted
+    | DisconnectWanted
+    | PingWanted
     | StreamUnwanted
     | StreamWritten
     | StreamRead
@@ -252,7 +312,7 @@ class StreamOpened:
 
 
 class Refusal(Enum):
-    """Why a stream was not opened."""
+    """Why a stream was not opened, or a peer not reached."""
 
     UNKNOWN_PEER = auto()  # we know no address of it, and it is not linked to us
     UNREACHABLE = auto()  # it answered at none of its addresses
@@ -263,11 +323,27 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StreamRefused:
-    """The stream of this ticket was not opened; `reason` says so in words."""
+    """What this ticket stands for will not come, a stream or another; `reason` says so in words."""
 
     ticket: Ticket
     refusal: Refusal
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeerReached:
+    """The link of this ticket is there: both sides have judged the other well. The peer is `node_id`."""
+
+    ticket: Ticket
+    node_id: NodeId
+
+
+@dataclass(frozen=True, slots=True)
+class PingAnswered:
+    """The peer of this ticket answered after so many seconds."""
+
+    ticket: Ticket
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,4 +363,16 @@ class StreamsLost:
     reason: str
 
 
-Effect: TypeAlias = Dial | SendBytes | Disconnect | Emit | StreamOpened | StreamRefused | OnStream | StreamsLost | Store
+Effect: TypeAlias = (
+    Dial
+    | SendBytes
+    | Disconnect
+    | Emit
+    | StreamOpened
+    | StreamRefused
+    | PeerReached
+    | PingAnswered
+    | OnStream
+    | StreamsLost
+    | Store
+)

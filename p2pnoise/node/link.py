@@ -104,6 +104,7 @@ class Link:
         self.deadline: int | None = None  # for the stage it is in
         self.heard_at = now
         self.pinged_at: int | None = None
+        self.up_at: int | None = None  # when its peer was verified
         self.counted_up = False  # whether the application counts on this link for its peer
         self.was_up = False
         self.told_of = False  # whether the application was told why this link never came up
@@ -263,7 +264,7 @@ class Link:
                 self._pinged(payload)
             case Kind.PONG:
                 self.pinged_at = None
-                yield Ponged()
+                yield Ponged(payload)
             case Kind.GOSSIP:
                 yield GossipReceived(payload)
             case _ if kind in STREAM_KINDS:
@@ -310,9 +311,10 @@ class Link:
         self._opened_channel(now).send(encode_frame(Kind.HELLO, hello.encode()))
         self.stage = Stage.GREETING
 
-    def admit(self) -> None:
+    def admit(self, now: int) -> None:
         """The peer is verified: it may open streams."""
         self.stage = Stage.UP
+        self.up_at = now
         self._send(encode_frame(Kind.READY, b""))
 
     @property
@@ -338,7 +340,11 @@ class Link:
     def ping(self, now: int) -> None:
         """Ask whether the peer is there; any PONG answers."""
         self.pinged_at = now
-        self._send(encode_frame(Kind.PING, b""))
+        self.ask(b"")
+
+    def ask(self, payload: bytes) -> None:
+        """Have the peer say `payload`, at most 32 bytes, in a PONG."""
+        self._send(encode_frame(Kind.PING, payload))
 
     def close(self, code: Code) -> None:
         """End our direction with a reason; the peer may still finish its own."""

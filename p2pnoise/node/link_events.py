@@ -41,7 +41,9 @@ class StreamHappened:
 
 @dataclass(frozen=True, slots=True)
 class Ponged:
-    pass
+    """The peer answered a ping that said `payload`, or says so."""
+
+    payload: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from p2pnoise.noise import Entropy, KeyPair
 from . import effects as io
 from . import telling
 from .admission import Admission
+from .bans import Bans
 from .dials import Dialler
 from .frames import Code
 from .link import Link, Stage
@@ -32,9 +33,11 @@ from .link_events import (
     StreamHappened,
 )
 from .openings import Openings
+from .pings import Pings
 
 MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws half of it
 NEVER = 1 << 63  # a nanosecond that no clock reaches
+DISCONNECTED = "disconnected by the operator"
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
 
@@ -50,6 +53,7 @@ class Links:
         entropy: Entropy,
         overlay: Overlay,
         dialler: Dialler,
+        bans: Bans,
         out: list[io.Effect],
     ) -> None:
         self.all: dict[io.ConnectionId, Link] = {}
@@ -62,8 +66,14 @@ class Links:
         self._table = overlay.table
         self._dialler = dialler
         self._out = out
-        self.openings = Openings(self.all, table=overlay.table, dialler=dialler, out=out)
-        self.admission = Admission(self, config, boot_id=entropy(16), overlay=overlay, dialler=dialler)
+        self.openings = Openings(self.all, table=overlay.table, dialler=dialler, bans=bans, out=out)
+        self.pings = Pings(self.all, out)
+        self.admission = Admission(self, config, boot_id=entropy(16), overlay=overlay, dialler=dialler, bans=bans)
+
+    def configure(self, config: NodeConfig) -> None:
+        """Other limits and times from now on, for links that begin and in what is asked of all."""
+        self._config = config
+        self.admission.configure(config)
 
     # Carriers
 
@@ -89,8 +99,8 @@ class Links:
         elif len(self.all) >= self._config.max_links:  # others came in while we were dialling
             self._out.append(io.Disconnect(connection))
             reason = f"{len(self.all)} links, at most {self._config.max_links}"
-            self._dial_failed(target.address, target.node_id, reason, now)
-            self.openings.failed(target.node_id, reason, io.Refusal.TOO_MANY)
+            self._dial_failed(target.address, target.node_id, reason, now, answered=True)
+            self.openings.failed(target.goal, reason, io.Refusal.TOO_MANY)
         else:
             link = self._open(connection, target.address, now, initiator=True, rs=target.node_id)
             link.on_demand = target.source == "demand"
@@ -123,8 +133,8 @@ class Links:
         """A dial reached nobody, or a carrier broke."""
         target = self._dialler.open.pop(connection, None)
         if target is not None:
-            self._dial_failed(target.address, target.node_id, reason, now)
-            self.openings.failed(target.node_id, f"{target.address}: {reason}")
+            self._dial_failed(target.address, target.node_id, reason, now, answered=False)
+            self.openings.failed(target.goal, f"{target.address}: {reason}")
         elif connection in self.all:
             self.drop(connection, reason, now)
 
@@ -161,7 +171,8 @@ class Links:
                 self._out.append(io.OnStream(connection, link.node_id, happened))
             case StreamHappened() | PeerReady():  # whoever waits for it is served before the bytes go out
                 pass
-            case Ponged():
+            case Ponged(payload):
+                self.pings.answered(connection, payload, now.monotonic)
                 self.admission.answered(connection, now)
             case PeerClosed(code) if code is Code.GOODBYE or link.ended_by_us:
                 pass
@@ -180,6 +191,21 @@ class Links:
         self.openings.stop()
         for connection in list(self.all):
             self.close(connection, Code.GOODBYE, now)
+
+    def disconnect(self, node_id: NodeId, hold: float, now: Instant) -> None:
+        """End what links and dials there are to this node, and leave it undialled for `hold` seconds."""
+        # Whoever sent a first message alone may be a recording of it (P10), and is no link yet.
+        links = [
+            (number, link)
+            for number, link in self.all.items()
+            if node_id in (link.node_id, link.expected) and (link.initiator or link.greeted)
+        ]
+        addresses = [link.address for _, link in links if link.initiator]
+        given_up = self._dialler.hold(node_id, now.monotonic + ns(hold), addresses, now.monotonic)
+        for number, _ in links:
+            self.close(number, Code.GOODBYE, now, reason=DISCONNECTED)
+        if given_up:
+            self.openings.failed(node_id, DISCONNECTED)
 
     def close(self, connection: io.ConnectionId, code: Code, now: Instant, *, reason: str = "closed by us") -> None:
         """End our direction; the peer has `close_timeout` to end its own."""
@@ -215,7 +241,7 @@ class Links:
         self.openings.ended(link, reason_told)
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
-            self._dial_failed(link.address, link.expected, reason or silent, now)
+            self._dial_failed(link.address, link.expected, reason or silent, now, answered=True)
         elif link.initiator:
             self._dialler.ended(link.address, now.monotonic)
         elif not link.initiator and not link.was_up and not link.ended_by_us and not link.told_of and reason:
@@ -225,6 +251,7 @@ class Links:
         """Take a link out of all that counts on it."""
         if link.streams.clear():
             self._out.append(io.StreamsLost(connection, reason))
+        self.pings.ended(connection, reason)
         self._step_back(connection, link, reason, now)
 
     def _step_back(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
@@ -241,9 +268,11 @@ class Links:
                 self.emit(telling.lost(link, link.node_id, reason))
         self.admission.gone(connection, now)
 
-    def _dial_failed(self, address: Address, node_id: NodeId | None, reason: str, now: Instant) -> None:
-        pause = self._dialler.failed(address, now.monotonic)
-        self.emit(events.DialFailed(address=address, node_id=node_id, reason=reason, retry_in=round(pause, 3)))
+    def _dial_failed(
+        self, address: Address, node_id: NodeId | None, reason: str, now: Instant, *, answered: bool
+    ) -> None:
+        pause = round(self._dialler.failed(address, now.monotonic), 3)
+        self.emit(events.DialFailed(address=address, node_id=node_id, reason=reason, answered=answered, retry_in=pause))
 
     # Time
 

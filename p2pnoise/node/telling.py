@@ -19,6 +19,7 @@ def refused(link: Link, reason: str, *, told: bool) -> events.PeerRefused:
         reason=reason,
         told=told,
         findings=_errors(link),
+        card=claim,
     )
 
 

@@ -41,7 +41,7 @@ class NoiseSocketConnection:
         entropy: Entropy,
         application_prologue: bytes,
         rs: bytes | None = None,
-        psks: Mapping[int, bytes] | None = None,
+        psks: Mapping[int, bytes | None] | None = None,
         protocol: Protocol | None = None,
         accepts: tuple[Protocol, ...] | None = None,
         padding: Padding = no_padding,
@@ -51,7 +51,8 @@ class NoiseSocketConnection:
 
         `accepts` are the protocols that a responder speaks, XX and IK by default, or to which an initiator lets the
         responder switch or ask it to retry with, none by default. All defaults are of 25519, ChaChaPoly and BLAKE2s.
-        `s` may be None where no pattern needs it; `psks` go by their modifiers. `padding` applies to every encrypted
+        `s` may be None where no pattern needs it; `psks` go by their modifiers, with None for one of a message of ours
+        that `set_psk` will give. `padding` applies to every encrypted
         payload; what it asks for beyond the longest message is left out.
 
         Raises LocalProtocolError if the keys do not fit a protocol, or a responder is given one.
@@ -142,11 +143,20 @@ class NoiseSocketConnection:
             self._failure = error
             raise
 
+    def set_psk(self, number: int, psk: bytes) -> None:
+        """The 32 bytes for the modifier psk`number`, for a handshake message of ours still to be written.
+
+        So a responder can choose by what the first message carried. Raises LocalProtocolError if it is not `my_turn`,
+        the pattern has no such modifier, its message has passed, or the length is another.
+        """
+        self._raise_failure()
+        self._exchange.set_psk(number, psk)
+
     def send_handshake(self, body: bytes = b"") -> bytes:
         """The bytes of our handshake message with this body.
 
-        Raises LocalProtocolError if it is not `my_turn` or the body is too long; InvalidPublicKey if the
-        peer's key is of low order.
+        Raises LocalProtocolError if it is not `my_turn`, the body is too long or a psk is missing;
+        InvalidPublicKey if the peer's key is of low order.
         """
         self._raise_failure()
         if not self.my_turn:
@@ -198,7 +208,7 @@ class NoiseSocketConnection:
         *,
         s: KeyPair | None = None,
         rs: bytes | None = None,
-        psks: Mapping[int, bytes] | None = None,
+        psks: Mapping[int, bytes | None] | None = None,
     ) -> None:
         """As a responder, answer with the first message of another protocol, whose initiator we are.
 
@@ -219,7 +229,7 @@ class NoiseSocketConnection:
         *,
         s: KeyPair | None = None,
         rs: bytes | None = None,
-        psks: Mapping[int, bytes] | None = None,
+        psks: Mapping[int, bytes | None] | None = None,
     ) -> bytes:
         """As a responder, the bytes that ask the initiator to begin again with this protocol; then read on.
 
@@ -230,7 +240,7 @@ class NoiseSocketConnection:
         return request
 
     def follow(
-        self, *, s: KeyPair | None = None, rs: bytes | None = None, psks: Mapping[int, bytes] | None = None
+        self, *, s: KeyPair | None = None, rs: bytes | None = None, psks: Mapping[int, bytes | None] | None = None
     ) -> None:
         """As an initiator, do as SwitchRequested or RetryRequested asks: ask `next_event`, or `send_handshake`.
 

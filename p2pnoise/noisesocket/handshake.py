@@ -127,11 +127,17 @@ class HandshakeExchange:
         """Whether this is a responder that has the first packet and has not answered it."""
         return not self._initiator and self._opening is not None
 
+    def set_psk(self, number: int, psk: bytes) -> None:
+        """As HandshakeState. Raises LocalProtocolError, also if no message is ours to write."""
+        if self._state is None or not self.my_turn:
+            raise LocalProtocolError("no handshake message is ours to write")
+        self._state.set_psk(number, psk)
+
     def write(self, body: bytes) -> bytes:
         """The packet of our next message.
 
-        Raises LocalProtocolError if it is not our turn or the body is too long; InvalidPublicKey if the
-        peer's key is of low order.
+        Raises LocalProtocolError if it is not our turn, the body is too long or a psk is missing;
+        InvalidPublicKey if the peer's key is of low order.
         """
         state = self._state
         if state is None or not self.my_turn:
@@ -225,7 +231,9 @@ class HandshakeExchange:
             prologue = switch_prologue(self._opening, answer.negotiation_data, self._application_prologue)
             if protocol.pattern.fallback:
                 keys.check_s(protocol, initiator=False)
-                state = self._state.fall_back(protocol, prologue=prologue, s=keys.s, psks=keys.psks_for(protocol))
+                state = self._state.fall_back(
+                    protocol, prologue=prologue, s=keys.s, psks=keys.psks_for(protocol, initiator=False)
+                )
             else:
                 state = self._new_state(protocol, initiator=False, prologue=prologue, keys=keys)
             self._unread = answer.noise_message
@@ -256,7 +264,7 @@ class HandshakeExchange:
             s=keys.s,
             rs=keys.rs,
             re=re,
-            psks=keys.psks_for(protocol),
+            psks=keys.psks_for(protocol, initiator=initiator),
             entropy=self._entropy,
         )
 

@@ -9,7 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from cards import AddressRecord, Card, CardError, IdentityId, Mark, Pin, RevocationList, Revocations, VerifiedCard
+from cards import (
+    AddressRecord,
+    Card,
+    CardError,
+    IdentityId,
+    Mark,
+    NodeId,
+    Pin,
+    RevocationList,
+    Revocations,
+    VerifiedCard,
+)
 from cards.facts import KINDS, Statement
 from cards.revocation import IssuerRevocations
 
@@ -200,6 +211,26 @@ def read_table(path: Path) -> StoredTable:
         return StoredTable(node_id, _lists(db, path), statements, pins, tuple(_rows(db, path)))
     except sqlite3.Error as error:
         raise _failed(path, error) from None
+    finally:
+        db.close()
+
+
+def find_cards(path: Path, text: str) -> list[Card]:
+    """The cards that are stored under a name, a Node ID or an identity in text form. Raises `StoreError`."""
+    keys = {kind.prefix: kind for kind in (NodeId, IdentityId)}
+    try:
+        kind = keys.get(text.partition("1")[0])
+        key = bytes(kind.parse(text)) if kind is not None else b""
+    except CardError:  # a name may begin like one
+        key = b""
+    db = connect(path, read_only=True)
+    try:
+        query = "SELECT card FROM peers WHERE name = ? OR node_id = ? OR identity = ?"
+        return [Card.parse(raw) for (raw,) in db.execute(query, (text, key, key))]
+    except sqlite3.Error as error:
+        raise _failed(path, error) from None
+    except (CardError, TypeError):
+        return []  # as a row that is no card any more
     finally:
         db.close()
 

@@ -79,7 +79,7 @@ class LinkPair:
                     side.link.node_id = NodeId(rs)
                     side.link.accept(Hello(side.name.encode().ljust(16), b""), self.now)
                 case Greeted():
-                    side.link.admit()
+                    side.link.admit(0)
                 case StreamHappened(happened):
                     side.told.append(happened)
                     if isinstance(happened, StreamReceived):

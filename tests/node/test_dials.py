@@ -6,9 +6,11 @@ import pytest
 
 from cards import Address
 from p2pnoise.config import Bootstrap, NodeConfig
+from p2pnoise.gossip import PeerTable
 from p2pnoise.instant import SECOND
 from p2pnoise.node import dials
 from p2pnoise.node import effects as io
+from p2pnoise.node.bans import Bans
 from p2pnoise.node.dials import Dialler
 from p2pnoise.node.frames import Kind
 
@@ -17,7 +19,8 @@ THERE = Address("10.0.0.99", 7060)
 
 @pytest.fixture
 def dialler(net):
-    return Dialler(NodeConfig(), own=net.keys("ada")[0].public, random=random.Random(1))
+    bans = Bans(PeerTable(net.policy, own=net.keys("ada")[0].public))
+    return Dialler(NodeConfig(), own=net.keys("ada")[0].public, random=random.Random(1), bans=bans)
 
 
 def dialled(member):

@@ -9,7 +9,7 @@ sealing a small message. All others wait for the core's task, and many of them s
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 
 import trio
 
@@ -20,6 +20,7 @@ from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
 
+from .asking import Asking
 from .carriers import Carriers
 from .failures import Failures
 from .inbox import Inbox
@@ -52,9 +53,16 @@ class Driver:
     ) -> None:
         self.core = core
         self.carriers = Carriers(surroundings, self, core.new_connection, self._note_idle)
+        tickets = count(1)
         self.switchboard = Switchboard(
-            self.post, partial(peer_value, core), block, failures, most=core.config.max_streams
+            self.post,
+            partial(peer_value, core),
+            block,
+            failures,
+            most=lambda: core.config.max_streams,
+            tickets=tickets,
         )
+        self.asking = Asking(self.post, tickets)
         self._surroundings = surroundings
         self._keeper = keeper
         self._on_event = on_event
@@ -63,6 +71,7 @@ class Driver:
         self._held: list[io.Effect] = []  # of an input that another task brought; the core's task carries them out
         self._at_rest = False  # nothing is being carried out or waits for it
         self._taking = False  # an input, in the task that brought it
+        self._round = trio.Event()  # set when what the core's task took is carried out
         self._idle = trio.Event()  # set when the last link has ended after a Stop
         self._stopping = False
 
@@ -81,6 +90,13 @@ class Driver:
             self._take(given)
         else:
             await self._inbox.offer(given)
+
+    async def settle(self) -> None:
+        """Return when what was taken before is carried out, or the node has ended."""
+        for _ in range(2):  # the round that goes on may not have begun with all of it
+            if (self._at_rest and not self._inbox) or self._idle.is_set():
+                return
+            await self._round.wait()
 
     def _take(self, first: io.Input) -> None:
         self._at_rest, self._taking = False, True
@@ -141,8 +157,10 @@ class Driver:
             listening.close()
             self._at_rest = False
             self._idle.set()
+            self._round.set()
             self._inbox.close()
             self.switchboard.end()
+            self.asking.end()
 
     async def stop(self) -> None:
         """Say goodbye on all links, and give them the time that the configuration allows; then end."""
@@ -175,6 +193,8 @@ class Driver:
                 held, self._held = self._held, []
                 await self._take_in(held, inputs if inputs or held else [io.Tick()])
                 self._note_idle()
+                self._round.set()
+                self._round = trio.Event()
                 task_status.started()
                 task_status = trio.TASK_STATUS_IGNORED
         except Exception as error:  # noqa: BLE001 - it comes out of the block
@@ -216,6 +236,9 @@ class Driver:
                     self.switchboard.opened(ticket, connection, stream, node_id)
                 case io.StreamRefused(ticket, refusal, reason):
                     self.switchboard.refused(ticket, refusal, reason)
+                    self.asking.hear(effect)
+                case io.PeerReached() | io.PingAnswered():
+                    self.asking.hear(effect)
                 case io.StreamsLost(connection, reason):
                     self.switchboard.lost(connection, reason)
                 case io.Emit(event):

@@ -10,7 +10,7 @@ from p2pnoise.node.core import NodeCore
 from .errors import AmbiguousPeer, UnknownPeer
 from .peers import Peer, PeerRef, known_peers, peer_value
 
-__all__ = ["Meant", "find"]
+__all__ = ["Meant", "find", "where"]
 
 _NODE_ID = 63  # characters of a Node ID's text
 
@@ -20,6 +20,13 @@ class Meant(NamedTuple):
 
     node_id: NodeId
     address: Address | None = None
+
+
+def where(peer: PeerRef | Address) -> Address | None:
+    """The address, if `peer` is nothing but one. Raises CardError bad-address for a mistyped one."""
+    if isinstance(peer, str) and ":" in peer and "@" not in peer:  # no name and no Node ID has a colon
+        return Address.parse(peer)
+    return peer if isinstance(peer, Address) else None
 
 
 def find(core: NodeCore, peer: PeerRef) -> Meant:

@@ -10,12 +10,12 @@ from p2pnoise.events import Event
 from p2pnoise.node import effects as io
 
 from .driver import Driver
-from .errors import PeerTimeout
+from .errors import PeerTimeout, not_opened
 from .failures import Failures
 from .messages import Outbox
-from .naming import find
+from .naming import find, where
 from .peer_stream import PeerStream
-from .peers import Peer, PeerRef, known_peers
+from .peers import Peer, PeerRef, known_peers, peer_value
 from .requests import MAX_RESPONSE, ask
 from .subscription import MAX_EVENTS, Subscription
 from .switchboard import Handler
@@ -151,6 +151,40 @@ class Node:
         with _within(timeout, f"a message of {len(message)} bytes did not leave for {node_id.short}"):
             await self._outbox.send(node_id, address, protocol, message)
 
+    async def connect(self, peer: PeerRef | Address, *, timeout: float = 30.0) -> Peer:  # noqa: ASYNC109
+        """A link to `peer`, dialled now, however many there are and whenever a dial failed before; who it is.
+
+        `peer` may also be an `Address` or `host:port`: then any verified peer that answers there will do. Returns once
+        both sides have judged the other well; a link that stands already is as good. Raises what `open_stream` raises.
+        """
+        address = where(peer)
+        node_id = None
+        if address is None and not isinstance(peer, Address):
+            node_id, address = find(self.core, peer)
+        with _within(timeout, f"no link to {node_id.short if node_id is not None else address}"):
+            return await self._connect(node_id, address)
+
+    def disconnect(self, peer: PeerRef, *, hold: float = 60.0) -> None:
+        """End every link to `peer` with a goodbye, and do not dial it for `hold` seconds by ourselves.
+
+        A stream that an application opens, and `connect`, dial it nevertheless, and it may dial us at any time: to keep
+        it out, ban it. Raises UnknownPeer, AmbiguousPeer and CardError, and ValueError for a negative `hold`.
+        """
+        if not 0 <= hold < float("inf"):
+            raise ValueError(f"hold of {hold} seconds")
+        node_id, _ = find(self.core, peer)
+        self._driver.post(io.DisconnectWanted(node_id, hold))
+
+    async def ping(self, peer: PeerRef, *, timeout: float = 30.0) -> float:  # noqa: ASYNC109
+        """Seconds of one round trip to `peer` over its link; one that is not linked is connected first.
+
+        What waits for the link on both sides counts, too. Raises what `open_stream` raises.
+        """
+        node_id, address = find(self.core, peer)
+        with _within(timeout, f"no answer of {node_id.short} to a ping"):
+            reached = await self._connect(node_id, address)
+            return await self._driver.asking.ping(reached.node_id)
+
     def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run `function(*args)` in a task beside the handlers, until it returns or the node is left.
 
@@ -177,6 +211,16 @@ class Node:
         Raises trio.BrokenResourceError when the node has ended.
         """
         await self._driver.offer(given)
+
+    async def settle(self) -> None:
+        """Return when all that was offered before is in force, and carried out as far as that takes no waiting."""
+        await self._driver.settle()
+
+    async def _connect(self, node_id: NodeId | None, address: Address | None) -> Peer:
+        reached = peer_value(self.core, await self._driver.asking.connect(node_id, address))
+        if reached is None:
+            raise not_opened(io.Refusal.NOT_TRUSTED, "its card does not count any longer")
+        return reached
 
     async def _open(self, node_id: NodeId, address: Address | None, protocol: str) -> PeerStream:
         return await self._driver.switchboard.open(node_id, address, protocol)

@@ -10,6 +10,7 @@ from cards import Address, Card, Fact, IdentityId, NodeKey, Policy, RevocationLi
 from p2pnoise.config import NodeConfig, listen_address
 from p2pnoise.events import Event, Stopped
 from p2pnoise.node import effects as io
+from p2pnoise.node.bans import Ban
 from p2pnoise.node.core import NodeCore
 
 from .driver import Driver
@@ -33,6 +34,7 @@ async def open_node(
     advertise: Sequence[Address | str] = (),
     facts: Sequence[Fact] = (),
     pins: Mapping[str, IdentityId] | None = None,
+    bans: Sequence[Ban] = (),
     config: NodeConfig | None = None,
     handlers: Mapping[str, Handler] | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
@@ -41,7 +43,8 @@ async def open_node(
 
     It listens at `listen`, addresses or texts `host:port` (port 0 lets the system choose), and lets others know
     `advertise`, or else where it listens.
-    `facts` are revocation lists and statements held in files, `pins` identities by the names that belong to them.
+    `facts` are revocation lists and statements held in files, `pins` identities by the names that belong to them,
+    `bans` keys whose bearers are refused.
     `handlers` serve streams by their protocols, as `Node.handle` says. `on_event` is called for every event, in order,
     between two inputs: it must not block.
 
@@ -58,6 +61,7 @@ async def open_node(
         advertise=advertise,
         facts=facts,
         pins=pins,
+        bans=bans,
         config=config,
         handlers=handlers,
         on_event=on_event,
@@ -76,6 +80,7 @@ async def open_node_in(
     advertise: Sequence[Address | str] = (),
     facts: Sequence[Fact] = (),
     pins: Mapping[str, IdentityId] | None = None,
+    bans: Sequence[Ban] = (),
     config: NodeConfig | None = None,
     handlers: Mapping[str, Handler] | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
@@ -103,7 +108,7 @@ async def open_node_in(
                 try:
                     for protocol, handler in (handlers or {}).items():
                         driver.switchboard.handle(protocol, handler)
-                    rows = await driver.load(_given(pins, facts))
+                    rows = await driver.load(_given(pins, bans, facts))
                     listening = await surroundings.listen([listen_address(one) for one in listen])
                     started = True
                     # Cancelled half way, `start` would wait for the end of a task that nobody ends.
@@ -125,11 +130,12 @@ async def open_node_in(
     failures.come_out(raised)
 
 
-def _given(pins: Mapping[str, IdentityId] | None, facts: Sequence[Fact]) -> list[io.Input]:
+def _given(pins: Mapping[str, IdentityId] | None, bans: Sequence[Ban], facts: Sequence[Fact]) -> list[io.Input]:
     """What our operator gave in files, as inputs."""
     files = {True: "revocations.pem", False: "statements.pem"}
     return [
         io.PinsChanged(pins or {}),
+        io.BansChanged(tuple(bans)),
         *(io.FactOffered(fact, files[isinstance(fact, RevocationList)]) for fact in facts),
     ]
 

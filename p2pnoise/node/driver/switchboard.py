@@ -1,7 +1,7 @@
 """Switchboard: all streams of a node's application, between the core, which numbers them, and those who hold them."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -42,9 +42,11 @@ class Switchboard:
         peer_of: Callable[[NodeId], Peer | None],
         nursery: trio.Nursery,
         failures: Failures,
-        most: int,
+        *,
+        most: Callable[[], int],
+        tickets: Iterator[io.Ticket],
     ) -> None:
-        """`most` handlers run for one peer at a time, also of links that have ended."""
+        """As many as `most` says handlers run for one peer at a time, also of links that have ended."""
         self._post = post
         self._peer_of = peer_of
         self._nursery = nursery
@@ -54,7 +56,7 @@ class Switchboard:
         self._handlers: dict[str, Handler] = {}
         self._streams: dict[io.ConnectionId, dict[int, PeerStream]] = {}
         self._wishes: dict[io.Ticket, _Wish] = {}
-        self._last_ticket = 0
+        self._tickets = tickets
         self._serves = True
         self._ended = False
 
@@ -77,8 +79,7 @@ class Switchboard:
         _check_protocol(protocol)
         if self._ended:
             raise not_opened(io.Refusal.STOPPING, "this node has stopped")
-        self._last_ticket += 1
-        ticket, wish = self._last_ticket, _Wish(protocol)
+        ticket, wish = next(self._tickets), _Wish(protocol)
         self._wishes[ticket] = wish
         self._post(io.StreamWanted(ticket, node_id, protocol, address))
         try:
@@ -150,7 +151,7 @@ class Switchboard:
         if handler is None or peer is None or not self._serves:
             code = StreamCode.UNKNOWN_PROTOCOL if handler is None else StreamCode.CANCELLED
             self._post(io.StreamEnded(connection, number, End.ABORT, code))
-        elif self._running[node_id] >= self._most:
+        elif self._running[node_id] >= self._most():
             # A handler may outlive its link: or whoever comes back again and again would pile them up.
             self._post(io.StreamEnded(connection, number, End.ABORT, StreamCode.BUSY))
         else:

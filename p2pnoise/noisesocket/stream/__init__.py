@@ -9,7 +9,7 @@ from p2pnoise.noisesocket.stream.errors import (
     TruncatedError,
 )
 from p2pnoise.noisesocket.stream.half_open import HalfOpen
-from p2pnoise.noisesocket.stream.handshake import EarlyData, Verify, anyone
+from p2pnoise.noisesocket.stream.handshake import EarlyData, PskOf, Verify, anyone
 from p2pnoise.noisesocket.stream.noise_stream import NoiseStream
 from p2pnoise.noisesocket.stream.serving import NoiseListener, open_noise_stream, serve_noise
 
@@ -23,6 +23,7 @@ __all__ = [
     "NoiseStreamError",
     "PeerProtocolError",
     "PeerRefused",
+    "PskOf",
     "TruncatedError",
     "Verify",
     "anyone",

@@ -5,7 +5,7 @@ answers or its handler runs.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 import trio
@@ -37,10 +37,13 @@ from p2pnoise.noisesocket.stream.errors import (
 from p2pnoise.noisesocket.stream.half_open import Place
 from p2pnoise.noisesocket.transport import Transport
 
-__all__ = ["Acquaintance", "EarlyData", "Handshake", "Verify", "anyone"]
+__all__ = ["Acquaintance", "EarlyData", "Handshake", "PskOf", "Verify", "anyone"]
 
 Verify = Callable[[bytes, bytes], bool]
 """From the peer's static public key, empty where the pattern has none, and its payload, to whether we want it."""
+
+PskOf = Callable[[bytes, bytes], Awaitable[bytes | None]]
+"""From the same to the psk that a responder answers with; None, and it does not answer."""
 
 
 def anyone(rs: bytes, payload: bytes) -> bool:
@@ -97,6 +100,7 @@ class Handshake:
         "_opening",
         "_payload",
         "_position",
+        "_psk_of",
         "_rs",
         "_verify",
         "done",
@@ -113,6 +117,7 @@ class Handshake:
         payload: bytes,
         early_data: bytes,
         early: EarlyData | None,
+        psk_of: PskOf | None,
     ) -> None:
         """Raises LocalProtocolError if nothing says whom we want, early data have no place or a payload is too long."""
         check_payload(payload)
@@ -129,6 +134,7 @@ class Handshake:
         self._payload = payload
         self._early_data = early_data
         self._early = early
+        self._psk_of = psk_of
         self._position = 0  # messages written and read
         self._judged = False
         self._opening = Opening(b"")
@@ -141,6 +147,7 @@ class Handshake:
                 event = self._connection.next_event()
                 if isinstance(event, HandshakePayload):
                     self._hear(event)
+                    await self._find_psks(event.rs)
                 elif isinstance(event, HandshakeCompleted):
                     # After a one-way handshake, of which an initiator hears nothing; and nobody is taken unjudged.
                     if not self._judged:
@@ -207,6 +214,18 @@ class Handshake:
             raise PeerRefused("the peer's static key is not the one we want")
         if not self._verify(rs or b"", payload):
             raise PeerRefused("verify refused the peer")
+
+    async def _find_psks(self, rs: bytes | None) -> None:
+        """What the answer to an opening needs, and the opening alone says which."""
+        if self._psk_of is None or self._initiator or not self._introduces():
+            return
+        pattern = self._protocol().pattern
+        for number in pattern.psks:
+            if f"psk{number}" in pattern.messages[self._position]:
+                psk = await self._psk_of(rs or b"", self._opening.payload)
+                if psk is None:
+                    raise PeerRefused("psk_of has no psk for the peer")
+                self._connection.set_psk(number, psk)
 
     def _takes(self, ephemeral: bytes) -> bool:
         if self._early is None or not self._opening.early_data:

@@ -22,7 +22,7 @@ from p2pnoise.noisesocket.stream.errors import (
     TruncatedError,
 )
 from p2pnoise.noisesocket.stream.half_open import HANDSHAKE_TIMEOUT, Place
-from p2pnoise.noisesocket.stream.handshake import Acquaintance, EarlyData, Handshake, Verify
+from p2pnoise.noisesocket.stream.handshake import Acquaintance, EarlyData, Handshake, PskOf, Verify
 from p2pnoise.noisesocket.stream.one_task import OneTask
 
 __all__ = ["NoiseStream"]
@@ -71,6 +71,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         payload: bytes = b"",
         early_data: bytes = b"",
         take_early_data: EarlyData | None = None,
+        psk_of: PskOf | None = None,
         handshake_place: Place | None = None,
         handshake_timeout: float = HANDSHAKE_TIMEOUT,
     ) -> None:
@@ -79,8 +80,10 @@ class NoiseStream(trio.abc.HalfCloseableStream):
         `verify(rs, payload)` is asked once, in the handshake, whether we want the peer; so is whether it has the static
         key `rs`, or the one that `connection` was given. One of them must be there. `payload`, at most 65,000 bytes,
         goes to the peer, encrypted, for its `verify`. `early_data` go with the first message of an initiator that uses
-        IK; `take_early_data` is for responders. `handshake_timeout` in seconds from the beginning of the handshake,
-        unless it has a place among those of a listener, which has a deadline of its own.
+        IK; `take_early_data` is for responders. So is `psk_of(rs, payload)`, awaited once `verify` wants the
+        initiator, for the psk of message 2, where that answers an encrypted first message and `connection` was given
+        None in its place. `handshake_timeout` in seconds from the beginning of the handshake, unless it has a place
+        among those of a listener, which has a deadline of its own.
 
         Raises LocalProtocolError if nothing says whom we want, `payload` is too long, or early data have no place.
         """
@@ -94,6 +97,7 @@ class NoiseStream(trio.abc.HalfCloseableStream):
             payload=payload,
             early_data=early_data,
             early=take_early_data,
+            psk_of=psk_of,
         )
         self._acquaintance: Acquaintance | None = None
         self._unread = bytearray()

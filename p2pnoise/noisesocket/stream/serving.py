@@ -20,7 +20,7 @@ from p2pnoise.noisesocket.stream.half_open import (
     HalfOpen,
     host_of,
 )
-from p2pnoise.noisesocket.stream.handshake import EarlyData, Verify
+from p2pnoise.noisesocket.stream.handshake import EarlyData, PskOf, Verify
 from p2pnoise.noisesocket.stream.noise_stream import NoiseStream
 
 __all__ = ["NoiseListener", "open_noise_stream", "serve_noise"]
@@ -121,7 +121,8 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
         application_prologue: bytes = b"",
         payload: bytes = b"",
         accepts: tuple[Protocol, ...] | None = None,
-        psks: Mapping[int, bytes] | None = None,
+        psks: Mapping[int, bytes | None] | None = None,
+        psk_of: PskOf | None = None,
         padding: Padding = no_padding,
         profile: Profile = P2PNOISE,
         early_data: EarlyData | None = None,
@@ -132,7 +133,7 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
 
         `accepts` are the protocols that we speak, XX and IK by default. `early_data` says that they are taken, and
         listeners of one static key share it, as they should `half_open`, the handshakes under way. `host_of` names the
-        host that a stream comes from, None where it has none.
+        host that a stream comes from, None where it has none. `psk_of` as in NoiseStream.
 
         Raises LocalProtocolError if the keys do not fit a protocol, or `payload` is too long.
         """
@@ -153,7 +154,9 @@ class NoiseListener(trio.abc.Listener[NoiseStream]):
         # Now, or the first peer would find out what is missing or too long, and end the server.
         check_payload(payload)
         self._new_connection()
-        self._new_stream = partial(NoiseStream, verify=verify, payload=payload, take_early_data=early_data)
+        self._new_stream = partial(
+            NoiseStream, verify=verify, payload=payload, take_early_data=early_data, psk_of=psk_of
+        )
 
     async def accept(self) -> NoiseStream:
         """The next connection. Raises what the transport listener's `accept` does."""
@@ -176,7 +179,8 @@ async def serve_noise(
     host: str | bytes | None = None,
     payload: bytes = b"",
     accepts: tuple[Protocol, ...] | None = None,
-    psks: Mapping[int, bytes] | None = None,
+    psks: Mapping[int, bytes | None] | None = None,
+    psk_of: PskOf | None = None,
     padding: Padding = no_padding,
     profile: Profile = P2PNOISE,
     early_data: EarlyData | None = None,
@@ -214,6 +218,7 @@ async def serve_noise(
             payload=payload,
             accepts=accepts,
             psks=psks,
+            psk_of=psk_of,
             padding=padding,
             profile=profile,
             early_data=early_data,

@@ -1,0 +1,71 @@
+"""Daemon: a node that runs from its folder, with all that an operator has beside it, joined for as long as it runs."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from cards import Address
+from cli import control as words
+from cli.folders import NodeFolder
+from p2pnoise.config import NodeConfig
+from p2pnoise.events import Event
+from p2pnoise.folder.opening import open_watched
+from p2pnoise.folder.watching import Watcher
+from p2pnoise.node.driver.node import Node
+
+from . import control
+from .diary import Diary
+from .explanation import Subject
+
+__all__ = ["Daemon", "run"]
+
+
+@dataclass(slots=True)
+class Daemon:
+    """What the verbs of the control socket act on. `started` is in seconds since 1970."""
+
+    home: NodeFolder
+    node: Node
+    watcher: Watcher
+    diary: Diary
+    started: float = field(default_factory=time.time)
+
+    async def try_dial(self, subject: Subject, seconds: float) -> None:
+        """Have a subject dialled, so that what is known of it is of now."""
+
+    async def reload(self) -> Mapping[str, Any]:
+        """Take up what has changed in the folder, now, and say what that was."""
+        taken = await self.watcher.look()
+        rejected = [{"file": name, "reason": reason} for name, reason in self.watcher.rejected.items()]
+        return {"taken": taken, "rejected": rejected}
+
+
+async def run(
+    home: NodeFolder,
+    *,
+    listen: Sequence[Address],
+    advertise: Sequence[Address],
+    config: NodeConfig,
+    on_event: Callable[[Event], None],
+    word: trio.Event,
+    started: Callable[[Node], None],
+) -> None:
+    """Run the node of this folder until `word` is set. Raises `Fault`, `StoreError` and `ListenError`."""
+    from .verbs import verbs_of  # noqa: PLC0415 - they stand on this module
+
+    diary = Diary()
+
+    def tell(event: Event) -> None:
+        diary.take(event, time.time())
+        on_event(event)
+
+    async with open_watched(home, listen=listen, advertise=advertise, config=config, on_event=tell) as (node, watcher):
+        daemon = Daemon(home, node, watcher, diary)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(control.serve, words.path_of(home), verbs_of(daemon))
+            started(node)
+            await word.wait()
+            nursery.cancel_scope.cancel()

@@ -1,0 +1,173 @@
+"""Verbs: what a running node answers on its control socket."""
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import trio
+
+from cards import Card, Verdict
+from cli.event_text import sentence as sentence_of
+from p2pnoise import __version__
+from p2pnoise.events import Event, EventsMissed
+from p2pnoise.instant import SECOND
+from p2pnoise.node.driver.peers import known_peers
+from p2pnoise.node.link import Stage
+from p2pnoise.store.peer_store import find_cards
+
+from . import explanation, subjects
+from .control import Call, Verb
+from .daemon import Daemon
+
+MAX_DIAL = 8.0  # seconds that `explain` waits for what comes of a dial; three round trips of a slow line
+
+
+def verbs_of(daemon: Daemon) -> Mapping[str, Verb]:
+    """By name, as the command line asks for them."""
+    return {
+        "status": lambda call: _status(daemon, call),
+        "links": lambda call: _links(daemon, call),
+        "watch": lambda call: _watch(daemon, call),
+        "explain": lambda call: _explain(daemon, call),
+        "events": lambda call: _events(daemon, call),
+        "reload": lambda call: _reload(daemon, call),
+    }
+
+
+async def _status(daemon: Daemon, _call: Call) -> dict[str, Any]:
+    node, now = daemon.node, int(time.time())
+    core = node.core
+    own = core.table.judge(core.card, now, own=True)
+    links = [link for link in core.links.all.values() if link.stage is Stage.UP]
+    return {
+        "running": True,
+        "node_id": str(node.node_id),
+        "name": core.card.name,
+        "network": core.table.policy.network,
+        "version": __version__,
+        "pid": os.getpid(),
+        "since": round(daemon.started),
+        "folder": str(daemon.home.path),
+        "listening": [str(address) for address in node.addresses],
+        "card": {
+            "ok": own.ok,
+            "sequence": core.card.sequence,
+            "valid_until": own.valid_until or None,
+            "findings": [finding.to_json() for finding in own.errors],
+        },
+        "known": len(core.table),
+        "linked": len({link.node_id for link in links}),
+        "dialling": len(core.dialling),
+        "streams": sum(len(link.streams) for link in links),
+        "lists": [
+            {
+                "issuer": core.table.policy.issuer_name(issuer),
+                "sequence": state.sequence,
+                "entries": len(state.entries),
+                "due": state.next_due,
+            }
+            for issuer, state in core.table.revocations.by_issuer.items()
+        ],
+        "warnings": _warnings(daemon, own, now),
+    }
+
+
+def _warnings(daemon: Daemon, own: Verdict, now: int) -> list[str]:
+    """What needs somebody's hand, as of now."""
+    core = daemon.node.core
+    told = [f"own card does not count here, and others refuse it: {one.code}, {one.message}" for one in own.errors]
+    told += [f"{name} is not in force: {reason}" for name, reason in daemon.watcher.rejected.items()]
+    for issuer, state in core.table.revocations.by_issuer.items():
+        if state.next_due - now < core.config.list_warning:
+            name = core.table.policy.issuer_name(issuer)
+            told.append(f"list {state.sequence} of {name} is due, or will be soon: have it published again")
+    return told
+
+
+def _link_table(daemon: Daemon) -> dict[str, dict[str, Any]]:
+    core, now = daemon.node.core, trio.current_time()
+    return {
+        str(link.node_id): {
+            "since": round(now - link.up_at / SECOND, 3) if link.up_at is not None else None,
+            "address": str(link.address),
+            "dialled": link.initiator,
+            "pattern": link.pattern,
+            "streams": len(link.streams),
+        }
+        for link in core.links.all.values()
+        if link.stage is Stage.UP
+    }
+
+
+async def _links(daemon: Daemon, _call: Call) -> dict[str, Any]:
+    return {"links": _link_table(daemon)}
+
+
+async def _watch(daemon: Daemon, call: Call) -> dict[str, Any]:
+    """Peers with their links, again whenever something has changed, until the asker hangs up."""
+    with daemon.node.events() as events:
+        while True:
+            links = _link_table(daemon)
+            rows = [
+                {
+                    "name": peer.name,
+                    "node_id": str(peer.node_id),
+                    "groups": list(peer.groups),
+                    "addresses": [str(address) for address in peer.addresses],
+                    "link": links.get(str(peer.node_id)),
+                }
+                for peer in known_peers(daemon.node.core)
+            ]
+            await call.send({"peers": rows})
+            try:
+                await events.__anext__()
+            except StopAsyncIteration:
+                return {}
+            with trio.move_on_after(0.2):  # what comes together is shown together
+                async for _ in events:
+                    pass
+
+
+async def _explain(daemon: Daemon, call: Call) -> dict[str, Any]:
+    text = call.text("peer")
+    stored = await trio.to_thread.run_sync(lambda: tuple(_stored(daemon, text)))
+    known = _known(daemon, text, stored)
+    if call.arguments.get("dial") and known.linked_for is None and known.subject.addresses:
+        await daemon.try_dial(known.subject, MAX_DIAL)
+        known = _known(daemon, text, stored)
+    return explanation.explain(known).to_json()
+
+
+def _known(daemon: Daemon, text: str, stored: tuple[Card, ...]) -> explanation.Known:
+    core = daemon.node.core
+    subject = subjects.find(text, core, daemon.diary, stored)
+    monotonic = int(trio.current_time() * SECOND)
+    return subjects.known_of(subject, core, daemon.diary, now=int(time.time()), monotonic=monotonic, stored=stored)
+
+
+def _stored(daemon: Daemon, text: str) -> list[Card]:
+    """Cards that the table may not hold any more, since they do not count."""
+    return find_cards(daemon.home.database, text.partition("@")[0])
+
+
+async def _events(daemon: Daemon, call: Call) -> dict[str, Any]:
+    kinds = frozenset(call.texts("kinds"))
+
+    async def tell(at: float, event: Event | EventsMissed) -> None:
+        if not kinds or event.kind in kinds:
+            said = {"at": round(at, 3), **event.to_json()}
+            sentence = f"{event.count} events were missed" if isinstance(event, EventsMissed) else sentence_of(event)
+            await call.send({"event": said, "sentence": sentence})
+
+    with daemon.node.events() as events:
+        for entry in daemon.diary.last():
+            await tell(entry.last, entry.event)
+        if call.arguments.get("follow", True):
+            async for event in events:
+                await tell(time.time(), event)
+    return {}
+
+
+async def _reload(daemon: Daemon, _call: Call) -> dict[str, Any]:
+    return dict(await daemon.reload())

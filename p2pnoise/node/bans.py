@@ -1,0 +1,90 @@
+"""Bans: whom this node refuses by its operator's word alone, until when and why (P21). No I/O; time is handed in.
+
+A ban acts on links and dials. What is kept of gossip and passed on follows one rule of the whole network (P2), or the
+tables of two honest nodes would differ for ever: so the card of whom we ban stays known, and others learn it from us.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from cards import Card, Finding, IdentityId, NodeId, Verdict
+from p2pnoise.gossip import PeerTable
+
+MAX_BANS = 10_000  # a guess, some 3 MB
+MAX_REASON = 200  # characters
+MAX_TIME = 253_402_300_799  # the last second of the year 9999
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ban:
+    """One key that is refused: an identity, whatever node it has, or a node. Times in seconds since 1970.
+
+    `name` is what the peer was called then, `until` when the ban lifts by itself. Raises ValueError for an `until`
+    after the year 9999.
+    """
+
+    key: IdentityId | NodeId
+    since: int
+    until: int | None = None
+    reason: str = ""
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.until is not None and not 0 <= self.until <= MAX_TIME:
+            raise ValueError(f"a ban until {self.until}, at most {MAX_TIME}")
+
+    def holds(self, now: int) -> bool:
+        """Whether it is in force."""
+        return self.until is None or now < self.until
+
+    @property
+    def finding(self) -> Finding:
+        """What it says of a card whose bearer is refused."""
+        end = f" until {datetime.fromtimestamp(self.until, UTC):%Y-%m-%d %H:%M} UTC" if self.until is not None else ""
+        why = f": {self.reason}" if self.reason else ""
+        return Finding("banned", f"{self.key.short} is banned here{end}{why}")
+
+    def refuses(self, card: Card) -> bool:
+        """Whether it is about the bearer of this card."""
+        return self.key in (card.identity, card.node_id)
+
+
+class Bans:
+    """The bans in force. Those that have ended are let go by `lift`, which is wanted at `next_end`."""
+
+    def __init__(self, table: PeerTable) -> None:
+        self.next_end: int | None = None  # in seconds since 1970
+        self._table = table
+        self._held: dict[bytes, Ban] = {}
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def put(self, bans: Iterable[Ban], now: int) -> None:
+        """These are all, in place of those before."""
+        self._held = {bytes(ban.key): ban for ban in bans if ban.holds(now)}
+        self.next_end = min((ban.until for ban in self._held.values() if ban.until is not None), default=None)
+
+    def lift(self, now: int) -> bool:
+        """Let go what has ended by now; whether anything has."""
+        due = self.next_end is not None and now >= self.next_end
+        if due:
+            self.put(self._held.values(), now)
+        return due
+
+    def of_card(self, card: Card) -> Ban | None:
+        """What keeps the bearer of this card out."""
+        return self._held.get(card.node_id) or self._held.get(card.identity)
+
+    def of_node(self, node_id: NodeId) -> Ban | None:
+        """What keeps this node out, as far as its card is known."""
+        peer = self._table.by_node(node_id) if self._held else None
+        return self.of_card(peer.card) if peer is not None else self._held.get(node_id)
+
+    def weigh(self, verdict: Verdict) -> Verdict:
+        """What the cards say of a peer, and then our operator."""
+        ban = self.of_card(verdict.claim) if verdict.claim is not None else None
+        if ban is None:
+            return verdict
+        return replace(verdict, level="reject", findings=(*verdict.findings, ban.finding))
