@@ -7,9 +7,9 @@ from cards.findings import USAGE
 from p2pnoise.folder.bans import reason_of
 from p2pnoise.node.bans import MAX_BANS
 
-from . import ban_file, files, options, trust_state
+from . import ban_file, files, options, taking_up
 from .folders import NodeFolder
-from .output import Fault, answer, answer_json, rows, say
+from .output import Fault, answer, answer_json, rows
 
 
 def _reason(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -51,15 +51,11 @@ def command(*, peer: str, reason: str, seconds: int | None, home: NodeFolder, as
         if len(others) >= MAX_BANS:
             raise Fault(f"{len(others)} keys are banned, at most {MAX_BANS}", "lift some: p2pnoise unban")
         ban_file.write(home.bans, (*others, ban), now)
-    running = trust_state.is_running(home)
+    taken = taking_up.take_up(home)
     if as_json:
-        answer_json({"ok": True, "running": running, "ban": ban_file.to_json(ban)})
+        answer_json({"ok": True, "taken_up": taken, "ban": ban_file.to_json(ban)})
         return
     answer(
         *rows(("banned", name or key.short), ("key", str(key)), ("until", ban_file.end_text(ban)), ("reason", reason))
     )
-    say(
-        "the node that runs here cuts it off by itself"
-        if running
-        else "no node runs here; it counts from the next start"
-    )
+    taking_up.tell(home, taken)

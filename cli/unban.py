@@ -7,10 +7,10 @@ import click
 from cards import IdentityId, NodeId
 from cards.findings import UNTRUSTED
 
-from . import ban_file, files, options, trust_state
+from . import ban_file, files, options, taking_up
 from .ban_file import Ban
 from .folders import NodeFolder
-from .output import Fault, answer, answer_json, rows, say
+from .output import Fault, answer, answer_json, rows
 
 
 @click.command()
@@ -32,16 +32,12 @@ def command(*, peer: str, home: NodeFolder, as_json: bool) -> None:
         bans = [one for one in ban_file.read(home.bans) if one.holds(now)]
         lifted = _meant(peer, bans)
         ban_file.write(home.bans, (one for one in bans if one != lifted), now)
-    running = trust_state.is_running(home)
+    taken = taking_up.take_up(home)
     if as_json:
-        answer_json({"ok": True, "running": running, "ban": ban_file.to_json(lifted)})
+        answer_json({"ok": True, "taken_up": taken, "ban": ban_file.to_json(lifted)})
         return
     answer(*rows(("unbanned", lifted.name or lifted.key.short), ("key", str(lifted.key))))
-    say(
-        "the node that runs here takes it up by itself"
-        if running
-        else "no node runs here; it counts from the next start"
-    )
+    taking_up.tell(home, taken)
 
 
 def _meant(peer: str, bans: list[Ban]) -> Ban:

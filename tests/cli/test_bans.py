@@ -47,7 +47,7 @@ def test_a_peer_is_banned_by_its_name_for_a_time_and_lifted_again(network):
     ada = identity_of(network, "ada")
     before = int(time.time())
     made = network.json("ban", "ada", "--reason", "floods us", "--for", "7d")
-    assert (made["ok"], made["running"]) == (True, False)
+    assert (made["ok"], made["taken_up"]) == (True, None)
     assert (made["ban"]["key"], made["ban"]["name"], made["ban"]["reason"]) == (ada, "ada", "floods us")
     assert made["ban"]["until"] - made["ban"]["since"] == 7 * 86400
     assert 0 <= made["ban"]["since"] - before < 60
@@ -177,7 +177,7 @@ def pair(place, issuer):
 
 def test_a_running_node_cuts_whom_its_operator_bans_and_takes_it_back(place, pair):
     ada, bob = pair
-    assert place.json("ban", "bob", "--reason", "floods us", "--home", ada.home)["running"]
+    assert place.json("ban", "bob", "--reason", "floods us", "--home", ada.home)["taken_up"]["taken"] == ["bans.toml"]
     lost = ada.wait("peer-lost", name="bob")
     assert [finding["code"] for finding in lost["findings"]] == ["banned"]
     assert bob.wait("refused-by-peer")["reason"] == "not-trusted"
