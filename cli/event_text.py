@@ -70,6 +70,9 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return (
                 f"not renewed  our grant, which ends in {left // 3600} hours: {reason}; again in {pause / 60:.0f} min"
             )
+        case events.ServiceFailed(service=service, peer=peer, address=address, reason=reason):
+            where = f"forwarded from {address} to {peer}" if peer is not None else f"exposed at {address}"
+            return f"service      {service}, {where}: {reason}"
         case events.Stopped(node_id=node):
             return f"stopped      {node.short}"
         case _:

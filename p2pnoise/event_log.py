@@ -2,12 +2,12 @@
 
 import logging
 
-from .events import DuplicateNode, Event, FileRejected, ListDue, OwnCardRejected, PeerRefused
+from .events import DuplicateNode, Event, FileRejected, ListDue, OwnCardRejected, PeerRefused, ServiceFailed
 
 _logger = logging.getLogger("p2pnoise")
 
 # What an operator should look at; everything else is the life of a network.
-_WARNINGS = (DuplicateNode, FileRejected, ListDue, OwnCardRejected, PeerRefused)
+_WARNINGS = (DuplicateNode, FileRejected, ListDue, OwnCardRejected, PeerRefused, ServiceFailed)
 
 
 def is_warning(event: Event) -> bool:

@@ -282,6 +282,21 @@ class RenewalFailed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFailed(_Event):
+    """A connection to a TCP service that is exposed, at `address`, or forwarded from there, came to nothing.
+
+    `peer` is whom it is forwarded to, as our operator named it; None where the service is ours. Each reason is told
+    once, and again after a connection that came to something.
+    """
+
+    kind: ClassVar[str] = "service-failed"
+    service: str
+    peer: str | None
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(_Event):
     """The node has stopped: links are ended, the store is closed."""
 
@@ -325,6 +340,7 @@ Event: TypeAlias = (
     | EnrolmentRefused
     | GrantRenewed
     | RenewalFailed
+    | ServiceFailed
     | Stopped
 )
 

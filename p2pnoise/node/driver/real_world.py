@@ -22,7 +22,7 @@ from p2pnoise.store.peer_store import Change, PeerChange, Row
 
 from .surroundings import Accept, Carrier, Keeper, ListenError, Listening
 
-__all__ = ["RealWorld"]
+__all__ = ["RealWorld", "reason_of"]
 
 
 class RealWorld:
@@ -51,7 +51,7 @@ class RealWorld:
         try:
             return SocketCarrier(await trio.open_tcp_stream(address.host, address.port))
         except OSError as error:
-            raise OSError(_why(error)) from error
+            raise OSError(reason_of(error)) from error
 
     async def open_keeper(self, *, network: str, node_id: NodeId) -> Keeper:
         store = await trio.to_thread.run_sync(lambda: PeerStore(self._database, network=network, node_id=node_id))
@@ -151,16 +151,16 @@ async def _listen(address: Address) -> list[trio.SocketListener]:
         return await trio.open_tcp_listeners(address.port, host=address.host)
     except OSError as error:
         hint = "choose another port, or 0 for any free one" if address.port else "check the address with: ip address"
-        raise ListenError(f"cannot listen on {address}: {_why(error)}", hint) from None
+        raise ListenError(f"cannot listen on {address}: {reason_of(error)}", hint) from None
 
 
-def _why(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What an error of the system says, in lower case."""
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):  # trio tried several addresses; the first failure speaks for all
-        return _why(cause.exceptions[0])
+        return reason_of(cause.exceptions[0])
     if isinstance(cause, OSError):
-        return _why(cause)
+        return reason_of(cause)
     number = getattr(error, "errno", None)
     return (os.strerror(number) if isinstance(number, int) and number > 0 else str(error)).lower()
 
