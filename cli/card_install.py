@@ -46,7 +46,25 @@ def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_
       ssh issuer cat db-03.card | p2pnoise card install -
       ssh issuer cat cards/db-03.card cards/revocations.pem | p2pnoise card install -
     """
-    document, now = documents.read_handed_out(file), options.now()
+    document = documents.read_handed_out(file)
+    card, promoted = document.card, put_in_place(document, home, trusted, options.now())
+    if as_json:
+        names = [path.name for path in promoted]
+        answer_json({"ok": True, "card": card.to_json(), "home": str(home.path), "new_keys": names})
+    else:
+        answer(*rows(("installed", card.label), ("sequence", str(card.sequence)), ("folder", str(home.path))))
+    for path in promoted:
+        say(f"{path.name} is the new key now; the one before lies beside it as {path.name}.old")
+    if home.node_key in promoted:
+        _part_with_table(home)
+    else:
+        say("a node that runs in this folder takes it up by itself; to start one: p2pnoise run")
+
+
+def put_in_place(
+    document: documents.Document, home: NodeFolder, trusted: Mapping[str, IssuerId], now: int
+) -> tuple[Path, ...]:
+    """Take the one card of a document into use; the files of the keys that it brought into use. Raises `Fault`."""
     card = document.card
     with files.lock(home.path):
         waiting = _check_keys(home, card)
@@ -69,17 +87,7 @@ def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_
         # Last: until the card is in place, a second run finds them where they were.
         for next_path, _ in waiting.values():
             next_path.unlink()
-    if as_json:
-        names = [path.name for path in promoted]
-        answer_json({"ok": True, "card": card.to_json(), "home": str(home.path), "new_keys": names})
-    else:
-        answer(*rows(("installed", card.label), ("sequence", str(card.sequence)), ("folder", str(home.path))))
-    for path in promoted:
-        say(f"{path.name} is the new key now; the one before lies beside it as {path.name}.old")
-    if home.node_key in promoted:
-        _part_with_table(home)
-    else:
-        say("a node that runs in this folder takes it up by itself; to start one: p2pnoise run")
+    return tuple(promoted)
 
 
 def _part_with_table(home: NodeFolder) -> None:

@@ -26,7 +26,7 @@ def check_node(home: NodeFolder, report: Report) -> Report:
         report.wrong("missing", f"there is no folder {home.path}", "p2pnoise id new, or name the folder with --home")
         return report
     report.private(*home.path.glob("*.key*"), home.path / "node.db")
-    report.guarded(home.path, home.policy, home.card, home.revocations, home.statements, home.pins)
+    report.guarded(home.path, home.policy, home.card, home.revocations, home.statements, home.pins, home.bans)
     card = report.reading(home.read_card)
     _check_keys(home, report, card)
     policy = report.reading(home.read_policy)
@@ -38,7 +38,18 @@ def check_node(home: NodeFolder, report: Report) -> Report:
         trust = report.reading(lambda: trust_state.under(policy, home, report.now, unreadable=report.fault))
         if trust is not None:
             _check_trust(trust, report, card)
-    report.checked += ["permissions", "keys", "card", "policy", "lists", "statements", "pins", "clock", "database"]
+    report.checked += [
+        "permissions",
+        "keys",
+        "card",
+        "policy",
+        "lists",
+        "statements",
+        "pins",
+        "bans",
+        "clock",
+        "database",
+    ]
     return report
 
 

@@ -1,5 +1,6 @@
 """Events as sentences for people: the one place where they are written."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, assert_never
 
 from p2pnoise import events
@@ -57,6 +58,18 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"list due     {sequence} of {issuer} {when}: have the issuer publish, p2pnoise revoke publish"
         case events.FileRejected(file=file, reason=reason):
             return f"not used     {file}: {reason}; what was in force stays in force"
+        case events.Enrolled(name=name, node_id=node, source=source, request=request):
+            return f"enrolled     {who(name, node)} from {source}, by token {request}"
+        case events.EnrolmentWaiting(name=name, node_id=node, source=source, request=request, reason=reason):
+            return f"waiting      {who(name, node)} from {source}, by token {request}: {reason}"
+        case events.EnrolmentRefused(node_id=node, source=source, reason=reason, text=text):
+            return f"not enrolled {who(None, node)} from {source}: {reason}{f', {text}' if text else ''}"
+        case events.GrantRenewed(not_after=end):
+            return f"renewed      our grant, until {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"
+        case events.RenewalFailed(reason=reason, seconds_left=left, retry_in=pause):
+            return (
+                f"not renewed  our grant, which ends in {left // 3600} hours: {reason}; again in {pause / 60:.0f} min"
+            )
         case events.ServiceFailed(service=service, peer=peer, address=address, reason=reason):
             where = f"forwarded from {address} to {peer}" if peer is not None else f"exposed at {address}"
             return f"service      {service}, {where}: {reason}"

@@ -1,6 +1,7 @@
 """Folders: where a node and where an issuer keep their files, and what those must look like.
 
-node     identity.key  node.key  request.pem  card.pem  policy.toml  revocations.pem  statements.pem  pins.toml
+node     identity.key  node.key  request.pem  card.pem  policy.toml  revocations.pem  statements.pem
+         pins.toml  bans.toml  node.toml
 issuer   issuer.key  issuer.toml  registry.db  revocations.pem  statements.pem
 
 A key that is to take over waits beside its file as .next; one that was taken over from stays as .old.
@@ -8,7 +9,7 @@ A key that is to take over waits beside its file as .next; one that was taken ov
 
 import tomllib
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -25,7 +26,7 @@ from p2pnoise.folder.reading import utf8
 from . import documents, files, passphrase
 from .output import Fault, naming
 from .registry import Registry
-from .signer import RemoteSigner
+from .signer import NoSigner, RemoteSigner
 
 __all__ = ["Issuer", "IssuerFolder", "NodeFolder", "read_policy"]
 
@@ -56,6 +57,11 @@ class NodeFolder(node_folder.NodeFolder):
     def next_node_key(self) -> Path:
         """The node key that is to take over, once a card that names it is installed."""
         return self.path / "node.key.next"
+
+    @property
+    def config(self) -> Path:
+        """How the node runs, as far as its operator says so; a running one watches the file."""
+        return self.path / "node.toml"
 
     @property
     def request(self) -> Path:
@@ -98,7 +104,7 @@ class Issuer:
 
     name: str
     network: str
-    key: IssuerKey | RemoteSigner
+    key: IssuerKey | RemoteSigner | NoSigner
     registry: Registry
 
 
@@ -133,12 +139,25 @@ class IssuerFolder:
         return self.path / "statements.pem"
 
     @contextmanager
-    def open(self) -> Iterator[Issuer]:
-        """The issuer, its files checked against each other and its registry open."""
+    def open(self, held: IssuerKey | None = None) -> Iterator[Issuer]:
+        """The issuer, its files checked against each other and its registry open.
+
+        `held` is its key where that was read before; a locked one is opened once.
+        """
         name, network, public = self._read_about()
-        signer = nullcontext(self.read_key()) if self.signer is None else RemoteSigner.connect(self.signer, public)
+        if self.signer is None:
+            signer: AbstractContextManager[IssuerKey | RemoteSigner] = nullcontext(held or self.read_key())
+        else:
+            signer = RemoteSigner.connect(self.signer, public)
         with signer as key, Registry.open(self.registry, public, network) as registry:
             yield Issuer(name, network, key, registry)
+
+    @contextmanager
+    def look(self) -> Iterator[Issuer]:
+        """The issuer without its key, for what signs nothing."""
+        name, network, public = self._read_about()
+        with Registry.open(self.registry, public, network) as registry:
+            yield Issuer(name, network, NoSigner(public), registry)
 
     @contextmanager
     def open_registry(self) -> Iterator[Registry]:

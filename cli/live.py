@@ -78,7 +78,7 @@ def ping(*, peer: str, home: NodeFolder, count: int, timeout: float, as_json: bo
         for item in items:
             times.append(item["seconds"])
             if not as_json:
-                answer(f"{item['name'] or item['node_id']}  {item['seconds'] * 1000:.2f} ms")
+                answer(f"{peer}  {item['seconds'] * 1000:.2f} ms")
     if as_json:
         answer_json({"ok": True, "seconds": times})
     else:
@@ -130,6 +130,8 @@ def reload(*, home: NodeFolder, as_json: bool) -> None:
             answer(f"in force  {name}")
         for one in said["rejected"]:
             answer(f"not used  {one['file']}: {one['reason']}")
+        for one in said["cut"]:
+            answer(f"cut       {one['name'] or '-'}  {one['node_id']}: {one['reason']}")
         if not said["taken"] and not said["rejected"]:
             answer("nothing has changed")
     raise click.exceptions.Exit(UNEXPECTED if said["rejected"] else 0)

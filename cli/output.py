@@ -32,6 +32,7 @@ __all__ = [
     "plain",
     "rows",
     "say",
+    "span",
     "until",
     "verdict_lines",
 ]
@@ -104,6 +105,14 @@ def until(seconds: int, now: int) -> str:
     days = (abs(seconds - now) + 43200) // 86400  # the nearest: a year from a second ago is 365 days away
     distance = "today" if not days else f"in {days} days" if seconds > now else f"{days} days ago"
     return f"{day} ({distance})"
+
+
+def span(seconds: float) -> str:
+    """How long something takes or has taken, in its largest unit of which there are two."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
 
 
 def verdict_lines(verdict: Verdict, policy: Policy, now: int, *, refused: str = "NOT TRUSTED") -> list[str]:

@@ -1,33 +1,41 @@
 """`p2pnoise peers`: the table of a running or stopped node, its cards verified again before they are shown."""
 
 from dataclasses import replace
+from typing import Any
 
 import click
 
 from cards import Verdict
+from p2pnoise.node.bans import weigh
 
-from . import options, trust_state
+from . import control, options, peers_watch, trust_state
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, columns, say, until
 
 
 @click.command()
 @options.home
+@click.option("--watch", is_flag=True, help="go on showing them as they change, until Ctrl-C; the node has to run")
 @options.as_json
-def command(*, home: NodeFolder, as_json: bool) -> None:
+def command(*, home: NodeFolder, watch: bool, as_json: bool) -> None:
     """Show the peers that a node knows.
 
-    Reads the node's database, whether the node runs or not, and judges every card again by all that the node goes by;
-    for the reasons: p2pnoise trust explain NAME.
+    Reads the node's database, whether the node runs or not, and judges every card again by all that the node goes by; a
+    running one says besides who is linked. For the reasons: p2pnoise explain NAME.
 
     \b
     Examples:
       p2pnoise peers
+      p2pnoise peers --watch
       p2pnoise peers --home /srv/node --json
     """
+    if watch:
+        peers_watch.show(home, as_json=as_json)
+        return
     if not home.policy.exists():
         raise Fault(f"no policy in {home.path}", "p2pnoise card install FILE, or name the folder with --home")
     now = options.now()
+    links = _links(home)
     trust = trust_state.read(home, now)
     policy, table = trust.store.policy, trust.table
     if table is None:
@@ -35,12 +43,16 @@ def command(*, home: NodeFolder, as_json: bool) -> None:
     # By their own marks: of ourselves a newer card may be installed than the node has taken up.
     marks = {bytes(row.card.identity): trust_state.mark(row.card) for row in table.rows}
     store = replace(trust.store, marks=marks)
-    judged = [(row, store.verify(row.card, now, established=True, signatures=trust.signatures)) for row in table.rows]
+    judged = [
+        (row, weigh(store.verify(row.card, now, established=True, signatures=trust.signatures), trust.bans))
+        for row in table.rows
+    ]
     if as_json:
         answer_json(
             {
                 "ok": True,
                 "network": policy.network,
+                "running": links is not None,
                 "peers": [
                     {
                         "name": row.card.name,
@@ -48,6 +60,7 @@ def command(*, home: NodeFolder, as_json: bool) -> None:
                         "identity": str(row.card.identity),
                         "own": bytes(row.card.node_id) == table.node_id,
                         "standing": _standing(verdict),
+                        "link": (links or {}).get(str(row.card.node_id)),
                         "provenance": row.provenance,
                         "sequence": row.card.sequence,
                         "groups": list(verdict.groups),
@@ -61,7 +74,7 @@ def command(*, home: NodeFolder, as_json: bool) -> None:
             }
         )
         return
-    lines = [("NAME", "NODE", "STANDING", "PROOF", "ADDRESSES", "CARD UNTIL")]
+    lines = [("NAME", "NODE", "STANDING", "PROOF", "LINK", "ADDRESSES", "CARD UNTIL")]
     for row, verdict in judged:
         own = bytes(row.card.node_id) == table.node_id
         lines.append(
@@ -70,13 +83,24 @@ def command(*, home: NodeFolder, as_json: bool) -> None:
                 row.card.node_id.short,
                 _standing(verdict),
                 "this node" if own else row.provenance,
+                peers_watch.link_text((links or {}).get(str(row.card.node_id))),
                 " ".join(map(str, row.record.addresses)) if row.record else "-",
                 until(row.card.not_after, now),
             )
         )
     answer(*columns(*lines))
     good = sum(verdict.ok for _, verdict in judged)
-    say(f"{good} of {len(judged)} cards count today; the network is {policy.network}")
+    how = "the node runs" if links is not None else "the node does not run"
+    say(f"{good} of {len(judged)} cards count today; the network is {policy.network}; {how}")
+
+
+def _links(home: NodeFolder) -> dict[str, Any] | None:
+    """The links of the running node by Node ID; None where none runs."""
+    try:
+        links: dict[str, Any] = control.ask(home, "links")["links"]
+    except control.NotRunning:
+        return None
+    return links
 
 
 def _standing(verdict: Verdict) -> str:

@@ -14,6 +14,7 @@ from cards import Card, CardError, Entry, IdentityId, IssuerId, Succession
 from cards.findings import CONFLICT, MALFORMED, REVOKED
 
 from . import files
+from .join_table import JoinTable
 from .output import Fault
 from .registry_file import RESTORE, SCHEMA, check, sentences, upgrade
 
@@ -46,6 +47,8 @@ class Registry:
         self._path = path
         self._connection = connection
         self._together = False
+        self.joins = JoinTable(connection, self._transaction, lambda: sentences(path))
+        """Join tokens, and what became of those who used them."""
 
     @classmethod
     def create(cls, path: Path, key: IssuerId, network: str) -> None:
@@ -70,9 +73,12 @@ class Registry:
             raise Fault(f"{path} is empty, a registry expected", RESTORE, code=MALFORMED)
         # mode=rw: a registry is never made by opening it. Ten seconds for another command to finish.
         uri = f"{path.resolve().as_uri()}?mode=rw"
-        with sentences(path), closing(sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None)) as connection:
+        # Whoever keeps it open may use it in several threads, one at a time.
+        options: dict[str, Any] = {"uri": True, "timeout": 10, "isolation_level": None, "check_same_thread": False}
+        with sentences(path), closing(sqlite3.connect(uri, **options)) as connection:
             # EXTRA is FULL and a sync of the folder: a commit survives power loss right after it.
             connection.execute("PRAGMA synchronous = EXTRA")
+            connection.execute("PRAGMA secure_delete = ON")  # or the psk of a spent token stays in the file
             check(path, connection, key, network)
             upgrade(path, connection)
             yield cls(path, connection)

@@ -12,9 +12,22 @@ from . import files
 from .output import Fault
 
 _APPLICATION = 0x70326E69  # "p2ni", in the header of the file
-_VERSION = 3
+_VERSION = 4
 
 _SUCCESSIONS = "CREATE TABLE successions (old TEXT PRIMARY KEY, new TEXT NOT NULL)"
+_JOINS = (
+    """CREATE TABLE tokens (
+    id TEXT PRIMARY KEY, state TEXT NOT NULL, psk TEXT, proof TEXT, made_at INTEGER NOT NULL,
+    not_after INTEGER NOT NULL, name TEXT, identity TEXT, group_names TEXT NOT NULL, lifetime INTEGER NOT NULL,
+    approve INTEGER NOT NULL, spent_by TEXT, spent_at INTEGER
+)""",
+    """CREATE TABLE requests (
+    token TEXT PRIMARY KEY, card TEXT NOT NULL, source TEXT NOT NULL, arrived_at INTEGER NOT NULL,
+    state TEXT NOT NULL, reason TEXT
+)""",
+    "CREATE TABLE granted_cards (card_id TEXT PRIMARY KEY, serial INTEGER NOT NULL, card TEXT NOT NULL)",
+    "CREATE TABLE desk (node_id TEXT NOT NULL, addresses TEXT NOT NULL)",
+)
 
 # Keys as their text forms and digests in hex: the file is read by people, with any SQLite tool.
 SCHEMA = f"""
@@ -35,11 +48,16 @@ CREATE TABLE revocations (
     subject TEXT PRIMARY KEY, at INTEGER NOT NULL, reason TEXT NOT NULL, until INTEGER NOT NULL
 );
 {_SUCCESSIONS};
+{";".join(_JOINS)};
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {_VERSION};
 """
 
-_UPGRADES = {1: "ALTER TABLE grants ADD COLUMN next_key TEXT", 2: _SUCCESSIONS}  # from each version to the next
+_UPGRADES = {  # from each version to the next
+    1: ("ALTER TABLE grants ADD COLUMN next_key TEXT",),
+    2: (_SUCCESSIONS,),
+    3: _JOINS,
+}
 
 RESTORE = "restore it from your backup of this folder"
 
@@ -73,7 +91,8 @@ def upgrade(path: Path, connection: sqlite3.Connection) -> None:
     if found < _VERSION:  # of two commands at once the second finds it done
         files.write(path.with_name(f"{path.name}.v{found}"), path.read_bytes(), secret=True, force=True)
         for version in range(found, _VERSION):
-            connection.execute(_UPGRADES[version])
+            for statement in _UPGRADES[version]:
+                connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {_VERSION}")
     connection.execute("COMMIT")
 

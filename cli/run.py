@@ -78,8 +78,8 @@ def command(
     """Run this node until Ctrl-C.
 
     It needs a card (p2pnoise card install) and keeps what it learns in node.db. While it runs it watches card.pem,
-    policy.toml, pins.toml, revocations.pem and statements.pem in its folder: a new one is in force within a second, a
-    broken one changes nothing.
+    policy.toml, pins.toml, bans.toml, revocations.pem and statements.pem in its folder: a new one is in force within a
+    second, a broken one changes nothing.
 
     \b
     Examples:

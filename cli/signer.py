@@ -28,6 +28,17 @@ _PATIENCE = 30.0  # seconds for one answer, which takes a millisecond; a guess
 _START = "start it where the key is: p2pnoise signer serve --socket PATH"
 
 
+class NoSigner:
+    """The public half of an issuer's key, for what looks and does not sign."""
+
+    def __init__(self, public: IssuerId) -> None:
+        self.public = public
+
+    def sign(self, message: bytes) -> bytes:
+        """Raises `Fault`."""
+        raise Fault(f"no key is at hand to sign {len(message)} bytes with", _START)
+
+
 class RemoteSigner:
     """Signs by asking. Raises `Fault` where the signer refuses, or is none."""
 

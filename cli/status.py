@@ -8,7 +8,7 @@ from cards.findings import UNEXPECTED
 
 from . import control, options, trust_state
 from .folders import NodeFolder
-from .output import answer, answer_json, plain, rows, say, until
+from .output import answer, answer_json, plain, rows, say, span, until
 
 
 @click.command()
@@ -48,7 +48,7 @@ def _pairs(said: dict[str, Any], now: int) -> list[tuple[str, str]]:
     return [
         ("node", f"{said['name'] or '-'}  {said['node_id']}"),
         ("network", said["network"]),
-        ("running", f"process {said['pid']}, for {_span(now - said['since'])}" if running else "no"),
+        ("running", f"process {said['pid']}, for {span(now - said['since'])}" if running else "no"),
         ("listening", " ".join(said["listening"])),
         ("card", f"sequence {card['sequence']}  {counts or ends}" if card else "none installed"),
         (
@@ -61,13 +61,6 @@ def _pairs(said: dict[str, Any], now: int) -> list[tuple[str, str]]:
         ),
         *(("service", plain(one)) for one in said.get("services", ())),
     ]
-
-
-def _span(seconds: int) -> str:
-    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{max(0, seconds)} seconds"
 
 
 def _from_files(home: NodeFolder) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from cards.policy import MAX_POLICY
 from cards.text import MAX_ARMOR
 from cards.trust import Effect, Pin
 
-from . import documents, files, options, trust_state
+from . import documents, files, options, taking_up, trust_state
 from .bench.rounds import progress_bar
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, finding_lines, naming, rows, say
@@ -243,14 +243,17 @@ def apply(*, changes: tuple[str, ...], yes: bool, home: NodeFolder, as_json: boo
             say(*outcome.lines())
             raise Fault(f"this drops {len(outcome.drops)} known peers, so nothing was changed", "if you mean it: --yes")
         written = _write(home, proposal, outcome.after)
+    taken = taking_up.take_up(home) if written else None
     if as_json:
-        answer_json({"ok": True, "files": [str(path) for path in written], **outcome.to_json()})
+        answer_json({"ok": True, "files": [str(path) for path in written], "taken_up": taken, **outcome.to_json()})
         return
     say(*finding_lines(outcome.notes))
     answer(*rows(*(("written", str(path)) for path in written)))
     say(*outcome.lines())
-    taken = "the node that runs here takes it up by itself" if outcome.before.running else "no node runs here"
-    say(taken if written else "all of it was here already")
+    if written:
+        taking_up.tell(taken)
+    else:
+        say("all of it was here already")
 
 
 def _write(home: NodeFolder, proposal: Proposal, after: TrustStore) -> list[Path]:

@@ -5,7 +5,7 @@ The facts are those of its files and of its database, whether it runs or not. No
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -28,8 +28,10 @@ from cards import (
     TrustStore,
 )
 from cards.findings import UNTRUSTED
+from p2pnoise.folder import bans
+from p2pnoise.node.bans import Ban
 
-from . import documents, pins
+from . import control, documents, pins
 from .folders import NodeFolder
 from .output import Fault, say
 from .pins import Pins
@@ -45,7 +47,7 @@ _ORDER = (RevocationList, Manifest, Delegation, Succession, SelfRevocation, Conf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A card that this node knows. `live`: a handshake with its node has been, and our node runs."""
+    """A card that this node knows. `live`: our node runs, and says that it is linked with its node."""
 
     card: Card
     own: bool
@@ -61,7 +63,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """What a folder says. `unused` are the facts in its files that do not count, each with its finding."""
+    """What a folder says. `unused` are the facts in its files that do not count, each with its finding.
+
+    `bans` are those in force, by key; they change no verdict of `store`, since gossip takes no notice of them.
+    """
 
     store: TrustStore
     facts: tuple[Fact, ...]  # all that there are, from files and database, counted or not
@@ -70,6 +75,7 @@ class Trust:
     table: "StoredTable | None"  # as the database has it; None where the node never ran
     running: bool
     signatures: SignatureCache
+    bans: Mapping[bytes, Ban]
 
 
 def warn(fault: Fault) -> None:
@@ -81,7 +87,7 @@ def refuse(fault: Fault) -> None:
 
 
 def read(home: NodeFolder, now: int) -> Trust:
-    """What the folder says; lists, statements and pins that cannot be read are named and left out, as a node does.
+    """What the folder says; what cannot be read of lists, statements, pins, bans is named and left out, as by a node.
 
     Raises `Fault` where there is no policy, or card or database are damaged.
     """
@@ -101,7 +107,8 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
     if table is not None:
         held += (*table.lists, *table.statements)
     signatures = SignatureCache()
-    known = _known(home, table, running=running)
+    known = _known(home, table, linked=_linked(home) if running else frozenset())
+    nobody: tuple[Ban, ...] = ()
     marks = {bytes(one.card.identity): mark(one.card) for one in known}
     facts, unused = believe(policy, held, now, signatures, marks)
     return Trust(
@@ -118,6 +125,7 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
         table=table,
         running=running,
         signatures=signatures,
+        bans={bytes(ban.key): ban for ban in _lenient(home.bans, bans.read, nobody, unreadable) if ban.holds(now)},
     )
 
 
@@ -204,7 +212,16 @@ def _lenient(
         return nothing
 
 
-def _known(home: NodeFolder, table: "StoredTable | None", *, running: bool) -> tuple[Known, ...]:
+def _linked(home: NodeFolder) -> Collection[str]:
+    """The Node IDs of those that the running node is linked with."""
+    try:
+        links: dict[str, object] = control.ask(home, "links")["links"]
+    except control.NotRunning:
+        return frozenset()  # it has just stopped, or an application runs it, which has no control socket
+    return links.keys()
+
+
+def _known(home: NodeFolder, table: "StoredTable | None", *, linked: Collection[str]) -> tuple[Known, ...]:
     installed = home.read_card()
     known = []
     if installed is not None:
@@ -212,6 +229,6 @@ def _known(home: NodeFolder, table: "StoredTable | None", *, running: bool) -> t
     for row in table.rows if table is not None else ():
         if installed is not None and row.card.identity == installed.identity:
             continue  # the file says which card it goes by now
-        live = running and row.provenance == "live"
+        live = str(row.card.node_id) in linked
         known.append(Known(card=row.card, own=False, live=live, row=row))
     return tuple(known)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .event_log import log_event
     from .folder.fault import Fault
     from .folder.opening import open_folder
+    from .node.bans import Ban
     from .node.driver.errors import (
         AmbiguousPeer,
         NodeStopping,
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from .node.driver.requests import Request, RequestRefused, ResponseTooLarge, allowing, answering
     from .node.driver.subscription import Subscription
     from .node.driver.surroundings import ListenError
-    from .node.effects import FactOffered, OwnCardChanged, PinsChanged, PolicyChanged
+    from .node.effects import BansChanged, FactOffered, OwnCardChanged, PinsChanged, PolicyChanged
     from .node.streams import StreamCode
     from .noise import KeyPair
     from .noisesocket.stream import (
@@ -103,6 +104,7 @@ _HOMES = {
     "p2pnoise.event_log": ("log_event",),
     "p2pnoise.folder.fault": ("Fault",),
     "p2pnoise.folder.opening": ("open_folder",),
+    "p2pnoise.node.bans": ("Ban",),
     "p2pnoise.node.driver.errors": (
         "AmbiguousPeer",
         "NodeStopping",
@@ -124,7 +126,7 @@ _HOMES = {
     "p2pnoise.node.driver.requests": ("Request", "RequestRefused", "ResponseTooLarge", "allowing", "answering"),
     "p2pnoise.node.driver.subscription": ("Subscription",),
     "p2pnoise.node.driver.surroundings": ("ListenError",),
-    "p2pnoise.node.effects": ("FactOffered", "OwnCardChanged", "PinsChanged", "PolicyChanged"),
+    "p2pnoise.node.effects": ("BansChanged", "FactOffered", "OwnCardChanged", "PinsChanged", "PolicyChanged"),
     "p2pnoise.node.streams": ("StreamCode",),
     "p2pnoise.noise": ("KeyPair",),
     "p2pnoise.noisesocket.stream": (
@@ -148,6 +150,8 @@ __all__ = [
     "Address",
     "AddressRecord",
     "AmbiguousPeer",
+    "Ban",
+    "BansChanged",
     "Bootstrap",
     "Card",
     "CardError",

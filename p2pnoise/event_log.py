@@ -10,10 +10,15 @@ _logger = logging.getLogger("p2pnoise")
 _WARNINGS = (DuplicateNode, FileRejected, ListDue, OwnCardRejected, PeerRefused, ServiceFailed)
 
 
+def is_warning(event: Event) -> bool:
+    """Whether an operator should look at it."""
+    return isinstance(event, _WARNINGS)
+
+
 def log_event(event: Event) -> None:
     """One record on the logger `p2pnoise`: its message is the kind of event, `record.event` its fields as a dict.
 
     Give it to `open_node` as `on_event`, or call it from your own.
     """
-    level = logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO
+    level = logging.WARNING if is_warning(event) else logging.INFO
     _logger.log(level, event.kind, extra={"event": event.to_json()})

@@ -244,6 +244,59 @@ class ServiceFailed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolled(_Event):
+    """A machine that had a join token got its card. `source` is the host that it asked from."""
+
+    kind: ClassVar[str] = "enrolled"
+    node_id: NodeId
+    name: str | None
+    source: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentWaiting(_Event):
+    """A request for a card is kept; `reason` says what it waits for: the operator, or the signer."""
+
+    kind: ClassVar[str] = "enrolment-waiting"
+    node_id: NodeId
+    name: str | None
+    source: str
+    request: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnrolmentRefused(_Event):
+    """Somebody who wanted a card got none, by the code `reason` of p2pnoise.enrolment; `text` says more."""
+
+    kind: ClassVar[str] = "enrolment-refused"
+    node_id: NodeId | None
+    source: str
+    reason: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantRenewed(_Event):
+    """Our card has a new grant, which ends at `not_after`, in seconds since 1970."""
+
+    kind: ClassVar[str] = "grant-renewed"
+    node_id: NodeId
+    not_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalFailed(_Event):
+    """Nobody renewed our grant, which ends in `seconds_left`; it is tried again after `retry_in` seconds."""
+
+    kind: ClassVar[str] = "renewal-failed"
+    reason: str
+    seconds_left: int
+    retry_in: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(_Event):
     """The node has stopped: links are ended, the store is closed."""
 
@@ -283,6 +336,11 @@ Event: TypeAlias = (
     | ListDue
     | FileRejected
     | ServiceFailed
+    | Enrolled
+    | EnrolmentWaiting
+    | EnrolmentRefused
+    | GrantRenewed
+    | RenewalFailed
     | Stopped
 )
 

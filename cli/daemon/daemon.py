@@ -2,23 +2,25 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import trio
 
-from cards import Address
+from cards import Address, CardError
 from cli import control as words
 from cli.folders import NodeFolder
 from p2pnoise.config import NodeConfig
-from p2pnoise.events import Event
+from p2pnoise.errors import P2PNoiseError
+from p2pnoise.events import Event, PeerLost
 from p2pnoise.folder.opening import open_watched
 from p2pnoise.folder.watching import Watcher
 from p2pnoise.node.driver.node import Node
 
 from . import control
 from .diary import Diary
-from .explanation import Subject
+from .explanation import Subject, is_silence
 
 __all__ = ["Daemon", "run"]
 
@@ -34,13 +36,35 @@ class Daemon:
     started: float = field(default_factory=time.time)
 
     async def try_dial(self, subject: Subject, seconds: float) -> None:
-        """Have a subject dialled, so that what is known of it is of now."""
+        """Have a subject dialled, so that what is known of it is of now; at most for so many seconds."""
+        (address, _), *_ = subject.addresses
+        node_id = subject.node_id
+        with trio.move_on_after(seconds):
+            try:
+                await self.node.connect(f"{node_id}@{address}" if node_id is not None else address)
+            except (P2PNoiseError, CardError):
+                if node_id is None or not any(is_silence(entry.event) for entry in self.diary.about([node_id])[:1]):
+                    return
+            else:
+                return
+            # Whoever is told our card first says nothing where it does not count. Without a Node ID it has to show its
+            # own first, which may say why: it is of another network, say.
+            with suppress(P2PNoiseError, CardError):
+                await self.node.connect(address)
 
     async def reload(self) -> Mapping[str, Any]:
-        """Take up what has changed in the folder, now, and say what that was."""
+        """Take up what has changed in the folder, now, and say what that was and whom it cut off."""
+        before = time.time()
         taken = await self.watcher.look()
-        rejected = [{"file": name, "reason": reason} for name, reason in self.watcher.rejected.items()]
-        return {"taken": taken, "rejected": rejected}
+        return {
+            "taken": taken,
+            "rejected": [{"file": name, "reason": reason} for name, reason in self.watcher.rejected.items()],
+            "cut": [
+                {"name": entry.event.name, "node_id": str(entry.event.node_id), "reason": entry.event.reason}
+                for entry in self.diary.last()
+                if isinstance(entry.event, PeerLost) and entry.last >= before
+            ],
+        }
 
 
 async def run(

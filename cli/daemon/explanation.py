@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from cards import Address, Card, NodeId, Verdict
 from cards.findings import BINDING, CONFLICT, EXIT_ORDER, OK, REVOKED, TIME, UNEXPECTED, UNTRUSTED, Finding
+from cli.output import span
 from p2pnoise import events
 
 from .diary import Entry
 
-__all__ = ["Explanation", "Known", "Step", "Subject", "explain"]
+__all__ = ["Explanation", "Known", "Step", "Subject", "explain", "is_silence"]
 
 State = Literal["ok", "fails", "unknown"]
 
@@ -54,7 +55,7 @@ class Known:
     link_text: str = ""
     entries: Sequence[Entry] = ()  # what happened, the newest first
     dialling: bool = False
-    held_until: float | None = None  # not dialled by us, since we were told to disconnect
+    held_for: float = 0.0  # seconds for which we do not dial it, since we were told to disconnect
     near: tuple[str, ...] = ()  # names like the one that was asked for
 
 
@@ -161,21 +162,27 @@ def _address(known: Known) -> Step:
 
 
 _MET = events.PeerRefused | events.RefusedByPeer | events.PeerVerified | events.PeerLost | events.DuplicateNode
-_CLOSED_SILENTLY = "closed without a reason"
+
+
+def is_silence(event: events.Event) -> bool:
+    """Whether a dial ended by the peer's closing, without a word: by what it heard of us, it does not want us."""
+    return (
+        isinstance(event, events.DialFailed)
+        and event.answered
+        and (event.reason.startswith("closed without a reason") or event.reason == "the connection was cut")
+    )
 
 
 def _dial(known: Known) -> Step | None:
     """Whether anybody answers where it is said to be."""
     entry = _last_failure(known)
-    if known.linked_for is not None or entry is None:
-        if known.held_until is not None and known.linked_for is None:
-            left = known.held_until - known.now
-            return Step(
-                "dial", "fails", f"we were told to disconnect, and do not dial it for another {left:.0f} s",
-                "disconnected", f"p2pnoise connect {known.subject.text}",
-            )  # fmt: skip
-        text = "a dial is under way" if known.dialling else "not dialled by us" if known.linked_for is None else ""
-        return Step("dial", "unknown", text) if text else None
+    if known.linked_for is not None:
+        return None
+    if known.held_for > 0:
+        text = f"we were told to disconnect, and do not dial it for another {span(known.held_for)}"
+        return Step("dial", "fails", text, "disconnected", f"p2pnoise connect {known.subject.text}")
+    if entry is None:
+        return Step("dial", "unknown", "under way" if known.dialling else "not dialled by us")
     event = entry.event
     assert isinstance(event, events.DialFailed)  # noqa: S101 - for the reader and mypy; _last_failure says so
     if event.answered:
@@ -202,7 +209,7 @@ def _handshake(known: Known) -> Step | None:
     said = any(
         isinstance(e.event, events.PeerRefused | events.RefusedByPeer) and _is_current(e, known) for e in known.entries
     )
-    if said or entry.event.reason.startswith(_CLOSED_SILENTLY):
+    if said or is_silence(entry.event):
         return Step("handshake", "ok", "keys and cards were exchanged" if said else "it heard who we are")
     text = f"{entry.event.reason}, {_ago(entry, known)}{_times(entry)}"
     fix = "is it a p2pnoise node that listens there? a node that is overloaded may also answer late"
@@ -246,8 +253,7 @@ def _their_word(known: Known) -> Step | None:
         text, fix, code = _FIXES.get(reason, (f"it says {reason}", "ask its operator", UNTRUSTED))
         return Step("peer's word", "fails", f"{reason}: {text}, {_ago(refusal, known)}", reason, fix, code)
     entry = _last_failure(known)
-    silent = entry is not None and getattr(entry.event, "reason", "").startswith(_CLOSED_SILENTLY)
-    if entry is not None and silent:
+    if entry is not None and is_silence(entry.event):
         text = f"it closed without a word, {_ago(entry, known)}: no issuer that it accepts has signed our card"
         fix = "there: p2pnoise explain with our name; it may be of another network, or lack our issuer in its policy"
         return Step("peer's word", "fails", text, "refused-silently", fix, UNTRUSTED)
@@ -314,7 +320,7 @@ _WHY_TOO_FEW = frozenset({"unknown-issuer", "expired-app"})  # warnings that say
 def _judged(name: str, finding: Finding, card: Card | None, now: float, *, whose: str = "", where: str = "") -> Step:
     ahead = _signed_ahead(card, now)
     if finding.code == "not-yet-valid" and ahead > 0:
-        text = f"{whose}signed {_span(ahead)} from now: this machine's clock is behind, or its signer's ahead{where}"
+        text = f"{whose}signed {span(ahead)} from now: this machine's clock is behind, or its signer's ahead{where}"
         return Step(name, "fails", text, "clock", "check the clock of this machine first: date -u", TIME)
     return Step(
         name, "fails", f"{whose}{finding.code}, {finding.message}{where}", finding.code, finding.hint, finding.exit
@@ -341,15 +347,8 @@ def _short(node_id: NodeId | None) -> str:
 
 
 def _ago(entry: Entry, known: Known) -> str:
-    return f"{_span(max(0.0, known.now - entry.last))} ago"
+    return f"{span(max(0.0, known.now - entry.last))} ago"
 
 
 def _times(entry: Entry) -> str:
     return f", {entry.count} times" if entry.count > 1 else ""
-
-
-def _span(seconds: float) -> str:
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {unit}"
-    return f"{seconds:.0f} s"

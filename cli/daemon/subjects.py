@@ -100,6 +100,7 @@ def known_of(
         link_text=_link_text(link, monotonic) if link is not None else "",
         entries=entries,
         dialling=any(target.node_id == subject.node_id for target in core.dialling),
+        held_for=max(0, core.held_until(subject.node_id) - monotonic) / SECOND if subject.node_id is not None else 0,
         near=tuple(_near(subject, core, diary)),
     )
 
@@ -126,7 +127,7 @@ def _verdict(
     if not found:
         return None, ""
     card, source = max(found, key=lambda one: (one[0].sequence, max((g.issued_at for g in one[0].grants), default=0)))
-    return core.table.judge(card, now, established=row is not None), source
+    return core.bans.weigh(core.table.judge(card, now, established=row is not None)), source
 
 
 def _link(subject: Subject, core: NodeCore) -> Link | None:

@@ -12,6 +12,7 @@ from cli.event_text import sentence as sentence_of
 from p2pnoise import __version__
 from p2pnoise.events import Event, EventsMissed
 from p2pnoise.instant import SECOND
+from p2pnoise.node.driver.naming import find
 from p2pnoise.node.driver.peers import known_peers
 from p2pnoise.node.link import Stage
 from p2pnoise.store.peer_store import find_cards
@@ -20,6 +21,9 @@ from . import explanation, subjects
 from .control import Call, Verb
 from .daemon import Daemon
 
+MAX_WAIT = 600.0  # seconds that anybody may ask us to wait
+MAX_HOLD = 365 * 86400.0  # seconds
+PAUSE = 0.2  # seconds between two pings
 MAX_DIAL = 8.0  # seconds that `explain` waits for what comes of a dial; three round trips of a slow line
 
 
@@ -32,6 +36,9 @@ def verbs_of(daemon: Daemon) -> Mapping[str, Verb]:
         "explain": lambda call: _explain(daemon, call),
         "events": lambda call: _events(daemon, call),
         "reload": lambda call: _reload(daemon, call),
+        "connect": lambda call: _connect(daemon, call),
+        "disconnect": lambda call: _disconnect(daemon, call),
+        "ping": lambda call: _ping(daemon, call),
     }
 
 
@@ -171,3 +178,27 @@ async def _events(daemon: Daemon, call: Call) -> dict[str, Any]:
 
 async def _reload(daemon: Daemon, _call: Call) -> dict[str, Any]:
     return dict(await daemon.reload())
+
+
+async def _connect(daemon: Daemon, call: Call) -> dict[str, Any]:
+    peer = await daemon.node.connect(call.text("peer"), timeout=call.number("timeout", most=MAX_WAIT))
+    return {"name": peer.name, "node_id": str(peer.node_id), "groups": list(peer.groups)}
+
+
+async def _disconnect(daemon: Daemon, call: Call) -> dict[str, Any]:
+    meant = find(daemon.node.core, call.text("peer"))
+    peer = next((peer for peer in daemon.node.peers if peer.node_id == meant.node_id), None)
+    daemon.node.disconnect(meant.node_id, hold=call.number("hold", most=MAX_HOLD))
+    await daemon.node.settle()
+    linked = peer is not None and peer.linked
+    return {"name": peer.name if peer is not None else None, "node_id": str(meant.node_id), "linked": linked}
+
+
+async def _ping(daemon: Daemon, call: Call) -> dict[str, Any]:
+    meant = find(daemon.node.core, call.text("peer"))
+    timeout, count = call.number("timeout", most=MAX_WAIT), int(call.number("count", most=1000))
+    for number in range(count):
+        seconds = await daemon.node.ping(call.text("peer"), timeout=timeout)
+        await call.send({"node_id": str(meant.node_id), "seconds": seconds})
+        await trio.sleep(PAUSE if number + 1 < count else 0)
+    return {"node_id": str(meant.node_id)}

@@ -65,6 +65,11 @@ REASONS: Final[Mapping[str, Reason]] = {
         UNEXPECTED,
     ),
     "busy": Reason("the issuer has too much to do now", "run this again in a minute", UNEXPECTED),
+    "unreachable": Reason(
+        "the issuer's side does not answer",
+        "check that p2pnoise join serve runs there, and that this machine can reach it; then run this again",
+        UNEXPECTED,
+    ),
     # Of renewal
     "no-issuer": Reason("no peer in reach can renew this grant", "have it renewed: p2pnoise card renew", UNEXPECTED),
     "card-ends": Reason(

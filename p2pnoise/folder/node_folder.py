@@ -1,6 +1,6 @@
 """NodeFolder: where a node keeps its files, and what those must look like.
 
-    node.key  card.pem  policy.toml  revocations.pem  statements.pem  pins.toml  node.db
+    node.key  card.pem  policy.toml  revocations.pem  statements.pem  pins.toml  bans.toml  node.db
 
 What else may lie there (the identity key, requests) is of no concern to a node that runs.
 """
@@ -12,6 +12,7 @@ from cards import Card, NodeKey, Policy, RevocationList
 from cards.facts import Statement
 from cards.policy import MAX_POLICY
 
+from . import bans as ban_files
 from . import documents, reading
 from . import pins as pin_files
 from .fault import Fault, naming
@@ -57,6 +58,11 @@ class NodeFolder:
         return self.path / "pins.toml"
 
     @property
+    def bans(self) -> Path:
+        """Whom the operator refuses; a running node watches the file."""
+        return self.path / "bans.toml"
+
+    @property
     def database(self) -> Path:
         """What a node has learned."""
         return self.path / "node.db"
@@ -89,6 +95,10 @@ class NodeFolder:
     def read_pins(self) -> pin_files.Pins:
         """The pins made by hand, none where there is no file."""
         return pin_files.read(self.pins)
+
+    def read_bans(self) -> tuple[ban_files.Ban, ...]:
+        """The bans, also those that have ended; none where there is no file."""
+        return ban_files.read(self.bans)
 
     def check_present(self, key: Path) -> None:
         """Raises `Fault` where a key is not there."""

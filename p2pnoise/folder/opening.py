@@ -33,8 +33,9 @@ async def open_folder(
 ) -> AsyncIterator[Node]:
     """Run the node whose folder was made by `p2pnoise id new` and `p2pnoise card install`, as `open_node` does.
 
-    As `p2pnoise run` it watches card.pem, policy.toml, pins.toml, revocations.pem and statements.pem: a new one is in
-    force within a second, a broken one changes nothing and is told as `FileRejected`. One process may run a folder.
+    As `p2pnoise run` it watches card.pem, policy.toml, pins.toml, bans.toml, revocations.pem and statements.pem: a new
+    one is in force within a second, a broken one changes nothing and is told as `FileRejected`. One process may run a
+    folder.
     Raises `Fault` for a folder that cannot be used, with the next step, before anything is opened, and what `open_node`
     raises.
     """
@@ -58,7 +59,7 @@ async def open_watched(
     """As `open_folder`, with whoever watches the folder."""
     key, card, policy = _read(folder)
     facts = (*folder.read_revocations(), *folder.read_statements())
-    pins = folder.read_pins()
+    pins, bans = folder.read_pins(), folder.read_bans()
     with reading.only_one(folder.path, "node"):
         async with open_node(
             key=key,
@@ -67,6 +68,7 @@ async def open_watched(
             database=folder.database,
             facts=facts,
             pins=pins.held,
+            bans=bans,
             listen=listen,
             advertise=advertise,
             config=config,

@@ -67,10 +67,7 @@ def name_in(line: str) -> str | None:
 
 def text_of(path: Path) -> str:
     """The lines of a file of pins, of which there may be none. Raises `Fault`."""
-    # A file without a pin may be empty, which `reading.read` takes for one that was cut.
-    data = reading.read(path, limit=MAX_FILE, what="pins file") if path.stat().st_size else b""
-    text = reading.utf8(data, path).replace("\r\n", "\n")
-    return text if text.endswith("\n") or not text else text + "\n"
+    return reading.lines(path, limit=MAX_FILE, what="pins file")
 
 
 def _parse(path: Path, text: str) -> Pins:

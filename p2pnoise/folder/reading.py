@@ -10,7 +10,7 @@ from cards.findings import MALFORMED
 
 from .fault import Fault, os_fault
 
-__all__ = ["check", "only_one", "read", "utf8"]
+__all__ = ["check", "lines", "only_one", "read", "utf8"]
 
 
 def read(path: Path, *, limit: int, what: str) -> bytes:
@@ -31,6 +31,16 @@ def check(data: bytes, name: str, *, limit: int, what: str, size: int = 0) -> by
     if not data:
         raise Fault(f"{name} is empty, a {what} expected", "copy it again, whole", code=MALFORMED)
     return data
+
+
+def lines(path: Path, *, limit: int, what: str) -> str:
+    """The text of a file of lines, of which there may be none; each ends with one newline. Raises `Fault`."""
+    try:
+        empty = not path.stat().st_size  # which `read` would take for one that was cut
+    except OSError as error:
+        raise os_fault(error, path) from None
+    text = "" if empty else utf8(read(path, limit=limit, what=what), path).replace("\r\n", "\n")
+    return text if text.endswith("\n") or not text else text + "\n"
 
 
 def utf8(data: bytes, path: Path) -> str:

@@ -8,7 +8,7 @@ import trio
 from cards import CardError, Fact, NodeId
 from p2pnoise.events import FileRejected
 from p2pnoise.node.driver.node import Node
-from p2pnoise.node.effects import FactOffered, Input, OwnCardChanged, PinsChanged, PolicyChanged
+from p2pnoise.node.effects import BansChanged, FactOffered, Input, OwnCardChanged, PinsChanged, PolicyChanged
 
 from .fault import Fault
 from .node_folder import NodeFolder
@@ -32,6 +32,7 @@ class Watcher:
             folder.revocations: lambda: _facts(folder.revocations, folder.read_revocations),
             folder.statements: lambda: _facts(folder.statements, folder.read_statements),
             folder.pins: lambda: _pins(folder),
+            folder.bans: lambda: _bans(folder),
             folder.card: lambda: _card(folder, node.node_id),
         }
         # Nothing counts as seen: a file that changed while the node started must not be missed.
@@ -94,6 +95,12 @@ def _pins(folder: NodeFolder) -> list[Input]:
         raise Fault("it is gone", "put it back, or an empty one; the pins in force stay in force")
     wanted = folder.read_pins()
     return [PinsChanged(wanted.held, wanted.untied)]
+
+
+def _bans(folder: NodeFolder) -> list[Input]:
+    if not folder.bans.exists():
+        raise Fault("it is gone", "put it back, or an empty one; the bans in force stay in force")
+    return [BansChanged(folder.read_bans())]
 
 
 def _policy(folder: NodeFolder, network: str) -> list[Input]:

@@ -4,7 +4,7 @@ A ban acts on links and dials. What is kept of gossip and passed on follows one 
 tables of two honest nodes would differ for ever: so the card of whom we ban stays known, and others learn it from us.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -45,9 +45,18 @@ class Ban:
         why = f": {self.reason}" if self.reason else ""
         return Finding("banned", f"{self.key.short} is banned here{end}{why}")
 
-    def refuses(self, card: Card) -> bool:
-        """Whether it is about the bearer of this card."""
-        return self.key in (card.identity, card.node_id)
+
+def of_card(card: Card, bans: Mapping[bytes, Ban]) -> Ban | None:
+    """Which of these, by key, keeps the bearer of a card out."""
+    return bans.get(card.node_id) or bans.get(card.identity)
+
+
+def weigh(verdict: Verdict, bans: Mapping[bytes, Ban]) -> Verdict:
+    """What the cards say of a peer, and then the operator with these bans, by key."""
+    ban = of_card(verdict.claim, bans) if verdict.claim is not None else None
+    if ban is None:
+        return verdict
+    return replace(verdict, level="reject", findings=(*verdict.findings, ban.finding))
 
 
 class Bans:
@@ -75,7 +84,7 @@ class Bans:
 
     def of_card(self, card: Card) -> Ban | None:
         """What keeps the bearer of this card out."""
-        return self._held.get(card.node_id) or self._held.get(card.identity)
+        return of_card(card, self._held)
 
     def of_node(self, node_id: NodeId) -> Ban | None:
         """What keeps this node out, as far as its card is known."""
@@ -84,7 +93,4 @@ class Bans:
 
     def weigh(self, verdict: Verdict) -> Verdict:
         """What the cards say of a peer, and then our operator."""
-        ban = self.of_card(verdict.claim) if verdict.claim is not None else None
-        if ban is None:
-            return verdict
-        return replace(verdict, level="reject", findings=(*verdict.findings, ban.finding))
+        return weigh(verdict, self._held)

@@ -121,6 +121,10 @@ class Dialler:
             del self.open[connection]
         return given_up
 
+    def held_until(self, node_id: NodeId) -> int:
+        """Until when this node is not dialled by ourselves, in monotonic nanoseconds; 0 where it is."""
+        return self._held.get(node_id, 0)
+
     def due_on_demand(self, links: Collection[Link]) -> list[Target]:
         """Whom an application or the operator wants dialled now; each target is given once."""
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
@@ -205,7 +209,7 @@ class Dialler:
 
     def _not_before(self, target: Target) -> int:
         tried = self._tried.get(target.address)
-        held = self._held.get(target.node_id, 0) if target.node_id is not None else 0
+        held = self.held_until(target.node_id) if target.node_id is not None else 0
         return max(held, tried.not_before) if tried is not None else held
 
     def _remember(self, address: Address) -> _Tried:

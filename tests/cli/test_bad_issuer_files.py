@@ -57,17 +57,20 @@ def test_the_registry_of_another_issuer_is_refused(place):
 @pytest.mark.usefixtures("ready")
 def test_a_registry_of_a_newer_version_is_refused(place):
     with sqlite3.connect(place.issuer / "registry.db") as database:
-        database.execute("PRAGMA user_version = 4")
+        database.execute("PRAGMA user_version = 5")
     database.close()
     place.refuses("revoke", "publish", says="registry.db has version 4, we speak 3", code=3)
 
 
 @pytest.mark.usefixtures("ready")
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_registry_of_an_older_version_is_upgraded_after_a_copy_was_laid_aside(place, version):
     path = place.issuer / "registry.db"
     with sqlite3.connect(path) as database:
-        database.execute("DROP TABLE successions")
+        for table in ("tokens", "requests", "granted_cards", "desk"):
+            database.execute(f"DROP TABLE {table}")
+        if version < 3:
+            database.execute("DROP TABLE successions")
         if version == 1:
             database.execute("ALTER TABLE grants DROP COLUMN next_key")
         database.execute(f"PRAGMA user_version = {version}")
@@ -76,6 +79,7 @@ def test_a_registry_of_an_older_version_is_upgraded_after_a_copy_was_laid_aside(
     place.ok("card", "issue", "node.request", "-o", "again")
     assert (place.issuer / f"registry.db.v{version}").read_bytes() == old
     assert place.card(place / "again").grants[0].serial == 2
+    place.ok("join", "token", "--node", NODE, "--address", "127.0.0.1:7061")
 
 
 @pytest.mark.usefixtures("ready")
