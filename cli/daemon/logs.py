@@ -40,6 +40,7 @@ _ALWAYS = (
     events.Listening,
     events.Stopped,
     events.DuplicateNode,
+    events.OwnKeyElsewhere,
     events.OwnCardRejected,
     events.FileRejected,
     events.ListDue,
