@@ -62,7 +62,7 @@ def ban(*, peer: str, reason: str, seconds: int | None, home: NodeFolder, as_jso
     answer(
         *rows(("banned", name or key.short), ("key", str(key)), ("until", ban_file.end_text(made)), ("reason", reason))
     )
-    taking_up.tell(taken)
+    taking_up.tell(home, taken)
 
 
 @click.command()
@@ -89,7 +89,7 @@ def unban(*, peer: str, home: NodeFolder, as_json: bool) -> None:
         answer_json({"ok": True, "taken_up": taken, "ban": ban_file.to_json(lifted)})
         return
     answer(*rows(("unbanned", lifted.name or lifted.key.short), ("key", str(lifted.key))))
-    taking_up.tell(taken)
+    taking_up.tell(home, taken)
 
 
 def _meant(peer: str, bans: list[Ban]) -> Ban:
