@@ -62,9 +62,7 @@ command.add_command(join_serve.serve)
 @click.option(
     "--lifetime",
     callback=options.duration,
-    default="30d",
-    show_default=True,
-    help="lifetime of the grant that it brings",
+    help="lifetime of the grant that it brings; as whoever enrols is told if not given, 30d",
 )
 @click.option("--approve", is_flag=True, help="grant nothing before p2pnoise join approve")
 @click.option(
@@ -92,7 +90,7 @@ def token(
     groups: tuple[str, ...],
     identity: IdentityId | None,
     expires: int,
-    lifetime: int,
+    lifetime: int | None,
     approve: bool,
     node: NodeId | None,
     addresses: tuple[Address, ...],
@@ -117,7 +115,7 @@ def token(
         raise Fault(f"{len(groups)} groups, a grant holds {_MAX_GROUPS}", "leave some out", code=USAGE)
     for group in groups:
         name_field(32)(group, "group")
-    if expires > _LONGEST or lifetime > MAX_DAYS * DAY:
+    if expires > _LONGEST or (lifetime or 0) > MAX_DAYS * DAY:
         text = f"--expires is at most {_LONGEST // DAY}d, --lifetime at most {MAX_DAYS}d"
         raise Fault(text, "choose less", code=USAGE)
     if output != files.STREAM and not qr:
@@ -141,7 +139,7 @@ def token(
         text = made.to_text()
         joins = issuer.registry.joins
         joins.forget_expired(now)
-        joins.add(made, now=now, groups=groups, lifetime=lifetime, approve=approve)
+        joins.add(made, now=now, groups=groups, lifetime=lifetime or 0, approve=approve)
     short = made.token_id.hex()[:8]
     if qr and not as_json:
         click.echo(draw_qr(text), nl=False)
@@ -208,7 +206,7 @@ def _token_json(one: Token, request: Request | None, now: int) -> dict[str, obje
         "groups": list(one.groups),
         "made_at": one.made_at,
         "not_after": one.not_after,
-        "lifetime": one.lifetime,
+        "lifetime": one.lifetime or None,
         "approve": one.approve,
         "spent_by": one.spent_by,
         "spent_at": one.spent_at,

@@ -19,7 +19,7 @@ Transaction = Callable[[], AbstractContextManager[None]]
 
 
 class Token(NamedTuple):
-    """A token as recorded. Times in seconds since 1970, `lifetime` of the grant in seconds."""
+    """A token as recorded. Times in seconds since 1970, `lifetime` of the grant in seconds, 0 if it says none."""
 
     token_id: bytes
     state: str

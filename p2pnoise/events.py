@@ -229,21 +229,6 @@ class FileRejected(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceFailed(_Event):
-    """A connection to a TCP service that is exposed, at `address`, or forwarded from there, came to nothing.
-
-    `peer` is whom it is forwarded to, as our operator named it; None where the service is ours. Each reason is told
-    once, and again after a connection that came to something.
-    """
-
-    kind: ClassVar[str] = "service-failed"
-    service: str
-    peer: str | None
-    address: Address
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Enrolled(_Event):
     """A machine that had a join token got its card. `source` is the host that it asked from."""
 
@@ -297,6 +282,21 @@ class RenewalFailed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFailed(_Event):
+    """A connection to a TCP service that is exposed, at `address`, or forwarded from there, came to nothing.
+
+    `peer` is whom it is forwarded to, as our operator named it; None where the service is ours. Each reason is told
+    once, and again after a connection that came to something.
+    """
+
+    kind: ClassVar[str] = "service-failed"
+    service: str
+    peer: str | None
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(_Event):
     """The node has stopped: links are ended, the store is closed."""
 
@@ -335,12 +335,12 @@ Event: TypeAlias = (
     | OwnCardRejected
     | ListDue
     | FileRejected
-    | ServiceFailed
     | Enrolled
     | EnrolmentWaiting
     | EnrolmentRefused
     | GrantRenewed
     | RenewalFailed
+    | ServiceFailed
     | Stopped
 )
 

@@ -23,6 +23,8 @@ from p2pnoise.enrolment.messages import MAX_PEERS
 
 __all__ = ["MAX_WAITING", "MAX_WAITING_PER_SOURCE", "Enroller", "Granting"]
 
+LIFETIME = 30 * options.DAY
+"""Of a grant where nothing says. A guess: long enough for a month without an issuer, and renewed after twenty days."""
 MAX_WAITING = 1000
 """Requests that are not settled, in all. A guess: about a megabyte, and more than anybody decides in a day."""
 MAX_WAITING_PER_SOURCE = 100
@@ -51,28 +53,34 @@ class Granting:
 
 
 class Enroller:
-    """One issuer's answers. `grant` and `renew` are for one thread at a time, the other methods for another one.
+    """One issuer's answers. `grant` and `renew` open what they need; the other methods are for one thread at a time.
 
     Every method raises `Fault` where the issuer's files cannot do their work.
     """
 
-    def __init__(self, folder: IssuerFolder, looking: Issuer, key: IssuerKey | None, peers: Peers) -> None:
+    def __init__(
+        self, folder: IssuerFolder, looking: Issuer, key: IssuerKey | None, peers: Peers, lifetime: int
+    ) -> None:
         """For `open`."""
         self._folder = folder
         self._looking = looking
         self._key = key
         self._peers = peers
+        self._lifetime = lifetime
 
     @classmethod
     @contextmanager
-    def open(cls, folder: IssuerFolder, peers: Peers) -> "Iterator[Enroller]":
-        """For an issuer's folder, whose key is read now where no signer has it. `peers` are for nodes to begin with."""
+    def open(cls, folder: IssuerFolder, peers: Peers, *, lifetime: int = LIFETIME) -> "Iterator[Enroller]":
+        """For an issuer's folder, whose key is read now where no signer has it. `peers` are for nodes to begin with.
+
+        `lifetime`, in seconds, is that of a grant by a token that does not say.
+        """
         key = folder.read_key() if folder.signer is None else None
         with folder.look() as looking:
             # What stands in the files is checked now, or the first joiner would find out what is missing.
             folder.read_revocations(looking)
             Powers.read(folder, looking).check_alive()
-            yield cls(folder, looking, key, peers)
+            yield cls(folder, looking, key, peers, lifetime)
 
     @property
     def name(self) -> str:
@@ -117,7 +125,8 @@ class Enroller:
             return Refused("token-unknown")
         try:
             powers = Powers.read(self._folder, self._looking)
-            examine(_document(card), self._looking, powers, now=now, lifetime=token.lifetime, groups=token.groups)
+            lifetime = token.lifetime or self._lifetime
+            examine(_document(card), self._looking, powers, now=now, lifetime=lifetime, groups=token.groups)
         except (Fault, CardError) as error:
             return Refused("not-granted", _sentence(error))
         state: Settled = "waiting" if token.approve else "accepted"
@@ -154,7 +163,7 @@ class Enroller:
                 card = self._sign(
                     issuer,
                     request.card,
-                    lifetime=token.lifetime,
+                    lifetime=token.lifetime or self._lifetime,
                     groups=token.groups,
                     settles=token_id,
                 )

@@ -4,13 +4,13 @@ Who connects there can do nothing else: the peers' port does not understand this
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 
 import trio
 
-from cards import Address, CardError, NodeId, NodeKey
+from cards import Address, Card, CardError, NodeId, NodeKey
 from cli.join_table import Desk
 from cli.output import Fault
 from p2pnoise.enrolment import (
@@ -23,6 +23,7 @@ from p2pnoise.enrolment import (
     MessageError,
     Pending,
     Refused,
+    Renewed,
     Status,
     parse_ask,
 )
@@ -34,7 +35,7 @@ from p2pnoise.noisesocket.stream.half_open import host_of
 
 from .enroller import Enroller
 
-__all__ = ["serve_enrolment"]
+__all__ = ["renewing", "serve_enrolment"]
 
 HANDSHAKE_TIMEOUT = 10.0  # seconds; as of every handshake
 MAX_HANDSHAKES, MAX_HANDSHAKES_PER_HOST = 128, 16
@@ -82,6 +83,19 @@ async def serve_enrolment(
         ]
         task_status.started(told)
         await trio.serve_listeners(service.serve, listeners)
+
+
+def renewing(enroller: Enroller) -> Callable[[Card], Awaitable[Renewed | Refused]]:
+    """How a node at an issuer renews cards, for `answer_renewals` and `keep_renewed`: one after the other."""
+    one = trio.CapacityLimiter(1)
+
+    async def renew(card: Card) -> Renewed | Refused:
+        try:
+            return await trio.to_thread.run_sync(enroller.renew, card, limiter=one)
+        except Fault:
+            return Refused("busy", "the issuer's files cannot be used now")
+
+    return renew
 
 
 class _Service:
