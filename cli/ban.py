@@ -1,15 +1,19 @@
-"""`p2pnoise ban`: refuse a peer by our own word, whatever its card says, for a time or until it is lifted."""
+"""`p2pnoise ban`, `unban` and `bans`: refuse a peer by our own word, for a time or until that is lifted."""
+
+import difflib
+from datetime import UTC, datetime
 
 import click
 
-from cards import CardError
-from cards.findings import USAGE
+from cards import CardError, IdentityId, NodeId
+from cards.findings import UNTRUSTED, USAGE
 from p2pnoise.folder.bans import reason_of
 from p2pnoise.node.bans import MAX_BANS
 
-from . import ban_file, files, options, trust_state
+from . import ban_file, files, options, taking_up
+from .ban_file import Ban
 from .folders import NodeFolder
-from .output import Fault, answer, answer_json, rows, say
+from .output import Fault, answer, answer_json, columns, rows, say
 
 
 def _reason(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -27,7 +31,7 @@ def _reason(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str
 )
 @options.home
 @options.as_json
-def command(*, peer: str, reason: str, seconds: int | None, home: NodeFolder, as_json: bool) -> None:
+def ban(*, peer: str, reason: str, seconds: int | None, home: NodeFolder, as_json: bool) -> None:
     """Refuse a peer, whatever its card says.
 
     PEER is a name, id1... or node1.... A name or id1... bans the identity, whichever node it has; node1... bans that
@@ -46,20 +50,84 @@ def command(*, peer: str, reason: str, seconds: int | None, home: NodeFolder, as
     with files.lock(home.path):
         key, name = ban_file.meant(peer, home)
         until = now + seconds if seconds is not None else None
-        ban = ban_file.Ban(key=key, name=name, reason=reason, since=now, until=until)
+        made = Ban(key=key, name=name, reason=reason, since=now, until=until)
         others = [one for one in ban_file.read(home.bans) if one.key != key and one.holds(now)]
         if len(others) >= MAX_BANS:
             raise Fault(f"{len(others)} keys are banned, at most {MAX_BANS}", "lift some: p2pnoise unban")
-        ban_file.write(home.bans, (*others, ban), now)
-    running = trust_state.is_running(home)
+        ban_file.write(home.bans, (*others, made), now)
+    taken = taking_up.take_up(home)
     if as_json:
-        answer_json({"ok": True, "running": running, "ban": ban_file.to_json(ban)})
+        answer_json({"ok": True, "taken_up": taken, "ban": ban_file.to_json(made)})
         return
     answer(
-        *rows(("banned", name or key.short), ("key", str(key)), ("until", ban_file.end_text(ban)), ("reason", reason))
+        *rows(("banned", name or key.short), ("key", str(key)), ("until", ban_file.end_text(made)), ("reason", reason))
     )
-    say(
-        "the node that runs here cuts it off by itself"
-        if running
-        else "no node runs here; it counts from the next start"
-    )
+    taking_up.tell(home, taken)
+
+
+@click.command()
+@click.argument("peer")
+@options.home
+@options.as_json
+def unban(*, peer: str, home: NodeFolder, as_json: bool) -> None:
+    """Lift a ban.
+
+    PEER is the id1... or node1... that is banned, or the name that p2pnoise bans shows beside it.
+
+    \b
+    Examples:
+      p2pnoise unban db-03
+      p2pnoise unban id1...
+    """
+    now = options.now()
+    with files.lock(home.path):
+        bans = [one for one in ban_file.read(home.bans) if one.holds(now)]
+        lifted = _meant(peer, bans)
+        ban_file.write(home.bans, (one for one in bans if one != lifted), now)
+    taken = taking_up.take_up(home)
+    if as_json:
+        answer_json({"ok": True, "taken_up": taken, "ban": ban_file.to_json(lifted)})
+        return
+    answer(*rows(("unbanned", lifted.name or lifted.key.short), ("key", str(lifted.key))))
+    taking_up.tell(home, taken)
+
+
+def _meant(peer: str, bans: list[Ban]) -> Ban:
+    kind = next((kind for kind in (IdentityId, NodeId) if peer.startswith(f"{kind.prefix}1")), None)
+    key = kind.parse(peer) if kind is not None else None
+    found = [one for one in bans if (one.key == key if key is not None else one.name == peer)]
+    if not found:
+        near = difflib.get_close_matches(peer, {one.name for one in bans if one.name}, 3)
+        fix = f"did you mean {' or '.join(near)}?" if near else "p2pnoise bans lists all that there are"
+        raise Fault(f"no ban of {peer} is in force", fix, code=UNTRUSTED)
+    if len(found) > 1:
+        raise Fault(f"{len(found)} bans are of {peer}", f"name one: {' '.join(str(one.key) for one in found)}")
+    return found[0]
+
+
+@click.command()
+@options.home
+@options.as_json
+def bans(*, home: NodeFolder, as_json: bool) -> None:
+    """Show who is banned here, until when and why.
+
+    \b
+    Examples:
+      p2pnoise bans
+      p2pnoise bans --home /srv/node --json
+    """
+    now = options.now()
+    known = ban_file.read(home.bans)
+    held = [one for one in known if one.holds(now)]
+    if as_json:
+        answer_json({"ok": True, "bans": [ban_file.to_json(one) for one in held]})
+        return
+    lines = [("NAME", "SINCE", "UNTIL", "KEY", "REASON")]
+    for one in held:
+        since = f"{datetime.fromtimestamp(one.since, UTC):%Y-%m-%d}"
+        lines.append((one.name or "-", since, ban_file.end_text(one), str(one.key), one.reason or "-"))
+    if held:
+        answer(*columns(*lines))
+    ended = len(known) - len(held)
+    count = f"{len(held) or 'no'} {'ban' if len(held) == 1 else 'bans'} in force"
+    say(count + (f"; {ended} in the file {'has' if ended == 1 else 'have'} ended" if ended else ""))

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -13,8 +14,8 @@ from cards.keys import PublicId
 from cards.pages import MAX_ENTRIES, MAX_PAGES
 from cards.revocation import LIST_LIFETIME, MAX_NEXT, REASONS
 
-from . import documents, files, options, revoke_list, revoke_self
-from .folders import Issuer, IssuerFolder
+from . import documents, files, options, revoke_list, revoke_self, taking_up
+from .folders import Issuer, IssuerFolder, NodeFolder
 from .options import DAY
 from .output import Fault, answer, answer_json, rows, say, until
 from .powers import Powers
@@ -37,29 +38,44 @@ command.add_command(revoke_list.list_)
 command.add_command(revoke_self.self_)
 
 
+_nodes = click.option(
+    "--node",
+    "nodes",
+    multiple=True,
+    type=options.PATH,
+    callback=lambda _ctx, _parameter, values: [NodeFolder(value) for value in values],
+    help="folder of a node that gets the list at once, whether it runs or not; may be repeated",
+)
+
+
 @command.command()
 @click.argument("subject")
 @click.option(
     "--reason", type=click.Choice(REASONS), default=REASONS[0], show_default=True, help="what nodes will show"
 )
+@_nodes
 @options.issuer_home
 @options.as_json
-def add(*, subject: str, reason: str, folder: IssuerFolder, as_json: bool) -> None:
+def add(*, subject: str, reason: str, nodes: list[NodeFolder], folder: IssuerFolder, as_json: bool) -> None:
     """Revoke a node, an identity, one card or a delegate.
 
     SUBJECT is a granted name, an id1..., node1... or issuer1... key, a card file, or a card id of 64 hex digits. A
     card id takes back that one card, the key of an issuer that may sign for this one all that it granted in its name,
-    everything else the identity with all its cards, for good. Nodes learn of it with the next list.
+    everything else the identity with all its cards, for good. Nodes learn of it with the next list; with --node that
+    is published at once, and a node that runs there cuts off whom it takes out, and spreads it.
 
     \b
     Examples:
       p2pnoise revoke add db-03 --reason key-compromise
+      p2pnoise revoke add db-03 --node /srv/node
       p2pnoise revoke add node1...
       p2pnoise revoke add issuer1... --reason key-compromise
       p2pnoise revoke add old.card --reason superseded
     """
     now = options.now()
-    with folder.open() as issuer:
+    for home in nodes:
+        home.check_present(home.node_key)
+    with folder.open() as issuer, files.lock(folder.path) if nodes else nullcontext():
         powers = Powers.read(folder, issuer)
         raw, label = _resolve(subject, issuer)
         card_id = None if isinstance(raw, IdentityId) else raw
@@ -69,6 +85,9 @@ def add(*, subject: str, reason: str, folder: IssuerFolder, as_json: bool) -> No
         wanted = Entry(bytes(raw), now, reason, now + TEN_YEARS if end is None else max(end, now) + DAY)
         before = issuer.registry.revocation(bytes(raw))
         entry = issuer.registry.revoke(wanted)
+        if nodes:
+            _publish(folder, issuer, [home.revocations for home in nodes], now, LIST_LIFETIME)
+    taken = [taking_up.take_up(home) for home in nodes]
     if as_json:
         answer_json(
             {
@@ -79,6 +98,7 @@ def add(*, subject: str, reason: str, folder: IssuerFolder, as_json: bool) -> No
                 "reason": entry.reason,
                 "until": entry.until,
                 "new": before is None,
+                "taken_up": taken,
             }
         )
     else:
@@ -92,7 +112,10 @@ def add(*, subject: str, reason: str, folder: IssuerFolder, as_json: bool) -> No
             f"warning: what this issuer grants for {root} is taken back by the list of {root} alone",
             f"fix: at that issuer: p2pnoise revoke add {_pasted(raw)}",
         )
-    say("next: p2pnoise revoke publish, then hand the list to a node")
+    for home, said in zip(nodes, taken, strict=True):
+        taking_up.tell(home, said)
+    if not nodes:
+        say("next: p2pnoise revoke publish, then hand the list to a node")
 
 
 def _pasted(subject: bytes) -> str:
@@ -144,9 +167,12 @@ def _resolve(subject: str, issuer: Issuer) -> tuple[IdentityId | IssuerId | byte
     show_default=True,
     help="until the next list is due",
 )
+@_nodes
 @options.issuer_home
 @options.as_json
-def publish(*, outputs: tuple[str, ...], days: int, folder: IssuerFolder, as_json: bool) -> None:
+def publish(
+    *, outputs: tuple[str, ...], days: int, nodes: list[NodeFolder], folder: IssuerFolder, as_json: bool
+) -> None:
     """Sign and write the next revocation list.
 
     One node that gets it is enough: it spreads. A running node watches the revocations.pem in its folder. Lists of
@@ -157,20 +183,18 @@ def publish(*, outputs: tuple[str, ...], days: int, folder: IssuerFolder, as_jso
     \b
     Examples:
       p2pnoise revoke publish
-      p2pnoise revoke publish --output /srv/node/revocations.pem
+      p2pnoise revoke publish --node /srv/node
+      p2pnoise revoke publish --output /mnt/usb/revocations.pem
       p2pnoise revoke publish --output - | ssh node 'cat > list.pem'
     """
     now = options.now()
+    for home in nodes:
+        home.check_present(home.node_key)
+    targets = [*(Path(name) for name in outputs if name != files.STREAM), *(home.revocations for home in nodes)]
     with folder.open() as issuer, files.lock(folder.path):
-        targets = {Path(name): _held(Path(name)) for name in outputs if name != files.STREAM}
-        held = [one for lists in targets.values() for one in lists if one.issuer == issuer.key.public]
-        held += _own(folder, issuer)
-        files.check_target(folder.revocations, force=True)
-        new = _next_list(issuer, held, now, days)
-        text = documents.list_blocks([new])
-        files.write(folder.revocations, text.encode(), force=True)
-        for path, lists in targets.items():
-            files.write(path, documents.list_blocks(documents.newest(lists, [new])).encode(), force=True)
+        new = _publish(folder, issuer, targets, now, days * DAY)
+    taken = [taking_up.take_up(home) for home in nodes]
+    text = documents.list_blocks([new])
     if files.STREAM in outputs and not as_json:
         files.write_output(files.STREAM, text)
     if as_json:
@@ -182,6 +206,7 @@ def publish(*, outputs: tuple[str, ...], days: int, folder: IssuerFolder, as_jso
                 "next_due": new.next_due,
                 "text": text,
                 "files": [str(folder.revocations), *map(str, targets)],
+                "taken_up": taken,
             }
         )
     elif files.STREAM not in outputs:
@@ -195,11 +220,26 @@ def publish(*, outputs: tuple[str, ...], days: int, folder: IssuerFolder, as_jso
         )
     if days * DAY > LIST_LIFETIME:
         say(f'a node takes this list only where its policy has: list_lifetime = "{days}d"')
+    for home, said in zip(nodes, taken, strict=True):
+        taking_up.tell(home, said)
     if not targets:
         say(f"next: hand {folder.revocations} to a node: p2pnoise trust apply FILE")
 
 
-def _next_list(issuer: Issuer, held: list[RevocationList], now: int, days: int) -> RevocationList:
+def _publish(folder: IssuerFolder, issuer: Issuer, paths: list[Path], now: int, lifetime: int) -> RevocationList:
+    """The next list, written into the issuer's folder and into `paths`, beside the lists of others there."""
+    targets = {path: _held(path) for path in paths}
+    held = [one for lists in targets.values() for one in lists if one.issuer == issuer.key.public]
+    held += _own(folder, issuer)
+    files.check_target(folder.revocations, force=True)
+    new = _next_list(issuer, held, now, lifetime)
+    files.write(folder.revocations, documents.list_blocks([new]).encode(), force=True)
+    for path, lists in targets.items():
+        files.write(path, documents.list_blocks(documents.newest(lists, [new])).encode(), force=True)
+    return new
+
+
+def _next_list(issuer: Issuer, held: list[RevocationList], now: int, lifetime: int) -> RevocationList:
     """The next list, numbered above all that are `held` and healing those of them that share a number."""
     registry = issuer.registry
     ours = [one for one in held if not one.check(network=issuer.network, now=one.issued_at, leeway=0)]
@@ -223,7 +263,7 @@ def _next_list(issuer: Issuer, held: list[RevocationList], now: int, days: int) 
         sequence=registry.reserve_list(highest),
         now=now,
         entries=standing,
-        lifetime=days * DAY,
+        lifetime=lifetime,
         heals=sorted(twins) if len(twins) > 1 else (),
     )
 

@@ -8,7 +8,7 @@ from cards.findings import UNEXPECTED
 
 from . import control, options, trust_state
 from .folders import NodeFolder
-from .output import answer, answer_json, plain, rows, say, span, until
+from .output import answer, answer_json, rows, say, span, until
 
 
 @click.command()
@@ -59,8 +59,15 @@ def _pairs(said: dict[str, Any], now: int) -> list[tuple[str, str]]:
             ("list", f"{one['sequence']} of {one['issuer']}, {one['entries']} entries, due {until(one['due'], now)}")
             for one in said["lists"]
         ),
-        *(("service", plain(one)) for one in said.get("services", ())),
+        *(("service", one) for one in _services(said["services"])),
     ]
+
+
+def _services(said: dict[str, Any]) -> list[str]:
+    exposed = (f"{one['service']} exposed at {one['to']} for {' '.join(one['groups'])}" for one in said["exposed"])
+    forwarded = (f"{one['service']} of {one['peer']} forwarded from {one['listen']}" for one in said["forwarded"])
+    lines = zip((*exposed, *forwarded), (*said["exposed"], *said["forwarded"]), strict=True)
+    return [f"{text}, {one['connections']} connections" for text, one in lines]
 
 
 def _from_files(home: NodeFolder) -> dict[str, Any]:
@@ -94,5 +101,6 @@ def _from_files(home: NodeFolder) -> dict[str, Any]:
             }
             for key, one in trust.store.facts.revocations.by_issuer.items()
         ],
+        "services": {"exposed": [], "forwarded": []},
         "warnings": [],
     }

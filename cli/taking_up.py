@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from . import control
+from . import control, trust_state
 from .folders import NodeFolder
 from .output import say
 
@@ -17,10 +17,16 @@ def take_up(home: NodeFolder) -> dict[str, Any] | None:
         return None
 
 
-def tell(said: dict[str, Any] | None) -> None:
+def tell(home: NodeFolder, said: dict[str, Any] | None) -> None:
     """Say what came of it."""
     if said is None:
-        say("no node runs here; it will take this up when it starts")
+        # One that an application runs has no control socket, and watches the folder as well.
+        running = trust_state.is_running(home)
+        say(
+            "the node that runs here takes it up by itself"
+            if running
+            else "no node runs here; it counts from the next start"
+        )
         return
     for name in said["taken"]:
         say(f"{name} is in force on the running node")

@@ -251,7 +251,7 @@ def apply(*, changes: tuple[str, ...], yes: bool, home: NodeFolder, as_json: boo
     answer(*rows(*(("written", str(path)) for path in written)))
     say(*outcome.lines())
     if written:
-        taking_up.tell(taken)
+        taking_up.tell(home, taken)
     else:
         say("all of it was here already")
 

@@ -47,7 +47,7 @@ _ORDER = (RevocationList, Manifest, Delegation, Succession, SelfRevocation, Conf
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A card that this node knows. `live`: our node runs, and says that it is linked with its node."""
+    """A card that this node knows. `live`: our node runs, and is linked with its node, as far as it says."""
 
     card: Card
     own: bool
@@ -107,7 +107,7 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
     if table is not None:
         held += (*table.lists, *table.statements)
     signatures = SignatureCache()
-    known = _known(home, table, linked=_linked(home) if running else frozenset())
+    known = _known(home, table, linked=_linked(home, table) if running else frozenset())
     nobody: tuple[Ban, ...] = ()
     marks = {bytes(one.card.identity): mark(one.card) for one in known}
     facts, unused = believe(policy, held, now, signatures, marks)
@@ -212,12 +212,13 @@ def _lenient(
         return nothing
 
 
-def _linked(home: NodeFolder) -> Collection[str]:
+def _linked(home: NodeFolder, table: "StoredTable | None") -> Collection[str]:
     """The Node IDs of those that the running node is linked with."""
     try:
         links: dict[str, object] = control.ask(home, "links")["links"]
-    except control.NotRunning:
-        return frozenset()  # it has just stopped, or an application runs it, which has no control socket
+    except control.NotRunning:  # one that an application runs has no control socket: those that it ever met
+        rows = table.rows if table is not None else ()
+        return {str(row.card.node_id) for row in rows if row.provenance == "live"}
     return links.keys()
 
 

@@ -21,6 +21,7 @@ from p2pnoise.node.driver.node import Node
 from . import control
 from .diary import Diary
 from .explanation import Subject, is_silence
+from .services import Services
 
 __all__ = ["Daemon", "run"]
 
@@ -33,6 +34,7 @@ class Daemon:
     node: Node
     watcher: Watcher
     diary: Diary
+    services: Services
     started: float = field(default_factory=time.time)
 
     async def try_dial(self, subject: Subject, seconds: float) -> None:
@@ -87,7 +89,7 @@ async def run(
         on_event(event)
 
     async with open_watched(home, listen=listen, advertise=advertise, config=config, on_event=tell) as (node, watcher):
-        daemon = Daemon(home, node, watcher, diary)
+        daemon = Daemon(home, node, watcher, diary, Services(node))
         async with trio.open_nursery() as nursery:
             await nursery.start(control.serve, words.path_of(home), verbs_of(daemon))
             started(node)

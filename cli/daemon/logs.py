@@ -33,8 +33,9 @@ _FAILURES = (
     events.RefusedByPeer,
     events.ConnectionFailed,
     events.CardRefused,
+    events.EnrolmentRefused,
 )
-_OF_STRANGERS = (events.PeerRefused, events.ConnectionFailed, events.CardRefused)
+_OF_STRANGERS = (events.PeerRefused, events.ConnectionFailed, events.CardRefused, events.EnrolmentRefused)
 # What an operator must see, however much else there is: strangers cannot cause it.
 _ALWAYS = (
     events.Listening,

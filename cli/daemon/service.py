@@ -84,6 +84,11 @@ class Forwarded:
         """As PEER:SERVICE."""
         return f"{self.peer}:{self.service}"
 
+    @property
+    def place(self) -> object:
+        """What two forwards may not share: an address, but for any free port each has one of its own."""
+        return self.listen if self.listen.port else (self.listen, self.target)
+
 
 def local_address(text: str, *, listens: bool = False) -> Address:
     """`host:port`, or a port of this machine by itself; port 0 only to listen. Raises CardError bad-address."""

@@ -253,13 +253,13 @@ class Services:
     async def _change(self, owner: object, exposed: list[Exposed], forwarded: list[Forwarded]) -> tuple[Address, ...]:
         async with self._changing:
             self._check(owner, exposed, forwarded)
-            old = {one.what.listen: one for one in self._forwarded if one.connections.owner is owner}
-            new = {one.listen: one for one in forwarded}
-            opened = await self._listen(owner, [one for listen, one in new.items() if listen not in old])
+            old = {one.what.place: one for one in self._forwarded if one.connections.owner is owner}
+            new = {one.place: one for one in forwarded}
+            opened = await self._listen(owner, [one for place, one in new.items() if place not in old])
             # From here on nothing fails.
-            for one in old.values():
-                if one.what.listen in new:
-                    self._forward_to(one, new[one.what.listen])
+            for place, one in old.items():
+                if place in new:
+                    self._forward_to(one, new[place])
                 else:
                     one.close()
                     self._forwarded.remove(one)
@@ -271,16 +271,16 @@ class Services:
 
     def _check(self, owner: object, exposed: list[Exposed], forwarded: list[Forwarded]) -> None:
         names = [one.service for one in exposed]
-        places = [one.listen for one in forwarded]
+        places = [one.place for one in forwarded]
         for name in names:
             if names.count(name) > 1:
                 raise Fault(f"{name} is exposed twice", "give each service a name of its own")
             if name in self._exposed and self._exposed[name].connections.owner is not owner:
                 text = f"{name} is exposed already, at {self._exposed[name].what.to}"
                 raise Fault(text, "choose another name, or end the other: p2pnoise status shows it")
-        for place in places:
-            if places.count(place) > 1:
-                raise Fault(f"two forwards listen at {place}", "give each a place of its own")
+        for one in forwarded:
+            if places.count(one.place) > 1:
+                raise Fault(f"two forwards listen at {one.listen}", "give each a place of its own")
 
     async def _listen(self, owner: object, forwarded: list[Forwarded]) -> list[_Forwarding]:
         opened: list[_Forwarding] = []

@@ -20,6 +20,7 @@ from p2pnoise.store.peer_store import find_cards
 from . import explanation, subjects
 from .control import Call, Verb
 from .daemon import Daemon
+from .service_verbs import service_verbs
 
 MAX_WAIT = 600.0  # seconds that anybody may ask us to wait
 MAX_HOLD = 365 * 86400.0  # seconds
@@ -36,6 +37,7 @@ def verbs_of(daemon: Daemon) -> Mapping[str, Verb]:
         "explain": lambda call: _explain(daemon, call),
         "events": lambda call: _events(daemon, call),
         "reload": lambda call: _reload(daemon, call),
+        **service_verbs(daemon.node, daemon.services),
         "connect": lambda call: _connect(daemon, call),
         "disconnect": lambda call: _disconnect(daemon, call),
         "ping": lambda call: _ping(daemon, call),
@@ -76,6 +78,7 @@ async def _status(daemon: Daemon, _call: Call) -> dict[str, Any]:
             }
             for issuer, state in core.table.revocations.by_issuer.items()
         ],
+        "services": daemon.services.status(),
         "warnings": _warnings(daemon, own, now),
     }
 

@@ -47,7 +47,7 @@ def test_a_peer_is_banned_by_its_name_for_a_time_and_lifted_again(network):
     ada = identity_of(network, "ada")
     before = int(time.time())
     made = network.json("ban", "ada", "--reason", "floods us", "--for", "7d")
-    assert (made["ok"], made["running"]) == (True, False)
+    assert (made["ok"], made["taken_up"]) == (True, None)
     assert (made["ban"]["key"], made["ban"]["name"], made["ban"]["reason"]) == (ada, "ada", "floods us")
     assert made["ban"]["until"] - made["ban"]["since"] == 7 * 86400
     assert 0 <= made["ban"]["since"] - before < 60
@@ -65,7 +65,7 @@ def test_what_people_read(network):
     assert result.stdout.splitlines() == [
         "banned  ada", f"key     {ada}", "until   lifted by hand alone", "reason  floods us",
     ]  # fmt: skip
-    assert "no node runs here; it counts from the next start" in result.stderr
+    assert "no node runs here; it will take this up when it starts" in result.stderr
     shown = network.ok("bans")
     assert f"lifted by hand alone  {ada}  floods us" in shown.stdout
     assert "1 ban in force" in shown.stderr
@@ -177,7 +177,9 @@ def pair(place, issuer):
 
 def test_a_running_node_cuts_whom_its_operator_bans_and_takes_it_back(place, pair):
     ada, bob = pair
-    assert place.json("ban", "bob", "--reason", "floods us", "--home", ada.home)["running"]
+    said = place.json("ban", "bob", "--reason", "floods us", "--home", ada.home)["taken_up"]
+    assert said["taken"] == ["bans.toml"]
+    assert [(one["name"], one["reason"]) for one in said["cut"]] == [("bob", "not-trusted")]
     lost = ada.wait("peer-lost", name="bob")
     assert [finding["code"] for finding in lost["findings"]] == ["banned"]
     assert bob.wait("refused-by-peer")["reason"] == "not-trusted"

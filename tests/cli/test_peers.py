@@ -78,19 +78,28 @@ def _standings(place, home="bob"):
 
 def test_the_table_of_a_running_node_is_shown(pair):
     text = pair.ok("peers", "--home", pair / "bob").stdout.splitlines()
-    assert text[0].split() == ["NAME", "NODE", "STANDING", "PROOF", "ADDRESSES", "CARD", "UNTIL"]
+    assert text[0].split() == ["NAME", "NODE", "STANDING", "PROOF", "LINK", "ADDRESSES", "CARD", "UNTIL"]
     assert text[1].startswith("bob")
     assert "this node" in text[1]
     assert text[2].startswith("ada")
     assert "verified" in text[2]
     assert "live" in text[2]
+    assert " it, " in text[2]
 
 
-def test_the_table_of_a_stopped_node_is_the_same(pair, start):
+def _without_links(answer):
+    return [{**peer, "link": None} for peer in answer["peers"]]
+
+
+def test_the_table_of_a_stopped_node_is_the_same_without_links(pair, start):
     running = pair.json("peers", "--home", pair / "bob")
+    assert running["running"]
+    assert [peer["link"] is not None for peer in running["peers"]] == [False, True]
     start.end()
     before = (pair / "bob" / "node.db").read_bytes()
-    assert pair.json("peers", "--home", pair / "bob") == running
+    stopped = pair.json("peers", "--home", pair / "bob")
+    assert not stopped["running"]
+    assert stopped["peers"] == _without_links(running)
     assert (pair / "bob" / "node.db").read_bytes() == before
 
 
@@ -110,7 +119,7 @@ def test_json_gives_every_peer_with_all_that_is_known(pair):
     assert (own["own"], ada["own"]) == (True, False)
     assert set(ada) == {
         "name", "node_id", "identity", "own", "standing", "provenance", "sequence", "groups", "addresses",
-        "valid_until", "first_seen", "findings",
+        "valid_until", "first_seen", "findings", "link",
     }  # fmt: skip
     assert (ada["name"], ada["standing"], ada["provenance"], ada["findings"]) == ("ada", "verified", "live", [])
     assert ada["addresses"][0].startswith("127.0.0.1:")

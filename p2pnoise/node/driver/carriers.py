@@ -67,6 +67,8 @@ class Carriers:
         self._inputs = inputs
         self._new_connection = new_connection
         self._note_idle = note_idle
+        self.received = 0  # bytes, of all connections that there ever were
+        self.sent = 0
         self._connections: dict[io.ConnectionId, _Connection] = {}
         self._touched: set[io.ConnectionId] = set()  # which were given something to send
 
@@ -88,6 +90,7 @@ class Carriers:
             return
         connection.unsent.append(data)
         connection.size += len(data)
+        self.sent += len(data)
         connection.spoken = True
         connection.asked |= more
         self._touched.add(number)
@@ -168,6 +171,7 @@ class Carriers:
 
     async def _read(self, number: io.ConnectionId, connection: _Connection, scope: trio.CancelScope) -> None:
         while data := await connection.carrier.receive():
+            self.received += len(data)
             if not connection.ending:
                 await self._inputs.offer(io.BytesReceived(number, data))
         if connection.ending:

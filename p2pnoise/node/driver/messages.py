@@ -20,7 +20,7 @@ from .peer_stream import PeerStream
 from .peers import Peer
 from .switchboard import Handler
 
-__all__ = ["MAX_MESSAGE", "Message", "Outbox", "receiving"]
+__all__ = ["MAX_MESSAGE", "Message", "Outbox", "deliver", "receiving"]
 
 MAX_MESSAGE = 64 * 1024  # bytes; what a receiver takes unless it says otherwise
 IDLE = 30.0  # seconds without a message after which the stream is closed, so that an idle link may end; a guess
@@ -64,6 +64,18 @@ def receiving(function: Callable[[Message], Awaitable[object]], *, max_message: 
             unread += more
 
     return handle
+
+
+async def deliver(stream: PeerStream, message: bytes) -> None:
+    """Send one message on a new stream, which is closed after it; returns once the peer's handler has returned from it.
+
+    Raises StreamReset where the peer takes none, or not this one, and PeerGone, after which nobody knows.
+    """
+    async with stream:
+        await stream.send_all(len(message).to_bytes(_LENGTH, "big") + message)
+        await stream.send_eof()
+        while await stream.receive_some():
+            pass  # a receiver has nothing to say
 
 
 @dataclass(slots=True)

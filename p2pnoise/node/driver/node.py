@@ -185,6 +185,11 @@ class Node:
             reached = await self._connect(node_id, address)
             return await self._driver.asking.ping(reached.node_id)
 
+    @property
+    def traffic(self) -> tuple[int, int]:
+        """Bytes that came, and bytes that were handed to carriers, of all connections since the start."""
+        return self._driver.carriers.received, self._driver.carriers.sent
+
     def start_soon(self, function: Callable[..., Awaitable[object]], *args: object) -> None:
         """Run `function(*args)` in a task beside the handlers, until it returns or the node is left.
 

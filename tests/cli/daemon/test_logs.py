@@ -67,7 +67,7 @@ def test_an_expired_peer_that_redials_for_an_hour_is_a_line_a_minute(book):
     told = [(at, refused(port=1024 + index % 60_000)) for index, at in enumerate(times)]
     told += [(at, failed("192.0.2.7", port=1024 + index % 60_000)) for index, at in enumerate(times)]
     told += [(at, events.Dialling(address=THERE, source="table", node_id=NODES[0], name="bob")) for at in times]
-    why = {"address": THERE, "node_id": NODES[0], "reason": "not-trusted", "answered": None}
+    why = {"address": THERE, "node_id": NODES[0], "reason": "not-trusted", "answered": False}
     told += [(at, events.DialFailed(**why, retry_in=at % 7)) for at in times]
     lines = played(book, told, end=HOUR)
     assert 4 * 60 <= len(lines) <= 4 * 62

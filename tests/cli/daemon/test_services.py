@@ -77,6 +77,12 @@ async def serving(handler):
         nursery.cancel_scope.cancel()
 
 
+def free_port():
+    """A port at which nobody listens."""
+    with socket.create_server((LOCAL, 0)) as closed:
+        return closed.getsockname()[1]
+
+
 async def connect(port):
     return await trio.open_tcp_stream(LOCAL, port)
 
@@ -316,10 +322,8 @@ async def test_a_service_that_nobody_exposes_is_named():
 
 
 async def test_a_server_that_does_not_run_is_named_at_both_nodes():
-    with socket.create_server((LOCAL, 0)) as closed:
-        port = closed.getsockname()[1]
     async with pair() as two:
-        async with await connect(await two.join(port)) as client:
+        async with await connect(await two.join(free_port())) as client:
             assert await is_reset(client)
         assert two.failures("bob") == ["connection refused"]
         assert two.failures("alice") == ["it does not answer there"]
@@ -414,15 +418,15 @@ async def test_a_forward_that_leads_elsewhere_keeps_its_port():
         await stream.send_all(b"the other")
 
     async with pair() as two, serving(shout) as port, serving(other) as new:
-        entry = await two.join(port)
+        entry = free_port()
         exposed = [Exposed.parse("web", str(port), ["ops"]), Exposed.parse("db", str(new), ["ops"])]
         await two.exposing.set(exposed, [])
+        await two.forwarding.set([], [Forwarded.parse(str(entry), "bob:web")])
         async with await connect(entry) as client:
             await client.send_all(b"hello")
             assert await client.receive_some() == b"HELLO"
-            await two.forwarding.set([], [Forwarded.parse("0", "bob:db")])
+            await two.forwarding.set([], [Forwarded.parse(str(entry), "bob:db")])
             assert await is_reset(client)
-        assert two.port == entry
         async with await connect(entry) as client:
             assert await read_all(client) == b"the other"
 
@@ -452,8 +456,8 @@ async def test_one_name_for_two_services_is_refused():
         web = Exposed.parse("web", "80", ["ops"])
         with pytest.raises(Fault, match="web is exposed twice"):
             await two.exposing.set([web, web], [])
-        with pytest.raises(Fault, match=r"two forwards listen at 127.0.0.1:0"):
-            await two.exposing.set([], 2 * [Forwarded.parse("0", "bob:web")])
+        with pytest.raises(Fault, match=r"two forwards listen at 127.0.0.1:8000"):
+            await two.exposing.set([], [Forwarded.parse("8000", f"bob:{name}") for name in ("web", "db")])
 
 
 async def test_what_is_added_for_a_while_ends_with_its_block_and_leaves_the_rest():

@@ -6,7 +6,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from p2pnoise.node.driver import memory_world
 from p2pnoise.node.driver.errors import PeerTimeout, StreamReset
-from p2pnoise.node.driver.messages import IDLE, receiving
+from p2pnoise.node.driver.messages import IDLE, deliver, receiving
 from p2pnoise.node.streams import StreamCode
 from p2pnoise.testing import connected_nodes, network
 
@@ -175,3 +175,30 @@ async def test_messages_are_found_however_the_bytes_come(autojump_clock, receive
                 await wait_all_tasks_blocked()
         await wait_all_tasks_blocked()
         assert received.data == sent
+
+
+# One by itself
+
+
+async def test_a_message_that_is_delivered_has_been_taken(autojump_clock, received):
+    async with connected_nodes(2, handlers={"note/1": receiving(received.take)}) as (alice, bob):
+        await deliver(await alice.open_stream("bob", "note/1"), b"hello")
+        assert received.data == [b"hello"]
+        await wait_all_tasks_blocked()
+        assert [streams(alice), streams(bob)] == [0, 0]
+
+
+async def test_a_message_is_delivered_only_once_its_handler_is_done(autojump_clock, received):
+    received.gate = trio.Event()
+    async with connected_nodes(2, handlers={"note/1": receiving(received.take)}) as (alice, _):
+        with pytest.raises(trio.TooSlowError), trio.fail_after(60):
+            await deliver(await alice.open_stream("bob", "note/1"), b"hello")
+
+
+async def test_a_message_that_nobody_takes_is_not_delivered(autojump_clock, received):
+    async with connected_nodes(2, handlers={"note/1": receiving(received.take, max_message=10)}) as (alice, _):
+        for protocol, code in (("nope/1", StreamCode.UNKNOWN_PROTOCOL), ("note/1", StreamCode.TOO_LARGE)):
+            with pytest.raises(StreamReset) as reset:
+                await deliver(await alice.open_stream("bob", protocol), b"more than ten")
+            assert reset.value.code is code
+    assert received.data == []
