@@ -65,7 +65,7 @@ async def _ask(token: JoinToken, key: NodeKey, ask: Ask, protocol: Protocol) -> 
             async with stream:
                 with trio.fail_after(ANSWER_TIMEOUT):
                     return await _answer(stream, ask)
-        except (NoiseStreamError, OSError, trio.TooSlowError, MessageError) as error:
+        except (trio.BrokenResourceError, OSError, trio.TooSlowError, MessageError) as error:
             failures.append(f"{address}: {_why(error)}")
     if silent and not failures:
         return None

@@ -110,6 +110,12 @@ async def join_again(token):
             await trio.lowlevel.checkpoint()
 
 
+async def ask_until_nobody_answers(token):
+    """Who holds a connection may still be on its way to it."""
+    while True:
+        await ask_what_became(token, Joiner().key)
+
+
 @asynccontextmanager
 async def connection(token, key, protocol=FIRST, **options):
     """A handshake done, and nothing said."""
@@ -432,8 +438,7 @@ async def test_one_host_holds_no_more_than_its_share_of_connections(desk):
         for _ in range(MAX_CONNECTIONS_PER_HOST):
             await nursery.start(hold)
         with pytest.raises(NobodyThere):
-            while True:  # until the last of them has come all the way
-                await ask_what_became(token, Joiner().key)
+            await ask_until_nobody_answers(token)
         assert ("enrolment-refused", "busy") in desk.told
         await trio.aclose_forcefully(held.pop())
         card_in(await join_again(token))
