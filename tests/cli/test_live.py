@@ -1,4 +1,4 @@
-"""What a running node is asked on its control socket, by the verbs that people use; and what is said where none runs."""
+"""What a running node is asked on its control socket, by the verbs that people use; what is said where none runs."""
 
 import json
 import signal
