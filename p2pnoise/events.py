@@ -135,6 +135,19 @@ class DuplicateNode(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnKeyElsewhere(_Event):
+    """The peer `node_id` says that another live node uses our own key, from `address`: a copied folder, or a theft.
+
+    The copy that comes second hears of it as RefusedByPeer, with the reason duplicate-node.
+    """
+
+    kind: ClassVar[str] = "own-key-elsewhere"
+    node_id: NodeId | None
+    name: str | None
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardLearned(_Event):
     """A card, or a newer version of one, came into the table by gossip."""
 
@@ -336,6 +349,7 @@ Event: TypeAlias = (
     | PeerLost
     | ConnectionFailed
     | DuplicateNode
+    | OwnKeyElsewhere
     | CardLearned
     | AddressLearned
     | ListApplied
