@@ -310,6 +310,16 @@ class ServiceFailed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigApplied(_Event):
+    """A changed configuration was read: `changed` is in force by it, `restart` is not before one."""
+
+    kind: ClassVar[str] = "config-applied"
+    file: str
+    changed: tuple[str, ...]
+    restart: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(_Event):
     """The node has stopped: links are ended, the store is closed."""
 
@@ -349,6 +359,7 @@ Event: TypeAlias = (
     | OwnCardRejected
     | ListDue
     | FileRejected
+    | ConfigApplied
     | Enrolled
     | EnrolmentWaiting
     | EnrolmentRefused
