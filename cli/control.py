@@ -9,7 +9,7 @@ A connection carries one call; whoever hangs up has called it off. The file is t
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,11 @@ def call(home: NodeFolder, verb: str, **arguments: Any) -> Iterator["Items"]:
     """
     path = path_of(home)
     with unix_socket.reachable(path) as name, socket.socket(socket.AF_UNIX) as connection:
+        question = json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n"
         try:
             connection.connect(name)
-            connection.sendall(json.dumps({"verb": verb, "arguments": arguments}).encode() + b"\n")
+            with suppress(BrokenPipeError, ConnectionResetError):  # it may have said why before it hung up
+                connection.sendall(question)
         except (FileNotFoundError, ConnectionRefusedError):
             raise NotRunning(f"no node runs on {home.path}", "start it: p2pnoise run, or name the folder") from None
         except OSError as error:
@@ -72,6 +74,8 @@ def _items(lines: Any, path: Path) -> Any:
     while True:
         try:
             line = lines.readline(MAX_LINE + 1)
+        except ConnectionResetError:
+            line = b""
         except OSError as error:
             raise os_fault(error, path) from None
         if not line.endswith(b"\n"):

@@ -103,8 +103,8 @@ async def _outcome(
 ) -> dict[str, Any] | None:
     """What to say to whoever asks; None where nobody listens any more."""
     try:
+        verb, call = await _question(stream, verbs)
         with _place(slots):
-            verb, call = await _question(stream, verbs)
             return await _call(stream, verb, call)
     except Fault as fault:
         return {"fault": fault_json(fault)}

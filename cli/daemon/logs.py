@@ -41,6 +41,7 @@ _ALWAYS = (
     events.Listening,
     events.Stopped,
     events.DuplicateNode,
+    events.OwnKeyElsewhere,
     events.OwnCardRejected,
     events.FileRejected,
     events.ListDue,

@@ -121,15 +121,16 @@ class Admission:
     def answered(self, older: io.ConnectionId, now: Instant) -> None:
         """A link answered a ping: it lives, and newcomers that wait for it are clones."""
         for newcomer in self._contests.against(older):
-            self._refuse_clone(newcomer, now)
+            self._refuse_clone(newcomer, older, now)
 
-    def _refuse_clone(self, newcomer: io.ConnectionId, now: Instant) -> None:
-        """The older link answered, so two nodes that live use one key."""
+    def _refuse_clone(self, newcomer: io.ConnectionId, older: io.ConnectionId, now: Instant) -> None:
+        """The older link answered, so two nodes that live use one key: both are told, and our operator."""
         link = self._links.all.get(newcomer)
         if link is not None and link.stage is Stage.CONTESTED and link.node_id is not None:
             self._links.emit(
                 events.DuplicateNode(node_id=link.node_id, name=self._links.name(link), address=link.address)
             )
+            self._links.all[older].tell_of_twin(link.address, now.monotonic)
             self.close_refused(newcomer, Code.DUPLICATE_NODE, now)
 
     def _take_over(self, newcomer: io.ConnectionId, now: Instant) -> None:

@@ -26,6 +26,7 @@ from .link_events import (
     Ended,
     GossipReceived,
     Greeted,
+    KeyElsewhere,
     LinkEvent,
     PeerClosed,
     PeerReady,
@@ -174,6 +175,8 @@ class Links:
             case Ponged(payload):
                 self.pings.answered(connection, payload, now.monotonic)
                 self.admission.answered(connection, now)
+            case KeyElsewhere(address):
+                self.emit(telling.key_elsewhere(link, self.name(link), address))
             case PeerClosed(code) if code is Code.GOODBYE or link.ended_by_us:
                 pass
             case PeerClosed(code):

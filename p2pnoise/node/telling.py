@@ -1,6 +1,17 @@
 """Telling: links and gossip effects as events for the application. Pure translation, nothing is decided here."""
 
-from cards import Conflict, Delegation, Finding, IdentityId, IssuerId, Manifest, NodeId, Retirement, RevocationList
+from cards import (
+    Address,
+    Conflict,
+    Delegation,
+    Finding,
+    IdentityId,
+    IssuerId,
+    Manifest,
+    NodeId,
+    Retirement,
+    RevocationList,
+)
 from cards.facts import Statement
 from p2pnoise import events
 from p2pnoise.gossip import PeerTable
@@ -41,6 +52,10 @@ def verified(link: Link, node_id: NodeId, known_peers: int) -> events.PeerVerifi
 
 def key_changed(link: Link, previous: NodeId, node_id: NodeId) -> events.PeerKeyChanged:
     return events.PeerKeyChanged(node_id=node_id, previous=previous, name=name(link), address=link.address)
+
+
+def key_elsewhere(link: Link, name: str | None, address: Address) -> events.OwnKeyElsewhere:
+    return events.OwnKeyElsewhere(node_id=link.node_id, name=name, address=address)
 
 
 def lost(link: Link, node_id: NodeId, reason: str) -> events.PeerLost:
