@@ -182,7 +182,7 @@ def test_a_node_that_is_to_be_dialled_nowhere_says_so(net):
 
 
 def test_addresses_that_change_while_our_card_does_not_count_are_published_once_it_does(net):
-    low, high = net.pair()
+    low, _ = net.pair()
     net.give(low, io.PinsChanged({low.name: net.keys("somebody else")[1].public}))
     net.give(low, io.ConfigChanged(low.core.config, (ELSEWHERE,)))
     net.give(low, io.PinsChanged({}))
