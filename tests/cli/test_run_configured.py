@@ -154,10 +154,12 @@ def test_another_form_of_the_log_is_in_force_without_a_restart(place, issuer):
     process.stdout.close()
 
 
-def test_what_needs_a_restart_is_named_and_what_does_not_is_in_force(ada):
+def test_what_needs_a_restart_is_named_and_what_does_not_is_in_force(place, ada):
     configure(ada, 'limits.max_links = 9\n[metrics]\nlisten = "127.0.0.1:0"')
     applied = ada.wait("config-applied")
     assert (applied["changed"], applied["restart"]) == (["limits.max_links"], ["metrics.listen"])
+    (warning,) = place.json("status", "--home", ada.home)["warnings"]
+    assert warning == "metrics.listen of node.toml is not in force before a restart"
     configure(ada, "limits.max_links = 9")
     ada.wait("config-applied", changed=[], restart=[])
 
