@@ -89,6 +89,8 @@ def _warnings(daemon: Daemon, own: Verdict, now: int) -> list[str]:
     core = daemon.node.core
     told = [f"own card does not count here, and others refuse it: {one.code}, {one.message}" for one in own.errors]
     told += [f"{name} is not in force: {reason}" for name, reason in daemon.watcher.rejected.items()]
+    if daemon.reloading.waiting:
+        told.append(f"{' '.join(daemon.reloading.waiting)} of node.toml is not in force before a restart")
     for issuer, state in core.table.revocations.by_issuer.items():
         if state.next_due - now < core.config.list_warning:
             name = core.table.policy.issuer_name(issuer)
