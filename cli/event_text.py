@@ -84,6 +84,9 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case events.ServiceFailed(service=service, peer=peer, address=address, reason=reason):
             where = f"forwarded from {address} to {peer}" if peer is not None else f"exposed at {address}"
             return f"service      {service}, {where}: {reason}"
+        case events.ConfigApplied(file=file, changed=changed, restart=restart):
+            waits = f"; only a restart changes {' '.join(restart)}" if restart else ""
+            return f"config       {file}: {' '.join(changed) or 'nothing'} changed{waits}"
         case events.Stopped(node_id=node):
             return f"stopped      {node.short}"
         case _:

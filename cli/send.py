@@ -2,15 +2,17 @@
 
 import sys
 from base64 import b64decode, b64encode
+from contextlib import nullcontext
+from pathlib import Path
 
 import click
 
-from cards.findings import USAGE
+from cards.findings import MALFORMED, USAGE
 from p2pnoise.node.streams import is_protocol
 
 from . import control, files, options
 from .folders import NodeFolder
-from .output import Fault, answer, answer_json
+from .output import Fault, answer, answer_json, os_fault
 
 MAX_DATA = 1024 * 1024  # bytes, as cli/daemon/service_verbs.py has it, which stands on trio
 
@@ -40,7 +42,7 @@ def command(
     if not is_protocol(protocol):
         text = f"{protocol[:80]!r} is no protocol: 1 to 64 characters of a-z 0-9 . _ / - expected"
         raise Fault(text, "it is the name that the application of the peer serves, for example note/1", code=USAGE)
-    data = files.read(message, limit=MAX_DATA, what="message")
+    data = _read(message)
     text = b64encode(data).decode()
     said = control.ask(home, "send", peer=peer, protocol=protocol, data=text, request=request, timeout=timeout)
     if as_json:
@@ -49,3 +51,15 @@ def command(
         sys.stdout.buffer.write(b64decode(said["answer"]))
     else:
         answer(f"taken  {len(data)} bytes by {peer}")
+
+
+def _read(source: str) -> bytes:
+    """All of it, which may be nothing. Raises `Fault`."""
+    try:
+        with nullcontext(files.stdin("message")) if source == files.STREAM else Path(source).open("rb") as file:
+            data = file.read(MAX_DATA + 1)
+    except OSError as error:
+        raise os_fault(error, source) from None
+    if len(data) > MAX_DATA:
+        raise Fault(f"more than {MAX_DATA} bytes to send", "send less at once", code=MALFORMED)
+    return data

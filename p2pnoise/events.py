@@ -322,6 +322,16 @@ class ServiceFailed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigApplied(_Event):
+    """A changed configuration was read: `changed` is in force by it, `restart` is not before one."""
+
+    kind: ClassVar[str] = "config-applied"
+    file: str
+    changed: tuple[str, ...]
+    restart: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(_Event):
     """The node has stopped: links are ended, the store is closed."""
 
@@ -362,6 +372,7 @@ Event: TypeAlias = (
     | OwnCardLearned
     | ListDue
     | FileRejected
+    | ConfigApplied
     | Enrolled
     | EnrolmentWaiting
     | EnrolmentRefused

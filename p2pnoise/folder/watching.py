@@ -1,7 +1,8 @@
 """Watching: what changes in a node's folder is in force within a second; what cannot be used changes nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import trio
 
@@ -15,6 +16,9 @@ from .node_folder import NodeFolder
 
 __all__ = ["Watcher"]
 
+Reader: TypeAlias = Callable[[], Awaitable[list[Input]]]
+"""Reads a file and gives what follows for the core. Raises `Fault`, CardError or OSError, and has changed nothing."""
+
 POLL = 0.25  # seconds between two looks at the watched files; a stat each
 
 
@@ -27,7 +31,7 @@ class Watcher:
         """Why files that lie there now are not in force, by name."""
         self._node = node
         self._folder = folder
-        self._readers: dict[Path, Callable[[], list[Input]]] = {
+        self._readers: dict[Path, Reader] = {
             folder.policy: lambda: _policy(folder, network),
             folder.revocations: lambda: _facts(folder.revocations, folder.read_revocations),
             folder.statements: lambda: _facts(folder.statements, folder.read_statements),
@@ -39,6 +43,11 @@ class Watcher:
         self._seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(self._readers)
         self._looking = trio.Lock()
 
+    def add(self, path: Path, read: Reader) -> None:
+        """Watch another file, too."""
+        self._readers[path] = read
+        self._seen[path] = None
+
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
         while True:
@@ -49,7 +58,7 @@ class Watcher:
         """Look now. The names of the files that changed and are in force when this returns."""
         taken = []
         async with self._looking:
-            for path, read in self._readers.items():
+            for path, read in list(self._readers.items()):
                 stamp = _stamp(path)
                 if stamp == self._seen[path]:
                     continue
@@ -60,9 +69,9 @@ class Watcher:
             await self._node.settle()
         return taken
 
-    async def _take(self, path: Path, read: Callable[[], list[Input]]) -> bool:
+    async def _take(self, path: Path, read: Reader) -> bool:
         try:
-            for given in read():
+            for given in await read():
                 await self._node.offer(given)
         except (Fault, CardError, OSError) as error:
             hint = getattr(error, "hint", "")
@@ -84,26 +93,26 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _facts(path: Path, read: Callable[[], Iterable[Fact]]) -> list[Input]:
-    if not path.exists():
+async def _facts(path: Path, read: Callable[[], Iterable[Fact]]) -> list[Input]:
+    if not path.exists():  # noqa: ASYNC240 - a stat, as of every file here
         raise Fault("it is gone", "put it back; what it said stays in force")
     return [FactOffered(fact, path.name) for fact in read()]
 
 
-def _pins(folder: NodeFolder) -> list[Input]:
+async def _pins(folder: NodeFolder) -> list[Input]:
     if not folder.pins.exists():
         raise Fault("it is gone", "put it back, or an empty one; the pins in force stay in force")
     wanted = folder.read_pins()
     return [PinsChanged(wanted.held, wanted.untied)]
 
 
-def _bans(folder: NodeFolder) -> list[Input]:
+async def _bans(folder: NodeFolder) -> list[Input]:
     if not folder.bans.exists():
         raise Fault("it is gone", "put it back, or an empty one; the bans in force stay in force")
     return [BansChanged(folder.read_bans())]
 
 
-def _policy(folder: NodeFolder, network: str) -> list[Input]:
+async def _policy(folder: NodeFolder, network: str) -> list[Input]:
     policy = folder.read_policy()
     if policy is None:
         raise Fault("it is gone", "put it back; the policy in force stays in force")
@@ -112,7 +121,7 @@ def _policy(folder: NodeFolder, network: str) -> list[Input]:
     return [PolicyChanged(policy)]
 
 
-def _card(folder: NodeFolder, node_id: NodeId) -> list[Input]:
+async def _card(folder: NodeFolder, node_id: NodeId) -> list[Input]:
     card = folder.read_card()
     if card is None:
         raise Fault("it is gone", "put it back; the card in use stays in use")

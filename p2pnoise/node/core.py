@@ -187,14 +187,14 @@ class NodeCore:
                 self.links.admission.recheck(now)
             case io.OwnCardChanged(card):
                 self._replace_card(card, now)
-            case io.ConfigChanged(config):
-                self._configure(config, now)
+            case io.ConfigChanged(config, advertised):
+                self._configure(config, advertised, now)
             case io.Stop():
                 self.links.close_all(now)
             case _:
                 assert_never(given)
 
-    def _configure(self, config: NodeConfig, now: Instant) -> None:
+    def _configure(self, config: NodeConfig, advertised: tuple[Address, ...] | None, now: Instant) -> None:
         before, self.config = self.config, config
         self.links.configure(config)
         self._dialler.configure(config)
@@ -202,6 +202,10 @@ class NodeCore:
             self._refresh_at = min(self._refresh_at, now.monotonic + ns(config.record_refresh))
         if self._warn_at is not None and config.list_warning != before.list_warning:
             self._warn_at = now.monotonic
+        if advertised is not None and self._advertised not in (None, advertised):
+            self._advertised = advertised
+            self._refresh_at = None  # where our card does not count now, as soon as it does
+            self._publish_record(now)
 
     def _trust_changed(self, effects: list[gossip.Effect], now: Instant) -> None:
         self.links.apply(effects, now)

@@ -227,8 +227,8 @@ def test_nothing_changed_is_nothing_to_do():
 
 def test_what_can_be_in_force_at_once_and_what_needs_a_restart_are_told_apart():
     hot, restart = diff(DaemonConfig(), parse(WHOLE))
-    assert set(restart) == {"metrics.listen", "enrol.listen", "enrol.issuer_home", "enrol.signer"}
-    assert set(hot) == {"enrol.advertise", "enrol.lifetime", "enrol.renew", "expose", "forward"}
+    assert set(restart) == {"metrics.listen", *(f"enrol.{key}" for key in config.ENROL)}
+    assert set(hot) == {"expose", "forward"}
     assert [set(names) for names in diff(parse(WHOLE), DaemonConfig())] == [set(hot), set(restart)]
 
 
