@@ -188,7 +188,12 @@ async def _reload(daemon: Daemon, _call: Call) -> dict[str, Any]:
 
 
 async def _connect(daemon: Daemon, call: Call) -> dict[str, Any]:
-    peer = await daemon.node.connect(call.text("peer"), timeout=call.number("timeout", most=MAX_WAIT))
+    text = call.text("peer")
+    try:
+        peer = await daemon.node.connect(text, timeout=call.number("timeout", most=MAX_WAIT))
+    except (PeerUnreachable, PeerNotTrusted, PeerTimeout) as error:
+        code = UNTRUSTED if isinstance(error, PeerNotTrusted) else UNEXPECTED
+        raise Fault(str(error), f"p2pnoise explain {text}", code=code) from None
     return {"name": peer.name, "node_id": str(peer.node_id), "groups": list(peer.groups)}
 
 
