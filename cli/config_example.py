@@ -11,7 +11,7 @@ EXAMPLE = """\
 # default. To see what is in force: p2pnoise config check.
 #
 # A running node takes up a changed file within a second, or by SIGHUP; a broken one is named and changes nothing. What
-# holds a socket or a key needs a restart: listen, metrics.listen, and listen, issuer_home and signer of enrol.
+# holds a socket or a key needs a restart: listen, and the tables metrics and enrol.
 
 # Where to accept connections. Port 0 takes any free one.
 listen = ["127.0.0.1:7060"]

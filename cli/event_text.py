@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from cards import Finding, NodeId
 
 
+_TWIN = "a copied folder, or a stolen key"
+
+
 def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each kind of event
     """What happened, in one line: lower case, no full stop."""
     match event:
@@ -26,6 +29,8 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case events.PeerRefused(name=name, node_id=node, address=address, told=told, findings=findings, reason=reason):
             heard = "told so" if told else "told nothing"
             return f"refused      {who(name, node)} from {address}: {_why(findings, reason)}; {heard}"
+        case events.RefusedByPeer(name=name, node_id=node, address=address, reason="duplicate-node"):
+            return f"refused by   {who(name, node)} at {address}: another live node uses this node's key: {_TWIN}"
         case events.RefusedByPeer(name=name, node_id=node, address=address, reason=reason):
             return f"refused by   {who(name, node)} at {address}: {reason}"
         case events.PeerLost(name=name, node_id=node, reason=reason, findings=findings):
@@ -33,7 +38,11 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case events.ConnectionFailed(address=address, reason=reason):
             return f"failed       connection from {address}: {reason}"
         case events.DuplicateNode(name=name, node_id=node, address=address):
-            return f"duplicate    {who(name, node)} runs a second time, at {address}: a cloned folder or a stolen key"
+            return f"duplicate    {who(name, node)} runs a second time, at {address}: {_TWIN}"
+        case events.OwnKeyElsewhere(name=name, node_id=node, address=address):
+            return (
+                f"duplicate    this node's key is in use elsewhere, seen from {address} by {who(name, node)}: {_TWIN}"
+            )
         case events.CardLearned(name=name, node_id=node, sequence=sequence, learned_from=source, known_peers=known):
             return f"learned      {who(name, node)}, card {sequence}, from {source.short}; {known} in the table"
         case events.AddressLearned(node_id=node, addresses=addresses):
@@ -53,6 +62,8 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"not taken    card of {who(name, node)}: {_why(findings, '')}"
         case events.OwnCardRejected(findings=findings):
             return f"own card     does not count here, and others will refuse it: {_why(findings, '')}"
+        case events.OwnCardLearned(sequence=sequence, source=source):
+            return f"own card     {sequence} came back from {source.short}: this folder was older, as after a restore"
         case events.ListDue(issuer=issuer, sequence=sequence, seconds_left=left):
             when = f"is due in {left // 3600} hours" if left > 0 else f"is overdue since {-left // 3600} hours"
             return f"list due     {sequence} of {issuer} {when}: have the issuer publish, p2pnoise revoke publish"
@@ -73,6 +84,9 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
         case events.ServiceFailed(service=service, peer=peer, address=address, reason=reason):
             where = f"forwarded from {address} to {peer}" if peer is not None else f"exposed at {address}"
             return f"service      {service}, {where}: {reason}"
+        case events.ConfigApplied(file=file, changed=changed, restart=restart):
+            waits = f"; only a restart changes {' '.join(restart)}" if restart else ""
+            return f"config       {file}: {' '.join(changed) or 'nothing'} changed{waits}"
         case events.Stopped(node_id=node):
             return f"stopped      {node.short}"
         case _:

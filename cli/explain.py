@@ -4,8 +4,9 @@ from typing import Any
 
 import click
 
-from cards import Card, IdentityId, NodeId
+from cards import Card, IdentityId, NodeId, Verdict
 from p2pnoise.config import Bootstrap
+from p2pnoise.node.bans import weigh
 
 from . import control, options, trust_state
 from .daemon.explanation import Known, Subject
@@ -36,7 +37,7 @@ def command(*, peer: str, home: NodeFolder, dial: bool, as_json: bool) -> None:
       p2pnoise explain 192.0.2.7:7060
       p2pnoise explain node1... --no-dial --json
     """
-    if dial:
+    if dial and trust_state.is_running(home):
         say(f"asking the node of {home.path}; a dial may take some seconds")
     try:
         said = control.ask(home, "explain", peer=peer, dial=dial)
@@ -82,10 +83,14 @@ def _from_files(text: str, home: NodeFolder) -> Known:
         ),
         now=now,
         running=False,
-        own=trust.store.verify(own, now, established=True, signatures=trust.signatures) if own is not None else None,
-        card=trust.store.verify(found.card, now, established=True, signatures=trust.signatures) if found else None,
+        own=_judged(own, trust, now) if own is not None else None,
+        card=weigh(_judged(found.card, trust, now), trust.bans) if found is not None else None,
         card_from="as stored",
     )
+
+
+def _judged(card: Card, trust: trust_state.Trust, now: int) -> Verdict:
+    return trust.store.verify(card, now, established=True, signatures=trust.signatures)
 
 
 def _names(card: Card) -> tuple[str | None, ...]:

@@ -2,12 +2,33 @@
 
 import logging
 
-from .events import DuplicateNode, Event, FileRejected, ListDue, OwnCardRejected, PeerRefused, ServiceFailed
+from .events import (
+    DuplicateNode,
+    EnrolmentWaiting,
+    Event,
+    FileRejected,
+    ListDue,
+    OwnCardRejected,
+    OwnKeyElsewhere,
+    PeerRefused,
+    RenewalFailed,
+    ServiceFailed,
+)
 
 _logger = logging.getLogger("p2pnoise")
 
 # What an operator should look at; everything else is the life of a network.
-_WARNINGS = (DuplicateNode, FileRejected, ListDue, OwnCardRejected, PeerRefused, ServiceFailed)
+_WARNINGS = (
+    DuplicateNode,
+    EnrolmentWaiting,
+    FileRejected,
+    ListDue,
+    OwnCardRejected,
+    OwnKeyElsewhere,
+    PeerRefused,
+    RenewalFailed,
+    ServiceFailed,
+)
 
 
 def is_warning(event: Event) -> bool:

@@ -135,6 +135,19 @@ class DuplicateNode(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnKeyElsewhere(_Event):
+    """The peer `node_id` says that another live node uses our own key, from `address`: a copied folder, or a theft.
+
+    The copy that comes second hears of it as RefusedByPeer, with the reason duplicate-node.
+    """
+
+    kind: ClassVar[str] = "own-key-elsewhere"
+    node_id: NodeId | None
+    name: str | None
+    address: Address
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CardLearned(_Event):
     """A card, or a newer version of one, came into the table by gossip."""
 
@@ -207,6 +220,18 @@ class OwnCardRejected(_Event):
 
     kind: ClassVar[str] = "own-card-rejected"
     findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnCardLearned(_Event):
+    """The network held a newer card of ours than this node had, as after a backup was restored; it is in use now.
+
+    `source` is who gave it, ourselves where our own database did.
+    """
+
+    kind: ClassVar[str] = "own-card-learned"
+    sequence: int
+    source: NodeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +322,16 @@ class ServiceFailed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigApplied(_Event):
+    """A changed configuration was read: `changed` is in force by it, `restart` is not before one."""
+
+    kind: ClassVar[str] = "config-applied"
+    file: str
+    changed: tuple[str, ...]
+    restart: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stopped(_Event):
     """The node has stopped: links are ended, the store is closed."""
 
@@ -326,6 +361,7 @@ Event: TypeAlias = (
     | PeerLost
     | ConnectionFailed
     | DuplicateNode
+    | OwnKeyElsewhere
     | CardLearned
     | AddressLearned
     | ListApplied
@@ -333,8 +369,10 @@ Event: TypeAlias = (
     | PeerPinned
     | CardRefused
     | OwnCardRejected
+    | OwnCardLearned
     | ListDue
     | FileRejected
+    | ConfigApplied
     | Enrolled
     | EnrolmentWaiting
     | EnrolmentRefused

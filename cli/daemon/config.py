@@ -41,8 +41,9 @@ _MAX_SERVICES = 100
 _MEBI = 1024 * 1024
 _S = TypeVar("_S", Exposed, Forwarded)
 
-RESTART = ("listen", "metrics.listen", "enrol.listen", "enrol.issuer_home", "enrol.signer")
-"""What holds sockets and keys, and is as it was when the node started; all else is in force once it is read."""
+RESTART = ("listen", "metrics", "enrol")
+"""Keys and tables that hold sockets or keys, and stay as they were when the node started; all else is in force at
+once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,8 @@ def diff(old: DaemonConfig, new: DaemonConfig) -> tuple[tuple[str, ...], tuple[s
     before, after = values(old), values(new)
     # In the order of the file, and by what is gone last.
     changed = [key for key in {**after, **before} if before.get(key) != after.get(key)]
-    return tuple(key for key in changed if key not in RESTART), tuple(key for key in changed if key in RESTART)
+    restart = tuple(key for key in changed if key.partition(".")[0] in RESTART)
+    return tuple(key for key in changed if key not in restart), restart
 
 
 def _texts(some: tuple[Any, ...]) -> list[str]:

@@ -1,27 +1,37 @@
 """Daemon: a node that runs from its folder, with all that an operator has beside it, joined for as long as it runs."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import trio
 
-from cards import Address, CardError
+from cards import CardError
 from cli import control as words
 from cli.folders import NodeFolder
-from p2pnoise.config import NodeConfig
+from cli.output import say
 from p2pnoise.errors import P2PNoiseError
-from p2pnoise.events import Event, PeerLost
+from p2pnoise.events import Event, FileRejected, PeerLost
 from p2pnoise.folder.opening import open_watched
 from p2pnoise.folder.watching import Watcher
 from p2pnoise.node.driver.node import Node
 
-from . import control
+from . import control, scraping
+from .config import DaemonConfig
 from .diary import Diary
 from .explanation import Subject, is_silence
+from .hosting import host
+from .notify import Notifier
+from .printing import Printer
+from .reloading import Reloading
 from .services import Services
+from .signals import StopWord, heed
+
+if TYPE_CHECKING:
+    from .metrics import Counts
 
 __all__ = ["Daemon", "run"]
 
@@ -35,6 +45,8 @@ class Daemon:
     watcher: Watcher
     diary: Diary
     services: Services
+    reloading: Reloading
+    notifier: Notifier
     started: float = field(default_factory=time.time)
 
     async def try_dial(self, subject: Subject, seconds: float) -> None:
@@ -57,7 +69,11 @@ class Daemon:
     async def reload(self) -> Mapping[str, Any]:
         """Take up what has changed in the folder, now, and say what that was and whom it cut off."""
         before = time.time()
-        taken = await self.watcher.look()
+        self.notifier.reloading()
+        try:
+            taken = await self.watcher.look()
+        finally:
+            self.notifier.ready(self.summary)
         return {
             "taken": taken,
             "rejected": [{"file": name, "reason": reason} for name, reason in self.watcher.rejected.items()],
@@ -68,30 +84,103 @@ class Daemon:
             ],
         }
 
+    async def reload_again(self) -> None:
+        """The same, by a signal: what is broken as before is named again, for whoever looks at the log."""
+        broken = dict(self.watcher.rejected)
+        await self.reload()
+        for name, reason in self.watcher.rejected.items():
+            if broken.get(name) == reason:
+                self.node.tell(FileRejected(file=name, reason=reason))
+
+    @property
+    def summary(self) -> str:
+        """How the node is, in a few words."""
+        where = " and ".join(map(str, self.node.addresses)) or "nowhere"
+        return f"{self.node.core.card.label} on {where}, {len(self.node.core.table)} in the table"
+
 
 async def run(
     home: NodeFolder,
     *,
-    listen: Sequence[Address],
-    advertise: Sequence[Address],
-    config: NodeConfig,
-    on_event: Callable[[Event], None],
-    word: trio.Event,
-    started: Callable[[Node], None],
+    file: Path,
+    read: Callable[[], DaemonConfig],
+    word: StopWord,
+    started: Callable[[Node, DaemonConfig], None],
 ) -> None:
-    """Run the node of this folder until `word` is set. Raises `Fault`, `StoreError` and `ListenError`."""
-    from .verbs import verbs_of  # noqa: PLC0415 - they stand on this module
+    """Run the node of this folder until `word` is said. Raises `Fault`, `StoreError` and `ListenError`.
 
-    diary = Diary()
+    `read` gives what the configuration `file` says now, which is watched, and what goes before it.
+    """
+    config = read()
+    daemon: Daemon | None = None
+    printer, diary, counts = Printer(config.log), Diary(), _counts(config)
 
     def tell(event: Event) -> None:
         diary.take(event, time.time())
-        on_event(event)
+        if counts is not None:
+            counts.take(event)
+        printer.tell(event)
 
-    async with open_watched(home, listen=listen, advertise=advertise, config=config, on_event=tell) as (node, watcher):
-        daemon = Daemon(home, node, watcher, diary, Services(node))
-        async with trio.open_nursery() as nursery:
-            await nursery.start(control.serve, words.path_of(home), verbs_of(daemon))
-            started(node)
-            await word.wait()
-            nursery.cancel_scope.cancel()
+    async def reload() -> None:
+        if daemon is not None:  # before, its files are read anyway
+            await daemon.reload_again()
+
+    async with trio.open_nursery() as outer:
+        # Before the node says that it listens: from then on a signal must not find the system's default in place.
+        await outer.start(heed, word, reload)
+        async with open_watched(
+            home, listen=config.listen, advertise=config.advertise, config=config.node, on_event=tell
+        ) as (node, watcher):
+            services = Services(node)
+            reloading = Reloading(node, services, printer, file=file, read=read, started=config)
+            outer.start_soon(_end_in_time, node, word, reloading)
+            await services.set(config.expose, config.forward)
+            daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier())
+            await _run(daemon, printer, counts, word, lambda: started(node, config))
+        outer.cancel_scope.cancel()
+    printer.close()
+
+
+async def _run(
+    daemon: Daemon, printer: Printer, counts: "Counts | None", word: StopWord, started: Callable[[], None]
+) -> None:
+    """All that goes on beside the node, until it is to stop and has served what it served."""
+    from .verbs import verbs_of  # noqa: PLC0415 - they stand on this module
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(control.serve, words.path_of(daemon.home), verbs_of(daemon))
+        await nursery.start(host, daemon.node, daemon.home, daemon.reloading.config.enrol)
+        metrics = daemon.reloading.config.metrics
+        if metrics is not None and counts is not None:
+            from .metrics import NodeMetrics  # noqa: PLC0415 - of an extra
+
+            page = NodeMetrics(daemon.node, counts, started=daemon.started).text
+            for address in await nursery.start(scraping.serve, metrics.listen, page):
+                say(f"metrics at http://{address}/metrics")
+        nursery.start_soon(printer.keep_time)
+        nursery.start_soon(daemon.notifier.keep_alive)
+        daemon.watcher.add(daemon.reloading.file, daemon.reloading.take)
+        daemon.notifier.ready(daemon.summary)
+        started()
+        await word.wait()
+        daemon.notifier.stopping("finishing what is being served")
+        with trio.move_on_after(daemon.reloading.config.stop_timeout / 2):
+            await daemon.node.drain()
+        nursery.cancel_scope.cancel()
+
+
+async def _end_in_time(node: Node, word: StopWord, reloading: Reloading) -> None:
+    """Once the word to stop is said: wait for nobody any more when time is up, or when it is said again."""
+    await word.wait()
+    with trio.move_on_after(reloading.config.stop_timeout):
+        await word.wait_again()
+    node.hurry()
+
+
+def _counts(config: DaemonConfig) -> "Counts | None":
+    """What counts from the first event on, where somebody may ask."""
+    if config.metrics is None:
+        return None
+    from .metrics import Counts  # noqa: PLC0415 - of an extra
+
+    return Counts()

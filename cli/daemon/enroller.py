@@ -126,7 +126,8 @@ class Enroller:
         try:
             powers = Powers.read(self._folder, self._looking)
             lifetime = token.lifetime or self._lifetime
-            examine(_document(card), self._looking, powers, now=now, lifetime=lifetime, groups=token.groups)
+            wish = examine(_document(card), self._looking, powers, now=now, lifetime=lifetime, groups=token.groups)
+            self._looking.registry.refuse(wish.card, wish.handed)
         except (Fault, CardError) as error:
             return Refused("not-granted", _sentence(error))
         state: Settled = "waiting" if token.approve else "accepted"

@@ -124,7 +124,10 @@ class _Service:
             await stream.do_handshake()
             rs = NodeId(stream.rs or b"")
             with trio.move_on_after(ANSWER_TIMEOUT), self._place(host) as room:
-                await self._serve(stream, rs, host, room=room)
+                if room:
+                    await self._serve(stream, rs, host)
+                else:  # without a word: an answer to a question that was not read is lost with it
+                    self._tell(EnrolmentRefused(node_id=rs, source=host, reason="busy", text="too many connections"))
         except (trio.BrokenResourceError, CardError):
             pass  # it left, broke the rules, or has no key that a card may name
         finally:
@@ -145,18 +148,15 @@ class _Service:
             if not self._hosts[host]:
                 del self._hosts[host]
 
-    async def _serve(self, stream: NoiseStream, rs: NodeId, host: str, *, room: bool) -> None:
+    async def _serve(self, stream: NoiseStream, rs: NodeId, host: str) -> None:
         answer: Answer
-        if not room:
-            answer = Refused("busy", "too many connections")
-        else:
-            try:
-                answer = await self._answer(stream, rs, host)
-            except MessageError as error:
-                answer = Refused("request-invalid", str(error))
-            except Fault as fault:
-                answer = Refused("busy", "the issuer's files cannot be used now")
-                self._tell(EnrolmentRefused(node_id=rs, source=host, reason="busy", text=str(fault)))
+        try:
+            answer = await self._answer(stream, rs, host)
+        except MessageError as error:
+            answer = Refused("request-invalid", str(error))
+        except Fault as fault:
+            answer = Refused("busy", "the issuer's files cannot be used now")
+            self._tell(EnrolmentRefused(node_id=rs, source=host, reason="busy", text=str(fault)))
         if isinstance(answer, Refused) and answer.code != "busy":
             self._tell(EnrolmentRefused(node_id=rs, source=host, reason=answer.code, text=answer.text))
         await stream.send_all(answer.encode())

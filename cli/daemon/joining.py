@@ -1,5 +1,7 @@
 """Joining: what a machine with a join token asks of the issuer's side; the wire is in PROTOCOL.md."""
 
+import os
+
 import trio
 
 from cards import Address, NodeKey
@@ -63,7 +65,7 @@ async def _ask(token: JoinToken, key: NodeKey, ask: Ask, protocol: Protocol) -> 
             async with stream:
                 with trio.fail_after(ANSWER_TIMEOUT):
                     return await _answer(stream, ask)
-        except (NoiseStreamError, OSError, trio.TooSlowError, MessageError) as error:
+        except (trio.BrokenResourceError, OSError, trio.TooSlowError, MessageError) as error:
             failures.append(f"{address}: {_why(error)}")
     if silent and not failures:
         return None
@@ -101,4 +103,5 @@ def _why(error: BaseException) -> str:
     cause = error.__cause__
     if isinstance(cause, BaseExceptionGroup):  # trio tried several addresses of one name
         return _why(cause.exceptions[0])
-    return (getattr(error, "strerror", None) or str(error)).lower()
+    number = getattr(error, "errno", None)
+    return (os.strerror(number) if isinstance(number, int) and number > 0 else str(error)).lower()

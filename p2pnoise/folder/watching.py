@@ -1,19 +1,25 @@
 """Watching: what changes in a node's folder is in force within a second; what cannot be used changes nothing."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
+from typing import TypeAlias
 
 import trio
 
-from cards import CardError, Fact, NodeId
+from cards import Card, CardError, Fact, NodeId
+from cards.text import to_armor
 from p2pnoise.events import FileRejected
 from p2pnoise.node.driver.node import Node
 from p2pnoise.node.effects import BansChanged, FactOffered, Input, OwnCardChanged, PinsChanged, PolicyChanged
 
+from . import documents, writing
 from .fault import Fault
 from .node_folder import NodeFolder
 
 __all__ = ["Watcher"]
+
+Reader: TypeAlias = Callable[[], Awaitable[list[Input]]]
+"""Reads a file and gives what follows for the core. Raises `Fault`, CardError or OSError, and has changed nothing."""
 
 POLL = 0.25  # seconds between two looks at the watched files; a stat each
 
@@ -21,13 +27,13 @@ POLL = 0.25  # seconds between two looks at the watched files; a stat each
 class Watcher:
     """Hands a node what changes in its folder. FileRejected names a file that cannot be used."""
 
-    def __init__(self, folder: NodeFolder, node: Node, network: str) -> None:
-        """`network` is the one that the node runs in: a policy for another is refused."""
+    def __init__(self, folder: NodeFolder, node: Node, network: str, card: Card) -> None:
+        """`network` is the one that the node runs in: a policy for another is refused. `card` is what it began with."""
         self.rejected: dict[str, str] = {}
         """Why files that lie there now are not in force, by name."""
         self._node = node
         self._folder = folder
-        self._readers: dict[Path, Callable[[], list[Input]]] = {
+        self._readers: dict[Path, Reader] = {
             folder.policy: lambda: _policy(folder, network),
             folder.revocations: lambda: _facts(folder.revocations, folder.read_revocations),
             folder.statements: lambda: _facts(folder.statements, folder.read_statements),
@@ -37,7 +43,13 @@ class Watcher:
         }
         # Nothing counts as seen: a file that changed while the node started must not be missed.
         self._seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(self._readers)
+        self._kept = card  # the node's own card that its file was last compared with
         self._looking = trio.Lock()
+
+    def add(self, path: Path, read: Reader) -> None:
+        """Watch another file, too."""
+        self._readers[path] = read
+        self._seen[path] = None
 
     async def watch(self) -> None:
         """Look again and again, until cancelled."""
@@ -49,7 +61,8 @@ class Watcher:
         """Look now. The names of the files that changed and are in force when this returns."""
         taken = []
         async with self._looking:
-            for path, read in self._readers.items():
+            await self._keep_card()
+            for path, read in list(self._readers.items()):
                 stamp = _stamp(path)
                 if stamp == self._seen[path]:
                     continue
@@ -60,9 +73,32 @@ class Watcher:
             await self._node.settle()
         return taken
 
-    async def _take(self, path: Path, read: Callable[[], list[Input]]) -> bool:
+    async def _keep_card(self) -> None:
+        """Have card.pem say what the network gave back to a node that was restored from a backup, so that it lasts."""
+        card, path = self._node.core.card, self._folder.card
+        if card is self._kept:
+            return
         try:
-            for given in read():
+            held = self._folder.read_card()
+            if held is not None and self._is_older(held, card, path):
+                block = to_armor(documents.CARD, card.raw).encode()
+                await trio.to_thread.run_sync(lambda: writing.write(path, block, force=True))
+                self._seen[path] = _stamp(path)
+        except (Fault, CardError, OSError) as error:  # the database has it until then
+            self._node.tell(FileRejected(file=path.name, reason=f"card {card.sequence} is not in it: {error}"))
+        self._kept = card
+
+    def _is_older(self, held: Card, card: Card, path: Path) -> bool:
+        """Whether a file that holds this card is to be written anew; what a person has just put there is not."""
+        if (held.identity, held.node_id) != (card.identity, card.node_id) or held.raw == card.raw:
+            return False
+        seen = self._seen[path]
+        unread = held.raw != self._kept.raw if seen is None else _stamp(path) != seen
+        return held.sequence < card.sequence or (held.card_id == card.card_id and not unread)
+
+    async def _take(self, path: Path, read: Reader) -> bool:
+        try:
+            for given in await read():
                 await self._node.offer(given)
         except (Fault, CardError, OSError) as error:
             hint = getattr(error, "hint", "")
@@ -84,26 +120,26 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _facts(path: Path, read: Callable[[], Iterable[Fact]]) -> list[Input]:
-    if not path.exists():
+async def _facts(path: Path, read: Callable[[], Iterable[Fact]]) -> list[Input]:
+    if not path.exists():  # noqa: ASYNC240 - a stat, as of every file here
         raise Fault("it is gone", "put it back; what it said stays in force")
     return [FactOffered(fact, path.name) for fact in read()]
 
 
-def _pins(folder: NodeFolder) -> list[Input]:
+async def _pins(folder: NodeFolder) -> list[Input]:
     if not folder.pins.exists():
         raise Fault("it is gone", "put it back, or an empty one; the pins in force stay in force")
     wanted = folder.read_pins()
     return [PinsChanged(wanted.held, wanted.untied)]
 
 
-def _bans(folder: NodeFolder) -> list[Input]:
+async def _bans(folder: NodeFolder) -> list[Input]:
     if not folder.bans.exists():
         raise Fault("it is gone", "put it back, or an empty one; the bans in force stay in force")
     return [BansChanged(folder.read_bans())]
 
 
-def _policy(folder: NodeFolder, network: str) -> list[Input]:
+async def _policy(folder: NodeFolder, network: str) -> list[Input]:
     policy = folder.read_policy()
     if policy is None:
         raise Fault("it is gone", "put it back; the policy in force stays in force")
@@ -112,7 +148,7 @@ def _policy(folder: NodeFolder, network: str) -> list[Input]:
     return [PolicyChanged(policy)]
 
 
-def _card(folder: NodeFolder, node_id: NodeId) -> list[Input]:
+async def _card(folder: NodeFolder, node_id: NodeId) -> list[Input]:
     card = folder.read_card()
     if card is None:
         raise Fault("it is gone", "put it back; the card in use stays in use")

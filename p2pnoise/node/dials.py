@@ -133,7 +133,8 @@ class Dialler:
             *(
                 Target(start.address, start.node_id, None, "bootstrap")
                 for start in added
-                if start.address not in addresses and (start.node_id is None or start.node_id not in reached)
+                if start.address not in addresses
+                and (start.node_id is None or not (start.node_id in reached or self._refuses(start.node_id)))
             ),
             *(self._wanted[goal].pop(0) for goal in self._demanded(links)),
         ]

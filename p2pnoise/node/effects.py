@@ -134,10 +134,11 @@ class ConfigChanged:
     """Other limits and other peers to begin with, from now on; peers that are new are dialled at once.
 
     Lower limits close nothing. A link that stands keeps its windows, its number of streams, its patterns and the life
-    of its keys; a deadline that runs stays.
+    of its keys; a deadline that runs stays. `advertised` is where others should dial us; None leaves that as it is.
     """
 
     config: NodeConfig
+    advertised: tuple[Address, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

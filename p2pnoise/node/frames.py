@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from cards import Address
 from cards.codec import decode, encode
 from cards.findings import CardError, Finding
 
@@ -20,6 +21,8 @@ MAX_PAYLOAD = MAX_BODY - HEADER
 MAX_HANDSHAKE = 4_096  # bytes of a handshake payload; a card is at most 1,024
 MAX_HELLO = 1_024
 MAX_FEATURES = 32
+MAX_NOTICE = 512
+KEY_ELSEWHERE = 1  # the one notice that there is
 
 
 class FrameError(ValueError):
@@ -43,6 +46,7 @@ class Kind(IntEnum):
     REKEY_REQUEST = 12
     REKEY = 13
     READY = 14
+    NOTICE = 15
 
 
 STREAM_KINDS = frozenset(range(Kind.STREAM_OPEN, Kind.STREAM_RESET + 1))
@@ -148,6 +152,28 @@ def decode_handshake(body: bytes) -> bytes | Code:
         case [1, int(code)] if type(code) is int:
             return decode_code(code)
     raise FrameError("a handshake payload that is neither a card nor a refusal")
+
+
+def encode_notice(address: Address) -> bytes:
+    """Another node that lives proved the receiver's key; it was seen at `address`."""
+    without_zone = Address(address.host.partition("%")[0], address.port)  # which means nothing on another machine
+    return encode([KEY_ELSEWHERE, str(without_zone)])
+
+
+def decode_notice(data: bytes) -> Address | None:
+    """Where another node with our key was seen; None for a notice of a newer node. Raises `FrameError`."""
+    try:
+        value = decode(data, limit=MAX_NOTICE, what="NOTICE")
+        match value:
+            case [bool(), *_]:
+                pass
+            case [1, str(address), *_]:
+                return Address.parse(address)
+            case [int(), *_]:
+                return None
+    except CardError as error:
+        raise FrameError(str(error)) from None
+    raise FrameError("a NOTICE without a number")
 
 
 def decode_code(code: int) -> Code:

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from cards import Address, NodeId, Verdict
 from p2pnoise.config import NodeConfig
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
-from p2pnoise.instant import ns
+from p2pnoise.instant import SECOND, ns
 from p2pnoise.noise import DecryptError, Entropy, KeyPair
 from p2pnoise.noisesocket import (
     DEFAULT_FALLBACK,
@@ -39,8 +39,10 @@ from .frames import (
     Kind,
     decode_code,
     decode_handshake,
+    decode_notice,
     encode_card,
     encode_frame,
+    encode_notice,
     encode_refusal,
 )
 from .link_events import (
@@ -48,6 +50,7 @@ from .link_events import (
     Ended,
     GossipReceived,
     Greeted,
+    KeyElsewhere,
     LinkEvent,
     PeerClosed,
     PeerReady,
@@ -59,6 +62,7 @@ from .streams import Streams, StreamSent
 APPLICATION_PROLOGUE = b"p2pnoise/v1"  # names the protocol only: a wrong network is reported as one, by its card
 
 MAX_PING = 32  # bytes that are returned to whoever pings
+NOTICE_PAUSE = 60 * SECOND  # between two notices of one link, either way; a guess
 MAX_UNDERWAY = 128 * 1024  # bytes handed out that the carrier still holds, beyond which streams wait for their turn:
 # what is in its hands already delays a short request; smaller ones cost a system call more for each
 
@@ -127,6 +131,7 @@ class Link:
         self._out = bytearray()  # of the handshake
         self._channel: Channel | None = None  # after it
         self._underway = 0  # bytes handed out that the carrier may still hold
+        self._noticed_at: int | None = None  # when a NOTICE came or went last
         self._peer_ready = False  # the peer has said that it takes streams
         self._falls_back = "XX" in config.accept
         # An initiator accepts the fallback and nothing else; whether to the same identity is judged with the card.
@@ -221,7 +226,7 @@ class Link:
                 self.messages += 1
                 for kind, payload in self._opened_channel(now).open(body, now):
                     if not self.closed:
-                        yield from self._frame(kind, payload)
+                        yield from self._frame(kind, payload, now)
             case EndOfStream():
                 if self.stage is not Stage.CLOSING and self._channel is not None:
                     self._channel.send_end()
@@ -251,7 +256,7 @@ class Link:
         else:
             yield CardPresented(given, payload.rs)
 
-    def _frame(self, kind: int, payload: bytes) -> Iterator[LinkEvent]:
+    def _frame(self, kind: int, payload: bytes, now: int) -> Iterator[LinkEvent]:
         if self.hello is None and kind not in (Kind.HELLO, Kind.CLOSE):
             raise FrameError(f"a frame of type {kind} before HELLO")
         match kind:
@@ -273,6 +278,8 @@ class Link:
                 yield self._peer_is_ready(payload)
             case Kind.CLOSE:
                 yield self._peer_closed(payload)
+            case Kind.NOTICE:
+                yield from self._notice(payload, now)
             case _:
                 self.skipped_frames += 1
 
@@ -281,6 +288,20 @@ class Link:
             raise FrameError(f"PING of {len(payload)} bytes, at most {MAX_PING}")
         if self.stage is not Stage.CLOSING:
             self._send(encode_frame(Kind.PONG, payload))
+
+    def _notice(self, payload: bytes, now: int) -> Iterator[KeyElsewhere]:
+        # Of verified peers alone, and seldom: what it says cannot be checked, and an operator is to read it.
+        address = decode_notice(payload)
+        if address is not None and self.stage is Stage.UP and self._may_notice(now):
+            yield KeyElsewhere(address)
+        else:
+            self.skipped_frames += 1
+
+    def _may_notice(self, now: int) -> bool:
+        due = self._noticed_at is None or now - self._noticed_at >= NOTICE_PAUSE
+        if due:
+            self._noticed_at = now
+        return due
 
     def _peer_is_ready(self, payload: bytes) -> PeerReady:
         if payload or self._peer_ready:
@@ -345,6 +366,11 @@ class Link:
     def ask(self, payload: bytes) -> None:
         """Have the peer say `payload`, at most 32 bytes, in a PONG."""
         self._send(encode_frame(Kind.PING, payload))
+
+    def tell_of_twin(self, address: Address, now: int) -> None:
+        """Tell the peer that another node with its key was met at `address`; at most once a minute."""
+        if self.stage is Stage.UP and self._may_notice(now):
+            self._send(encode_frame(Kind.NOTICE, encode_notice(address)))
 
     def close(self, code: Code) -> None:
         """End our direction with a reason; the peer may still finish its own."""

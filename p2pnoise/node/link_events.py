@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from cards import Address
+
 from .frames import Code, Hello
 from .streams import StreamEvent
 
@@ -47,6 +49,13 @@ class Ponged:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyElsewhere:
+    """The peer has met another node that lives and uses our key, at `address`."""
+
+    address: Address
+
+
+@dataclass(frozen=True, slots=True)
 class PeerClosed:
     """The peer ended the link, or refused us, and said why."""
 
@@ -61,5 +70,5 @@ class Ended:
 
 
 LinkEvent: TypeAlias = (
-    CardPresented | Greeted | GossipReceived | PeerReady | StreamHappened | Ponged | PeerClosed | Ended
+    CardPresented | Greeted | GossipReceived | PeerReady | StreamHappened | Ponged | KeyElsewhere | PeerClosed | Ended
 )

@@ -1,6 +1,17 @@
 """Telling: links and gossip effects as events for the application. Pure translation, nothing is decided here."""
 
-from cards import Conflict, Delegation, Finding, IdentityId, IssuerId, Manifest, NodeId, Retirement, RevocationList
+from cards import (
+    Address,
+    Conflict,
+    Delegation,
+    Finding,
+    IdentityId,
+    IssuerId,
+    Manifest,
+    NodeId,
+    Retirement,
+    RevocationList,
+)
 from cards.facts import Statement
 from p2pnoise import events
 from p2pnoise.gossip import PeerTable
@@ -43,12 +54,17 @@ def key_changed(link: Link, previous: NodeId, node_id: NodeId) -> events.PeerKey
     return events.PeerKeyChanged(node_id=node_id, previous=previous, name=name(link), address=link.address)
 
 
+def key_elsewhere(link: Link, name: str | None, address: Address) -> events.OwnKeyElsewhere:
+    return events.OwnKeyElsewhere(node_id=link.node_id, name=name, address=address)
+
+
 def lost(link: Link, node_id: NodeId, reason: str) -> events.PeerLost:
     return events.PeerLost(node_id=node_id, name=name(link), reason=reason, findings=_errors(link))
 
 
 def gossiped(
     effect: gossip.Learned
+    | gossip.OwnCardLearned
     | gossip.RecordLearned
     | gossip.Refused
     | gossip.FactApplied
@@ -67,6 +83,8 @@ def gossiped(
                 learned_from=NodeId(teller),
                 known_peers=len(table),
             )
+        case gossip.OwnCardLearned(card, giver):
+            return events.OwnCardLearned(sequence=card.sequence, source=NodeId(giver))
         case gossip.RecordLearned(record, _):
             return events.AddressLearned(node_id=record.node_id, addresses=record.addresses)
         case gossip.Refused(_, verdict):

@@ -1,25 +1,29 @@
-"""Why is this peer not connected? One command finds the cause in each of the situations that were prepared for it."""
+"""Why is this peer not connected? One command, in each of the situations that unconnected.py prepares."""
 
 import json
 import subprocess
 
 import pytest
 
-from tests.cli.daemons import COMMAND, PATIENCE, Daemons
+from tests.cli.daemons import COMMAND, Daemons
 from tests.cli.unconnected import SITUATIONS
 
 
-@pytest.mark.parametrize("name", SITUATIONS)
-def test_one_command_finds_the_cause(tmp_path, name):
-    with Daemons(tmp_path) as daemons:
-        situation = SITUATIONS[name](daemons)
-        asked = subprocess.run(
-            [*COMMAND, "explain", situation.peer, "--home", situation.home, "--json"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=PATIENCE,
-        )
-        said = json.loads(asked.stdout)
-        assert (said["cause"], asked.returncode) == (situation.cause, said["exit"])
-        assert said["fix"]
+@pytest.fixture
+def daemons(tmp_path):
+    with Daemons(tmp_path) as running:
+        yield running
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_explain_names_the_cause_and_what_would_mend_it(daemons, situation):
+    prepared = SITUATIONS[situation](daemons)
+    command = [*COMMAND, "explain", prepared.peer, "--home", prepared.home]
+    said = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, check=False).stdout)
+    assert said["cause"] == prepared.cause, said
+    assert said["fix"]
+    assert said["exit"] != 0
+    text = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert text.returncode == said["exit"]
+    assert text.stdout.startswith(prepared.cause.upper())
+    assert f"fix: {said['fix']}" in text.stdout

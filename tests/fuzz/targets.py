@@ -1,6 +1,14 @@
 """Every fuzz target by its name."""
 
-from tests.fuzz import card_targets, message_targets, node_targets, noise_targets, noisesocket_targets, stream_targets
+from tests.fuzz import (
+    card_targets,
+    enrolment_targets,
+    message_targets,
+    node_targets,
+    noise_targets,
+    noisesocket_targets,
+    stream_targets,
+)
 
 TARGETS = {
     **card_targets.TARGETS,
@@ -9,4 +17,5 @@ TARGETS = {
     **message_targets.TARGETS,
     **stream_targets.TARGETS,
     **node_targets.TARGETS,
+    **enrolment_targets.TARGETS,
 }

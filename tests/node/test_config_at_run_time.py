@@ -5,6 +5,7 @@ from dataclasses import replace
 from cards import Address
 from p2pnoise.config import Bootstrap
 from p2pnoise.node import effects as io
+from p2pnoise.node.bans import Ban
 from p2pnoise.node.frames import Code
 from p2pnoise.node.link import Stage
 
@@ -156,6 +157,42 @@ def test_an_address_record_that_is_to_be_fresher_is_made_in_time(net):
     assert ada.core.table.by_node(ada.core.node_id).record.sequence == before
     net.wait(2)
     assert ada.core.table.by_node(ada.core.node_id).record.sequence > before
+
+
+def test_other_addresses_are_published_at_once_and_the_same_ones_are_not(net):
+    low, high = net.pair()
+    for address in (ELSEWHERE, ELSEWHERE):
+        net.give(low, io.ConfigChanged(low.core.config, (address,)))
+    assert high.core.table.by_node(low.core.node_id).record.addresses == (ELSEWHERE,)
+    assert [event.addresses for event in high.told("address-learned")][-1:] == [(ELSEWHERE,)]
+    assert len([event for event in high.told("address-learned") if event.addresses == (ELSEWHERE,)]) == 1
+
+
+def test_a_change_that_says_nothing_of_addresses_publishes_none(net):
+    low, high = net.pair()
+    before = high.core.table.by_node(low.core.node_id).record
+    configure(net, low, max_links=9)
+    assert high.core.table.by_node(low.core.node_id).record == before
+
+
+def test_a_node_that_is_to_be_dialled_nowhere_says_so(net):
+    low, high = net.pair()
+    net.give(low, io.ConfigChanged(low.core.config, ()))
+    assert high.core.table.by_node(low.core.node_id).record.addresses == ()
+
+
+def test_addresses_that_change_while_our_card_does_not_count_are_published_once_it_does(net):
+    low, _ = net.pair()
+    net.give(low, io.PinsChanged({low.name: net.keys("somebody else")[1].public}))
+    net.give(low, io.ConfigChanged(low.core.config, (ELSEWHERE,)))
+    net.give(low, io.PinsChanged({}))
+    assert low.core.table.by_node(low.core.node_id).record.addresses == (ELSEWHERE,)
+
+
+def test_a_banned_peer_that_is_added_is_not_dialled(net):
+    low, high = net.two()
+    net.give(low, io.BansChanged((Ban(key=high.core.node_id, since=net.START),)))
+    assert not dials_of(configure(net, low, bootstrap=(Bootstrap(high.address, high.core.node_id),)))
 
 
 def test_who_wants_to_be_warned_earlier_of_lists_is_warned_at_once_and_who_does_not_is_not_told_again(net):

@@ -162,6 +162,16 @@ class Driver:
             self.switchboard.end()
             self.asking.end()
 
+    async def drain(self) -> None:
+        """Serve no more streams, and wait until those that are being served have ended."""
+        self.switchboard.stop_serving()
+        await self.switchboard.wait_until_idle()
+
+    def hurry(self) -> None:
+        """Have `drain` and `stop` wait for nobody."""
+        self.switchboard.hurry()
+        self._idle.set()
+
     async def stop(self) -> None:
         """Say goodbye on all links, and give them the time that the configuration allows; then end."""
         self._stopping = True

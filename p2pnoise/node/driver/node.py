@@ -185,6 +185,17 @@ class Node:
             reached = await self._connect(node_id, address)
             return await self._driver.asking.ping(reached.node_id)
 
+    async def drain(self) -> None:
+        """Serve no stream that is opened from now on, and wait until the handlers of the others have returned.
+
+        Before the block is left, which cancels them. Cancelled itself, it leaves the others being served.
+        """
+        await self._driver.drain()
+
+    def hurry(self) -> None:
+        """Have `drain` wait for no handler, and the end of the block for no goodbye; both also if they do so now."""
+        self._driver.hurry()
+
     @property
     def traffic(self) -> tuple[int, int]:
         """Bytes that came, and bytes that were handed to carriers, of all connections since the start."""

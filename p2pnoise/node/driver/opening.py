@@ -20,7 +20,7 @@ from .real_world import RealWorld
 from .surroundings import Surroundings
 from .switchboard import Handler
 
-__all__ = ["open_node", "open_node_in"]
+__all__ = ["dialable", "open_node", "open_node_in"]
 
 
 @asynccontextmanager
@@ -113,7 +113,7 @@ async def open_node_in(
                     started = True
                     # Cancelled half way, `start` would wait for the end of a task that nobody ends.
                     with trio.CancelScope(shield=True):
-                        await block.start(driver.run, listening, told or _dialable(listening.addresses), rows)
+                        await block.start(driver.run, listening, told or dialable(listening.addresses), rows)
                     if not failures:
                         yield Node(driver, listeners, listening.addresses, block, failures)
                 except BaseException as error:  # noqa: BLE001 - it comes out below, without a group around it
@@ -140,6 +140,6 @@ def _given(pins: Mapping[str, IdentityId] | None, bans: Sequence[Ban], facts: Se
     ]
 
 
-def _dialable(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
-    """A wildcard is no address that others could dial."""
+def dialable(addresses: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Where others can dial a node that listens there: at no wildcard."""
     return tuple(address for address in addresses if address.host not in ("0.0.0.0", "::"))  # noqa: S104

@@ -58,6 +58,7 @@ class Switchboard:
         self._wishes: dict[io.Ticket, _Wish] = {}
         self._tickets = tickets
         self._serves = True
+        self._idle = trio.Event()  # no handler runs, and none will
         self._ended = False
 
     # What the application does
@@ -134,6 +135,19 @@ class Switchboard:
     def stop_serving(self) -> None:
         """Hand no more streams to handlers."""
         self._serves = False
+        self._note_idle()
+
+    async def wait_until_idle(self) -> None:
+        """Wait until no stream is served any more, and none will be."""
+        await self._idle.wait()
+
+    def hurry(self) -> None:
+        """Have `wait_until_idle` wait for nobody."""
+        self._idle.set()
+
+    def _note_idle(self) -> None:
+        if not self._serves and not self._running:
+            self._idle.set()
 
     def end(self) -> None:
         """The core says nothing more."""
@@ -175,6 +189,7 @@ class Switchboard:
             self._running[node_id] -= 1
             if not self._running[node_id]:
                 del self._running[node_id]
+                self._note_idle()
 
     def _begin(self, connection: io.ConnectionId, number: int, peer: Peer, protocol: str) -> PeerStream:
         stream = PeerStream(

@@ -1,6 +1,7 @@
 """node.toml: what it may say, what is wrong with it and where, and what a change of it means."""
 
 import itertools
+import random
 import re
 import tomllib
 from dataclasses import fields
@@ -186,6 +187,24 @@ def test_what_is_wrong_is_named_with_its_place(text, says):
     assert raised.value.hint
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_becomes_of_a_file_is_a_configuration_or_a_fault(seed):
+    rng, read, faults = random.Random(seed), 0, []
+    pieces = re.findall(r"\w+|\s|[^\w\s]", WHOLE)
+    for _ in range(700):
+        changed = list(pieces)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(changed))
+            changed[at : at + rng.randint(0, 2)] = rng.choices(pieces, k=rng.randint(0, 2))
+        try:
+            parse("".join(changed))
+            read += 1
+        except Fault as fault:
+            faults.append(str(fault))
+    assert 50 < read < 650
+    assert [fault for fault in faults if ": line " not in fault and "(at line " not in fault] == []
+
+
 @pytest.mark.parametrize("key", [*config.TOP, *(f"limits.{key}" for key in config.LIMITS)])
 @pytest.mark.parametrize("value", ["true", "-1", "nan", '""', "[[]]", "{}", "1979-05-27", '["", 1]'])
 def test_every_key_refuses_every_value_of_another_kind(key, value):
@@ -227,8 +246,8 @@ def test_nothing_changed_is_nothing_to_do():
 
 def test_what_can_be_in_force_at_once_and_what_needs_a_restart_are_told_apart():
     hot, restart = diff(DaemonConfig(), parse(WHOLE))
-    assert set(restart) == {"metrics.listen", "enrol.listen", "enrol.issuer_home", "enrol.signer"}
-    assert set(hot) == {"enrol.advertise", "enrol.lifetime", "enrol.renew", "expose", "forward"}
+    assert set(restart) == {"metrics.listen", *(f"enrol.{key}" for key in config.ENROL)}
+    assert set(hot) == {"expose", "forward"}
     assert [set(names) for names in diff(parse(WHOLE), DaemonConfig())] == [set(hot), set(restart)]
 
 

@@ -1,0 +1,48 @@
+"""A folder that was copied to another machine, where both run: each of the two names it, and so does who met both."""
+
+import shutil
+
+import pytest
+
+from tests.cli.test_run import Process
+
+
+@pytest.fixture
+def run(place):
+    running = []
+
+    def start(home, *options, **more):
+        process = Process(place, home, *options, **more)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.close()
+
+
+@pytest.mark.parametrize("as_json", [True, False], ids=["json", "text"])
+def test_a_copied_folder_is_named_on_both_machines(place, issuer, run, as_json):
+    for name in ("hub", "ada"):
+        card = place.make_card(name, name)
+        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+    shutil.copytree(place / "ada", place / "copy")
+    hub = run("hub")
+    first = run("ada", "--bootstrap", hub.bootstrap, as_json=as_json)
+    hub.wait("peer-verified", name="ada")
+    second = run("copy", "--bootstrap", hub.bootstrap, as_json=as_json)
+    twin = hub.wait("duplicate-node", name="ada")
+    if as_json:
+        assert first.wait("own-key-elsewhere", name="hub")["address"] == twin["address"]
+        assert second.wait("refused-by-peer", reason="duplicate-node")["name"] == "hub"
+    else:
+        line = wait_for(first, "this node's key is in use elsewhere")
+        assert f"seen from {twin['address']} by hub" in line
+        assert "a copied folder, or a stolen key" in line
+        assert "a copied folder, or a stolen key" in wait_for(second, "another live node uses this node's key")
+
+
+def wait_for(process, text):
+    with process._changed:
+        assert process._changed.wait_for(lambda: any(text in line for line in process.lines), 15), process.lines
+    return next(line for line in process.lines if text in line)
