@@ -8,10 +8,13 @@ from typing import Any
 import trio
 
 from cards import Card, Verdict
+from cards.findings import UNEXPECTED, UNTRUSTED
 from cli.event_text import sentence as sentence_of
+from cli.output import Fault
 from p2pnoise import __version__
 from p2pnoise.events import Event, EventsMissed
 from p2pnoise.instant import SECOND
+from p2pnoise.node.driver.errors import PeerNotTrusted, PeerTimeout, PeerUnreachable
 from p2pnoise.node.driver.naming import find
 from p2pnoise.node.driver.peers import known_peers
 from p2pnoise.node.link import Stage
