@@ -38,16 +38,16 @@ def _live(items: control.Items) -> None:
 
     with Live(auto_refresh=False, screen=False) as live:
         for item in items:
-            live.update(_table(item["peers"]), refresh=True)
+            live.update(_table(item["peers"], item["known"]), refresh=True)
 
 
-def _table(peers: list[dict[str, Any]]) -> "Table":
+def _table(peers: list[dict[str, Any]], known: int) -> "Table":
     from rich import box  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
 
     linked = sum(peer["link"] is not None for peer in peers)
-    table = Table(*TITLES, box=box.SIMPLE, caption=f"{linked} of {len(peers)} linked; Ctrl-C ends this")
+    table = Table(*TITLES, box=box.SIMPLE, caption=f"{linked} of {known} linked; Ctrl-C ends this")
     for peer in peers:
         table.add_row(*map(Text, _cells(peer)), style="" if peer["link"] is not None else "dim")
     return table

@@ -24,6 +24,7 @@ from .service_verbs import service_verbs
 
 MAX_WAIT = 600.0  # seconds that anybody may ask us to wait
 MAX_HOLD = 365 * 86400.0  # seconds
+MAX_SHOWN = 1_000  # peers that are watched, the linked ones first; a guess: nobody reads more
 PAUSE = 0.2  # seconds between two pings
 MAX_DIAL = 8.0  # seconds that `explain` waits for what comes of a dial; three round trips of a slow line
 
@@ -88,6 +89,8 @@ def _warnings(daemon: Daemon, own: Verdict, now: int) -> list[str]:
     core = daemon.node.core
     told = [f"own card does not count here, and others refuse it: {one.code}, {one.message}" for one in own.errors]
     told += [f"{name} is not in force: {reason}" for name, reason in daemon.watcher.rejected.items()]
+    if daemon.reloading.waiting:
+        told.append(f"{' '.join(daemon.reloading.waiting)} of node.toml is not in force before a restart")
     for issuer, state in core.table.revocations.by_issuer.items():
         if state.next_due - now < core.config.list_warning:
             name = core.table.policy.issuer_name(issuer)
@@ -119,6 +122,7 @@ async def _watch(daemon: Daemon, call: Call) -> dict[str, Any]:
     with daemon.node.events() as events:
         while True:
             links = _link_table(daemon)
+            peers = sorted(known_peers(daemon.node.core), key=lambda peer: (not peer.linked, peer.name or ""))
             rows = [
                 {
                     "name": peer.name,
@@ -127,9 +131,9 @@ async def _watch(daemon: Daemon, call: Call) -> dict[str, Any]:
                     "addresses": [str(address) for address in peer.addresses],
                     "link": links.get(str(peer.node_id)),
                 }
-                for peer in known_peers(daemon.node.core)
+                for peer in peers[:MAX_SHOWN]
             ]
-            await call.send({"peers": rows})
+            await call.send({"peers": rows, "known": len(peers)})
             try:
                 await events.__anext__()
             except StopAsyncIteration:

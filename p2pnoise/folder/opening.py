@@ -75,7 +75,7 @@ async def open_watched(
             handlers=handlers,
             on_event=on_event,
         ) as node:
-            watcher = Watcher(folder, node, policy.network)
+            watcher = Watcher(folder, node, policy.network, card)
             node.start_soon(watcher.watch)
             yield node, watcher
 
