@@ -1,7 +1,6 @@
 """`p2pnoise config unit`: the systemd unit that runs this node."""
 
-import os
-import pwd
+import getpass
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,7 +83,7 @@ def unit(*, user: str | None, home: NodeFolder) -> None:
     from .daemon.config import DaemonConfig  # noqa: PLC0415 - not for the other verbs
 
     config = DaemonConfig.read(home.config) if home.config.exists() else DaemonConfig()
-    answer(*_unit(home.path.absolute(), config, user or pwd.getpwuid(os.getuid()).pw_name).splitlines())
+    answer(*_unit(home.path.absolute(), config, user or getpass.getuser()).splitlines())
     say("systemd keeps its log: journalctl -u p2pnoise")
 
 

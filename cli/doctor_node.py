@@ -27,6 +27,7 @@ def check_node(home: NodeFolder, report: Report) -> Report:
         return report
     report.private(*home.path.glob("*.key*"), home.path / "node.db")
     report.guarded(home.path, home.policy, home.card, home.revocations, home.statements, home.pins, home.bans)
+    report.guarded(home.config)  # it may open services of this machine to peers
     card = report.reading(home.read_card)
     _check_keys(home, report, card)
     policy = report.reading(home.read_policy)
@@ -34,6 +35,10 @@ def check_node(home: NodeFolder, report: Report) -> Report:
         fix = "p2pnoise card install FILE --issuer NAME=issuer1..."
         report.wrong("missing", "there is no policy.toml: this node believes nobody", fix, UNTRUSTED)
     _check_database(home, report, card)
+    if home.config.exists():
+        from .daemon.config import DaemonConfig  # noqa: PLC0415 - for few folders
+
+        report.reading(lambda: DaemonConfig.read(home.config))
     if policy is not None:
         trust = report.reading(lambda: trust_state.under(policy, home, report.now, unreadable=report.fault))
         if trust is not None:
@@ -47,6 +52,7 @@ def check_node(home: NodeFolder, report: Report) -> Report:
         "statements",
         "pins",
         "bans",
+        "configuration",
         "clock",
         "database",
     ]

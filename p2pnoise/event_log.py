@@ -4,19 +4,31 @@ import logging
 
 from .events import (
     DuplicateNode,
+    EnrolmentWaiting,
     Event,
     FileRejected,
     ListDue,
     OwnCardRejected,
     OwnKeyElsewhere,
     PeerRefused,
+    RenewalFailed,
     ServiceFailed,
 )
 
 _logger = logging.getLogger("p2pnoise")
 
 # What an operator should look at; everything else is the life of a network.
-_WARNINGS = (DuplicateNode, FileRejected, ListDue, OwnCardRejected, OwnKeyElsewhere, PeerRefused, ServiceFailed)
+_WARNINGS = (
+    DuplicateNode,
+    EnrolmentWaiting,
+    FileRejected,
+    ListDue,
+    OwnCardRejected,
+    OwnKeyElsewhere,
+    PeerRefused,
+    RenewalFailed,
+    ServiceFailed,
+)
 
 
 def is_warning(event: Event) -> bool:

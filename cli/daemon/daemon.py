@@ -23,6 +23,7 @@ from . import control, scraping
 from .config import DaemonConfig
 from .diary import Diary
 from .explanation import Subject, is_silence
+from .hosting import host
 from .notify import Notifier
 from .printing import Printer
 from .reloading import Reloading
@@ -148,6 +149,7 @@ async def _run(
 
     async with trio.open_nursery() as nursery:
         await nursery.start(control.serve, words.path_of(daemon.home), verbs_of(daemon))
+        await nursery.start(host, daemon.node, daemon.home, daemon.reloading.config.enrol)
         metrics = daemon.reloading.config.metrics
         if metrics is not None and counts is not None:
             from .metrics import NodeMetrics  # noqa: PLC0415 - of an extra

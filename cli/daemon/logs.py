@@ -23,7 +23,7 @@ __all__ = ["LogBook"]
 
 AT_ONCE = 10  # of one cause are told as they come, before the others are counted: what is no failure may come in turns
 STRANGERS = 20  # causes of a kind that anybody can make, and so many of them that they must not fill a log
-CAUSES = 200  # causes of any other kind: so many peers have each its line; all of them take 0.5 MB
+CAUSES = 200  # causes of any other kind: so many peers have each its line; 0.7 KB each, so at most some 4 MB in all
 
 # What comes again by itself for as long as nobody mends it. The first of each is told at once, all others later.
 _FAILURES = (
@@ -43,6 +43,7 @@ _ALWAYS = (
     events.DuplicateNode,
     events.OwnKeyElsewhere,
     events.OwnCardRejected,
+    events.RenewalFailed,
     events.FileRejected,
     events.ListDue,
 )

@@ -31,7 +31,7 @@ class Notifier:
 
     def reloading(self) -> None:
         """Files are read again; `ready` follows."""
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000}")
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, status: str) -> None:
         """We end; nothing else follows but `status`."""

@@ -133,6 +133,17 @@ def test_a_key_of_another_card_is_named(node, name):
     assert (code, found["key-mismatch"]) == (9, "error")
 
 
+def test_a_configuration_that_cannot_be_used_is_named_and_so_is_one_that_others_can_write(node):
+    config = node.node / "node.toml"
+    config.write_text("limits.max_links = 9")
+    config.chmod(0o644)
+    assert examine(node)[0] == 0
+    config.write_text("lissen = []")
+    config.chmod(0o622)
+    code, found = examine(node)
+    assert (code, found["unreadable"], found["permissions"]) == (3, "error", "error")
+
+
 def test_every_fault_is_told_at_once_and_the_gravest_gives_the_exit_code(node):
     (node.node / "node.key").chmod(0o644)
     (node.node / "revocations.pem").unlink()

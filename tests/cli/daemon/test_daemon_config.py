@@ -1,6 +1,7 @@
 """node.toml: what it may say, what is wrong with it and where, and what a change of it means."""
 
 import itertools
+import random
 import re
 import tomllib
 from dataclasses import fields
@@ -184,6 +185,24 @@ def test_what_is_wrong_is_named_with_its_place(text, says):
     assert says in str(raised.value)
     assert raised.value.code == 3
     assert raised.value.hint
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_becomes_of_a_file_is_a_configuration_or_a_fault(seed):
+    rng, read, faults = random.Random(seed), 0, []
+    pieces = re.findall(r"\w+|\s|[^\w\s]", WHOLE)
+    for _ in range(700):
+        changed = list(pieces)
+        for _ in range(rng.randint(1, 3)):
+            at = rng.randrange(len(changed))
+            changed[at : at + rng.randint(0, 2)] = rng.choices(pieces, k=rng.randint(0, 2))
+        try:
+            parse("".join(changed))
+            read += 1
+        except Fault as fault:
+            faults.append(str(fault))
+    assert 50 < read < 650
+    assert [fault for fault in faults if ": line " not in fault and "(at line " not in fault] == []
 
 
 @pytest.mark.parametrize("key", [*config.TOP, *(f"limits.{key}" for key in config.LIMITS)])

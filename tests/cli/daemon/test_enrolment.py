@@ -330,7 +330,7 @@ async def test_a_request_that_was_kept_and_not_granted_is_granted_to_who_comes_b
 
 async def test_a_stranger_who_shows_a_used_token_learns_nothing_of_the_request(desk, place):
     token, joiner = desk.token("--approve"), Joiner()
-    assert await join(token, joiner) == Pending("pending", 5)
+    assert await join(token, joiner) == Pending("pending", 2)
     assert await ask_what_became(token, Joiner().key) == Refused("token-used")
     place.ok("join", "deny", "db-03", "--reason", "unknown machine")
     assert await ask_what_became(token, Joiner().key) == Refused("token-used")
@@ -339,7 +339,7 @@ async def test_a_stranger_who_shows_a_used_token_learns_nothing_of_the_request(d
 
 async def test_a_request_that_waits_for_an_operator_is_granted_once_they_approve(desk, place):
     token, joiner = desk.token("--approve"), Joiner()
-    assert await join(token, joiner) == Pending("pending", 5)
+    assert await join(token, joiner) == Pending("pending", 2)
     assert desk.grants() == []
     place.ok("join", "approve", token.token_id.hex()[:6])
     card_in(await ask_what_became(token, joiner.key))
@@ -449,7 +449,7 @@ async def test_one_host_fills_no_more_than_its_share_of_the_queue(desk, monkeypa
     monkeypatch.setattr("cli.daemon.enroller.MAX_WAITING_PER_SOURCE", 2)
     tokens = [desk.token("--approve") for _ in range(3)]
     for number, token in enumerate(tokens[:2]):
-        assert await join(token, Joiner(f"db-{number}")) == Pending("pending", 5)
+        assert await join(token, Joiner(f"db-{number}")) == Pending("pending", 2)
     answer = await join(tokens[2], Joiner("db-2"))
     assert answer == Refused("busy", "2 requests wait to be settled")
     assert desk.row("state", tokens[2]) == "open"

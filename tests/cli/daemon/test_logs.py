@@ -127,6 +127,7 @@ def test_a_flood_of_strangers_hides_no_member_that_is_refused(book):
     "event",
     [
         events.DuplicateNode(node_id=NODES[3], name="eve", address=THERE),
+        events.OwnKeyElsewhere(node_id=NODES[3], name="eve", address=THERE),
         events.OwnCardRejected(findings=EXPIRED),
         events.FileRejected(file="policy.toml", reason="broken"),
         events.ListDue(issuer="ops", sequence=4, seconds_left=60),
