@@ -5,12 +5,13 @@ import shutil
 import sys
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
+from functools import partial
 from itertools import count
 
 import pytest
 import trio
 
-from cards import Facts, IdentityKey, NodeKey, make_card, make_list, verify_card
+from cards import Address, Facts, IdentityKey, NodeKey, make_card, make_list, verify_card
 from p2pnoise import Bootstrap, NodeConfig, P2PNoiseError, open_folder, receiving
 from p2pnoise.folder.node_folder import NodeFolder
 from p2pnoise.node.effects import FactOffered
@@ -182,6 +183,52 @@ async def test_a_server_whose_store_is_rolled_back_has_its_lists_again_from_who_
         async with pair.running("server") as server:
             assert lists(server) == [1]
             await pair.hold(server, 2)
+
+
+@asynccontextmanager
+async def recording(address):
+    """A port that passes all on to `address`; the port, and what went there by each connection."""
+    said = []
+
+    async def pump(source, sink, keep):
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while data := await source.receive_some():
+                keep += data
+                await sink.send_all(data)
+            await sink.send_eof()
+
+    async def pass_on(near):
+        said.append(bytearray())
+        async with await trio.open_tcp_stream(address.host, address.port) as far, trio.open_nursery() as nursery:
+            nursery.start_soon(pump, near, far, said[-1])
+            nursery.start_soon(pump, far, near, bytearray())
+
+    async with trio.open_nursery() as nursery:
+        (listener,) = await nursery.start(partial(trio.serve_tcp, pass_on, 0, host="127.0.0.1"))
+        yield Address(*listener.socket.getsockname()), said
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_was_recorded_before_a_roll_back_is_not_taken_again(pair):
+    await yesterday(pair)
+    for name, home in pair.homes.items():
+        delete(home, pair.store(name))  # so that neither knows another way than the one below
+    async with pair.running("server") as server, recording(server.addresses[0]) as (through, said):
+        at, pair.peers["agent"] = server.addresses[0], (Bootstrap(through, server.node_id),)
+        async with pair.running("agent") as agent:
+            await pair.send(agent, server.node_id, 50)
+    heard = list(pair.heard)
+    roll_back(pair.homes["server"], pair.store("server"))
+    async with pair.running("server"):
+        for bytes_of_one in said:
+            async with await trio.open_tcp_stream(at.host, at.port) as again:
+                await again.send_all(bytes_of_one)
+                await again.send_eof()
+                with suppress(trio.BrokenResourceError):
+                    while await again.receive_some():
+                        pass  # until the server ends it
+    assert pair.heard == heard
+    assert sum(map(len, said)) > 50 * 20  # they were among it
 
 
 @pytest.mark.long
