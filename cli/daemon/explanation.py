@@ -178,9 +178,6 @@ def _dial(known: Known) -> Step | None:
     entry = _last_failure(known)
     if known.linked_for is not None:
         return None
-    if known.held_for > 0:
-        text = f"we were told to disconnect, and do not dial it for another {span(known.held_for)}"
-        return Step("dial", "fails", text, "disconnected", f"p2pnoise connect {known.subject.text}")
     if entry is None:
         return Step("dial", "unknown", "under way" if known.dialling else "not dialled by us")
     event = entry.event
@@ -271,6 +268,13 @@ def _copies(known: Known) -> Step | None:
     return Step("copies", "fails", text, "duplicate-node", fix, CONFLICT)
 
 
+def _held(known: Known) -> Step | None:
+    if known.linked_for is not None or known.held_for <= 0:
+        return None
+    text = f"we were told to disconnect, and do not dial it for another {span(known.held_for)}"
+    return Step("hold", "fails", text, "disconnected", f"p2pnoise connect {known.subject.text}")
+
+
 def _link(known: Known) -> Step:
     if known.linked_for is not None:
         return Step("link", "ok", known.link_text)
@@ -280,7 +284,7 @@ def _link(known: Known) -> Step:
     return Step("link", "unknown", "there is none")
 
 
-_CHAIN = (_peer, _own, _banned, _address, _dial, _handshake, _card, _their_word, _copies, _node, _link)
+_CHAIN = (_peer, _own, _banned, _address, _dial, _handshake, _card, _their_word, _copies, _held, _node, _link)
 
 
 # Reading what is known

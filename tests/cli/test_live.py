@@ -168,6 +168,20 @@ def test_a_node_that_runs_already_refuses_a_second_one_on_its_folder(pair):
     assert ask(pair, "status")["running"]  # its control socket is still there
 
 
+def test_a_card_is_taken_back_in_one_command_and_the_link_is_cut_when_it_returns(pair):
+    # Last of those that ask this pair: what is revoked stays so.
+    said = pair.json("revoke", "add", "bob", "--reason", "lost", "--node", pair / "ada")
+    (taken,) = said["taken_up"]
+    assert taken["taken"] == ["revocations.pem"]
+    assert [(one["name"], one["reason"]) for one in taken["cut"]] == [("bob", "revoked")]
+    assert pair.bob.wait("refused-by-peer")["reason"] == "revoked"
+    assert cause(pair, "bob") == "revoked"
+    assert cause(pair, "ada", home="bob") == "revoked"
+    assert (
+        "revocations.pem is in force on the running node" in pair.ok("revoke", "publish", "--node", pair / "ada").stderr
+    )
+
+
 # Where no node runs
 
 
@@ -195,6 +209,13 @@ def test_a_stopped_node_explains_from_its_files_and_says_so(place, installed):
     assert "does not run" in place.run("explain", "ada").stderr
     place.ok("ban", "ada", "--reason", "floods us")
     assert place.json("explain", "ada")["cause"] == "banned"
+
+
+def test_a_list_for_a_stopped_node_counts_from_its_next_start(place, installed):
+    assert installed.exists()
+    assert "counts from the next start" in place.ok("revoke", "publish", "--node", place.node).stderr
+    place.refuses("revoke", "add", "db-03", "--node", place / "nobody", says="no node.key in", code=1)
+    assert place.json("revoke", "list")["revocations"] == []
 
 
 def test_a_folder_without_a_node_is_said_to_be_one(place):
