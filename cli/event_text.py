@@ -62,6 +62,8 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"not taken    card of {who(name, node)}: {_why(findings, '')}"
         case events.OwnCardRejected(findings=findings):
             return f"own card     does not count here, and others will refuse it: {_why(findings, '')}"
+        case events.OwnCardLearned(sequence=sequence, source=source):
+            return f"own card     {sequence} came back from {source.short}: this folder was older, as after a restore"
         case events.ListDue(issuer=issuer, sequence=sequence, seconds_left=left):
             when = f"is due in {left // 3600} hours" if left > 0 else f"is overdue since {-left // 3600} hours"
             return f"list due     {sequence} of {issuer} {when}: have the issuer publish, p2pnoise revoke publish"

@@ -8,10 +8,11 @@ from typing import NoReturn
 
 import click
 
-from cards import Card, CardError, IdentityKey, NodeKey, Policy, verify_card
+from cards import Address, Card, CardError, IdentityKey, NodeKey, Policy, verify_card
 from cards.fields import name as name_field
 from cards.findings import UNEXPECTED
 from cards.text import MAX_ARMOR
+from p2pnoise.config import listen_address
 from p2pnoise.enrolment import MAX_TOKEN, REASONS, Granted, JoinToken, Pending, Refused
 
 from . import documents, files, options, passphrase
@@ -32,12 +33,28 @@ _WRONG_ISSUER = ("unknown-issuer", "threshold", "chain-too-long", "app-signature
 @click.option(
     "--name", callback=options.checked_name(64), help="what people call the node; that of the token if it has one"
 )
+@click.option(
+    "--listen",
+    multiple=True,
+    callback=lambda _ctx, _parameter, values: tuple(map(listen_address, values)),
+    metavar="HOST:PORT",
+    help="where the node is to accept connections, for node.toml; may be repeated",
+)
 @click.option("--wait/--no-wait", default=True, help="wait for an operator or a signer; so it does if not told")
 @click.option("--run", "then_run", is_flag=True, help="run the node at once: p2pnoise run")
 @options.home
 @passphrase.option
 @options.as_json
-def run(*, token: str, name: str | None, wait: bool, then_run: bool, home: NodeFolder, as_json: bool) -> None:
+def run(
+    *,
+    token: str,
+    name: str | None,
+    listen: tuple[Address, ...],
+    wait: bool,
+    then_run: bool,
+    home: NodeFolder,
+    as_json: bool,
+) -> None:
     """Make this machine a node of a network, by a join token.
 
     Its keys are made here and stay here. It asks where the token says, installs the card that it gets, and writes
@@ -60,7 +77,7 @@ def run(*, token: str, name: str | None, wait: bool, then_run: bool, home: NodeF
     document = _check(granted, held, card)
     issuer = {_issuer_name(granted.name, held): held.issuer}
     put_in_place(document, home, issuer, options.now())
-    _write_peers(home.path / "node.toml", granted)
+    _write_config(home.config, granted, listen)
     peers = [str(peer) for peer in granted.peers]
     if as_json:
         view = {"card": document.card.to_json(), "home": str(home.path), "issuer": str(held.issuer), "peers": peers}
@@ -80,9 +97,8 @@ def run(*, token: str, name: str | None, wait: bool, then_run: bool, home: NodeF
         return
     from . import run as run_verb
 
-    begin = [word for peer in peers for word in ("--bootstrap", peer)]
     json_word = ["--json"] if as_json else []
-    run_verb.command.main(["--home", str(home.path), *begin, *json_word], "p2pnoise run", standalone_mode=False)
+    run_verb.command.main(["--home", str(home.path), *json_word], "p2pnoise run", standalone_mode=False)
 
 
 def _read(token: str) -> JoinToken:
@@ -191,14 +207,18 @@ def _issuer_name(name: str, token: JoinToken) -> str:
         return str(token.issuer)[:14]
 
 
-def _write_peers(path: Path, granted: Granted) -> None:
-    """Where to begin, for p2pnoise run. What people wrote there stays as it is."""
-    listed = ", ".join(f'"{peer}"' for peer in granted.peers)
-    line = f"peers = [{listed}]"
-    text = f"# Written by p2pnoise join run; p2pnoise run reads it.\n{line}\n".encode()
+def _write_config(path: Path, granted: Granted, listen: tuple[Address, ...]) -> None:
+    """Where to begin and where to listen, for p2pnoise run. What people wrote there stays as it is."""
+    said = {"listen": listen, "peers": granted.peers}
+    lines = [f"{key} = [{', '.join(map(_quoted, values))}]" for key, values in said.items() if values]
+    text = "".join(f"{line}\n" for line in ("# Written by p2pnoise join run; p2pnoise run reads it.", *lines)).encode()
     if not granted.peers:
         say("the issuer named no peers to begin with: p2pnoise run --bootstrap [NODE@]HOST:PORT")
-    elif not path.exists():
+    if lines and not path.exists():
         files.write(path, text)
-    elif path.read_bytes() != text:
-        say(f"{path} is there already and stays as it is; it may say: {line}")
+    elif lines and path.read_bytes() != text:
+        say(f"{path} is there already and stays as it is; it may say:", *lines)
+
+
+def _quoted(value: object) -> str:
+    return f'"{value}"'

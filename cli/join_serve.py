@@ -2,11 +2,8 @@
 
 # ruff: noqa: PLC0415 - trio is loaded only where something runs
 
-import json
 import signal
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,14 +14,13 @@ from cards.findings import USAGE
 from p2pnoise.config import Bootstrap, listen_address
 from p2pnoise.enrolment.messages import MAX_PEERS
 
-from . import event_text, options, trust_state
+from . import options, trust_state
 from .folders import IssuerFolder, NodeFolder
-from .output import Fault, plain, rows, say
+from .output import Fault, rows, say
 
 if TYPE_CHECKING:
-    from p2pnoise.events import Event
-
     from .daemon.enroller import Enroller
+    from .daemon.printing import Printer
 
 
 @click.command()
@@ -76,14 +72,17 @@ def serve(
     """
     import trio
 
+    from .daemon.config import Log
     from .daemon.enroller import Enroller
+    from .daemon.printing import Printer
 
     if len(peers) > MAX_PEERS:
         raise Fault(f"{len(peers)} peers to begin with, at most {MAX_PEERS}", "leave some out", code=USAGE)
     key = home.read_node()
     with Enroller.open(folder, (lambda: peers) if peers else partial(known_peers, home)) as enroller:
         try:
-            trio.run(partial(_serve, enroller, key, listen, advertise, tell=_printer(as_json=as_json)))
+            printer = Printer(Log(format="json" if as_json else "text"))
+            trio.run(partial(_serve, enroller, key, listen, advertise, printer))
         except BaseExceptionGroup as group:  # trio groups what comes out of its nurseries
             raise _first(group) from None
 
@@ -93,8 +92,7 @@ async def _serve(
     key: NodeKey,
     listen: Sequence[Address],
     advertise: Sequence[Address],
-    *,
-    tell: "Callable[[Event], None]",
+    printer: "Printer",
 ) -> None:
     import trio
 
@@ -102,15 +100,19 @@ async def _serve(
 
     async with trio.open_nursery() as nursery:
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            serving = partial(serve_enrolment, enroller, key=key, listen=listen, advertise=advertise, on_event=tell)
+            serving = partial(
+                serve_enrolment, enroller, key=key, listen=listen, advertise=advertise, on_event=printer.tell
+            )
             told: tuple[Address, ...] = await nursery.start(serving)
             where = " ".join(map(str, told))
             say(*rows(("enrols for", enroller.name), ("as", str(key.public)), ("at", where)))
             if not where:
                 say("tokens cannot say where this is: add --advertise HOST:PORT")
+            nursery.start_soon(printer.keep_time)
             async for _ in signals:
                 break
         nursery.cancel_scope.cancel()
+    printer.close()
 
 
 def known_peers(home: NodeFolder) -> tuple[Bootstrap, ...]:
@@ -122,19 +124,6 @@ def known_peers(home: NodeFolder) -> tuple[Bootstrap, ...]:
     found = [row for row in table.rows if row.record is not None and row.record.addresses] if table is not None else []
     found.sort(key=lambda row: row.provenance != "live")
     return tuple(Bootstrap(row.record.addresses[0], row.card.node_id) for row in found if row.record)[:MAX_PEERS]
-
-
-def _printer(*, as_json: bool) -> "Callable[[Event], None]":
-    def tell(event: "Event") -> None:
-        now = time.time()
-        if as_json:
-            line = json.dumps({"at": round(now, 3), **event.to_json()})
-        else:
-            line = f"{time.strftime('%H:%M:%S', time.localtime(now))}  {plain(event_text.sentence(event))}"
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
-    return tell
 
 
 def _first(error: BaseException) -> BaseException:

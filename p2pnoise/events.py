@@ -223,6 +223,18 @@ class OwnCardRejected(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnCardLearned(_Event):
+    """The network held a newer card of ours than this node had, as after a backup was restored; it is in use now.
+
+    `source` is who gave it, ourselves where our own database did.
+    """
+
+    kind: ClassVar[str] = "own-card-learned"
+    sequence: int
+    source: NodeId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ListDue(_Event):
     """An issuer's revocation list is due, or will be soon; without a new one no new peers can be admitted."""
 
@@ -357,6 +369,7 @@ Event: TypeAlias = (
     | PeerPinned
     | CardRefused
     | OwnCardRejected
+    | OwnCardLearned
     | ListDue
     | FileRejected
     | ConfigApplied

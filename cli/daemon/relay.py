@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import trio
 
 from p2pnoise import PeerStream, StreamBroken
+from p2pnoise.node.driver.peer_stream import PIECE
 
 __all__ = ["Traffic", "relay", "reset"]
 
-READ = 256 * 1024  # bytes of one read: as many as a stream may be sent before any are granted
+READ = 4 * PIECE  # bytes of one read: whole frames, as many as a stream may be sent before any are granted
 LINGER = 2.0  # seconds that the last bytes have to be read in, as of links; closed at once, the system might drop them
 _NO_LINGER = struct.pack("ii", 1, 0)
 

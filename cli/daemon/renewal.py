@@ -136,7 +136,7 @@ async def keep_renewed(
     """
     inquiry, failures, share = _Inquiry(node, renewing), 0, _share()
     while True:
-        card = await trio.to_thread.run_sync(_read, home)
+        card = _read(home)
         due = renewal_due(card, share) if card is not None else None
         if card is None or due is None or clock() < due:
             await trio.sleep(LOOK if due is None else min(due - clock(), LOOK))

@@ -8,10 +8,13 @@ from typing import Any
 import trio
 
 from cards import Card, Verdict
+from cards.findings import UNEXPECTED, UNTRUSTED
 from cli.event_text import sentence as sentence_of
+from cli.output import Fault
 from p2pnoise import __version__
 from p2pnoise.events import Event, EventsMissed
 from p2pnoise.instant import SECOND
+from p2pnoise.node.driver.errors import PeerNotTrusted, PeerTimeout, PeerUnreachable
 from p2pnoise.node.driver.naming import find
 from p2pnoise.node.driver.peers import known_peers
 from p2pnoise.node.link import Stage
@@ -188,7 +191,12 @@ async def _reload(daemon: Daemon, _call: Call) -> dict[str, Any]:
 
 
 async def _connect(daemon: Daemon, call: Call) -> dict[str, Any]:
-    peer = await daemon.node.connect(call.text("peer"), timeout=call.number("timeout", most=MAX_WAIT))
+    text = call.text("peer")
+    try:
+        peer = await daemon.node.connect(text, timeout=call.number("timeout", most=MAX_WAIT))
+    except (PeerUnreachable, PeerNotTrusted, PeerTimeout) as error:
+        code = UNTRUSTED if isinstance(error, PeerNotTrusted) else UNEXPECTED
+        raise Fault(str(error), f"p2pnoise explain {text}", code=code) from None
     return {"name": peer.name, "node_id": str(peer.node_id), "groups": list(peer.groups)}
 
 

@@ -18,7 +18,7 @@ State: TypeAlias = Literal["open", "spent", "cancelled"]
 Settled: TypeAlias = Literal["waiting", "accepted", "granted", "denied"]
 """Of a request: an operator is to decide; to be granted; granted; denied."""
 
-ASK_AGAIN = 5  # seconds between two questions of one who waits; a guess
+ASK_AGAIN = 2  # seconds between two questions of one who waits; a guess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

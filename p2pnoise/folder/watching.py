@@ -6,11 +6,13 @@ from typing import TypeAlias
 
 import trio
 
-from cards import CardError, Fact, NodeId
+from cards import Card, CardError, Fact
+from cards.text import to_armor
 from p2pnoise.events import FileRejected
 from p2pnoise.node.driver.node import Node
 from p2pnoise.node.effects import BansChanged, FactOffered, Input, OwnCardChanged, PinsChanged, PolicyChanged
 
+from . import documents, writing
 from .fault import Fault
 from .node_folder import NodeFolder
 
@@ -25,10 +27,12 @@ POLL = 0.25  # seconds between two looks at the watched files; a stat each
 class Watcher:
     """Hands a node what changes in its folder. FileRejected names a file that cannot be used."""
 
-    def __init__(self, folder: NodeFolder, node: Node, network: str) -> None:
-        """`network` is the one that the node runs in: a policy for another is refused."""
+    def __init__(self, folder: NodeFolder, node: Node, network: str, card: Card) -> None:
+        """`network` is the one that the node runs in: a policy for another is refused. `card` is what it began with."""
         self.rejected: dict[str, str] = {}
         """Why files that lie there now are not in force, by name."""
+        self.next_key: trio.Event | None = None
+        """Set when card and key of another node have been put in place, which this one is to become."""
         self._node = node
         self._folder = folder
         self._readers: dict[Path, Reader] = {
@@ -37,10 +41,11 @@ class Watcher:
             folder.statements: lambda: _facts(folder.statements, folder.read_statements),
             folder.pins: lambda: _pins(folder),
             folder.bans: lambda: _bans(folder),
-            folder.card: lambda: _card(folder, node.node_id),
+            folder.card: self._read_card,
         }
         # Nothing counts as seen: a file that changed while the node started must not be missed.
         self._seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(self._readers)
+        self._kept = card  # the node's own card that its file was last compared with
         self._looking = trio.Lock()
 
     def add(self, path: Path, read: Reader) -> None:
@@ -58,6 +63,7 @@ class Watcher:
         """Look now. The names of the files that changed and are in force when this returns."""
         taken = []
         async with self._looking:
+            await self._keep_card()
             for path, read in list(self._readers.items()):
                 stamp = _stamp(path)
                 if stamp == self._seen[path]:
@@ -68,6 +74,40 @@ class Watcher:
         if taken:
             await self._node.settle()
         return taken
+
+    async def _keep_card(self) -> None:
+        """Have card.pem say what the network gave back to a node that was restored from a backup, so that it lasts."""
+        card, path = self._node.core.card, self._folder.card
+        if card is self._kept:
+            return
+        try:
+            held = self._folder.read_card()
+            if held is not None and self._is_older(held, card, path):
+                block = to_armor(documents.CARD, card.raw).encode()
+                await trio.to_thread.run_sync(lambda: writing.write(path, block, force=True))
+                self._seen[path] = _stamp(path)
+        except (Fault, CardError, OSError) as error:  # the database has it until then
+            self._node.tell(FileRejected(file=path.name, reason=f"card {card.sequence} is not in it: {error}"))
+        self._kept = card
+
+    def _is_older(self, held: Card, card: Card, path: Path) -> bool:
+        """Whether a file that holds this card is to be written anew; what a person has just put there is not."""
+        if (held.identity, held.node_id) != (card.identity, card.node_id) or held.raw == card.raw:
+            return False
+        seen = self._seen[path]
+        unread = held.raw != self._kept.raw if seen is None else _stamp(path) != seen
+        return held.sequence < card.sequence or (held.card_id == card.card_id and not unread)
+
+    async def _read_card(self) -> list[Input]:
+        card, node_id = self._folder.read_card(), self._node.node_id
+        if card is None:
+            raise Fault("it is gone", "put it back; the card in use stays in use")
+        if card.node_id == node_id:
+            return [OwnCardChanged(card)]
+        if self.next_key is None or self._folder.read_node().public != card.node_id:
+            raise Fault(f"it names node {card.node_id.short}, this one is {node_id.short}")
+        self.next_key.set()
+        return []
 
     async def _take(self, path: Path, read: Reader) -> bool:
         try:
@@ -119,12 +159,3 @@ async def _policy(folder: NodeFolder, network: str) -> list[Input]:
     if policy.network != network:
         raise Fault(f"it names network {policy.network}, this node runs in {network}")
     return [PolicyChanged(policy)]
-
-
-async def _card(folder: NodeFolder, node_id: NodeId) -> list[Input]:
-    card = folder.read_card()
-    if card is None:
-        raise Fault("it is gone", "put it back; the card in use stays in use")
-    if card.node_id != node_id:
-        raise Fault(f"it names node {card.node_id.short}, this one is {node_id.short}")
-    return [OwnCardChanged(card)]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cards import AddressRecord, Fact, Finding, Pin, Revocations, Verdict
+from cards import AddressRecord, Card, Fact, Finding, Pin, Revocations, Verdict
 from cards.facts import Statement
 
 from .table import Peer
@@ -52,6 +52,14 @@ class Learned:
     """A card or a newer version of one came into the table."""
 
     peer: Peer
+    source: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCardLearned:
+    """The network holds a newer card of ourselves than we do, which this is: it is ours from now on."""
+
+    card: Card
     source: bytes
 
 
@@ -123,6 +131,7 @@ Effect: TypeAlias = (
     Store
     | SendMessage
     | Learned
+    | OwnCardLearned
     | RecordLearned
     | FactApplied
     | FactRefused

@@ -24,6 +24,13 @@ def merged(card: Card, counting: Iterable[Weighed]) -> Card:
     return _fitting(card, tuple(best[key] for key in sorted(best, key=lambda key: (steps[key], key.hint, key))))
 
 
+def renewed(card: Card, counting: Iterable[Weighed]) -> Card:
+    """`card` with those of these grants over its body that the same keys have signed since; no other is added."""
+    newest = {grant.kid: grant for grant, _, _ in sorted(counting, key=lambda one: one.grant.rank)}
+    grants = tuple(max(one, newest.get(one.kid, one), key=lambda grant: grant.rank) for one in card.grants)
+    return card.with_grants(grants)
+
+
 def _fitting(card: Card, grants: tuple[Grant, ...]) -> Card:
     """`card` with as many of `grants`, in their order, as one envelope holds."""
     for count in range(min(len(grants), MAX_GRANTS), 1, -1):

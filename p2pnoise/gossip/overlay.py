@@ -25,6 +25,7 @@ from .effects import (
     LinkId,
     ListsCompared,
     Misbehaved,
+    OwnCardLearned,
     PageCame,
     Pinned,
     RecordLearned,
@@ -329,11 +330,18 @@ class Overlay:
     def _take_card(self, link: LinkId, card: Card, ids: list[bytes], now: Instant) -> None:
         """A card, or one grant over a body that we hold; `ids` are those of what it is."""
         self._recall(card, now)
-        known = self.table.by_node(card.node_id)
-        verdict, peer = self.table.offer_card(card, now.unix, source=self._links[link].node_id)
+        known, giver = self.table.by_node(card.node_id), self._links[link].node_id
+        ours = self.table.newer_own(card, now.unix)
+        if ours is not None:
+            self.table.own_card = ours
+            verdict, peer = self.table.offer_card(ours, now.unix, source=self.table.own, live=True, own=True)
+        else:
+            verdict, peer = self.table.offer_card(card, now.unix, source=giver)
         if peer is not None:
             self._wants.answered(link, peer.item_ids)
-            self._changed(peer, known, link, now)
+            self._changed(peer, known, None if ours is not None else link, now)
+        if ours is not None:
+            self._effects.append(OwnCardLearned(ours, giver))
         # What is neither taken nor held already (an older grant, one too many) is not worth another question.
         self._wants.refuse([item for item in ids if item not in self.table.items], now.monotonic)
         if not verdict.ok:

@@ -34,8 +34,9 @@ from cards import (
 from cards.facts import Statement
 from cards.revocation import MAX_NEXT
 from cards.verification import MAX_PINS
+from p2pnoise.errors import LocalProtocolError
 
-from .grants import merged
+from .grants import merged, renewed
 from .items import ItemIndex, body_id, grant_id, record_id
 
 Provenance = Literal["proven", "live"]
@@ -82,13 +83,16 @@ class PeerTable:
     `policy`, `facts` and the pins made by hand are replaced whole; `reconsider` then says whose verdict changed.
     """
 
-    def __init__(self, policy: Policy, *, own: NodeId, signatures: SignatureCache | None = None) -> None:
+    def __init__(
+        self, policy: Policy, *, own: NodeId, own_card: Card | None = None, signatures: SignatureCache | None = None
+    ) -> None:
         self.policy = policy
         self.facts = Facts()
         self.pins: Mapping[str, IdentityId] = {}
         self._first_uses: dict[str, IdentityId] = {}
         self._untied: Mapping[str, IdentityId] = {}  # names and whom a first use no longer pins them to
         self.own = own
+        self._own_card = own_card
         self._signatures = signatures if signatures is not None else SignatureCache()
         self._peers: dict[bytes, Peer] = {}  # by identity key
         self._by_node: dict[bytes, bytes] = {}  # Node ID -> identity key
@@ -123,6 +127,17 @@ class PeerTable:
 
     def by_card_id(self, card_id: bytes) -> Peer | None:
         return self.by_item(body_id(card_id))
+
+    @property
+    def own_card(self) -> Card:
+        """What we show of ourselves, whether it counts here or not. Raises `LocalProtocolError` where there is none."""
+        if self._own_card is None:
+            raise LocalProtocolError("a table of nobody in particular")
+        return self._own_card
+
+    @own_card.setter
+    def own_card(self, card: Card) -> None:
+        self._own_card = card
 
     # Judging
 
@@ -226,6 +241,25 @@ class PeerTable:
         self._put(peer)
         self._marks[card.identity] = Mark(card.sequence, card.card_id, card.next_key_digest)
         return verdict, peer
+
+    def newer_own(self, card: Card, now: int) -> Card | None:
+        """What our own card becomes by one that others hold of our node; None where it stays as it is (P6).
+
+        So a folder that was restored from a backup gets back what its owner has signed since, and its issuers.
+        """
+        ours = self._own_card
+        if ours is None or (card.identity, card.node_id) != (ours.identity, self.own):
+            return None
+        verdict = self.judge(card, now, own=True)
+        if not verdict.ok:
+            return None
+        try:
+            if card.sequence > ours.sequence:
+                return merged(card, verdict.counting)
+            same = renewed(ours, verdict.counting) if card.card_id == ours.card_id else ours
+            return same if same.raw != ours.raw else None
+        except CardError:  # more than an envelope holds, as a longer grant may make it
+            return None
 
     def restore(
         self, card: Card, now: int, *, provenance: Provenance, first_seen: int, learned_from: bytes, own: bool = False

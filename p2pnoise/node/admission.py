@@ -57,7 +57,7 @@ class Admission:
 
     def judge(self, connection: io.ConnectionId, link: Link, raw: bytes, rs: bytes, now: Instant) -> None:
         """The card of a handshake. Until the peer's first transport frame nothing here may touch any state (P10)."""
-        verdict = self._bans.weigh(self._table.judge(raw, now.unix, peer_static=rs))
+        verdict = self._judge_bearer(raw, rs, now)
         if link.expected is not None and rs != link.expected and verdict.claim is not None:
             verdict = self._judge_fallback(link.expected, verdict.claim, verdict)
         link.verdict = verdict
@@ -69,6 +69,20 @@ class Admission:
             link.accept(Hello(self._boot_id, self._last_hash.get(link.node_id, b"")), now.monotonic)
         except RemoteProtocolError as error:
             self._links.drop(connection, str(error), now)
+
+    def _judge_bearer(self, card: bytes | Card, rs: bytes, now: Instant) -> Verdict:
+        """Whoever proved `rs` and shows this card; by the newer one of the same node that we hold, where we do (P6).
+
+        A node that was restored from a backup shows what it had then. It proves the key that the newer card names, too,
+        which whoever found an old card cannot; and it will have that card from us.
+        """
+        verdict = self._table.judge(card, now.unix, peer_static=rs)
+        row, claim = self._table.by_node(rs), verdict.claim
+        if not verdict.ok and row is not None and verdict.card is not None and claim is not None:
+            same = claim.node_id == rs and claim.identity == row.card.identity
+            if same and (claim.sequence < row.card.sequence or claim.card_id == row.card.card_id):
+                verdict = self._table.judge(row.card, now.unix, peer_static=rs)
+        return self._bans.weigh(verdict)
 
     def _judge_fallback(self, dialled: NodeId, claim: Card, verdict: Verdict) -> Verdict:
         """Fallback never changes the peer: a dialled Node ID is answered by its own identity with a newer card (P12).
@@ -167,7 +181,7 @@ class Admission:
         self._links.apply(self._overlay.card_presented(claim, now), now)
         if link.ending:
             return
-        link.verdict = self._bans.weigh(self._table.judge(claim, now.unix, peer_static=claim.node_id))
+        link.verdict = self._judge_bearer(claim, claim.node_id, now)
         if not link.verdict.ok:
             self.close_refused(connection, Code.of(link.verdict.errors), now)
             return

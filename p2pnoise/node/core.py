@@ -5,7 +5,7 @@ Whoever drives it decides nothing: the trio driver and the simulator are two sma
 
 from typing import assert_never
 
-from cards import Address, Card, NodeId, NodeKey, Policy, SignatureCache, make_record
+from cards import Address, AddressRecord, Card, Facts, NodeId, NodeKey, Policy, SignatureCache, make_record
 from cards.codec import MAX_INT
 from p2pnoise import events
 from p2pnoise.chance import Chance
@@ -22,6 +22,7 @@ from .dials import Dialler, Target
 from .links import NEVER, Links
 
 DAY = 86400 * SECOND
+RECORD_PAUSE = 60 * SECOND  # before ours goes out again where others hold another; a guess: two copies do so for ever
 
 
 class NodeCore:
@@ -43,7 +44,7 @@ class NodeCore:
     ) -> None:
         self.config = config
         self.node_id: NodeId = key.public
-        self.table = PeerTable(policy, own=key.public, signatures=signatures)
+        self.table = PeerTable(policy, own=key.public, own_card=card, signatures=signatures)
         self.bans = Bans(self.table)
         self._key = key
         self._effects: list[io.Effect] = []
@@ -52,7 +53,6 @@ class NodeCore:
         self.links = Links(
             config,
             static=KeyPair.from_private(key.static),
-            card=card,
             entropy=entropy,
             overlay=self._overlay,
             dialler=self._dialler,
@@ -61,8 +61,9 @@ class NodeCore:
         )
         self._connections = 0
         self._advertised: tuple[Address, ...] | None = None  # until we listen
-        self._installed_under: object = None  # the facts that our own card was last judged by
+        self._installed: tuple[Card, Facts] | None = None  # our own card, and the facts that it was judged by
         self._refresh_at: int | None = None  # our address record
+        self._record: AddressRecord | None = None  # the one that was looked at last
         self._warn_at: int | None = None  # of lists that are due
         self._dial_at: int | None = None
         self._lift_at: int | None = None  # the ban that ends first
@@ -71,7 +72,7 @@ class NodeCore:
     @property
     def card(self) -> Card:
         """Our own card."""
-        return self.links.card
+        return self.table.own_card
 
     @property
     def dialling(self) -> tuple[Target, ...]:
@@ -230,8 +231,9 @@ class NodeCore:
         due = self._overlay.deadline()
         if due is not None and now.monotonic >= due:
             self.links.apply(self._overlay.tick(now), now)
-        if self._advertised is not None and self._installed_under is not self.table.facts:
-            self._install(now)  # a fact may be what it waited for, or what takes it back
+        if self._advertised is not None and not self._is_installed:
+            self._install(now)  # a fact may be what it waited for, or what takes it back; or others had a newer card
+        self._look_at_record(now)
         if self._refresh_at is not None and now.monotonic >= self._refresh_at:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
@@ -269,7 +271,7 @@ class NodeCore:
         """Put our own card and addresses into the table. Others will judge the card as we do here."""
         if self._advertised is None:
             return
-        self._installed_under = self.table.facts
+        self._installed = self.card, self.table.facts
         self._warn_at = now.monotonic
         verdict = self.table.judge(self.card, now.unix, own=True)
         if verdict.ok:
@@ -283,10 +285,15 @@ class NodeCore:
     def _replace_card(self, card: Card, now: Instant) -> None:
         verdict = self.table.judge(card, now.unix, own=True)
         if verdict.ok or waits_for_lists(verdict):
-            self.links.card = card
+            self.table.own_card = card
             self._install(now)
         else:  # the one in use stays in use
             self._emit(events.OwnCardRejected(findings=verdict.errors))
+
+    @property
+    def _is_installed(self) -> bool:
+        card, facts = self._installed or (None, None)
+        return card is self.card and facts is self.table.facts
 
     def _refresh(self, now: Instant) -> None:
         """Once a day: new addresses, or the complaint again that our card does not count."""
@@ -312,6 +319,15 @@ class NodeCore:
         self._refresh_at = now.monotonic + ns(self.config.record_refresh)
         self.links.apply(self._overlay.offer_record(record, now), now)
 
+    def _look_at_record(self, now: Instant) -> None:
+        """Where others hold a later one that says other addresses, as after a restore with a clock that is behind."""
+        own = self.table.by_node(self.node_id)
+        if own is None or own.record is self._record or self._refresh_at is None:
+            return
+        self._record = own.record
+        if own.record is not None and own.record.addresses != self._advertised:
+            self._refresh_at = min(self._refresh_at, now.monotonic + RECORD_PAUSE)
+
     def _warn_of_lists(self, now: Instant) -> None:
         """Tell the operator of lists that are due soon, or overdue; again every day."""
         self._warn_at = now.monotonic + DAY
@@ -322,6 +338,10 @@ class NodeCore:
                 self._emit(events.ListDue(issuer=name, sequence=state.sequence, seconds_left=left))
 
     def _restore(self, stored: io.StoredPeer, now: Instant) -> None:
+        newer = self.table.newer_own(stored.card, now.unix)
+        if newer is not None:  # others gave it to us, and the node ended before its file was written
+            self.table.own_card = newer
+            self._emit(events.OwnCardLearned(sequence=newer.sequence, source=self.node_id))
         verdict = self.table.restore(
             stored.card,
             now.unix,

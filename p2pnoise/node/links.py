@@ -6,7 +6,7 @@ stay is said by admission.py.
 
 from typing import assert_never
 
-from cards import Address, Card, NodeId
+from cards import Address, NodeId
 from p2pnoise import events
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay
@@ -50,7 +50,6 @@ class Links:
         config: NodeConfig,
         *,
         static: KeyPair,
-        card: Card,
         entropy: Entropy,
         overlay: Overlay,
         dialler: Dialler,
@@ -58,7 +57,6 @@ class Links:
         out: list[io.Effect],
     ) -> None:
         self.all: dict[io.ConnectionId, Link] = {}
-        self.card = card
         self.stopping = False
         self._config = config
         self._static = static
@@ -120,7 +118,7 @@ class Links:
             initiator=initiator,
             address=address,
             static=self._static,
-            own_card=self.card.raw,
+            own_card=self._table.own_card.raw,
             entropy=self._entropy,
             now=now.monotonic,
             rs=rs,
@@ -356,7 +354,13 @@ class Links:
                 case gossip.Misbehaved(connection, reason):
                     if connection in self.all:
                         self.drop(connection, f"it broke the protocol: {reason}", now)
-                case gossip.Learned() | gossip.Refused() | gossip.FactRefused() | gossip.Pinned():
+                case (
+                    gossip.Learned()
+                    | gossip.OwnCardLearned()
+                    | gossip.Refused()
+                    | gossip.FactRefused()
+                    | gossip.Pinned()
+                ):
                     self.emit(telling.gossiped(effect, self._table, source))
                 case gossip.RecordLearned(record, _):
                     self._address_learned(record.node_id, now)

@@ -64,6 +64,7 @@ def lost(link: Link, node_id: NodeId, reason: str) -> events.PeerLost:
 
 def gossiped(
     effect: gossip.Learned
+    | gossip.OwnCardLearned
     | gossip.RecordLearned
     | gossip.Refused
     | gossip.FactApplied
@@ -82,6 +83,8 @@ def gossiped(
                 learned_from=NodeId(teller),
                 known_peers=len(table),
             )
+        case gossip.OwnCardLearned(card, giver):
+            return events.OwnCardLearned(sequence=card.sequence, source=NodeId(giver))
         case gossip.RecordLearned(record, _):
             return events.AddressLearned(node_id=record.node_id, addresses=record.addresses)
         case gossip.Refused(_, verdict):

@@ -91,7 +91,7 @@ def on_streams(member):
 
 
 def test_unknown_frames_between_those_of_streams_are_skipped(ada, carl):
-    carl.message(offer(1), encode_frame(99, b"news"), *data(1, 5), encode_frame(15, b""), frame(Kind.STREAM_FIN, 1))
+    carl.message(offer(1), encode_frame(99, b"news"), *data(1, 5), encode_frame(16, b""), frame(Kind.STREAM_FIN, 1))
     assert ada.received(1) == bytes(5)
     assert ada.on_stream(StreamFinished)
     assert carl.link.skipped_frames == 2

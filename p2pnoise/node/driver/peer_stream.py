@@ -20,6 +20,7 @@ __all__ = ["PeerStream", "ended_by"]
 
 MAX_WRITTEN = 128 * 1024  # bytes that were written and have not left; what the core asks for
 PIECE = MAX_PAYLOAD - 4  # bytes; what one frame carries, and so one transport message
+SLICE = MAX_WRITTEN // PIECE * PIECE  # bytes written at once of more: whole frames, or every third had 52 bytes
 SMALL = 4096  # bytes of a piece that the next one joins: a window of 2-byte frames took 5 MiB by itself, piece by piece
 READ_AT_ONCE = core.WINDOW // 2  # bytes read that are reported together: what the least of windows grants at once
 
@@ -103,7 +104,7 @@ class PeerStream(trio.abc.HalfCloseableStream):
         at = 0
         try:
             while at < len(data):
-                piece = data[at : at + MAX_WRITTEN]
+                piece = data[at : at + SLICE]
                 if at:
                     await trio.lowlevel.checkpoint()  # whatever else there is gets its turn
                 await self._wait_for_room(len(piece))

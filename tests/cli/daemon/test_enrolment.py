@@ -311,6 +311,23 @@ async def test_who_lost_the_answer_comes_back_and_gets_the_same_card(desk):
     assert desk.told.count(("enrolled", None)) == 1
 
 
+async def test_who_comes_back_after_a_month_gets_a_grant_that_has_not_ended(desk, monkeypatch):
+    token, joiner = desk.token("--lifetime", "30d"), Joiner()
+    first = card_in(await join(token, joiner))
+    month = int(time.time()) + 31 * 86_400
+    monkeypatch.setattr("cli.options.now", lambda: month)
+    second = card_in(await join(token, joiner))
+    assert second.body == first.body
+    assert second.grants[0].not_after == month + 30 * 86_400
+
+
+async def test_who_was_revoked_does_not_get_its_card_again(desk, place):
+    token, joiner = desk.token(), Joiner()
+    card_in(await join(token, joiner))
+    place.ok("revoke", "add", "db-03", "--reason", "lost")
+    assert await join(token, joiner) == Refused("denied", "revoked, reason lost")
+
+
 async def test_a_request_that_was_kept_and_not_granted_is_granted_to_who_comes_back(desk, monkeypatch):
     token, joiner = desk.token(), Joiner()
 
@@ -330,7 +347,7 @@ async def test_a_request_that_was_kept_and_not_granted_is_granted_to_who_comes_b
 
 async def test_a_stranger_who_shows_a_used_token_learns_nothing_of_the_request(desk, place):
     token, joiner = desk.token("--approve"), Joiner()
-    assert await join(token, joiner) == Pending("pending", 5)
+    assert await join(token, joiner) == Pending("pending", 2)
     assert await ask_what_became(token, Joiner().key) == Refused("token-used")
     place.ok("join", "deny", "db-03", "--reason", "unknown machine")
     assert await ask_what_became(token, Joiner().key) == Refused("token-used")
@@ -339,7 +356,7 @@ async def test_a_stranger_who_shows_a_used_token_learns_nothing_of_the_request(d
 
 async def test_a_request_that_waits_for_an_operator_is_granted_once_they_approve(desk, place):
     token, joiner = desk.token("--approve"), Joiner()
-    assert await join(token, joiner) == Pending("pending", 5)
+    assert await join(token, joiner) == Pending("pending", 2)
     assert desk.grants() == []
     place.ok("join", "approve", token.token_id.hex()[:6])
     card_in(await ask_what_became(token, joiner.key))
@@ -449,7 +466,7 @@ async def test_one_host_fills_no_more_than_its_share_of_the_queue(desk, monkeypa
     monkeypatch.setattr("cli.daemon.enroller.MAX_WAITING_PER_SOURCE", 2)
     tokens = [desk.token("--approve") for _ in range(3)]
     for number, token in enumerate(tokens[:2]):
-        assert await join(token, Joiner(f"db-{number}")) == Pending("pending", 5)
+        assert await join(token, Joiner(f"db-{number}")) == Pending("pending", 2)
     answer = await join(tokens[2], Joiner("db-2"))
     assert answer == Refused("busy", "2 requests wait to be settled")
     assert desk.row("state", tokens[2]) == "open"
