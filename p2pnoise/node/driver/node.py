@@ -168,7 +168,7 @@ class Node:
         """End every link to `peer` with a goodbye, and do not dial it for `hold` seconds by ourselves.
 
         A stream that an application opens dials it nevertheless, `connect` ends the wait, and it may dial us at any
-        time: to keep it out, ban it. Raises UnknownPeer, AmbiguousPeer and CardError, and ValueError for a negative `hold`.
+        time: to keep it out, ban it. Raises UnknownPeer, AmbiguousPeer, CardError, and ValueError for a negative hold.
         """
         if not 0 <= hold < float("inf"):
             raise ValueError(f"hold of {hold} seconds")
