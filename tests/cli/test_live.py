@@ -57,6 +57,11 @@ def test_a_linked_peer_is_explained_by_any_of_its_names(pair):
     assert text.startswith("LINKED  bob\n")
 
 
+def test_a_node_asked_about_itself_says_so(pair):
+    assert cause(pair, "ada") == "this-node"
+    assert pair.ok("explain", pair.ada.address, "--home", pair / "ada").stdout.startswith("THIS-NODE  ada")
+
+
 def test_nobody_of_that_name_is_known_and_one_like_it_is_named(pair):
     result = pair.run("explain", "bobb", "--home", pair / "ada")
     assert result.exit_code == 5
