@@ -9,7 +9,7 @@ import subprocess
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -98,6 +98,12 @@ def serving(serve):
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
+
+
+def free_port():
+    """A port at which nobody listens."""
+    with socket.create_server((LOCAL, 0)) as closed:
+        return closed.getsockname()[1]
 
 
 def connect(port):
@@ -198,6 +204,47 @@ def test_a_client_that_breaks_off_resets_the_server(join):
         assert outcome
 
 
+def test_what_node_toml_says_changes_while_connections_stand(daemons):
+    """One that it names before and after goes on; one that it names no more is reset."""
+
+    def take(name, text):
+        (daemons.path / name / "node.toml").write_text(text)
+        subprocess.run([*COMMAND, "reload", "--home", daemons.path / name], check=True, capture_output=True)
+
+    def exposed(port, *services):
+        return "".join(
+            f'[[expose]]\nservice = "{one}"\nto = "{LOCAL}:{port}"\ngroups = ["staff"]\n' for one in services
+        )
+
+    def talk(client):
+        client.sendall(b"hello")
+        assert client.recv(10) == b"hello"
+
+    def say_all(connection):
+        with connection, suppress(ConnectionResetError):
+            while data := connection.recv(10):
+                connection.sendall(data)
+
+    ports = [free_port(), free_port()]
+    forwards = [f'[[forward]]\nlisten = "{LOCAL}:{ports[n]}"\nto = "bob:{name}"\n' for n, name in enumerate("ab")]
+    with serving(say_all) as port:
+        take("bob", exposed(port, "a", "b"))
+        take("ada", "".join(forwards))
+        with connect(ports[0]) as stays, connect(ports[1]) as goes:
+            talk(stays)
+            talk(goes)
+            take("bob", exposed(port, "a", "c"))
+            with pytest.raises(ConnectionResetError):
+                goes.recv(10)
+            talk(stays)
+            take("ada", forwards[0])
+            talk(stays)
+            with pytest.raises(ConnectionRefusedError):
+                connect(ports[1])
+        for name in ("bob", "ada"):
+            take(name, "")
+
+
 # Who may, and what fails
 
 
@@ -211,9 +258,7 @@ def test_a_client_of_another_group_is_reset_and_the_command_says_why(daemons, ho
 
 
 def test_a_server_that_does_not_run_is_told_by_both_commands(daemons, hold):
-    with socket.create_server((LOCAL, 0)) as closed:
-        port = closed.getsockname()[1]
-    exposed = hold("expose", "web", port, "--any", "--home", daemons.path / "bob", "--json")
+    exposed = hold("expose", "web", free_port(), "--any", "--home", daemons.path / "bob", "--json")
     assert json.loads(exposed.line())["groups"] == ["*"]
     forwarded = hold("forward", "0", "bob:web", "--home", daemons.path / "ada", "--json")
     with (
