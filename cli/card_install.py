@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from shlex import quote
 
 import click
 
@@ -55,10 +54,7 @@ def install(*, file: str, trusted: Mapping[str, IssuerId], home: NodeFolder, as_
         answer(*rows(("installed", card.label), ("sequence", str(card.sequence)), ("folder", str(home.path))))
     for path in promoted:
         say(f"{path.name} is the new key now; the one before lies beside it as {path.name}.old")
-    if home.node_key in promoted:
-        _part_with_table(home)
-    else:
-        say("a node that runs in this folder takes it up by itself; to start one: p2pnoise run")
+    say("a node that runs in this folder takes it up by itself; to start one: p2pnoise run")
 
 
 def put_in_place(
@@ -88,21 +84,6 @@ def put_in_place(
         for next_path, _ in waiting.values():
             next_path.unlink()
     return tuple(promoted)
-
-
-def _part_with_table(home: NodeFolder) -> None:
-    """The table of the node's old key is that of another node; the new one learns the network again."""
-    table = home.path / "node.db"
-    if trust_state.is_running(home):
-        say(
-            "a node runs in this folder with the old key: stop it",
-            f"then: mv {quote(str(table))} {quote(str(table))}.old; p2pnoise run",
-        )
-        return
-    if table.exists():
-        table.replace(table.with_name("node.db.old"))
-        say("node.db was that of the old key; it lies beside as node.db.old")
-    say("next: p2pnoise run")
 
 
 def _check_keys(home: NodeFolder, card: Card) -> dict[Path, tuple[Path, bool]]:

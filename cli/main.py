@@ -44,6 +44,8 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "expose": ("cli.forward:expose", "let peers use a TCP service of this machine"),
     "forward": ("cli.forward:forward", "use a TCP service of a peer at an address here"),
     "send": ("cli.send", "send a message or a request to an application of a peer"),
+    "backup": ("cli.backup:backup", "write a folder, keys and all, to one file"),
+    "restore": ("cli.backup:restore", "make a folder of what backup has written"),
     "doctor": ("cli.doctor", "check a folder, and say what is wrong or will be soon"),
     "demo": ("cli.demo", "run a whole network on this machine and watch it"),
     "simulate": ("cli.simulate", "simulate a network of real nodes"),

@@ -115,7 +115,13 @@ class Outcome:
 def weigh(home: NodeFolder, proposal: Proposal, *, as_json: bool) -> Outcome:
     """Judge every known card before and after. Raises `Fault` with all findings where a part of it is refused."""
     now = options.now()
-    policy = home.read_policy()
+    try:
+        policy = home.read_policy()
+    except Fault as fault:  # which a good one mends
+        if proposal.policy is None:
+            raise
+        trust_state.warn(fault)
+        policy = None
     first = proposal.policy if policy is None else policy
     if first is None:
         fix = "give a policy too: p2pnoise trust example, or p2pnoise card install FILE --issuer NAME=issuer1..."

@@ -1,9 +1,10 @@
 """Daemon: a node that runs from its folder, with all that an operator has beside it, joined for as long as it runs."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,7 @@ async def run(
 ) -> None:
     """Run the node of this folder until `word` is said. Raises `Fault`, `StoreError` and `ListenError`.
 
+    Where card and key of its next node are put in place, it goes on as that one, in the same process.
     `read` gives what the configuration `file` says now, which is watched, and what goes before it.
     """
     config = read()
@@ -128,15 +130,17 @@ async def run(
     async with trio.open_nursery() as outer:
         # Before the node says that it listens: from then on a signal must not find the system's default in place.
         await outer.start(heed, word, reload)
-        async with open_watched(
-            home, listen=config.listen, advertise=config.advertise, config=config.node, on_event=tell
-        ) as (node, watcher):
-            services = Services(node)
-            reloading = Reloading(node, services, printer, file=file, read=read, started=config)
-            outer.start_soon(_end_in_time, node, word, reloading)
-            await services.set(config.expose, config.forward)
-            daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier())
-            await _run(daemon, printer, counts, word, lambda: started(node, config))
+        while not word.said:  # more than once where the node's key is replaced
+            config = read()
+            async with open_watched(
+                home, listen=config.listen, advertise=config.advertise, config=config.node, on_event=tell
+            ) as (node, watcher):
+                services = Services(node)
+                reloading = Reloading(node, services, printer, file=file, read=read, started=config)
+                outer.start_soon(_end_in_time, node, word, reloading)
+                await services.set(config.expose, config.forward)
+                daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier())
+                await _run(daemon, printer, counts, word, partial(started, node, config))
         outer.cancel_scope.cancel()
     printer.close()
 
@@ -162,11 +166,25 @@ async def _run(
         daemon.watcher.add(daemon.reloading.file, daemon.reloading.take)
         daemon.notifier.ready(daemon.summary)
         started()
-        await word.wait()
-        daemon.notifier.stopping("finishing what is being served")
+        daemon.watcher.next_key = next_key = trio.Event()
+        await _first_of(word.wait, next_key.wait)
+        if word.said:
+            daemon.notifier.stopping("finishing what is being served")
         with trio.move_on_after(daemon.reloading.config.stop_timeout / 2):
             await daemon.node.drain()
         nursery.cancel_scope.cancel()
+
+
+async def _first_of(*waits: Callable[[], Awaitable[None]]) -> None:
+    """Return when one of them does."""
+    async with trio.open_nursery() as nursery:
+
+        async def wait(one: Callable[[], Awaitable[None]]) -> None:
+            await one()
+            nursery.cancel_scope.cancel()
+
+        for one in waits:
+            nursery.start_soon(wait, one)
 
 
 async def _end_in_time(node: Node, word: StopWord, reloading: Reloading) -> None:

@@ -158,7 +158,12 @@ class Enroller:
                 return Granting(Refused("token-unknown"))
             kept = joins.kept_card(request.card.card_id) if request.state == "granted" else None
             if kept is not None:
-                return Granting(self._answer(looking, kept[0]))
+                # It may have been a while: what was revoked since stays out, and what is about to end is made anew.
+                newest = self.renew(kept[0])
+                if isinstance(newest, Refused) and newest.code == "denied":
+                    return Granting(newest)
+                card = Card.parse(newest.card) if isinstance(newest, Renewed) else kept[0]
+                return Granting(self._answer(looking, card))
         try:
             with self._signing() as issuer:
                 card = self._sign(

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
+from typing import TypeVar
 
 import trio
 
@@ -36,6 +37,9 @@ from p2pnoise.noisesocket.stream.half_open import host_of
 from .enroller import Enroller
 
 __all__ = ["renewing", "serve_enrolment"]
+
+_Given = TypeVar("_Given")
+_Found = TypeVar("_Found")
 
 HANDSHAKE_TIMEOUT = 10.0  # seconds; as of every handshake
 MAX_HANDSHAKES, MAX_HANDSHAKES_PER_HOST = 128, 16
@@ -91,7 +95,7 @@ def renewing(enroller: Enroller) -> Callable[[Card], Awaitable[Renewed | Refused
 
     async def renew(card: Card) -> Renewed | Refused:
         try:
-            return await trio.to_thread.run_sync(enroller.renew, card, limiter=one)
+            return await _alone(one, enroller.renew, card)
         except Fault:
             return Refused("busy", "the issuer's files cannot be used now")
 
@@ -183,12 +187,19 @@ class _Service:
             if first:
                 self._tell(waiting(reason=f"p2pnoise join approve {request.short}, or join deny"))
             return settled
-        granting = await trio.to_thread.run_sync(self._enroller.grant, token_id, limiter=self._granting)
+        granting = await _alone(self._granting, self._enroller.grant, token_id)
         if granting.new:
             self._tell(Enrolled(node_id=rs, name=request.card.name, source=host, request=request.short))
         elif isinstance(granting.answer, Pending):
             self._tell(waiting(reason=granting.note))
         return granting.answer
+
+
+async def _alone(limiter: trio.CapacityLimiter, function: Callable[[_Given], _Found], given: _Given) -> _Found:
+    """What waits for a signer: one after the other. Who ends us does not wait for it; its thread ends by itself, and
+    what it does to the registry is whole or not at all.
+    """
+    return await trio.to_thread.run_sync(function, given, limiter=limiter, abandon_on_cancel=True)
 
 
 async def _read_all(stream: NoiseStream) -> bytes:

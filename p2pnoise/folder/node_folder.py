@@ -34,6 +34,11 @@ class NodeFolder:
         return self.path / "node.key"
 
     @property
+    def old_node_key(self) -> Path:
+        """The node key before, where this one took its place."""
+        return self.path / "node.key.old"
+
+    @property
     def card(self) -> Path:
         """The installed card."""
         return self.path / "card.pem"
@@ -70,9 +75,11 @@ class NodeFolder:
     def read_node(self) -> NodeKey:
         """The node key."""
         self.check_present(self.node_key)
-        pem = reading.read(self.node_key, limit=MAX_KEY, what="key file")
-        with naming(self.node_key, f"{RESTORE}, or begin anew: p2pnoise id new --force"):
-            return NodeKey.from_pem(pem)
+        return _read_key(self.node_key, f"{RESTORE}, or begin anew: p2pnoise id new --force")
+
+    def read_old_node(self) -> NodeKey | None:
+        """The node key before, if there is one."""
+        return _read_key(self.old_node_key, "remove it") if self.old_node_key.exists() else None
 
     def read_card(self) -> Card | None:
         """The installed card, if there is one."""
@@ -104,6 +111,12 @@ class NodeFolder:
         """Raises `Fault` where a key is not there."""
         if not key.exists():
             raise Fault(f"no {key.name} in {self.path}", "p2pnoise id new, or name the folder with --home")
+
+
+def _read_key(path: Path, fix: str) -> NodeKey:
+    pem = reading.read(path, limit=MAX_KEY, what="key file")
+    with naming(path, fix):
+        return NodeKey.from_pem(pem)
 
 
 def read_policy(path: Path) -> Policy:

@@ -2,11 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
+import trio
+
 from cards import Address, Card, NodeKey, Policy
 from cards.findings import BINDING, UNTRUSTED
+from p2pnoise import store
 from p2pnoise.config import NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.node.driver.node import Node
@@ -61,6 +65,11 @@ async def open_watched(
     facts = (*folder.read_revocations(), *folder.read_statements())
     pins, bans = folder.read_pins(), folder.read_bans()
     with reading.only_one(folder.path, "node"):
+        before = folder.read_old_node()
+        if before is not None and folder.database.exists():
+            # What the node knew of others by its key before serves it by this one.
+            hand_over = partial(store.hand_over, folder.database, old=before.public, new=key.public)
+            await trio.to_thread.run_sync(hand_over)
         async with open_node(
             key=key,
             card=card,

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import trio
 
-from cards import Card, CardError, Fact, NodeId
+from cards import Card, CardError, Fact
 from cards.text import to_armor
 from p2pnoise.events import FileRejected
 from p2pnoise.node.driver.node import Node
@@ -31,6 +31,8 @@ class Watcher:
         """`network` is the one that the node runs in: a policy for another is refused. `card` is what it began with."""
         self.rejected: dict[str, str] = {}
         """Why files that lie there now are not in force, by name."""
+        self.next_key: trio.Event | None = None
+        """Set when card and key of another node have been put in place, which this one is to become."""
         self._node = node
         self._folder = folder
         self._readers: dict[Path, Reader] = {
@@ -39,7 +41,7 @@ class Watcher:
             folder.statements: lambda: _facts(folder.statements, folder.read_statements),
             folder.pins: lambda: _pins(folder),
             folder.bans: lambda: _bans(folder),
-            folder.card: lambda: _card(folder, node.node_id),
+            folder.card: self._read_card,
         }
         # Nothing counts as seen: a file that changed while the node started must not be missed.
         self._seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(self._readers)
@@ -96,6 +98,17 @@ class Watcher:
         unread = held.raw != self._kept.raw if seen is None else _stamp(path) != seen
         return held.sequence < card.sequence or (held.card_id == card.card_id and not unread)
 
+    async def _read_card(self) -> list[Input]:
+        card, node_id = self._folder.read_card(), self._node.node_id
+        if card is None:
+            raise Fault("it is gone", "put it back; the card in use stays in use")
+        if card.node_id == node_id:
+            return [OwnCardChanged(card)]
+        if self.next_key is None or self._folder.read_node().public != card.node_id:
+            raise Fault(f"it names node {card.node_id.short}, this one is {node_id.short}")
+        self.next_key.set()
+        return []
+
     async def _take(self, path: Path, read: Reader) -> bool:
         try:
             for given in await read():
@@ -146,12 +159,3 @@ async def _policy(folder: NodeFolder, network: str) -> list[Input]:
     if policy.network != network:
         raise Fault(f"it names network {policy.network}, this node runs in {network}")
     return [PolicyChanged(policy)]
-
-
-async def _card(folder: NodeFolder, node_id: NodeId) -> list[Input]:
-    card = folder.read_card()
-    if card is None:
-        raise Fault("it is gone", "put it back; the card in use stays in use")
-    if card.node_id != node_id:
-        raise Fault(f"it names node {card.node_id.short}, this one is {node_id.short}")
-    return [OwnCardChanged(card)]

@@ -4,11 +4,14 @@ import os
 import secrets
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from .fault import Fault, os_fault
 
-__all__ = ["check_target", "sync_folder", "write"]
+__all__ = ["check_target", "replacing", "sync_folder", "write"]
 
 
 def check_target(path: Path, *, force: bool) -> None:
@@ -32,10 +35,17 @@ def check_target(path: Path, *, force: bool) -> None:
 
 
 def write(path: Path, data: bytes, *, secret: bool = False, force: bool = False, sync: bool = True) -> None:
-    """All of `data` at `path`, on the disk, or what was there before. Raises `Fault`.
+    """All of `data` at `path`, as `replacing` does it. Raises `Fault`."""
+    with replacing(path, secret=secret, force=force, sync=sync) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: Path, *, secret: bool = False, force: bool = False, sync: bool = True) -> Iterator[BinaryIO]:
+    """What is written to the file of this block is at `path` after it, on the disk, or what was there before.
 
     `secret` makes it readable for its owner alone; without `force` nothing is ever replaced. Without `sync` it is on
-    the disk when the caller has seen to that, who has many to write.
+    the disk when the caller has seen to that, who has many to write. Raises `Fault`, and what the block raises.
     """
     check_target(path, force=force)
     temporary = path.with_name(f".p2pnoise-{secrets.token_hex(6)}.tmp")
@@ -43,7 +53,7 @@ def write(path: Path, data: bytes, *, secret: bool = False, force: bool = False,
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 if secret else 0o644)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
+                yield file
                 file.flush()
                 if sync:
                     os.fsync(file.fileno())

@@ -215,6 +215,21 @@ def read_table(path: Path) -> StoredTable:
         db.close()
 
 
+def hand_over(path: Path, *, old: bytes, new: bytes) -> None:
+    """Make the database of a node that of its next key: what it knows of others stays. Raises `StoreError`.
+
+    No node may run on it. One that is the next key's already stays as it is.
+    """
+    db = connect(path)
+    try:
+        with db:
+            db.execute("UPDATE meta SET value=? WHERE name='node_id' AND value=?", (bytes(new), bytes(old)))
+    except sqlite3.Error as error:
+        raise _failed(path, error) from None
+    finally:
+        db.close()
+
+
 def find_cards(path: Path, text: str) -> list[Card]:
     """The cards that are stored under a name, a Node ID or an identity in text form. Raises `StoreError`."""
     keys = {kind.prefix: kind for kind in (NodeId, IdentityId)}

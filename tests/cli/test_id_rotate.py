@@ -7,6 +7,7 @@ import pytest
 
 from cards import IdentityKey, NodeKey, Succession
 from cards.text import from_armor, to_armor
+from tests.cli.test_run import Process
 
 
 def statements(path):
@@ -108,13 +109,29 @@ def test_no_key_is_rotated_where_the_identity_is_not(place):
     place.refuses("id", "rotate", "--node", says="no identity.key in", code=1)
 
 
-@pytest.mark.usefixtures("installed")
-def test_the_table_of_the_old_node_key_is_laid_aside(place):
-    (place.node / "node.db").write_bytes(b"old")
-    place.ok("id", "rotate", "--node", "-o", place / "rotated.request")
-    assert (place.node / "node.db").exists()
-    assert "it lies beside as node.db.old" in take_over(place).stderr
-    assert not (place.node / "node.db").exists()
+def test_a_running_node_goes_on_with_its_new_key_in_the_same_process_and_knows_whom_it_knew(place, issuer):
+    running = []
+    for name in ("ada", "bob"):
+        place.ok("card", "install", place.make_card(name, name), "--issuer", f"ops={issuer}", "--home", place / name)
+        running.append(Process(place, name, *(["--bootstrap", running[0].bootstrap] if running else [])))
+    ada, bob = running
+    try:
+        bob.wait("peer-verified", name="ada")
+        old = ada.wait("listening")["node_id"]
+        place.ok("id", "rotate", "--node", "--home", ada.home, "-o", place / "rotated.request")
+        place.ok("card", "issue", place / "rotated.request", "-o", place / "rotated.card")
+        place.ok("card", "install", place / "rotated.card", "--home", ada.home)
+        new = str(place.keys(ada.home)[1].public)
+        assert new != old
+        again = ada.wait("listening", node_id=new)
+        assert again["known_peers"] == 2  # itself and bob, whom nobody told it of
+        bob.wait("peer-verified", name="ada", node_id=new)
+        assert ada.process.poll() is None
+        status = place.json("status", "--home", ada.home)
+        assert (status["node_id"], status["pid"]) == (new, ada.process.pid)
+    finally:
+        for process in running:
+            process.close()
 
 
 def test_an_install_stopped_after_the_keys_is_finished_by_another(place, installed):

@@ -311,6 +311,23 @@ async def test_who_lost_the_answer_comes_back_and_gets_the_same_card(desk):
     assert desk.told.count(("enrolled", None)) == 1
 
 
+async def test_who_comes_back_after_a_month_gets_a_grant_that_has_not_ended(desk, monkeypatch):
+    token, joiner = desk.token("--lifetime", "30d"), Joiner()
+    first = card_in(await join(token, joiner))
+    month = int(time.time()) + 31 * 86_400
+    monkeypatch.setattr("cli.options.now", lambda: month)
+    second = card_in(await join(token, joiner))
+    assert second.body == first.body
+    assert second.grants[0].not_after == month + 30 * 86_400
+
+
+async def test_who_was_revoked_does_not_get_its_card_again(desk, place):
+    token, joiner = desk.token(), Joiner()
+    card_in(await join(token, joiner))
+    place.ok("revoke", "add", "db-03", "--reason", "lost")
+    assert await join(token, joiner) == Refused("denied", "revoked, reason lost")
+
+
 async def test_a_request_that_was_kept_and_not_granted_is_granted_to_who_comes_back(desk, monkeypatch):
     token, joiner = desk.token(), Joiner()
 

@@ -64,7 +64,7 @@ async def renewing(net, name, tmp_path, lifetime=LIFETIME, body=365 * 24 * 60 * 
     folder.revocations.write_text(documents.list_blocks([net.revocations]))
     await node.offer(OwnCardChanged(card))
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(Watcher(folder, node, "test").watch)
+        nursery.start_soon(Watcher(folder, node, "test", card).watch)
         nursery.start_soon(lambda: keep_renewed(node, folder, clock=lambda: net.now))
         yield folder
         nursery.cancel_scope.cancel()
