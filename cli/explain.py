@@ -9,8 +9,8 @@ from p2pnoise.config import Bootstrap
 from p2pnoise.node.bans import weigh
 
 from . import control, options, trust_state
+from .daemon.chain import explain as explain_known
 from .daemon.explanation import Known, Subject
-from .daemon.explanation import explain as explain_known
 from .folders import NodeFolder
 from .output import answer, answer_json, rows, say
 

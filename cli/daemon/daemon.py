@@ -21,9 +21,10 @@ from p2pnoise.folder.watching import Watcher
 from p2pnoise.node.driver.node import Node
 
 from . import control, scraping
+from .chain import is_silence
 from .config import DaemonConfig
 from .diary import Diary
-from .explanation import Subject, is_silence
+from .explanation import Subject
 from .hosting import host
 from .notify import Notifier
 from .printing import Printer

@@ -20,9 +20,11 @@ from p2pnoise.node.driver.peers import known_peers
 from p2pnoise.node.link import Stage
 from p2pnoise.store.peer_store import find_cards
 
-from . import explanation, subjects
+from . import subjects
+from .chain import explain
 from .control import Call, Verb
 from .daemon import Daemon
+from .explanation import Known
 from .service_verbs import service_verbs
 
 MAX_WAIT = 600.0  # seconds that anybody may ask us to wait
@@ -157,10 +159,10 @@ async def _explain(daemon: Daemon, call: Call) -> dict[str, Any]:
     if call.arguments.get("dial") and known.linked_for is None and known.subject.addresses:
         await daemon.try_dial(known.subject, MAX_DIAL)
         known = _known(daemon, text, stored)
-    return explanation.explain(known).to_json()
+    return explain(known).to_json()
 
 
-def _known(daemon: Daemon, text: str, stored: tuple[Card, ...]) -> explanation.Known:
+def _known(daemon: Daemon, text: str, stored: tuple[Card, ...]) -> Known:
     core = daemon.node.core
     subject = subjects.find(text, core, daemon.diary, stored)
     monotonic = int(trio.current_time() * SECOND)

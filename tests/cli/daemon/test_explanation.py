@@ -3,8 +3,9 @@
 import pytest
 
 from cards import Address, Finding, Verdict
+from cli.daemon.chain import explain
 from cli.daemon.diary import Diary
-from cli.daemon.explanation import Known, Subject, explain
+from cli.daemon.explanation import Known, Subject
 from p2pnoise import events
 
 HOST = Address("192.0.2.7", 7060)
