@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cards import Address, NodeId
-from p2pnoise.events import Event
+from p2pnoise.events import Event, OwnKeyElsewhere
 
 MAX_SUBJECTS = 10_000  # peers and addresses; who was quiet longest is forgotten. About 1 kB each
 
@@ -37,7 +37,8 @@ class Diary:
             _note(entries, event, now)
             if len(self._about) > MAX_SUBJECTS:
                 self._about.popitem(last=False)
-        if not getattr(event, "node_id", None) and not getattr(event, "address", None):
+        about_us = isinstance(event, OwnKeyElsewhere) or not _subjects(event)
+        if about_us:
             _note(self.own, event, now)
 
     def about(self, subjects: Iterable[NodeId | Address | str]) -> list[Entry]:

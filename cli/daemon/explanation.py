@@ -56,6 +56,7 @@ class Known:
     entries: Sequence[Entry] = ()  # what happened, the newest first
     dialling: bool = False
     held_for: float = 0.0  # seconds for which we do not dial it, since we were told to disconnect
+    own_copies: Sequence[Entry] | None = None  # where it is this node itself: what says that its key is elsewhere, too
     near: tuple[str, ...] = ()  # names like the one that was asked for
 
 
@@ -90,7 +91,8 @@ class Explanation:
 
 def explain(known: Known) -> Explanation:
     """The whole chain, and its conclusion."""
-    steps = tuple(step for make in _CHAIN if (step := make(known)) is not None)
+    chain = _CHAIN if known.own_copies is None else (_ourselves, _own, _elsewhere)
+    steps = tuple(step for make in chain if (step := make(known)) is not None)
     if steps[0].state == "fails":  # of nobody nothing more can be said
         steps = steps[:1]
     failed = next((step for step in steps if step.state == "fails"), None)
@@ -100,6 +102,8 @@ def explain(known: Known) -> Explanation:
         return Explanation(
             known=known, steps=steps, cause=failed.code, text=failed.text, fix=failed.fix, exit=exit_code
         )
+    if known.own_copies is not None:
+        return Explanation(known=known, steps=steps, cause="this-node", text=f"{who} is this node", fix="")
     if known.linked_for is not None:
         return Explanation(known=known, steps=steps, cause="linked", text=f"{who} is linked", fix="")
     return Explanation(
@@ -125,6 +129,21 @@ def _peer(known: Known) -> Step:
         )  # fmt: skip
     parts = (subject.name, str(subject.node_id) if subject.node_id is not None else "Node ID not known")
     return Step("peer", "ok", "  ".join(part for part in parts if part))
+
+
+def _ourselves(known: Known) -> Step:
+    return Step("peer", "ok", f"{known.subject.name or known.subject.text} is this node itself")
+
+
+def _elsewhere(known: Known) -> Step | None:
+    for entry in known.own_copies or ():
+        address = getattr(entry.event, "address", "elsewhere")
+        text = f"another node that lives uses our key, from {address}, {_ago(entry, known)}"
+        return Step("copies", "fails", text, "duplicate-node", _ONE_OF_TWO, CONFLICT)
+    return None
+
+
+_ONE_OF_TWO = "on one of the two machines: p2pnoise id new --force, then p2pnoise card request"
 
 
 def _node(known: Known) -> Step | None:
@@ -178,9 +197,6 @@ def _dial(known: Known) -> Step | None:
     entry = _last_failure(known)
     if known.linked_for is not None:
         return None
-    if known.held_for > 0:
-        text = f"we were told to disconnect, and do not dial it for another {span(known.held_for)}"
-        return Step("dial", "fails", text, "disconnected", f"p2pnoise connect {known.subject.text}")
     if entry is None:
         return Step("dial", "unknown", "under way" if known.dialling else "not dialled by us")
     event = entry.event
@@ -237,7 +253,7 @@ _FIXES = {
     ),
     "duplicate-node": (
         "another node that lives uses our key: this folder is a copy, or was copied",
-        "on one of the two machines: p2pnoise id new --force, then p2pnoise card request",
+        _ONE_OF_TWO,
         CONFLICT,
     ),
     "busy": ("it has no room for more peers now", "wait: it is tried again", UNEXPECTED),
@@ -267,8 +283,14 @@ def _copies(known: Known) -> Step | None:
     event = twin.event
     where = getattr(event, "address", "elsewhere")
     text = f"two nodes that live use its key; the other one came from {where}, {_ago(twin, known)}"
-    fix = "on one of the two machines: p2pnoise id new --force, then p2pnoise card request"
-    return Step("copies", "fails", text, "duplicate-node", fix, CONFLICT)
+    return Step("copies", "fails", text, "duplicate-node", _ONE_OF_TWO, CONFLICT)
+
+
+def _held(known: Known) -> Step | None:
+    if known.linked_for is not None or known.held_for <= 0:
+        return None
+    text = f"we were told to disconnect, and do not dial it for another {span(known.held_for)}"
+    return Step("hold", "fails", text, "disconnected", f"p2pnoise connect {known.subject.text}")
 
 
 def _link(known: Known) -> Step:
@@ -280,7 +302,7 @@ def _link(known: Known) -> Step:
     return Step("link", "unknown", "there is none")
 
 
-_CHAIN = (_peer, _own, _banned, _address, _dial, _handshake, _card, _their_word, _copies, _node, _link)
+_CHAIN = (_peer, _own, _banned, _address, _dial, _handshake, _card, _their_word, _copies, _held, _node, _link)
 
 
 # Reading what is known

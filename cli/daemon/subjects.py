@@ -31,7 +31,8 @@ def find(text: str, core: NodeCore, diary: Diary, stored: Iterable[Card] = ()) -
         cards = [row.card] if row is not None else [card for card in stored if card.identity == identity]
         node_id, by_name = (cards[0].node_id if cards else None), False
     if by_name and name is not None:
-        named = [row.node_id for row in core.table if row.card.name == name]
+        # Ourselves last: who asks for a name that two have means the other one.
+        named = sorted((row.node_id for row in core.table if row.card.name == name), key=core.node_id.__eq__)
         named += [card.node_id for card in stored if card.name == name]
         named += diary.named(name)
         node_id = named[0] if named else None
@@ -100,9 +101,14 @@ def known_of(
         link_text=_link_text(link, monotonic) if link is not None else "",
         entries=entries,
         dialling=any(target.node_id == subject.node_id for target in core.dialling),
+        own_copies=_own_copies(diary) if subject.node_id == core.node_id else None,
         held_for=max(0, core.held_until(subject.node_id) - monotonic) / SECOND if subject.node_id is not None else 0,
         near=tuple(_near(subject, core, diary)),
     )
+
+
+def _own_copies(diary: Diary) -> list[Entry]:
+    return [entry for kind, entry in diary.own.items() if kind == events.OwnKeyElsewhere.kind]
 
 
 def _concerns(entry: Entry, subject: Subject) -> bool:

@@ -12,7 +12,7 @@ from cards.findings import UNEXPECTED, UNTRUSTED
 from cli.event_text import sentence as sentence_of
 from cli.output import Fault
 from p2pnoise import __version__
-from p2pnoise.events import Event, EventsMissed
+from p2pnoise.events import Event, EventsMissed, OwnKeyElsewhere
 from p2pnoise.instant import SECOND
 from p2pnoise.node.driver.errors import PeerNotTrusted, PeerTimeout, PeerUnreachable
 from p2pnoise.node.driver.naming import find
@@ -29,6 +29,7 @@ MAX_WAIT = 600.0  # seconds that anybody may ask us to wait
 MAX_HOLD = 365 * 86400.0  # seconds
 MAX_SHOWN = 1_000  # peers that are watched, the linked ones first; a guess: nobody reads more
 PAUSE = 0.2  # seconds between two pings
+RECENT = 3600.0  # seconds for which status tells of a copy; while both run, each of their peers tells of it again
 MAX_DIAL = 8.0  # seconds that `explain` waits for what comes of a dial; three round trips of a slow line
 
 
@@ -92,6 +93,9 @@ def _warnings(daemon: Daemon, own: Verdict, now: int) -> list[str]:
     core = daemon.node.core
     told = [f"own card does not count here, and others refuse it: {one.code}, {one.message}" for one in own.errors]
     told += [f"{name} is not in force: {reason}" for name, reason in daemon.watcher.rejected.items()]
+    copy = daemon.diary.own.get(OwnKeyElsewhere.kind)
+    if copy is not None and now - copy.last < RECENT:
+        told.append(sentence_of(copy.event))
     if daemon.reloading.waiting:
         told.append(f"{' '.join(daemon.reloading.waiting)} of node.toml is not in force before a restart")
     for issuer, state in core.table.revocations.by_issuer.items():

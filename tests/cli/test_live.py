@@ -57,6 +57,11 @@ def test_a_linked_peer_is_explained_by_any_of_its_names(pair):
     assert text.startswith("LINKED  bob\n")
 
 
+def test_a_node_asked_about_itself_says_so(pair):
+    assert cause(pair, "ada") == "this-node"
+    assert pair.ok("explain", pair.ada.address, "--home", pair / "ada").stdout.startswith("THIS-NODE  ada")
+
+
 def test_nobody_of_that_name_is_known_and_one_like_it_is_named(pair):
     result = pair.run("explain", "bobb", "--home", pair / "ada")
     assert result.exit_code == 5
@@ -168,6 +173,20 @@ def test_a_node_that_runs_already_refuses_a_second_one_on_its_folder(pair):
     assert ask(pair, "status")["running"]  # its control socket is still there
 
 
+def test_a_card_is_taken_back_in_one_command_and_the_link_is_cut_when_it_returns(pair):
+    # Last of those that ask this pair: what is revoked stays so.
+    said = pair.json("revoke", "add", "bob", "--reason", "lost", "--node", pair / "ada")
+    (taken,) = said["taken_up"]
+    assert taken["taken"] == ["revocations.pem"]
+    assert [(one["name"], one["reason"]) for one in taken["cut"]] == [("bob", "revoked")]
+    assert pair.bob.wait("refused-by-peer")["reason"] == "revoked"
+    assert cause(pair, "bob") == "revoked"
+    assert cause(pair, "ada", home="bob") == "revoked"
+    assert (
+        "revocations.pem is in force on the running node" in pair.ok("revoke", "publish", "--node", pair / "ada").stderr
+    )
+
+
 # Where no node runs
 
 
@@ -195,6 +214,13 @@ def test_a_stopped_node_explains_from_its_files_and_says_so(place, installed):
     assert "does not run" in place.run("explain", "ada").stderr
     place.ok("ban", "ada", "--reason", "floods us")
     assert place.json("explain", "ada")["cause"] == "banned"
+
+
+def test_a_list_for_a_stopped_node_counts_from_its_next_start(place, installed):
+    assert installed.exists()
+    assert "counts from the next start" in place.ok("revoke", "publish", "--node", place.node).stderr
+    place.refuses("revoke", "add", "db-03", "--node", place / "nobody", says="no node.key in", code=1)
+    assert place.json("revoke", "list")["revocations"] == []
 
 
 def test_a_folder_without_a_node_is_said_to_be_one(place):

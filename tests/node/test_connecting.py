@@ -194,7 +194,9 @@ def test_a_wish_outweighs_the_operators_hold(net, ada, bob):
     net.teach(ada, bob, bob.address)
     assert connect(net, ada, bob.core.node_id)
     net.give(ada, io.DisconnectWanted(bob.core.node_id, 300.0))
+    assert ada.core.held_until(bob.core.node_id) > 0
     assert isinstance(connect(net, ada, bob.core.node_id), io.PeerReached)
+    assert ada.core.held_until(bob.core.node_id) == 0
 
 
 def test_a_dial_under_way_is_given_up(net, ada, bob):

@@ -145,3 +145,15 @@ def test_a_copy_of_a_linked_peer_is_told_all_the_same(node_id):
     copy = events.DuplicateNode(node_id=node_id, name="eve", address=HOST)
     told = explain(known_of(node_id, verified(node_id), copy, linked_for=5.0, link_text="for 5 s"))
     assert (told.cause, told.exit) == ("duplicate-node", 8)
+
+
+def test_this_node_itself_is_no_peer_and_all_is_well(node_id):
+    told = explain(known_of(node_id, card=rejected("self-peer"), own_copies=[]))
+    assert (told.cause, told.exit) == ("this-node", 0)
+
+
+def test_this_node_itself_is_told_of_its_copies(node_id, other_id):
+    diary = Diary()
+    diary.take(events.OwnKeyElsewhere(node_id=other_id, name="carol", address=HOST), NOW - 5)
+    told = explain(known_of(node_id, own_copies=list(diary.own.values())))
+    assert (told.cause, told.exit) == ("duplicate-node", 8)
