@@ -135,11 +135,16 @@ async def keep_renewed(
     `RenewalFailed`. A node that is at an issuer itself asks `renewing` first. `clock` gives seconds since 1970.
     """
     inquiry, failures, share = _Inquiry(node, renewing), 0, _share()
+    table = node.core.table
+
+    def now() -> float:
+        return max(clock(), table.facts.clock(table.policy, int(clock())))
+
     while True:
         card = _read(home)
         due = renewal_due(card, share) if card is not None else None
-        if card is None or due is None or clock() < due:
-            await trio.sleep(LOOK if due is None else min(due - clock(), LOOK))
+        if card is None or due is None or now() < due:
+            await trio.sleep(LOOK if due is None else min(due - now(), LOOK))
             continue
         why = await _renew(node, home, card, inquiry, clock)
         if why is None:
@@ -147,7 +152,7 @@ async def keep_renewed(
             continue
         pause = min(RETRY * 2**failures, LONGEST_RETRY) * random.uniform(0.5, 1.0)  # noqa: S311 - no secret
         failures = min(failures + 1, 16)
-        left = min(one.not_after for one in card.grants) - int(clock())
+        left = min(one.not_after for one in card.grants) - int(now())
         node.tell(RenewalFailed(reason=_sentence(why), seconds_left=left, retry_in=pause))
         await trio.sleep(pause)
 
