@@ -9,8 +9,8 @@ from p2pnoise.config import Bootstrap
 from p2pnoise.node.bans import weigh
 
 from . import control, options, trust_state
+from .daemon.chain import explain as explain_known
 from .daemon.explanation import Known, Subject
-from .daemon.explanation import explain as explain_known
 from .folders import NodeFolder
 from .output import answer, answer_json, rows, say
 
@@ -46,10 +46,10 @@ def command(*, peer: str, home: NodeFolder, dial: bool, as_json: bool) -> None:
         said = explain_known(_from_files(peer, home)).to_json()
         how = "read from the files of this node, which does not run"
     if as_json:
-        answer_json({"ok": said["linked"], **said})
+        answer_json({"ok": not said["exit"], **said})
     else:
         named = peer if said["name"] in (None, peer) else f"{said['name']}, asked for as {peer}"
-        answer(f"LINKED  {named}" if said["linked"] and not said["exit"] else f"{said['cause'].upper()}  {named}")
+        answer(f"{said['cause'].upper()}  {named}")
         answer(
             *rows(*((one["step"], f"{_WORDS[one['state']]:<5}  {one['text']}") for one in said["steps"]), indent="  ")
         )

@@ -1,6 +1,7 @@
 """Daemon: a node that runs from its folder, with all that an operator has beside it, joined for as long as it runs."""
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,9 +22,10 @@ from p2pnoise.folder.watching import Watcher
 from p2pnoise.node.driver.node import Node
 
 from . import control, scraping
+from .chain import is_silence
 from .config import DaemonConfig
 from .diary import Diary
-from .explanation import Subject, is_silence
+from .explanation import Subject
 from .hosting import host
 from .notify import Notifier
 from .printing import Printer
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from .metrics import Counts
 
 __all__ = ["Daemon", "run"]
+
+MAX_LOST = 10_000  # peers, as many as a node may have links
 
 
 @dataclass(slots=True)
@@ -48,6 +52,8 @@ class Daemon:
     services: Services
     reloading: Reloading
     notifier: Notifier
+    lost: deque[tuple[float, PeerLost]]
+    """The last that were lost, with the time, the newest last."""
     started: float = field(default_factory=time.time)
 
     async def try_dial(self, subject: Subject, seconds: float) -> None:
@@ -67,21 +73,24 @@ class Daemon:
             with suppress(P2PNoiseError, CardError):
                 await self.node.connect(address)
 
-    async def reload(self) -> Mapping[str, Any]:
-        """Take up what has changed in the folder, now, and say what that was and whom it cut off."""
-        before = time.time()
+    async def reload(self, since: float | None = None) -> Mapping[str, Any]:
+        """Take up what has changed in the folder, now; say what was taken up since then, and whom that cut off.
+
+        `since` is in seconds since 1970: it may all have been seen already by whoever watches the folder.
+        """
+        since = time.time() if since is None else since
         self.notifier.reloading()
         try:
-            taken = await self.watcher.look()
+            await self.watcher.look()
         finally:
             self.notifier.ready(self.summary)
         return {
-            "taken": taken,
+            "taken": [name for name, at in self.watcher.taken.items() if at >= since],
             "rejected": [{"file": name, "reason": reason} for name, reason in self.watcher.rejected.items()],
             "cut": [
-                {"name": entry.event.name, "node_id": str(entry.event.node_id), "reason": entry.event.reason}
-                for entry in self.diary.last()
-                if isinstance(entry.event, PeerLost) and entry.last >= before
+                {"name": lost.name, "node_id": str(lost.node_id), "reason": lost.reason}
+                for at, lost in self.lost
+                if at >= since
             ],
         }
 
@@ -116,9 +125,12 @@ async def run(
     config = read()
     daemon: Daemon | None = None
     printer, diary, counts = Printer(config.log), Diary(), _counts(config)
+    lost: deque[tuple[float, PeerLost]] = deque(maxlen=MAX_LOST)
 
     def tell(event: Event) -> None:
         diary.take(event, time.time())
+        if isinstance(event, PeerLost):
+            lost.append((time.time(), event))
         if counts is not None:
             counts.take(event)
         printer.tell(event)
@@ -139,7 +151,7 @@ async def run(
                 reloading = Reloading(node, services, printer, file=file, read=read, started=config)
                 outer.start_soon(_end_in_time, node, word, reloading)
                 await services.set(config.expose, config.forward)
-                daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier())
+                daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier(), lost)
                 await _run(daemon, printer, counts, word, partial(started, node, config))
         outer.cancel_scope.cancel()
     printer.close()

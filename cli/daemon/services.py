@@ -22,7 +22,7 @@ from p2pnoise.node.driver.real_world import reason_of
 
 __all__ = ["Services"]
 
-MAX_CONNECTIONS = 256  # of a service at once; a guess: each may hold a stream's window and a read, half a MiB
+MAX_CONNECTIONS = 256  # of a service at once; a guess: each may hold a stream's window and a read, 0.75 MiB
 CONNECT_TIMEOUT = 10.0  # seconds, as of the node's own dials
 OPEN_TIMEOUT = 30.0  # seconds for a stream, as `Node.open_stream` has it
 CHECK = 1.0  # seconds between two looks at whether a peer still is of a group, which nothing tells of

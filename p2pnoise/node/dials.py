@@ -121,6 +121,10 @@ class Dialler:
             del self.open[connection]
         return given_up
 
+    def release(self, node_id: NodeId) -> None:
+        """Hold back no longer from this node: its operator wants it linked again."""
+        self._held.pop(node_id, None)
+
     def held_until(self, node_id: NodeId) -> int:
         """Until when this node is not dialled by ourselves, in monotonic nanoseconds; 0 where it is."""
         return self._held.get(node_id, 0)

@@ -65,7 +65,7 @@ def test_what_people_read(network):
     assert result.stdout.splitlines() == [
         "banned  ada", f"key     {ada}", "until   lifted by hand alone", "reason  floods us",
     ]  # fmt: skip
-    assert "no node runs here; it will take this up when it starts" in result.stderr
+    assert "no node runs here; it counts from the next start" in result.stderr
     shown = network.ok("bans")
     assert f"lifted by hand alone  {ada}  floods us" in shown.stdout
     assert "1 ban in force" in shown.stderr

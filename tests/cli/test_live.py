@@ -57,6 +57,11 @@ def test_a_linked_peer_is_explained_by_any_of_its_names(pair):
     assert text.startswith("LINKED  bob\n")
 
 
+def test_a_node_asked_about_itself_says_so(pair):
+    assert cause(pair, "ada") == "this-node"
+    assert pair.ok("explain", pair.ada.address, "--home", pair / "ada").stdout.startswith("THIS-NODE  ada")
+
+
 def test_nobody_of_that_name_is_known_and_one_like_it_is_named(pair):
     result = pair.run("explain", "bobb", "--home", pair / "ada")
     assert result.exit_code == 5
@@ -73,11 +78,12 @@ def test_a_file_that_cannot_be_used_is_in_status_until_it_is_mended(pair):
     assert pair.run("status", "--home", pair / "ada").exit_code == 1
     assert any("policy.toml" in one for one in ask(pair, "status")["warnings"])
     path.write_text(good)
-    assert ask(pair, "reload")["taken"][0] == "policy.toml"
+    assert "policy.toml" in ask(pair, "reload")["taken"]
     assert ask(pair, "status")["warnings"] == []
 
 
-def test_reload_says_that_nothing_has_changed(pair):
+def test_reload_says_that_nothing_has_changed(pair, monkeypatch):
+    monkeypatch.setattr("cli.live.JUST_NOW", 0.0)
     ask(pair, "reload")
     assert pair.ok("reload", "--home", pair / "ada").stdout == "nothing has changed\n"
 
@@ -145,6 +151,7 @@ def test_who_follows_sees_what_happens_next_and_ends_at_ctrl_c(pair, verb):
         (["disconnect", "nobody"], "no known peer is called 'nobody'", 1),
         (["disconnect", "bob", "--hold", "soon"], "no time like", 2),
         (["ping", "nobody"], "no known peer is called 'nobody'", 1),
+        (["events", "--kind", "peer-los"], "no event is called 'peer-los'", 2),
         (["ping", "bob", "--count", "0"], "0 is not in the range", 2),
         (["explain", "node1qqqq"], "node1", 3),
         (["explain", "host:99999"], "not host:port", 3),
@@ -158,6 +165,7 @@ def test_the_worst_that_a_running_node_is_asked(pair, arguments, says, code):
     assert says in result.output
     assert "fix: " in result.output
     assert "\x1b" not in result.output
+    assert "Traceback" not in result.output
     assert pair.run("status", "--home", pair / "ada").exit_code == 0
 
 
@@ -166,6 +174,26 @@ def test_a_node_that_runs_already_refuses_a_second_one_on_its_folder(pair):
     assert second.returncode == 1
     assert "a node runs on" in second.stderr
     assert ask(pair, "status")["running"]  # its control socket is still there
+
+
+def test_a_card_is_taken_back_in_one_command_and_the_link_is_cut_when_it_returns(pair):
+    # Last of those that ask this pair: what is revoked stays so.
+    said = pair.json("revoke", "add", "bob", "--reason", "lost", "--node", pair / "ada")
+    (taken,) = said["taken_up"]
+    assert taken["taken"] == ["revocations.pem"]
+    assert [(one["name"], one["reason"]) for one in taken["cut"]] == [("bob", "revoked")]
+    assert pair.bob.wait("refused-by-peer")["reason"] == "revoked"
+    assert cause(pair, "bob") == "revoked"
+    assert cause(pair, "ada", home="bob") == "revoked"
+    assert (
+        "revocations.pem is in force on the running node" in pair.ok("revoke", "publish", "--node", pair / "ada").stderr
+    )
+
+
+def test_a_node_that_is_meant_to_reach_itself_says_so(pair):
+    own = pair.ada.wait("listening")["node_id"]
+    for verb in (["connect", own], ["disconnect", own], ["ping", own]):
+        pair.refuses(*verb, "--home", pair / "ada", says="is this node itself", code=2)
 
 
 # Where no node runs
@@ -195,6 +223,13 @@ def test_a_stopped_node_explains_from_its_files_and_says_so(place, installed):
     assert "does not run" in place.run("explain", "ada").stderr
     place.ok("ban", "ada", "--reason", "floods us")
     assert place.json("explain", "ada")["cause"] == "banned"
+
+
+def test_a_list_for_a_stopped_node_counts_from_its_next_start(place, installed):
+    assert installed.exists()
+    assert "counts from the next start" in place.ok("revoke", "publish", "--node", place.node).stderr
+    place.refuses("revoke", "add", "db-03", "--node", place / "nobody", says="no node.key in", code=1)
+    assert place.json("revoke", "list")["revocations"] == []
 
 
 def test_a_folder_without_a_node_is_said_to_be_one(place):

@@ -368,6 +368,14 @@ def test_one_broken_file_among_several_changes_nothing(network, kind):
     assert files_of(network) == before
 
 
+def test_a_good_policy_is_applied_over_a_broken_one(network):
+    good = policy_of(network, "leeway = 60")
+    (network.node / "policy.toml").write_text("nonsense\n")
+    result = network.ok("trust", "apply", good)
+    assert "warning: not used: " in result.stderr
+    assert (network.node / "policy.toml").read_text() == good.read_text()
+
+
 def test_all_that_is_wrong_is_told_at_once(network):
     bad = broken_facts(network)
     (network / "bad").write_text(bad["forged"][0] + bad["a stranger's"][0])

@@ -9,6 +9,7 @@ from p2pnoise.node import effects as io
 from p2pnoise.node import pings
 from p2pnoise.node.effects import Refusal
 from p2pnoise.node.frames import Kind
+from p2pnoise.node.link import Stage
 
 NOWHERE = Address("10.9.9.9", 1)
 
@@ -193,7 +194,9 @@ def test_a_wish_outweighs_the_operators_hold(net, ada, bob):
     net.teach(ada, bob, bob.address)
     assert connect(net, ada, bob.core.node_id)
     net.give(ada, io.DisconnectWanted(bob.core.node_id, 300.0))
+    assert ada.core.held_until(bob.core.node_id) > 0
     assert isinstance(connect(net, ada, bob.core.node_id), io.PeerReached)
+    assert ada.core.held_until(bob.core.node_id) == 0
 
 
 def test_a_dial_under_way_is_given_up(net, ada, bob):
@@ -208,7 +211,7 @@ def test_the_replay_of_a_first_message_is_no_link_to_be_ended(net):
     low, high = net.two()
     puppet = net.puppet(low, high.name, keys=(high.key, high.identity)).handshake()
     net.give(low, io.DisconnectWanted(high.core.node_id, 300.0))
-    assert puppet.link is not None
+    assert puppet.link.stage is Stage.GREETING
 
 
 def test_a_peer_that_is_not_linked_is_disconnected_without_a_word(net, ada, bob):

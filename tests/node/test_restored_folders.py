@@ -250,28 +250,66 @@ def test_the_replay_of_an_old_first_message_touches_nothing(net, ada):
     assert puppet.inbox[0][0] == Kind.HELLO
 
 
-def test_a_newer_card_of_our_identity_on_another_node_is_not_ours(net, ada):
+@pytest.fixture
+def carl(net):
+    return net.member("carl", target_links=0)
+
+
+@pytest.fixture
+def liar(net, carl):
+    return net.puppet(carl, "liar").come_up()
+
+
+def test_a_newer_card_of_our_identity_on_another_node_is_not_ours(net, carl, liar):
     """The owner moved the identity to another machine: this one must not take up a card that it has no key for."""
-    key = net.keys("carl on another node")[0]
-    keys = key, net.keys("carl")[1]
-    moved = net.card("carl", keys=keys, sequence=2)
-    carl = net.member("carl", target_links=0)
-    net.link(carl, ada)
-    net.puppet(ada, "carl", keys=keys, card=moved).come_up()
-    net.wait(20)
+    keys = net.keys("carl on another node")[0], net.keys("carl")[1]
+    give(net, carl, liar, net.card("carl", keys=keys, sequence=2))
     assert carl.core.card.sequence == 1
     assert not carl.told("own-card-learned")
 
 
-def test_a_card_of_our_node_by_another_identity_is_not_ours(net, ada):
+def test_a_card_of_our_node_by_another_identity_is_not_ours(net, carl, liar):
     keys = net.keys("carl")[0], net.keys("mallory")[1]
-    theirs = net.card("mallory", keys=keys, sequence=9)
-    carl = net.member("carl", target_links=0)
-    net.puppet(ada, "mallory", keys=keys, card=theirs).come_up()
-    net.link(carl, ada)
-    net.wait(20)
+    give(net, carl, liar, net.card("mallory", keys=keys, sequence=9))
     assert carl.core.card.sequence == 1
     assert not carl.told("own-card-learned")
+
+
+def test_an_older_card_takes_no_newer_ones_place_that_does_not_count_here(net):
+    """Its owner installed it before the issuer was known here: no mark keeps the older one out."""
+    carl = net.member("carl", card=net.card("carl", sequence=2, issuer=net.stranger), target_links=0)
+    liar = net.puppet(carl, "liar").come_up()
+    give(net, carl, liar, net.card("carl"))
+    assert carl.core.card.sequence == 2
+    assert not carl.told("own-card-learned")
+
+
+@PATTERNS
+def test_a_member_with_anothers_old_card_is_not_taken_for_itself(net, ada, pattern):
+    mallory = net.keys("mallory")
+    net.puppet(ada, "mallory", card=net.card("mallory", sequence=5)).come_up().say(b"")
+    thief = net.puppet(ada, "mallory", keys=mallory, card=net.card("carl"), pattern=pattern).handshake()
+    assert thief.ended
+    assert "node-mismatch" in {finding.code for finding in ada.told("peer-refused")[-1].findings}
+
+
+@PATTERNS
+def test_a_card_for_the_node_before_is_not_taken_for_the_one_of_the_next(net, ada, pattern):
+    old = net.card("carl")
+    keys = net.keys("carl on another node")[0], net.keys("carl")[1]
+    net.puppet(ada, "carl", keys=keys, card=net.card("carl", keys=keys, sequence=2)).come_up().say(b"")
+    puppet = net.puppet(ada, "carl", keys=keys, card=old, pattern=pattern).handshake()
+    assert puppet.ended
+    assert "node-mismatch" in {finding.code for finding in ada.told("peer-refused")[-1].findings}
+
+
+@PATTERNS
+def test_another_identity_on_the_same_node_is_not_taken_for_the_one_before(net, ada, pattern):
+    meet(net, ada, net.card("carl", sequence=2))
+    keys = net.keys("carl")[0], net.keys("mallory")[1]
+    puppet = net.puppet(ada, "mallory", keys=keys, card=net.card("mallory", keys=keys), pattern=pattern).handshake()
+    assert puppet.ended
+    assert "node-conflict" in {finding.code for finding in ada.told("peer-refused")[-1].findings}
 
 
 def test_a_newer_card_of_ours_that_no_issuer_granted_is_not_taken_over(net, ada):

@@ -167,8 +167,8 @@ class Node:
     def disconnect(self, peer: PeerRef, *, hold: float = 60.0) -> None:
         """End every link to `peer` with a goodbye, and do not dial it for `hold` seconds by ourselves.
 
-        A stream that an application opens, and `connect`, dial it nevertheless, and it may dial us at any time: to keep
-        it out, ban it. Raises UnknownPeer, AmbiguousPeer and CardError, and ValueError for a negative `hold`.
+        A stream that an application opens dials it nevertheless, `connect` ends the wait, and it may dial us at any
+        time: to keep it out, ban it. Raises UnknownPeer, AmbiguousPeer, CardError, and ValueError for a negative hold.
         """
         if not 0 <= hold < float("inf"):
             raise ValueError(f"hold of {hold} seconds")

@@ -402,6 +402,14 @@ async def test_who_says_what_does_not_belong_there_is_refused(desk, protocol, as
     assert desk.row("state", token) == "open"
 
 
+async def test_a_token_is_not_used_by_who_does_not_bring_its_psk(desk):
+    token, joiner = desk.token(), Joiner()
+    async with connection(token, joiner.key, BACK) as stream:
+        answer = await say(stream, Join(token.proof, joiner.card().raw).encode())
+    assert answer.code == "request-invalid"
+    assert desk.row("state", token) == "open"
+
+
 @pytest.mark.parametrize("payload", [b"", bytes(15), bytes(17), bytes(60_000)])
 async def test_a_token_number_of_another_length_is_refused(desk, payload):
     token = desk.token()

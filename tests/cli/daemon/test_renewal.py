@@ -9,7 +9,7 @@ import trio
 
 from cards import Card, IdentityKey, IssuerKey, NodeKey, grant, make_card
 from cli import documents
-from cli.daemon.renewal import JITTER, LIFE, PROTOCOL, answer_renewals, keep_renewed, renewal_due
+from cli.daemon.renewal import JITTER, LIFE, PROTOCOL, _better, answer_renewals, keep_renewed, renewal_due
 from cli.folders import NodeFolder
 from p2pnoise import answering
 from p2pnoise.enrolment import MAX_ASK, Refused, Renew, Renewed, parse_renewal
@@ -284,6 +284,18 @@ async def test_a_card_that_was_installed_meanwhile_stays(autojump_clock, tmp_pat
             await until(net, lambda: slow.asked)
             await trio.sleep(60)
             assert folder.read_card() == newer
+
+
+async def test_a_grant_of_another_issuer_that_got_shorter_spoils_the_answer(autojump_clock):
+    async with network(1) as net:
+        ours, theirs = Issuing(net), Issuing(net, IssuerKey(bytes(32)))
+        key, identity = net.keys("alice")
+        body = make_card(identity, key, network="test", now=net.now, name="alice", sequence=2)
+        card = theirs.renewed(ours.renewed(body), 9 * LIFETIME)
+        better = ours.renewed(card, 2 * LIFETIME)
+        assert _better(net.nodes["alice"], card, Renewed(better.raw), net.now) == better
+        spoiled = theirs.renewed(better, 3 * LIFETIME)
+        assert _better(net.nodes["alice"], card, Renewed(spoiled.raw), net.now) is None
 
 
 def test_the_first_grant_to_end_is_the_first_to_be_renewed():

@@ -101,6 +101,7 @@ async def test_an_older_card_put_into_the_database_is_refused_by_its_mark(net):
 async def test_an_older_card_is_refused_after_a_restart(net):
     path = await _acquainted(net, sequence=5)
     _change(path, "DELETE FROM peers WHERE name = 'bob'")  # the mark alone remembers it
+    path.with_name("bob.db").unlink()  # which would give bob its newer card back
     async with (
         net.node("ada") as ada,
         net.node("bob", bootstrap=[ada.bootstrap], card=net.card("bob", sequence=4)) as bob,
