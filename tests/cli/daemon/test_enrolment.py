@@ -17,6 +17,7 @@ from cli.daemon.enroller import Enroller
 from cli.daemon.enrolment import MAX_CONNECTIONS_PER_HOST, serve_enrolment
 from cli.daemon.joining import NobodyThere, ask_to_join, ask_what_became
 from cli.folders import IssuerFolder
+from cli.granting import sign
 from p2pnoise.config import Bootstrap
 from p2pnoise.enrolment import BACK, FIRST, PROLOGUE, Granted, Join, JoinToken, Pending, Refused, Status, parse_answer
 from p2pnoise.noise import KeyPair
@@ -360,6 +361,31 @@ async def test_a_request_that_waits_for_an_operator_is_granted_once_they_approve
     assert desk.grants() == []
     place.ok("join", "approve", token.token_id.hex()[:6])
     card_in(await ask_what_became(token, joiner.key))
+
+
+async def test_what_is_denied_while_it_is_signed_is_not_granted(desk, place, monkeypatch):
+    token, joiner = desk.token("--approve"), Joiner()
+    await join(token, joiner)
+    place.ok("join", "approve", "db-03")
+
+    def denied_meanwhile(*args):
+        place.ok("join", "deny", "db-03", "--reason", "unknown machine")
+        return sign(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cli.daemon.enroller.sign", denied_meanwhile)
+        assert await ask_what_became(token, joiner.key) == Refused("denied", "unknown machine")
+    assert desk.grants() == []
+    assert await ask_what_became(token, joiner.key) == Refused("denied", "unknown machine")
+
+
+async def test_what_waits_or_was_denied_is_not_granted_whoever_asks_for_it(desk, place):
+    token, joiner = desk.token("--approve"), Joiner()
+    await join(token, joiner)
+    assert desk.enroller.grant(token.token_id).answer == Pending("pending", 2)
+    place.ok("join", "deny", "db-03")
+    assert desk.enroller.grant(token.token_id).answer == Refused("denied", "")
+    assert desk.grants() == []
 
 
 async def test_an_operator_s_approval_does_not_outlast_a_revocation(desk, place, monkeypatch):
