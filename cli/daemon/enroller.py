@@ -110,6 +110,10 @@ class Enroller:
         self._joins.forget_expired(now)
         return self._joins.psk(token_id, now)
 
+    def knows(self, token_id: bytes) -> bool:
+        """Whether there is, or was, a token of this number."""
+        return self._joins.token(token_id) is not None
+
     def take(self, token_id: bytes, rs: bytes, join: Join, source: str) -> Refused | Pending | None:
         """Use the token up for a request, which is kept; None where it is to be granted now."""
         now = options.now()
