@@ -34,6 +34,10 @@ SIGNER_PAUSE = 15  # seconds after which who waits for the signer asks again; a 
 Peers = Callable[[], Sequence[Bootstrap]]
 
 
+class _Settled(Exception):  # noqa: N818 - says what happened
+    """The request was settled otherwise meanwhile; nothing is kept of what was signed."""
+
+
 class _NotSigned(Exception):  # noqa: N818 - says what happened
     """The signer is down, or does not sign; `fault` says why. The request stays."""
 
@@ -106,6 +110,10 @@ class Enroller:
         self._joins.forget_expired(now)
         return self._joins.psk(token_id, now)
 
+    def knows(self, token_id: bytes) -> bool:
+        """Whether there is, or was, a token of this number."""
+        return self._joins.token(token_id) is not None
+
     def take(self, token_id: bytes, rs: bytes, join: Join, source: str) -> Refused | Pending | None:
         """Use the token up for a request, which is kept; None where it is to be granted now."""
         now = options.now()
@@ -156,6 +164,8 @@ class Enroller:
             request, token = joins.request(token_id), joins.token(token_id)
             if request is None or token is None:
                 return Granting(Refused("token-unknown"))
+            if (other := self._otherwise(joins, token_id)) is not None:
+                return Granting(other)
             kept = joins.kept_card(request.card.card_id) if request.state == "granted" else None
             if kept is not None:
                 # It may have been a while: what was revoked since stays out, and what is about to end is made anew.
@@ -174,6 +184,9 @@ class Enroller:
                     settles=token_id,
                 )
                 return Granting(self._answer(issuer, card), new=True)
+        except _Settled:
+            with self._folder.look() as looking:
+                return Granting(self._otherwise(looking.registry.joins, token_id) or Refused("token-unknown"))
         except _NotSigned as error:
             return Granting(Pending("signer-down", SIGNER_PAUSE), _sentence(error.fault))
         except (Fault, CardError) as error:
@@ -182,6 +195,14 @@ class Enroller:
             with self._folder.look() as looking:
                 looking.registry.joins.settle(token_id, ("accepted",), "denied", _sentence(error))
             return Granting(Refused("denied", _sentence(error)), _sentence(error))
+
+    @staticmethod
+    def _otherwise(joins: JoinTable, token_id: bytes) -> Refused | Pending | None:
+        """What whoever used the token hears; None where its request is to be granted, or was."""
+        facts, request = joins.facts(token_id), joins.request(token_id)
+        if facts is None or facts.spent_by is None or request is None:
+            return Refused("token-unknown")
+        return settled(facts, request.state, request.reason, rs=facts.spent_by, now=options.now())
 
     def renew(self, card: Card) -> Renewed | Refused:
         """The same card with its newest grant of ours, made anew where more than half of its life is over."""
@@ -234,10 +255,11 @@ class Enroller:
         except Fault as fault:
             raise _NotSigned(fault) from None
         with registry.together():
+            # First, or who was told that it is denied would find it granted.
+            if settles is not None and not registry.joins.settle(settles, ("accepted", "granted"), "granted"):
+                raise _Settled
             registry.record(issued.record, wish.card, wish.handed)
             registry.joins.keep_card(issued.card, serial)
-            if settles is not None:
-                registry.joins.settle(settles, ("accepted", "granted"), "granted")
         return issued.card
 
     def _answer(self, issuer: Issuer, card: Card) -> Granted:
