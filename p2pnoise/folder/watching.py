@@ -12,7 +12,7 @@ from p2pnoise.events import FileRejected
 from p2pnoise.node.driver.node import Node
 from p2pnoise.node.effects import BansChanged, FactOffered, Input, OwnCardChanged, PinsChanged, PolicyChanged
 
-from . import documents, writing
+from . import documents, reading, writing
 from .contents import Contents
 from .fault import Fault
 from .node_folder import NodeFolder
@@ -89,14 +89,19 @@ class Watcher:
         if card is self._kept:
             return
         try:
-            held = self._folder.read_card()
-            if held is not None and self._is_older(held, card, path):
-                block = to_armor(documents.CARD, card.raw).encode()
-                await trio.to_thread.run_sync(lambda: writing.write(path, block, force=True))
-                self._seen[path] = _stamp(path)
+            await trio.to_thread.run_sync(self._put, card, path)
+        except BlockingIOError:  # somebody changes the folder, and perhaps this file: at the next look
+            return
         except (Fault, CardError, OSError) as error:  # the database has it until then
             self._node.tell(FileRejected(file=path.name, reason=f"card {card.sequence} is not in it: {error}"))
         self._kept = card
+
+    def _put(self, card: Card, path: Path) -> None:
+        with reading.lock(self._folder.path, wait=False):
+            held = self._folder.read_card()
+            if held is not None and self._is_older(held, card, path):
+                writing.write(path, to_armor(documents.CARD, card.raw).encode(), force=True)
+                self._seen[path] = _stamp(path)
 
     def _is_older(self, held: Card, card: Card, path: Path) -> bool:
         """Whether a file that holds this card is to be written anew; what a person has just put there is not."""
