@@ -218,6 +218,23 @@ class Facts:
         """All to whom an identity has handed over. With any it has ended: a rival brings no old key back."""
         return {one.new for one in self._of(Succession) if one.old == identity and one.honours(next_key_digest)}
 
+    def forerunners(self, identity: bytes) -> Iterator[IdentityId]:
+        """All who handed over to this identity, or to one of these in turn: the nearest first, each once."""
+        found = dict.fromkeys(self._took_over_from.get(identity, ()))
+        waiting = list(found)
+        for one in waiting:  # which grows
+            yield one
+            new = [old for old in self._took_over_from.get(one, ()) if old not in found and old != identity]
+            found |= dict.fromkeys(new)
+            waiting += new
+
+    @cached_property
+    def _took_over_from(self) -> Mapping[bytes, tuple[IdentityId, ...]]:
+        found: dict[bytes, tuple[IdentityId, ...]] = {}
+        for one in self._of(Succession):
+            found[one.new] = (*found.get(one.new, ()), one.old)
+        return found
+
     def _of(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
         return tuple(one for one in self.statements.values() if isinstance(one, kind))
 

@@ -34,10 +34,10 @@ def _reason(_ctx: click.Context, _parameter: click.Parameter, value: str) -> str
 def ban(*, peer: str, reason: str, seconds: int | None, home: NodeFolder, as_json: bool) -> None:
     """Refuse a peer, whatever its card says.
 
-    PEER is a name, id1... or node1.... A name or id1... bans the identity, whichever node it has; node1... bans that
-    node alone. Its links are cut, it is not dialled, and it is told no more than that we do not trust it. Only this
-    node refuses it: to have all do so, revoke its card. A node that runs in this folder takes it up by itself; on a
-    stopped one it counts from the next start.
+    PEER is a name, id1... or node1.... A name or id1... bans the identity, whichever node it has, and whoever it hands
+    over to (p2pnoise id rotate); node1... bans that node alone. Its links are cut, it is not dialled, and it is told no
+    more than that we do not trust it. Only this node refuses it: to have all do so, revoke its card. A node that runs
+    in this folder takes it up by itself; on a stopped one it counts from the next start.
 
     \b
     Examples:

@@ -17,6 +17,7 @@ from cli.folders import NodeFolder
 from cli.output import say
 from p2pnoise.errors import P2PNoiseError
 from p2pnoise.events import Event, FileRejected, PeerLost
+from p2pnoise.folder.contents import Contents
 from p2pnoise.folder.opening import open_watched
 from p2pnoise.folder.watching import Watcher
 from p2pnoise.node.driver.node import Node
@@ -119,7 +120,8 @@ async def run(
 ) -> None:
     """Run the node of this folder until `word` is said. Raises `Fault`, `StoreError` and `ListenError`.
 
-    Where card and key of its next node are put in place, it goes on as that one, in the same process.
+    Where card and key of its next node are put in place, it goes on as that one, in the same process; where that one
+    could not begin, it stays what it is.
     `read` gives what the configuration `file` says now, which is watched, and what goes before it.
     """
     config = read()
@@ -142,23 +144,40 @@ async def run(
     async with trio.open_nursery() as outer:
         # Before the node says that it listens: from then on a signal must not find the system's default in place.
         await outer.start(heed, word, reload)
+        contents: Contents | None = None
         while not word.said:  # more than once where the node's key is replaced
-            config = read()
+            next_key = trio.Event()
             async with open_watched(
-                home, listen=config.listen, advertise=config.advertise, config=config.node, on_event=tell
+                home,
+                listen=config.listen,
+                advertise=config.advertise,
+                config=config.node,
+                on_event=tell,
+                contents=contents,
+                next_key=next_key,
             ) as (node, watcher):
                 services = Services(node)
                 reloading = Reloading(node, services, printer, file=file, read=read, started=config)
                 outer.start_soon(_end_in_time, node, word, reloading)
                 await services.set(config.expose, config.forward)
                 daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier(), lost)
-                await _run(daemon, printer, counts, word, partial(started, node, config))
+                begun = partial(started, node, config)
+                await _run(daemon, printer=printer, counts=counts, word=word, next_key=next_key, started=begun)
+            daemon = None
+            # By what was good until now: the files may be broken by the time at which the next node begins.
+            config, contents = reloading.in_force, watcher.next
         outer.cancel_scope.cancel()
     printer.close()
 
 
 async def _run(
-    daemon: Daemon, printer: Printer, counts: "Counts | None", word: StopWord, started: Callable[[], None]
+    daemon: Daemon,
+    *,
+    printer: Printer,
+    counts: "Counts | None",
+    word: StopWord,
+    next_key: trio.Event,
+    started: Callable[[], None],
 ) -> None:
     """All that goes on beside the node, until it is to stop and has served what it served."""
     from .verbs import verbs_of  # noqa: PLC0415 - they stand on this module
@@ -178,7 +197,6 @@ async def _run(
         daemon.watcher.add(daemon.reloading.file, daemon.reloading.take)
         daemon.notifier.ready(daemon.summary)
         started()
-        daemon.watcher.next_key = next_key = trio.Event()
         await _first_of(word.wait, next_key.wait)
         if word.said:
             daemon.notifier.stopping("finishing what is being served")
