@@ -62,7 +62,8 @@ command.add_command(join_serve.serve)
 @click.option(
     "--lifetime",
     callback=options.duration,
-    help="lifetime of the grant that it brings; as whoever enrols is told if not given, 30d",
+    help="let it in for so long: the grant that it brings lasts that, and no renewal follows; if not given it lasts as"
+    " whoever enrols is told, 30d, and is renewed before it ends",
 )
 @click.option("--approve", is_flag=True, help="grant nothing before p2pnoise join approve")
 @click.option(
@@ -103,12 +104,14 @@ def token(
     """Make a token that lets one machine in, once.
 
     Whoever has it gets the card: treat it as a password until it is used. With --for it is good for one identity alone,
-    and need not be kept secret. It names the issuer's key, so that the new machine believes no other, and where to ask.
+    and need not be kept secret. With --lifetime the machine is out again after that. It names the issuer's key, so that
+    the new machine believes no other, and where to ask.
 
     \b
     Examples:
       p2pnoise join token --name db-03 --group db -o db-03.token
       p2pnoise join token --for id1... --expires 7d
+      p2pnoise join token --name guest-01 --lifetime 3d
       p2pnoise join token --approve --qr
     """
     if len(groups) > _MAX_GROUPS:

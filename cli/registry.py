@@ -34,6 +34,8 @@ class Granted(NamedTuple):
     not_after: int
     next_key: str | None = None
     """Whom the card commits to as the next identity, SHA-256 in hex."""
+    final: int = 0
+    """1 where no renewal follows by itself."""
 
     @property
     def owner(self) -> IdentityId:

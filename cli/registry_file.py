@@ -12,7 +12,7 @@ from . import files
 from .output import Fault
 
 _APPLICATION = 0x70326E69  # "p2ni", in the header of the file
-_VERSION = 4
+_VERSION = 5
 
 _SUCCESSIONS = "CREATE TABLE successions (old TEXT PRIMARY KEY, new TEXT NOT NULL)"
 _JOINS = (
@@ -38,7 +38,7 @@ CREATE TABLE grants (
     serial INTEGER PRIMARY KEY,
     identity TEXT NOT NULL, node_id TEXT NOT NULL, card_id TEXT NOT NULL,
     name TEXT, sequence INTEGER NOT NULL, position TEXT NOT NULL, group_names TEXT NOT NULL,
-    issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL, next_key TEXT
+    issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL, next_key TEXT, final INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX grants_identity ON grants (identity);
 CREATE INDEX grants_node_id ON grants (node_id);
@@ -57,6 +57,7 @@ _UPGRADES = {  # from each version to the next
     1: ("ALTER TABLE grants ADD COLUMN next_key TEXT",),
     2: (_SUCCESSIONS,),
     3: _JOINS,
+    4: ("ALTER TABLE grants ADD COLUMN final INTEGER NOT NULL DEFAULT 0",),
 }
 
 RESTORE = "restore it from your backup of this folder"

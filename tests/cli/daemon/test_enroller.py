@@ -23,7 +23,7 @@ def card(place, issuer):
 
 @pytest.fixture
 def enroller(place, card):
-    with Enroller.open(IssuerFolder(place.issuer), lambda: ()) as found:
+    with Enroller.open(IssuerFolder(place.issuer), lambda: (), lifetime=365 * DAY) as found:
         yield found
 
 
@@ -55,6 +55,20 @@ def test_in_the_second_half_there_is_a_new_one_of_the_same_kind(enroller, card, 
     assert new.body == card.body
     assert (grant_.groups, grant_.position) == (old.groups, old.position)
     assert (grant_.serial, grant_.not_after - grant_.not_before) == (2, 90 * DAY)
+
+
+def test_what_is_renewed_lasts_no_longer_than_is_given_now(place, card, later):
+    later(46 * DAY)
+    with Enroller.open(IssuerFolder(place.issuer), lambda: (), lifetime=30 * DAY) as enroller:
+        (new,) = renewed(enroller.renew(card)).grants
+    assert new.not_after - new.issued_at == 30 * DAY
+
+
+def test_what_ended_a_week_ago_is_renewed_and_what_ended_before_is_not(enroller, card, later):
+    later(97 * DAY)
+    assert enroller.renew(card) == Refused("not-renewed", "it ended more than 7 days ago")
+    later(97 * DAY - 60)
+    assert renewed(enroller.renew(card)).grants[0].serial == 2
 
 
 def test_who_asks_twice_gets_the_same_answer(enroller, card, later):
