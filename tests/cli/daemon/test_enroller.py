@@ -1,6 +1,7 @@
 """What an issuer's side answers to who wants a grant renewed, by its registry and its signer."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -121,8 +122,21 @@ def test_a_grant_that_ends_with_its_card_is_not_renewed(place, issuer, later):
 def test_a_forged_grant_of_ours_in_the_question_is_not_in_the_answer(enroller, card, later, place):
     later(46 * DAY)
     forged = grant(IssuerKey(bytes(32)), card, serial=9, now=int(time.time()), entropy=bytes)
+    of_ours = tuple(replace(one, kid=card.grants[0].kid) for one in forged.grants if one.serial == 9)
+    assert renewed(enroller.renew(card.with_grants(of_ours))).grants[0].serial == 2
     kept = renewed(enroller.renew(forged))
     assert renewed(enroller.renew(card)).grants == tuple(one for one in kept.grants if one.kid == card.grants[0].kid)
+
+
+def test_a_registry_from_an_old_backup_uses_no_serial_again_that_the_card_shows(enroller, card, place, later):
+    old = (place.issuer / "registry.db").read_bytes()
+    for number in range(3):
+        place.ok("card", "renew", place / "card", "--grant", "--days", "90", "-o", place / f"{number}")
+    shown = place.card(place / "2")
+    assert shown.grants[0].serial == 4
+    (place.issuer / "registry.db").write_bytes(old)
+    later(46 * DAY)
+    assert renewed(enroller.renew(shown)).grants[0].serial == 5
 
 
 def test_with_the_signer_down_it_says_so_and_renews_once_it_is_back(place, card, later):
