@@ -121,7 +121,7 @@ def token(
     if expires > _LONGEST or (lifetime or 0) > MAX_DAYS * DAY:
         text = f"--expires is at most {_LONGEST // DAY}d, --lifetime at most {MAX_DAYS}d"
         raise Fault(text, "choose less", code=USAGE)
-    if output != files.STREAM and not qr:
+    if output != files.STREAM:
         files.check_target(Path(output), force=force)
     now = options.now()
     with folder.look() as issuer:
@@ -144,14 +144,16 @@ def token(
         joins.forget_expired(now)
         joins.add(made, now=now, groups=groups, lifetime=lifetime or 0, approve=approve)
     short = made.token_id.hex()[:8]
+    if output != files.STREAM or not (qr or as_json):
+        files.write_output(output, f"{text}\n", secret=True, force=force)
     if qr and not as_json:
         click.echo(draw_qr(text), nl=False)
-    elif not (as_json and output == files.STREAM):
-        files.write_output(output, f"{text}\n", secret=True, force=force)
     if as_json:
         view = {"id": made.token_id.hex(), "not_after": made.not_after, "name": name, "network": made.network}
         where = {"node_id": str(made.node_id), "addresses": [str(address) for address in made.addresses]}
-        answer_json({"ok": True, "token": text, **view, **where, "file": None if output == files.STREAM else output})
+        # Once: what was written to a file of the owner's alone must not stand in somebody's log as well.
+        there = {"token": text, "file": None} if output == files.STREAM else {"token": None, "file": output}
+        answer_json({"ok": True, **there, **view, **where})
     say(
         f"token {short} lets one machine in until {_moment(made.not_after)}",
         "on that machine: p2pnoise join run FILE, with the token in FILE or, as -, on standard input",
