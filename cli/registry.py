@@ -67,8 +67,8 @@ class Registry:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, key: IssuerId, network: str) -> Iterator[Self]:
-        """The registry of this issuer; any other file is refused."""
+    def open(cls, path: Path, key: IssuerId, network: str, *, checked: bool = False) -> Iterator[Self]:
+        """The registry of this issuer; any other file is refused, and so is a damaged one unless it was `checked`."""
         files.check_target(path, force=True)
         if not path.exists():
             # A new one would spend serials and numbers a second time.
@@ -83,7 +83,7 @@ class Registry:
             # EXTRA is FULL and a sync of the folder: a commit survives power loss right after it.
             connection.execute("PRAGMA synchronous = EXTRA")
             connection.execute("PRAGMA secure_delete = ON")  # or the psk of a spent token stays in the file
-            check(path, connection, key, network)
+            check(path, connection, key, network, whole=not checked)
             upgrade(path, connection)
             yield cls(path, connection, key)
 

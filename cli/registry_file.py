@@ -68,15 +68,15 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def check(path: Path, connection: sqlite3.Connection, key: IssuerId, network: str) -> None:
-    """Raises `Fault` unless this is a whole registry of this issuer and version."""
+def check(path: Path, connection: sqlite3.Connection, key: IssuerId, network: str, *, whole: bool) -> None:
+    """Raises `Fault` unless this is a registry of this issuer and version, and where asked for, `whole`."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     version = _version(connection)
     if application != _APPLICATION:
         raise Fault(f"{path} is a database, but no registry", RESTORE, code=MALFORMED)
     if not 1 <= version <= _VERSION:
         raise Fault(f"{path} has version {version}, we speak {_VERSION}", "upgrade this software", code=MALFORMED)
-    (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if whole else "ok"
     if problem != "ok":
         raise Fault(f"{path} is damaged: {problem}", RESTORE, code=MALFORMED)
     if connection.execute("SELECT key, network FROM issuer").fetchall() != [(str(key), network)]:

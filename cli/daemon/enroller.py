@@ -7,7 +7,7 @@ leaves a request which is granted when its joiner asks again.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cards import Card, CardError, IssuerKey
 from cards.findings import UNEXPECTED
@@ -88,7 +88,7 @@ class Enroller:
             # What stands in the files is checked now, or the first joiner would find out what is missing.
             folder.read_revocations(looking)
             Powers.read(folder, looking).check_alive()
-            yield cls(folder, looking, key, peers, lifetime)
+            yield cls(replace(folder, checked=True), looking, key, peers, lifetime)
 
     @property
     def name(self) -> str:

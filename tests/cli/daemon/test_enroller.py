@@ -1,5 +1,6 @@
 """What an issuer's side answers to who wants a grant renewed, by its registry and its signer."""
 
+import sqlite3
 import time
 from dataclasses import replace
 
@@ -146,6 +147,22 @@ def test_with_the_signer_down_it_says_so_and_renews_once_it_is_back(place, card,
         assert enroller.renew(card).code == "signer-down"
     with Enroller.open(IssuerFolder(place.issuer), lambda: ()) as enroller:
         assert renewed(enroller.renew(card)).grants[0].serial == 2
+
+
+def test_however_often_it_is_asked_the_whole_registry_is_read_once(place, card, later, monkeypatch):
+    said, connect = [], sqlite3.connect
+
+    def traced(*args, **options):
+        connection = connect(*args, **options)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    monkeypatch.setattr("sqlite3.connect", traced)
+    with Enroller.open(IssuerFolder(place.issuer), lambda: ()) as enroller:
+        for day in (1, 46, 80):
+            later(day * DAY)
+            renewed(enroller.renew(card))
+    assert sum("quick_check" in one for one in said) == 1
 
 
 def test_an_issuer_that_retired_enrols_nobody(place, card):
