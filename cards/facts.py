@@ -146,6 +146,13 @@ class Facts:
         floor = self._floor(policy)
         return max(now, min(floor, BUILD_TIME + MAX_STEP) if now < BUILD_TIME else floor)
 
+    def leeway(self, policy: Policy, now: int) -> int:
+        """How far beyond `clock`, in seconds, a card, grant or record may begin.
+
+        A clock before the build time cannot say what lies in its future, nor can lists: a grant is younger than they.
+        """
+        return MAX_STEP if now < BUILD_TIME else policy.leeway
+
     @_per_policy
     def _floor(self, policy: Policy) -> int:
         times = sorted((state.current[0].issued_at for state in self._trusted(policy)), reverse=True)
@@ -210,6 +217,23 @@ class Facts:
     def heirs(self, identity: bytes, next_key_digest: bytes | None) -> Set[IdentityId]:
         """All to whom an identity has handed over. With any it has ended: a rival brings no old key back."""
         return {one.new for one in self._of(Succession) if one.old == identity and one.honours(next_key_digest)}
+
+    def forerunners(self, identity: bytes) -> Iterator[IdentityId]:
+        """All who handed over to this identity, or to one of these in turn: the nearest first, each once."""
+        found = dict.fromkeys(self._took_over_from.get(identity, ()))
+        waiting = list(found)
+        for one in waiting:  # which grows
+            yield one
+            new = [old for old in self._took_over_from.get(one, ()) if old not in found and old != identity]
+            found |= dict.fromkeys(new)
+            waiting += new
+
+    @cached_property
+    def _took_over_from(self) -> Mapping[bytes, tuple[IdentityId, ...]]:
+        found: dict[bytes, tuple[IdentityId, ...]] = {}
+        for one in self._of(Succession):
+            found[one.new] = (*found.get(one.new, ()), one.old)
+        return found
 
     def _of(self, kind: type[_Kind]) -> tuple[_Kind, ...]:
         return tuple(one for one in self.statements.values() if isinstance(one, kind))

@@ -84,7 +84,7 @@ def _from_files(text: str, home: NodeFolder) -> Known:
         now=now,
         running=False,
         own=_judged(own, trust, now) if own is not None else None,
-        card=weigh(_judged(found.card, trust, now), trust.bans) if found is not None else None,
+        card=weigh(_judged(found.card, trust, now), trust.bans, trust.store.facts) if found is not None else None,
         card_from="as stored",
     )
 

@@ -2,8 +2,6 @@
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import BinaryIO
@@ -12,6 +10,7 @@ import click
 
 from cards.findings import USAGE
 from p2pnoise.folder import reading
+from p2pnoise.folder.reading import lock
 from p2pnoise.folder.writing import check_target, sync_folder, write
 
 from .output import Fault, os_fault, say
@@ -91,22 +90,3 @@ def sync_all() -> None:
     """What was written without `sync` reaches the disk, with everything else: cheaper than one by one for many."""
     if sys.platform != "win32":
         os.sync()
-
-
-@contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """One command at a time in this folder; the lock ends with the process, however that ends."""
-    if sys.platform == "win32":  # no flock there; commands of one person seldom meet
-        yield
-        return
-    import fcntl  # noqa: PLC0415 - not on every platform
-
-    try:
-        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise os_fault(error, folder) from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

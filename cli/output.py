@@ -21,6 +21,7 @@ __all__ = [
     "Fault",
     "answer",
     "answer_json",
+    "answer_text",
     "card_lines",
     "columns",
     "fail",
@@ -52,6 +53,14 @@ def answer(*lines: str) -> None:
 def answer_json(value: object) -> None:
     """One JSON object on one line of stdout."""
     click.echo(json.dumps(value))
+
+
+def answer_text(text: str, *, as_json: bool) -> None:
+    """A text that is to be written to a file, as it is or, for a program, in an object."""
+    if as_json:
+        answer_json({"ok": True, "text": text})
+    else:
+        answer(*text.splitlines())
 
 
 def say(*lines: str) -> None:

@@ -44,7 +44,10 @@ def command(*, home: NodeFolder, watch: bool, as_json: bool) -> None:
     marks = {bytes(row.card.identity): trust_state.mark(row.card) for row in table.rows}
     store = replace(trust.store, marks=marks)
     judged = [
-        (row, weigh(store.verify(row.card, now, established=True, signatures=trust.signatures), trust.bans))
+        (
+            row,
+            weigh(store.verify(row.card, now, established=True, signatures=trust.signatures), trust.bans, store.facts),
+        )
         for row in table.rows
     ]
     if as_json:

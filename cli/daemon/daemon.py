@@ -1,6 +1,7 @@
 """Daemon: a node that runs from its folder, with all that an operator has beside it, joined for as long as it runs."""
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from cli.folders import NodeFolder
 from cli.output import say
 from p2pnoise.errors import P2PNoiseError
 from p2pnoise.events import Event, FileRejected, PeerLost
+from p2pnoise.folder.contents import Contents
 from p2pnoise.folder.opening import open_watched
 from p2pnoise.folder.watching import Watcher
 from p2pnoise.node.driver.node import Node
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Daemon", "run"]
 
+MAX_LOST = 10_000  # peers, as many as a node may have links
+
 
 @dataclass(slots=True)
 class Daemon:
@@ -49,6 +53,8 @@ class Daemon:
     services: Services
     reloading: Reloading
     notifier: Notifier
+    lost: deque[tuple[float, PeerLost]]
+    """The last that were lost, with the time, the newest last."""
     started: float = field(default_factory=time.time)
 
     async def try_dial(self, subject: Subject, seconds: float) -> None:
@@ -68,21 +74,24 @@ class Daemon:
             with suppress(P2PNoiseError, CardError):
                 await self.node.connect(address)
 
-    async def reload(self) -> Mapping[str, Any]:
-        """Take up what has changed in the folder, now, and say what that was and whom it cut off."""
-        before = time.time()
+    async def reload(self, since: float | None = None) -> Mapping[str, Any]:
+        """Take up what has changed in the folder, now; say what was taken up since then, and whom that cut off.
+
+        `since` is in seconds since 1970: it may all have been seen already by whoever watches the folder.
+        """
+        since = time.time() if since is None else since
         self.notifier.reloading()
         try:
-            taken = await self.watcher.look()
+            await self.watcher.look()
         finally:
             self.notifier.ready(self.summary)
         return {
-            "taken": taken,
+            "taken": [name for name, at in self.watcher.taken.items() if at >= since],
             "rejected": [{"file": name, "reason": reason} for name, reason in self.watcher.rejected.items()],
             "cut": [
-                {"name": entry.event.name, "node_id": str(entry.event.node_id), "reason": entry.event.reason}
-                for entry in self.diary.last()
-                if isinstance(entry.event, PeerLost) and entry.last >= before
+                {"name": lost.name, "node_id": str(lost.node_id), "reason": lost.reason}
+                for at, lost in self.lost
+                if at >= since
             ],
         }
 
@@ -111,15 +120,19 @@ async def run(
 ) -> None:
     """Run the node of this folder until `word` is said. Raises `Fault`, `StoreError` and `ListenError`.
 
-    Where card and key of its next node are put in place, it goes on as that one, in the same process.
+    Where card and key of its next node are put in place, it goes on as that one, in the same process; where that one
+    could not begin, it stays what it is.
     `read` gives what the configuration `file` says now, which is watched, and what goes before it.
     """
     config = read()
     daemon: Daemon | None = None
     printer, diary, counts = Printer(config.log), Diary(), _counts(config)
+    lost: deque[tuple[float, PeerLost]] = deque(maxlen=MAX_LOST)
 
     def tell(event: Event) -> None:
         diary.take(event, time.time())
+        if isinstance(event, PeerLost):
+            lost.append((time.time(), event))
         if counts is not None:
             counts.take(event)
         printer.tell(event)
@@ -131,23 +144,40 @@ async def run(
     async with trio.open_nursery() as outer:
         # Before the node says that it listens: from then on a signal must not find the system's default in place.
         await outer.start(heed, word, reload)
+        contents: Contents | None = None
         while not word.said:  # more than once where the node's key is replaced
-            config = read()
+            next_key = trio.Event()
             async with open_watched(
-                home, listen=config.listen, advertise=config.advertise, config=config.node, on_event=tell
+                home,
+                listen=config.listen,
+                advertise=config.advertise,
+                config=config.node,
+                on_event=tell,
+                contents=contents,
+                next_key=next_key,
             ) as (node, watcher):
                 services = Services(node)
                 reloading = Reloading(node, services, printer, file=file, read=read, started=config)
                 outer.start_soon(_end_in_time, node, word, reloading)
                 await services.set(config.expose, config.forward)
-                daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier())
-                await _run(daemon, printer, counts, word, partial(started, node, config))
+                daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier(), lost)
+                begun = partial(started, node, config)
+                await _run(daemon, printer=printer, counts=counts, word=word, next_key=next_key, started=begun)
+            daemon = None
+            # By what was good until now: the files may be broken by the time at which the next node begins.
+            config, contents = reloading.in_force, watcher.next
         outer.cancel_scope.cancel()
     printer.close()
 
 
 async def _run(
-    daemon: Daemon, printer: Printer, counts: "Counts | None", word: StopWord, started: Callable[[], None]
+    daemon: Daemon,
+    *,
+    printer: Printer,
+    counts: "Counts | None",
+    word: StopWord,
+    next_key: trio.Event,
+    started: Callable[[], None],
 ) -> None:
     """All that goes on beside the node, until it is to stop and has served what it served."""
     from .verbs import verbs_of  # noqa: PLC0415 - they stand on this module
@@ -167,7 +197,6 @@ async def _run(
         daemon.watcher.add(daemon.reloading.file, daemon.reloading.take)
         daemon.notifier.ready(daemon.summary)
         started()
-        daemon.watcher.next_key = next_key = trio.Event()
         await _first_of(word.wait, next_key.wait)
         if word.said:
             daemon.notifier.stopping("finishing what is being served")

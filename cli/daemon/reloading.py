@@ -1,6 +1,7 @@
 """Reloading: a changed node.toml is put in force while the node runs: all of it that can be, or nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from cards import Address
@@ -10,7 +11,7 @@ from p2pnoise.node.driver.node import Node
 from p2pnoise.node.driver.opening import dialable
 from p2pnoise.node.effects import ConfigChanged, Input
 
-from .config import DaemonConfig, diff
+from .config import RESTART, DaemonConfig, diff
 from .printing import Printer
 from .services import Services
 
@@ -41,6 +42,11 @@ class Reloading:
         self.file = file
         self._read = read
         self._started = started
+
+    @property
+    def in_force(self) -> DaemonConfig:
+        """All that is in force now."""
+        return replace(self.config, **{key: getattr(self._started, key) for key in RESTART})
 
     async def take(self) -> list[Input]:
         """Put in force what the file says now. Raises `Fault`, and then nothing is changed."""

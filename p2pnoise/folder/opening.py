@@ -8,8 +8,7 @@ from pathlib import Path
 
 import trio
 
-from cards import Address, Card, NodeKey, Policy
-from cards.findings import BINDING, UNTRUSTED
+from cards import Address
 from p2pnoise import store
 from p2pnoise.config import NodeConfig
 from p2pnoise.events import Event
@@ -18,6 +17,7 @@ from p2pnoise.node.driver.opening import open_node
 from p2pnoise.node.driver.switchboard import Handler
 
 from . import reading
+from .contents import Contents
 from .fault import Fault
 from .node_folder import NodeFolder
 from .watching import Watcher
@@ -59,32 +59,31 @@ async def open_watched(
     config: NodeConfig | None = None,
     handlers: Mapping[str, Handler] | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
+    contents: Contents | None = None,
+    next_key: trio.Event | None = None,
 ) -> AsyncIterator[tuple[Node, Watcher]]:
-    """As `open_folder`, with whoever watches the folder."""
-    key, card, policy = _read(folder)
-    facts = (*folder.read_revocations(), *folder.read_statements())
-    pins, bans = folder.read_pins(), folder.read_bans()
+    """As `open_folder`, with whoever watches the folder, whose `next_key` this is. `contents` were read already."""
+    given = contents or Contents.read(folder)
     with reading.only_one(folder.path, "node"):
-        before = folder.read_old_node()
-        if before is not None and folder.database.exists():
+        if given.before is not None and folder.database.exists():
             # What the node knew of others by its key before serves it by this one.
-            hand_over = partial(store.hand_over, folder.database, old=before.public, new=key.public)
+            hand_over = partial(store.hand_over, folder.database, old=given.before, new=given.key.public)
             await trio.to_thread.run_sync(hand_over)
         async with open_node(
-            key=key,
-            card=card,
-            policy=policy,
+            key=given.key,
+            card=given.card,
+            policy=given.policy,
             database=folder.database,
-            facts=facts,
-            pins=pins.held,
-            bans=bans,
+            facts=given.facts,
+            pins=given.pins.held,
+            bans=given.bans,
             listen=listen,
             advertise=advertise,
             config=config,
             handlers=handlers,
             on_event=on_event,
         ) as node:
-            watcher = Watcher(folder, node, policy.network, card)
+            watcher = Watcher(folder, node, given.policy.network, given.card, next_key=next_key)
             node.start_soon(watcher.watch)
             yield node, watcher
 
@@ -94,16 +93,3 @@ def _at(path: str | PathLike[str]) -> NodeFolder:
         return NodeFolder(Path(path).expanduser())
     except RuntimeError:  # ~ of somebody who is not there
         raise Fault(f"{path}: there is no such user", "name the folder in full") from None
-
-
-def _read(folder: NodeFolder) -> tuple[NodeKey, Card, Policy]:
-    """What a node cannot do without, read and checked."""
-    key, card, policy = folder.read_node(), folder.read_card(), folder.read_policy()
-    if card is None or policy is None:
-        what = "card is installed" if card is None else "policy.toml lies"
-        fix = "p2pnoise card request, have it issued, then p2pnoise card install FILE --issuer issuer1..."
-        raise Fault(f"no {what} in {folder.path}", fix, code=UNTRUSTED)
-    if card.node_id != key.public:
-        text = f"{folder.card} names node {card.node_id.short}, {folder.node_key} is {key.public.short}"
-        raise Fault(text, "install the card of this node, or restore the key that belongs to it", code=BINDING)
-    return key, card, policy

@@ -1,16 +1,16 @@
-"""Reading: files read whole within a limit, and a folder held for one process."""
+"""Reading: files read whole within a limit, and a folder held for one process, or for one change."""
 
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from cards.findings import MALFORMED
 
 from .fault import Fault, os_fault
 
-__all__ = ["check", "lines", "only_one", "read", "utf8"]
+__all__ = ["check", "lines", "lock", "only_one", "read", "utf8"]
 
 
 def read(path: Path, *, limit: int, what: str) -> bytes:
@@ -54,21 +54,37 @@ def utf8(data: bytes, path: Path) -> str:
 @contextmanager
 def only_one(folder: Path, what: str) -> Iterator[None]:
     """Hold the folder for one `what`; a second is refused at once: two nodes would fork their sequence numbers."""
-    if sys.platform == "win32":
+    with ExitStack() as held:
+        try:
+            held.enter_context(_flock(folder, f".{what}.lock", wait=False))
+        except BlockingIOError:
+            raise Fault(f"a {what} runs on {folder} already", "stop that one first, or use another folder") from None
+        yield
+
+
+@contextmanager
+def lock(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """One change of this folder at a time; the lock ends with the process, however that ends.
+
+    Raises BlockingIOError where another changes it and we do not `wait`, and `Fault`.
+    """
+    with _flock(folder, ".lock", wait=wait):
+        yield
+
+
+@contextmanager
+def _flock(folder: Path, name: str, *, wait: bool) -> Iterator[None]:
+    if sys.platform == "win32":  # no flock there; commands of one person seldom meet
         yield
         return
     import fcntl  # noqa: PLC0415 - not on every platform
 
     try:
-        descriptor = os.open(folder / f".{what}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise os_fault(error, folder) from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise Fault(f"a {what} runs on {folder} already", "stop that one first, or use another folder") from None
-    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         yield
     finally:
         os.close(descriptor)

@@ -1,5 +1,6 @@
 """Watching: what changes in a node's folder is in force within a second; what cannot be used changes nothing."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -12,7 +13,8 @@ from p2pnoise.events import FileRejected
 from p2pnoise.node.driver.node import Node
 from p2pnoise.node.effects import BansChanged, FactOffered, Input, OwnCardChanged, PinsChanged, PolicyChanged
 
-from . import documents, writing
+from . import documents, reading, writing
+from .contents import Contents
 from .fault import Fault
 from .node_folder import NodeFolder
 
@@ -27,12 +29,21 @@ POLL = 0.25  # seconds between two looks at the watched files; a stat each
 class Watcher:
     """Hands a node what changes in its folder. FileRejected names a file that cannot be used."""
 
-    def __init__(self, folder: NodeFolder, node: Node, network: str, card: Card) -> None:
-        """`network` is the one that the node runs in: a policy for another is refused. `card` is what it began with."""
+    def __init__(
+        self, folder: NodeFolder, node: Node, network: str, card: Card, *, next_key: trio.Event | None = None
+    ) -> None:
+        """`network` is the one that the node runs in: a policy for another is refused. `card` is what it began with.
+
+        `next_key` is set when card and key of another node have been put in place, which this one is to become, and
+        all that it needs is in `next`. Without it such a card is refused.
+        """
         self.rejected: dict[str, str] = {}
         """Why files that lie there now are not in force, by name."""
-        self.next_key: trio.Event | None = None
-        """Set when card and key of another node have been put in place, which this one is to become."""
+        self.taken: dict[str, float] = {}
+        """When what files say now was put in force, by name, in seconds since 1970."""
+        self.next: Contents | None = None
+        """What the next node begins with, once there is one."""
+        self._next_key = next_key
         self._node = node
         self._folder = folder
         self._readers: dict[Path, Reader] = {
@@ -59,9 +70,8 @@ class Watcher:
             await trio.sleep(POLL)
             await self.look()
 
-    async def look(self) -> list[str]:
-        """Look now. The names of the files that changed and are in force when this returns."""
-        taken = []
+    async def look(self) -> None:
+        """Look now. What has changed by then is in force when this returns, or rejected."""
         async with self._looking:
             await self._keep_card()
             for path, read in list(self._readers.items()):
@@ -70,10 +80,8 @@ class Watcher:
                     continue
                 self._seen[path] = stamp
                 if await self._take(path, read):
-                    taken.append(path.name)
-        if taken:
-            await self._node.settle()
-        return taken
+                    await self._node.settle()
+                    self.taken[path.name] = time.time()
 
     async def _keep_card(self) -> None:
         """Have card.pem say what the network gave back to a node that was restored from a backup, so that it lasts."""
@@ -81,14 +89,19 @@ class Watcher:
         if card is self._kept:
             return
         try:
-            held = self._folder.read_card()
-            if held is not None and self._is_older(held, card, path):
-                block = to_armor(documents.CARD, card.raw).encode()
-                await trio.to_thread.run_sync(lambda: writing.write(path, block, force=True))
-                self._seen[path] = _stamp(path)
+            await trio.to_thread.run_sync(self._put, card, path)
+        except BlockingIOError:  # somebody changes the folder, and perhaps this file: at the next look
+            return
         except (Fault, CardError, OSError) as error:  # the database has it until then
             self._node.tell(FileRejected(file=path.name, reason=f"card {card.sequence} is not in it: {error}"))
         self._kept = card
+
+    def _put(self, card: Card, path: Path) -> None:
+        with reading.lock(self._folder.path, wait=False):
+            held = self._folder.read_card()
+            if held is not None and self._is_older(held, card, path):
+                writing.write(path, to_armor(documents.CARD, card.raw).encode(), force=True)
+                self._seen[path] = _stamp(path)
 
     def _is_older(self, held: Card, card: Card, path: Path) -> bool:
         """Whether a file that holds this card is to be written anew; what a person has just put there is not."""
@@ -104,9 +117,17 @@ class Watcher:
             raise Fault("it is gone", "put it back; the card in use stays in use")
         if card.node_id == node_id:
             return [OwnCardChanged(card)]
-        if self.next_key is None or self._folder.read_node().public != card.node_id:
+        if self._next_key is None or self._folder.read_node().public != card.node_id:
             raise Fault(f"it names node {card.node_id.short}, this one is {node_id.short}")
-        self.next_key.set()
+        # A node that could not begin again must not end; nor may it begin without what it goes by now.
+        folder = self._folder
+        needed = (folder.policy, folder.revocations, folder.statements, folder.pins, folder.bans)
+        broken = [path.name for path in needed if path.name in self.rejected]
+        if broken:
+            text = f"this one goes on as node {node_id.short}, until {' and '.join(broken)} can be used"
+            raise Fault(text, f"p2pnoise status says what is wrong with {broken[0]}")
+        self.next = Contents.read(self._folder, before=node_id)
+        self._next_key.set()
         return []
 
     async def _take(self, path: Path, read: Reader) -> bool:
@@ -122,6 +143,8 @@ class Watcher:
         self.rejected.pop(path.name, None)
         if path == self._folder.policy:  # whose issuers may have signed what was a stranger's before
             self._seen.update(dict.fromkeys((self._folder.revocations, self._folder.statements)))
+        if path != self._folder.card and self._folder.card.name in self.rejected:
+            self._seen[self._folder.card] = None  # which may have waited for this file
         return True
 
 

@@ -7,8 +7,9 @@ tables of two honest nodes would differ for ever: so the card of whom we ban sta
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 
-from cards import Card, Finding, IdentityId, NodeId, Verdict
+from cards import Card, Facts, Finding, IdentityId, NodeId, Verdict
 from p2pnoise.gossip import PeerTable
 
 MAX_BANS = 10_000  # a guess, some 3 MB
@@ -18,8 +19,9 @@ MAX_TIME = 253_402_300_799  # the last second of the year 9999
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ban:
-    """One key that is refused: an identity, whatever node it has, or a node. Times in seconds since 1970.
+    """One key that is refused: an identity, whatever node it has and whomever it hands over to, or a node.
 
+    Times in seconds since 1970.
     `name` is what the peer was called then, `until` when the ban lifts by itself. Raises ValueError for an `until`
     after the year 9999.
     """
@@ -46,17 +48,27 @@ class Ban:
         return Finding("banned", f"{self.key.short} is banned here{end}{why}")
 
 
-def of_card(card: Card, bans: Mapping[bytes, Ban]) -> Ban | None:
-    """Which of these, by key, keeps the bearer of a card out."""
-    return bans.get(card.node_id) or bans.get(card.identity)
+def of_card(card: Card, bans: Mapping[bytes, Ban], facts: Facts) -> Ban | None:
+    """Which of these, by key, keeps the bearer of a card out: by its node, its identity, or one that this succeeds.
+
+    A succession is signed by both, so nobody is kept out by what others did.
+    """
+    if not bans:
+        return None
+    keys = chain((card.node_id, card.identity), facts.forerunners(card.identity))
+    return next((bans[key] for key in keys if key in bans), None)
 
 
-def weigh(verdict: Verdict, bans: Mapping[bytes, Ban]) -> Verdict:
+def weigh(verdict: Verdict, bans: Mapping[bytes, Ban], facts: Facts) -> Verdict:
     """What the cards say of a peer, and then the operator with these bans, by key."""
-    ban = of_card(verdict.claim, bans) if verdict.claim is not None else None
-    if ban is None:
+    claim = verdict.claim
+    ban = of_card(claim, bans, facts) if claim is not None else None
+    if claim is None or ban is None:
         return verdict
-    return replace(verdict, level="reject", findings=(*verdict.findings, ban.finding))
+    finding = ban.finding
+    if ban.key not in (claim.node_id, claim.identity):
+        finding = replace(finding, message=f"its identity before: {finding.message}")
+    return replace(verdict, level="reject", findings=(*verdict.findings, finding))
 
 
 class Bans:
@@ -84,7 +96,11 @@ class Bans:
 
     def of_card(self, card: Card) -> Ban | None:
         """What keeps the bearer of this card out."""
-        return of_card(card, self._held)
+        return of_card(card, self._held, self._table.facts)
+
+    def of_key(self, key: IdentityId | NodeId) -> Ban | None:
+        """What keeps out whoever has this key, known here or not."""
+        return self._held.get(key)
 
     def of_node(self, node_id: NodeId) -> Ban | None:
         """What keeps this node out, as far as its card is known."""
@@ -93,4 +109,4 @@ class Bans:
 
     def weigh(self, verdict: Verdict) -> Verdict:
         """What the cards say of a peer, and then our operator."""
-        return weigh(verdict, self._held)
+        return weigh(verdict, self._held, self._table.facts)

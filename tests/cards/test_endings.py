@@ -202,3 +202,10 @@ def test_no_order_of_endings_makes_another_verdict(world):
         found = [world.verify(raw, facts=facts) for raw in (world.raw, card_of(world, HEIR))]
         verdicts.add(tuple((verdict.level, verdict.findings) for verdict in found))
     assert len(verdicts) == 1
+
+
+def test_identities_that_hand_over_in_a_circle_come_after_each_other_once(world):
+    steps = [(world.identity, HEIR), (HEIR, OTHER), (OTHER, world.identity)]
+    facts = world.facts(*(world.succession(old, new) for old, new in steps))
+    assert list(facts.forerunners(HEIR.public)) == [world.identity.public, OTHER.public]
+    assert not list(world.facts().forerunners(HEIR.public))

@@ -13,6 +13,9 @@ from contextlib import suppress
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from cards import NodeKey
+from cli import control
+from cli.folders import NodeFolder
 from tests.cli.daemons import PATIENCE, Daemons
 
 
@@ -207,6 +210,66 @@ def test_a_hangup_takes_up_what_changed_and_names_again_what_is_broken(ada):
     ada.wait("config-applied")
     assert ada.process.poll() is None
     assert ada.end() == 0
+
+
+# Another node key
+
+
+def put(daemon, name, content):
+    """Replace a file of its folder as an editor does; None removes it."""
+    if content is None:
+        (daemon.home / name).unlink()
+        return
+    new = daemon.home / f"{name}.new"
+    new.write_bytes(content)
+    new.replace(daemon.home / name)
+
+
+def asked(daemon, verb):
+    """What the running node says; nothing while it has no control socket."""
+    with suppress(control.NotRunning):
+        return control.ask(NodeFolder(daemon.home), verb)
+    return {}
+
+
+def change_key(daemons, daemon):
+    """Put another node key and its card in place, as `card install` does; the new Node ID."""
+    key = NodeKey.generate(os.urandom)
+    put(daemon, "node.key", key.to_pem())
+    daemons.install(daemon.home, daemons.issuer.card(daemon.home, "ada", sequence=2))
+    return str(key.public)
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [("policy.toml", b"network ="), ("bans.toml", b"nobody\n"), ("pins.toml", b"\xff"), ("bans.toml", None)],
+)
+def test_a_node_whose_next_one_could_not_begin_stays_what_it_is_until_it_can(daemons, ada, name, broken):
+    before, pid = ada.node_id, ada.process.pid
+    good = (ada.home / name).read_bytes() if (ada.home / name).exists() else b""
+    put(ada, name, good + b"# changed\n")
+    until(lambda: asked(ada, "reload"), "the file counts as seen")
+    put(ada, name, broken)
+    ada.wait("file-rejected", file=name)
+    node_id = change_key(daemons, ada)
+    assert f"until {name} can be used" in ada.wait("file-rejected", file="card.pem")["reason"]
+    assert ada.find("listening", node_id=node_id) is None
+    assert asked(ada, "status")["node_id"] == before
+    put(ada, name, good)
+    ada.wait("listening", node_id=node_id)
+    assert (ada.process.poll(), ada.process.pid) == (None, pid)
+
+
+def test_a_broken_configuration_keeps_no_new_node_key_waiting(daemons, ada):
+    configure(ada, "limits.max_links = 9")
+    ada.wait("config-applied")
+    configure(ada, "lissen = []")
+    ada.wait("file-rejected", file="node.toml")
+    node_id = change_key(daemons, ada)
+    ada.wait("listening", node_id=node_id)
+    until(lambda: sum(event["event"] == "file-rejected" for event in ada.events) == 2, ada.events)
+    assert until(lambda: asked(ada, "status").get("node_id"), "its socket is back") == node_id
+    assert ada.process.poll() is None
 
 
 # What it needs

@@ -1,5 +1,7 @@
 """Bans: whom the operator refuses has no link to us, at once and until the ban ends; gossip takes no notice of them."""
 
+import itertools
+
 import pytest
 
 from p2pnoise.config import Bootstrap
@@ -165,6 +167,37 @@ def test_a_ban_of_an_identity_holds_for_its_next_node_too(net):
     puppet = net.puppet(low, high.name, keys=(moved, high.identity), card=card).handshake()
     assert "banned" in {finding.code for finding in low.told("peer-refused")[-1].findings}
     assert puppet.link is None
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["before", "after"])
+def test_a_ban_of_an_identity_holds_for_whomever_it_hands_over_to_over_all_steps(net, known):
+    ada = net.member("ada", target_links=0)
+    people = [net.member(name, target_links=0) for name in ("carl", "next", "last")]
+    steps = [net.succession(old.identity, new.identity) for old, new in itertools.pairwise(people)]
+    carl, _, last = people
+    give_bans(net, ada, ban(carl, reason="spams"))
+    if not known:
+        net.link(last, ada)
+        assert ada.up(last)
+    for step in steps:
+        net.give(ada, io.FactOffered(step, "file"))
+    if known:
+        net.link(last, ada)
+    assert not ada.up(last)
+    finding = (ada.told("peer-refused") or ada.told("peer-lost"))[-1].findings[-1]
+    assert (finding.code, finding.message) == (
+        "banned",
+        f"its identity before: {carl.identity.public.short} is banned here: spams",
+    )
+    assert ada.core.bans.of_card(last.core.card) is not None
+
+
+def test_a_ban_of_an_identity_leaves_whom_it_had_succeeded(net):
+    ada, carl, heir = (net.member(name, target_links=0) for name in ("ada", "carl", "heir"))
+    net.give(ada, io.FactOffered(net.succession(carl.identity, heir.identity), "file"))
+    give_bans(net, ada, ban(heir))
+    assert ada.core.bans.of_card(carl.core.card) is None
+    assert ada.core.bans.of_card(heir.core.card) is not None
 
 
 def test_a_ban_names_its_end_and_its_reason(net):

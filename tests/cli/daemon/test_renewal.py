@@ -53,7 +53,9 @@ class Issuing:
 
 
 @asynccontextmanager
-async def renewing(net, name, tmp_path, lifetime=LIFETIME, body=365 * 24 * 60 * MINUTE, *, lab=None, knows_lab=True):
+async def renewing(
+    net, name, tmp_path, lifetime=LIFETIME, body=365 * 24 * 60 * MINUTE, *, lab=None, knows_lab=True, clock=None
+):
     """A node with a short grant in a folder of its own, kept renewed; with `lab` it has one of that lifetime of LAB."""
     node, policy, lists = net.nodes[name], net.policy, [net.revocations]
     key, identity = net.keys(name)
@@ -73,7 +75,7 @@ async def renewing(net, name, tmp_path, lifetime=LIFETIME, body=365 * 24 * 60 * 
     await node.offer(OwnCardChanged(card))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(Watcher(folder, node, "test", card).watch)
-        nursery.start_soon(lambda: keep_renewed(node, folder, clock=lambda: net.now))
+        nursery.start_soon(lambda: keep_renewed(node, folder, clock=clock or (lambda: net.now)))
         yield folder
         nursery.cancel_scope.cancel()
 
@@ -115,6 +117,18 @@ async def test_a_node_is_renewed_again_and_again_and_never_leaves(autojump_clock
         answer_renewals(net.nodes["alice"], Issuing(net))
         async with renewing(net, "bob", tmp_path, 2 * MINUTE):
             await until(net, lambda: len(events(net, "bob", GrantRenewed)) == 3)
+            assert net.linked("alice", "bob")
+
+
+async def test_a_clock_that_was_never_set_goes_by_the_issuers_lists(autojump_clock, tmp_path, monkeypatch):
+    monkeypatch.setattr("cli.daemon.renewal.LOOK", MINUTE)
+    async with network(2) as net:
+        answer_renewals(net.nodes["alice"], Issuing(net))
+        async with renewing(net, "bob", tmp_path, clock=lambda: 1_000):
+            await trio.sleep(0.8 * LIFETIME)
+            assert not events(net, "bob", GrantRenewed)
+            await net.revoke()
+            await net.wait_until(lambda: events(net, "bob", GrantRenewed), timeout=2 * MINUTE)
             assert net.linked("alice", "bob")
 
 

@@ -1,0 +1,42 @@
+"""Watching a node's folder: what is written to it, and when."""
+
+import random
+
+import pytest
+import trio
+
+from cards import grant, make_card
+from cards.text import to_armor
+from p2pnoise.folder import documents, reading
+from p2pnoise.folder.node_folder import NodeFolder
+from p2pnoise.folder.watching import Watcher
+from p2pnoise.node.effects import OwnCardChanged
+from p2pnoise.testing import network
+
+
+@pytest.fixture(autouse=True)
+def no_threads(monkeypatch):
+    """The clock would jump while one works."""
+
+    async def at_once(function, *args):
+        await trio.lowlevel.checkpoint()
+        return function(*args)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
+
+
+async def test_the_card_is_written_once_nobody_else_changes_the_folder(autojump_clock, tmp_path):
+    async with network(1) as net:
+        node, folder, old = net.nodes["alice"], NodeFolder(tmp_path), net.nodes["alice"].core.card
+        folder.card.write_text(to_armor(documents.CARD, old.raw))
+        watcher = Watcher(folder, node, "test", old)
+        await watcher.look()
+        key, identity = net.keys("alice")
+        new = make_card(identity, key, network="test", now=net.now, name="alice", sequence=old.sequence + 1)
+        new = grant(net.issuer, new, serial=9, now=net.now, lifetime=60, entropy=random.Random(1).randbytes)
+        await node.offer(OwnCardChanged(new))
+        with reading.lock(tmp_path):
+            await watcher.look()
+            assert folder.read_card().raw == old.raw
+        await watcher.look()
+        assert folder.read_card().raw == new.raw
