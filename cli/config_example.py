@@ -84,7 +84,7 @@ repeat = "1m"
 #issuer_home = "../issuer"
 # The socket of p2pnoise signer serve, where the issuer's key is in a process of its own.
 #signer = "../signer.socket"
-# How long a grant lasts that is given or renewed here.
+# How long a grant lasts that is given here, where its token does not say, and at most one that is renewed.
 #lifetime = "30d"
 # Whether peers get a new grant here before theirs ends.
 #renew = true

@@ -92,6 +92,13 @@ def fail(fault: Fault, *, as_json: bool) -> None:
         say(*finding_lines(fault.findings))
 
 
+def first_of(error: BaseException) -> BaseException:
+    """What to tell of errors that trio has grouped."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def rows(*pairs: tuple[str, str], indent: str = "") -> list[str]:
     """Labels and values in two columns; a pair without a value is left out."""
     shown = [(label, value) for label, value in pairs if value]

@@ -7,7 +7,7 @@ leaves a request which is granted when its joiner asks again.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cards import Card, CardError, IssuerKey
 from cards.findings import UNEXPECTED
@@ -17,6 +17,7 @@ from cli.granting import examine, sign
 from cli.join_table import Desk, JoinTable, Request
 from cli.output import Fault
 from cli.powers import Powers
+from cli.registry import Granted as Recorded
 from p2pnoise.config import Bootstrap
 from p2pnoise.enrolment import Granted, Join, Pending, Refused, Renewed, Settled, refusal, settled
 from p2pnoise.enrolment.messages import MAX_PEERS
@@ -25,6 +26,9 @@ __all__ = ["MAX_WAITING", "MAX_WAITING_PER_SOURCE", "Enroller", "Granting"]
 
 LIFETIME = 30 * options.DAY
 """Of a grant where nothing says. A guess: long enough for a month without an issuer, and renewed after twenty days."""
+LAPSE = 7 * options.DAY
+"""After its end a grant is not renewed by itself. A guess: a node that was off for a week comes back as if it had not
+been, and a machine that turns up after years does not."""
 MAX_WAITING = 1000
 """Requests that are not settled, in all. A guess: about a megabyte, and more than anybody decides in a day."""
 MAX_WAITING_PER_SOURCE = 100
@@ -77,14 +81,14 @@ class Enroller:
     def open(cls, folder: IssuerFolder, peers: Peers, *, lifetime: int = LIFETIME) -> "Iterator[Enroller]":
         """For an issuer's folder, whose key is read now where no signer has it. `peers` are for nodes to begin with.
 
-        `lifetime`, in seconds, is that of a grant by a token that does not say.
+        `lifetime`, in seconds, is that of a grant by a token that does not say, and the longest of one that is renewed.
         """
         key = folder.read_key() if folder.signer is None else None
         with folder.look() as looking:
             # What stands in the files is checked now, or the first joiner would find out what is missing.
             folder.read_revocations(looking)
             Powers.read(folder, looking).check_alive()
-            yield cls(folder, looking, key, peers, lifetime)
+            yield cls(replace(folder, checked=True), looking, key, peers, lifetime)
 
     @property
     def name(self) -> str:
@@ -168,12 +172,7 @@ class Enroller:
                 return Granting(other)
             kept = joins.kept_card(request.card.card_id) if request.state == "granted" else None
             if kept is not None:
-                # It may have been a while: what was revoked since stays out, and what is about to end is made anew.
-                newest = self.renew(kept[0])
-                if isinstance(newest, Refused) and newest.code == "denied":
-                    return Granting(newest)
-                card = Card.parse(newest.card) if isinstance(newest, Renewed) else kept[0]
-                return Granting(self._answer(looking, card))
+                return self._again(looking, kept[0])
         try:
             with self._signing() as issuer:
                 card = self._sign(
@@ -182,6 +181,7 @@ class Enroller:
                     lifetime=token.lifetime or self._lifetime,
                     groups=token.groups,
                     settles=token_id,
+                    final=token.lifetime > 0,  # the operator said for how long
                 )
                 return Granting(self._answer(issuer, card), new=True)
         except _Settled:
@@ -196,6 +196,15 @@ class Enroller:
                 looking.registry.joins.settle(token_id, ("accepted",), "denied", _sentence(error))
             return Granting(Refused("denied", _sentence(error)), _sentence(error))
 
+    def _again(self, looking: Issuer, card: Card) -> Granting:
+        """The card for who was granted it before: what was revoked since stays out, what is about to end is renewed."""
+        newest = self.renew(card)
+        if isinstance(newest, Renewed):
+            return Granting(self._answer(looking, Card.parse(newest.card)))
+        if newest.code == "denied" or max(one.not_after for one in card.grants) <= options.now():
+            return Granting(Pending(newest.code, SIGNER_PAUSE) if newest.code == "signer-down" else newest)
+        return Granting(self._answer(looking, card))
+
     @staticmethod
     def _otherwise(joins: JoinTable, token_id: bytes) -> Refused | Pending | None:
         """What whoever used the token hears; None where its request is to be granted, or was."""
@@ -205,7 +214,10 @@ class Enroller:
         return settled(facts, request.state, request.reason, rs=facts.spent_by, now=options.now())
 
     def renew(self, card: Card) -> Renewed | Refused:
-        """The same card with its newest grant of ours, made anew where more than half of its life is over."""
+        """The same card with its newest grant of ours, made anew where more than half of its life is over.
+
+        Not where it was given for a time, nor long after it ended: then the operator is to say so.
+        """
         now = options.now()
         with self._folder.look() as looking:
             before = looking.registry.latest(card.identity)
@@ -222,11 +234,11 @@ class Enroller:
                     return Renewed(card.raw)
                 if kept is not None and kept[1] == before.serial:
                     return Renewed(_merged(card, kept[0], ours).raw)
-            elif before.not_after >= card.not_after:
-                return Refused("card-ends", f"on {card.not_after}")
+            elif (why := _no_more(before, card, now)) is not None:
+                return why
         try:
             with self._signing() as issuer:
-                lifetime = before.not_after - before.issued_at
+                lifetime = min(before.not_after - before.issued_at, self._lifetime)
                 return Renewed(self._sign(issuer, card, lifetime=lifetime, groups=before.group_names.split()).raw)
         except _NotSigned as error:
             return Refused("signer-down", _sentence(error.fault))
@@ -244,7 +256,14 @@ class Enroller:
             yield issuer
 
     def _sign(
-        self, issuer: Issuer, card: Card, *, lifetime: int, groups: Sequence[str], settles: bytes | None = None
+        self,
+        issuer: Issuer,
+        card: Card,
+        *,
+        lifetime: int,
+        groups: Sequence[str],
+        settles: bytes | None = None,
+        final: bool = False,
     ) -> Card:
         powers = Powers.read(self._folder, issuer)
         wish = examine(_document(card), issuer, powers, now=options.now(), lifetime=lifetime, groups=groups)
@@ -258,7 +277,7 @@ class Enroller:
             # First, or who was told that it is denied would find it granted.
             if settles is not None and not registry.joins.settle(settles, ("accepted", "granted"), "granted"):
                 raise _Settled
-            registry.record(issued.record, wish.card, wish.handed)
+            registry.record(issued.record._replace(final=int(final)), wish.card, wish.handed)
             registry.joins.keep_card(issued.card, serial)
         return issued.card
 
@@ -267,6 +286,17 @@ class Enroller:
         text = documents.card_block(card) + documents.fact_blocks(powers.handed_on(own))
         name = issuer.name if not powers.ways else str(powers.ways[0].root)[:14]
         return Granted(text.encode(), name, tuple(self._peers())[:MAX_PEERS])
+
+
+def _no_more(before: Recorded, card: Card, now: int) -> Refused | None:
+    """Why no grant follows this one by itself; None where one does."""
+    if before.not_after >= card.not_after:
+        return Refused("card-ends", f"on {card.not_after}")
+    if before.final:
+        return Refused("not-renewed", "it was given for a time")
+    if now >= before.not_after + LAPSE:
+        return Refused("not-renewed", f"it ended more than {LAPSE // options.DAY} days ago")
+    return None
 
 
 def _document(card: Card) -> documents.Document:

@@ -7,6 +7,7 @@ answer, so that whoever passes them on needs no proof and can gain nothing. The 
 import math
 import random
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 import trio
@@ -34,6 +35,7 @@ LOOK = 3600.0  # seconds between two looks at the clock and the card, which may 
 RETRY, LONGEST_RETRY = 60.0, 3600.0  # seconds to the next try after a failure, doubled each time; guesses
 MAX_ASKED = 8  # peers asked for one request; a guess: as many as a node wants links
 MAX_PASSED_ON = 4  # requests that are passed on at once; a guess
+MAX_OF_PEER = MAX_PASSED_ON + 1  # questions of one peer at an issuer at once: its own, and what it passes on
 ASK_TIMEOUT = 60.0  # seconds: more than one that is passed on takes
 PASS_ON_TIMEOUT = 40.0  # seconds for all peers that one request is passed on to
 
@@ -54,6 +56,7 @@ class _Answers:
         self._node = node
         self._renewing = renewing
         self._clock = clock
+        self._asking: Counter[NodeId] = Counter()  # questions at our issuer
         self._passing_on: set[NodeId] = set()  # for whom
         self._inquiry = _Inquiry(node)
 
@@ -66,12 +69,25 @@ class _Answers:
             card = Card.parse(asked.card)
         except (MessageError, CardError) as error:
             return Refused("request-invalid", str(error)).encode()
-        found: Renewed | Refused = Refused("no-issuer")
-        if self._renewing is not None:
-            found = await self._renewing(card)
+        peer = request.peer.node_id
+        found = await self._renew(card, peer)
         if isinstance(found, Refused) and found.code == "no-issuer":
-            found = await self._pass_on(asked, card, request.peer.node_id)
+            found = await self._pass_on(asked, card, peer)
         return found.encode()
+
+    async def _renew(self, card: Card, peer: NodeId) -> Renewed | Refused:
+        if self._renewing is None:
+            return Refused("no-issuer")
+        # All wait for one signer: a peer with many questions must not stand before all others.
+        if self._asking[peer] >= MAX_OF_PEER:
+            return Refused("busy")
+        self._asking[peer] += 1
+        try:
+            return await self._renewing(card)
+        finally:
+            self._asking[peer] -= 1
+            if not self._asking[peer]:
+                del self._asking[peer]
 
     async def _pass_on(self, asked: Renew, card: Card, peer: NodeId) -> Renewed | Refused:
         # For itself alone: nobody has us ask for others, and one peer keeps one question going at most.

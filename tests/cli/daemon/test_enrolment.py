@@ -13,13 +13,26 @@ import trio
 
 from cards import Address, Card, IdentityKey, IssuerKey, NodeKey, make_card
 from cards.text import from_armor
+from cli import documents
 from cli.daemon.enroller import Enroller
 from cli.daemon.enrolment import MAX_SILENT, MAX_SILENT_PER_HOST, QUESTION_TIMEOUT, serve_enrolment
 from cli.daemon.joining import NobodyThere, ask_to_join, ask_what_became
 from cli.folders import IssuerFolder
 from cli.granting import sign
 from p2pnoise.config import Bootstrap
-from p2pnoise.enrolment import BACK, FIRST, PROLOGUE, Granted, Join, JoinToken, Pending, Refused, Status, parse_answer
+from p2pnoise.enrolment import (
+    BACK,
+    FIRST,
+    PROLOGUE,
+    Granted,
+    Join,
+    JoinToken,
+    Pending,
+    Refused,
+    Renewed,
+    Status,
+    parse_answer,
+)
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket import NoiseSocketConnection
 from p2pnoise.noisesocket.introduction import Opening, body_of_opening
@@ -297,13 +310,36 @@ async def test_who_lost_the_answer_comes_back_and_gets_the_same_card(desk):
 
 
 async def test_who_comes_back_after_a_month_gets_a_grant_that_has_not_ended(desk, monkeypatch):
-    token, joiner = desk.token("--lifetime", "30d"), Joiner()
+    token, joiner = desk.token(), Joiner()
     first = card_in(await join(token, joiner))
     month = int(time.time()) + 31 * 86_400
     monkeypatch.setattr("cli.options.now", lambda: month)
     second = card_in(await join(token, joiner))
     assert second.body == first.body
     assert second.grants[0].not_after == month + 30 * 86_400
+
+
+async def test_who_was_let_in_for_a_time_gets_its_card_again_until_that_is_over_and_none_later(desk, monkeypatch):
+    token, joiner = desk.token("--lifetime", "3d"), Joiner()
+    first = card_in(await join(token, joiner))
+    end = first.grants[0].not_after
+    monkeypatch.setattr("cli.options.now", lambda: end - 1)
+    assert card_in(await join(token, joiner)) == first
+    assert desk.enroller.renew(first) == Refused("not-renewed", "it was given for a time")
+    monkeypatch.setattr("cli.options.now", lambda: end)
+    assert await join(token, joiner) == Refused("not-renewed", "it was given for a time")
+    assert len(desk.grants()) == 1
+
+
+async def test_what_was_given_for_a_time_is_renewed_once_its_operator_gave_another_grant_by_hand(
+    desk, place, monkeypatch
+):
+    card = card_in(await join(desk.token("--lifetime", "3d"), Joiner()))
+    (place / "card").write_text(documents.card_block(card))
+    place.ok("card", "renew", place / "card", "--grant", "--days", "30", "-o", place / "by-hand")
+    later = int(time.time()) + 20 * 86_400
+    monkeypatch.setattr("cli.options.now", lambda: later)
+    assert isinstance(desk.enroller.renew(card), Renewed)
 
 
 async def test_who_was_revoked_does_not_get_its_card_again(desk, place):

@@ -9,7 +9,7 @@ import trio
 
 from cards import Card, IdentityKey, IssuerKey, NodeKey, grant, make_card, make_list
 from cli import documents
-from cli.daemon.renewal import JITTER, LIFE, PROTOCOL, answer_renewals, keep_renewed, renewal_due
+from cli.daemon.renewal import JITTER, LIFE, MAX_OF_PEER, PROTOCOL, answer_renewals, keep_renewed, renewal_due
 from cli.folders import NodeFolder
 from p2pnoise import answering
 from p2pnoise.enrolment import MAX_ASK, Refused, Renew, Renewed, parse_renewal
@@ -192,6 +192,38 @@ async def test_two_questions_of_one_peer_at_once_are_one_too_many(autojump_clock
             nursery.start_soon(ask)
             nursery.start_soon(ask)
         assert sorted(answer.code for answer in answers) == ["busy", "no-issuer"]
+
+
+async def test_one_peer_has_no_more_than_its_share_of_an_issuer_s_time(autojump_clock):
+    async with network(3) as net:
+        done, answers = trio.Event(), []
+
+        class Slow(Issuing):
+            async def __call__(self, card):
+                await done.wait()
+                return await super().__call__(card)
+
+        slow = Slow(net)
+        answer_renewals(net.nodes["alice"], slow)
+
+        async def ask(name):
+            node = net.nodes[name]
+            data = await node.request("alice", PROTOCOL, Renew(0, node.core.card.raw).encode(), timeout=100)
+            answers.append(parse_renewal(data))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(MAX_OF_PEER + 3):
+                nursery.start_soon(ask, "bob")
+            await trio.testing.wait_all_tasks_blocked()
+            await net.wait_until(lambda: len(answers) == 3)
+            assert answers == [Refused("busy")] * 3
+            nursery.start_soon(ask, "carol")
+            await trio.sleep(1)
+            assert len(answers) == 3
+            done.set()
+        assert len(slow.asked) == MAX_OF_PEER + 1
+        await ask("bob")
+        assert isinstance(answers[-1], Renewed)
 
 
 def lies(net):
