@@ -335,7 +335,7 @@ class Link:
     def admit(self, now: int) -> None:
         """The peer is verified: it may open streams."""
         self.stage = Stage.UP
-        self.up_at = self.idle_since = now
+        self.up_at = now
         self._send(encode_frame(Kind.READY, b""))
 
     @property
