@@ -146,6 +146,13 @@ class Facts:
         floor = self._floor(policy)
         return max(now, min(floor, BUILD_TIME + MAX_STEP) if now < BUILD_TIME else floor)
 
+    def leeway(self, policy: Policy, now: int) -> int:
+        """How far beyond `clock`, in seconds, a card, grant or record may begin.
+
+        A clock before the build time cannot say what lies in its future, nor can lists: a grant is younger than they.
+        """
+        return MAX_STEP if now < BUILD_TIME else policy.leeway
+
     @_per_policy
     def _floor(self, policy: Policy) -> int:
         times = sorted((state.current[0].issued_at for state in self._trusted(policy)), reverse=True)

@@ -60,6 +60,7 @@ def verify_card(
         card,
         policy,
         facts.clock(policy, now) if facts is not None else now,
+        facts.leeway(policy, now) if facts is not None else policy.leeway,
         facts,
         pins or {},
         mark,
@@ -81,6 +82,7 @@ class _Check:
     card: Card
     policy: Policy
     now: int
+    leeway: int
     facts: Facts | None
     pins: Mapping[str, bytes]
     mark: Mark | None
@@ -109,7 +111,7 @@ class _Check:
             ended = f"the card ended {_when(card.not_after, now)}; this clock says {_utc(now)}"
             (self.error if now >= self.end(card.not_after) else self.warn)("expired", ended)
         begin = max(card.not_before, card.issued_at)
-        if begin > now + policy.leeway:
+        if begin > now + self.leeway:
             self.error("not-yet-valid", f"the card begins {_when(begin, now)}; this clock says {_utc(now)}")
         self.history()
         self.endings()
@@ -281,7 +283,7 @@ class _Check:
             ended = f"{_when(grant.not_after, now)}; this machine's clock says {_utc(now)}"
             return "expired-app", f"the signature of issuer {name} ended {ended}"
         begin = max(grant.not_before, grant.issued_at)
-        if begin > now + self.policy.leeway:
+        if begin > now + self.leeway:
             return "not-yet-valid", f"the signature of issuer {name} begins {_when(begin, now)}"
         beyond = authority.problem(self.card, grant, self.policy.issuer_name)
         if beyond is not None:

@@ -12,7 +12,7 @@ from cards.findings import USAGE
 
 from . import backup_file, files, options, trust_state
 from .backup_file import FILES, Backup
-from .folders import NodeFolder
+from .folders import IssuerFolder, NodeFolder
 from .output import Fault, answer, answer_json, os_fault, rows, say
 
 # What lies in a folder and is of no use in another: locks, sockets, logs of databases, what was upgraded long ago.
@@ -70,7 +70,8 @@ def restore(*, source: Path, issuer: Path | None, home: NodeFolder, as_json: boo
 
     The folder must be new, or empty; it is there with all its files, or not at all. What a node's owner and issuers
     have signed since the backup comes back from its peers when it runs. The node that was backed up must not run any
-    more: of two with one key the second is refused.
+    more: of two with one key the second is refused. Of an issuer all open join tokens are cancelled, since they may
+    have been used meanwhile.
 
     \b
     Examples:
@@ -88,6 +89,7 @@ def restore(*, source: Path, issuer: Path | None, home: NodeFolder, as_json: boo
             whose, option = ("an issuer", "--issuer-home") if made.what == "issuer" else ("a node", "--home alone")
             raise Fault(f"{source} is the backup of {whose}", f"name the folder with {option}", code=USAGE)
         about = _check_node(temporary) if made.what == "node" else {}
+        cancelled = _cancel_tokens(temporary) if made.what == "issuer" else 0
         files.sync_folder(temporary)
         _put(temporary, folder)
     except OSError as error:
@@ -97,6 +99,7 @@ def restore(*, source: Path, issuer: Path | None, home: NodeFolder, as_json: boo
     if as_json:
         answer_json(
             {"ok": True, "folder": str(folder), "what": made.what, "made": made.made, "files": made.names, **about}
+            | ({"cancelled_tokens": cancelled} if made.what == "issuer" else {})
         )
         return
     when = f"{datetime.fromtimestamp(made.made, UTC):%Y-%m-%d %H:%M} UTC"
@@ -107,7 +110,11 @@ def restore(*, source: Path, issuer: Path | None, home: NodeFolder, as_json: boo
             "where it ran before, it must not run any more",
         )
     else:
-        say("what it granted and published since is not in it: p2pnoise doctor, then p2pnoise revoke publish")
+        say(
+            "what it granted and published since is not in it: p2pnoise doctor, then p2pnoise revoke publish",
+            f"{cancelled} join tokens that were open are cancelled, since they may have been used meanwhile"
+            + (": make new ones, p2pnoise join token" if cancelled else ""),
+        )
 
 
 def _check_free(folder: Path) -> None:
@@ -131,6 +138,11 @@ def _check_node(folder: Path) -> dict[str, str]:
         path.unlink(missing_ok=True)
     card = home.read_card()
     return {"name": card.label, "node": str(card.node_id)} if card is not None else {}
+
+
+def _cancel_tokens(folder: Path) -> int:
+    with IssuerFolder(folder).open_registry() as registry:
+        return registry.joins.cancel_open()
 
 
 def _put(temporary: Path, folder: Path) -> None:

@@ -55,7 +55,7 @@ def ban(*, peer: str, reason: str, seconds: int | None, home: NodeFolder, as_jso
         if len(others) >= MAX_BANS:
             raise Fault(f"{len(others)} keys are banned, at most {MAX_BANS}", "lift some: p2pnoise unban")
         ban_file.write(home.bans, (*others, made), now)
-    taken = taking_up.take_up(home)
+    taken = taking_up.take_up(home, home.bans)
     if as_json:
         answer_json({"ok": True, "taken_up": taken, "ban": ban_file.to_json(made)})
         return
@@ -84,7 +84,7 @@ def unban(*, peer: str, home: NodeFolder, as_json: bool) -> None:
         bans = [one for one in ban_file.read(home.bans) if one.holds(now)]
         lifted = _meant(peer, bans)
         ban_file.write(home.bans, (one for one in bans if one != lifted), now)
-    taken = taking_up.take_up(home)
+    taken = taking_up.take_up(home, home.bans)
     if as_json:
         answer_json({"ok": True, "taken_up": taken, "ban": ban_file.to_json(lifted)})
         return
@@ -117,6 +117,7 @@ def bans(*, home: NodeFolder, as_json: bool) -> None:
       p2pnoise bans --home /srv/node --json
     """
     now = options.now()
+    home.check_present(home.node_key)
     known = ban_file.read(home.bans)
     held = [one for one in known if one.holds(now)]
     if as_json:

@@ -2,7 +2,8 @@
 
 import click
 
-from .output import answer
+from . import options
+from .output import answer_text
 
 # What is commented out, by # without a space, has no value unless it is given one; all else has its default.
 EXAMPLE = """\
@@ -83,7 +84,7 @@ repeat = "1m"
 #issuer_home = "../issuer"
 # The socket of p2pnoise signer serve, where the issuer's key is in a process of its own.
 #signer = "../signer.socket"
-# How long a grant lasts that is given or renewed here.
+# How long a grant lasts that is given here, where its token does not say, and at most one that is renewed.
 #lifetime = "30d"
 # Whether peers get a new grant here before theirs ends.
 #renew = true
@@ -103,7 +104,8 @@ repeat = "1m"
 
 
 @click.command()
-def example() -> None:
+@options.as_json
+def example(*, as_json: bool) -> None:
     """Print a configuration with a comment for every key.
 
     All that has a value in it has its default; what is commented out by # without a space has none.
@@ -112,4 +114,4 @@ def example() -> None:
     Example:
       p2pnoise config example > node.toml
     """
-    answer(*EXAMPLE.splitlines())
+    answer_text(EXAMPLE, as_json=as_json)

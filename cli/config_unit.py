@@ -9,7 +9,7 @@ import click
 
 from . import options
 from .folders import NodeFolder
-from .output import answer, say
+from .output import answer_text, say
 
 if TYPE_CHECKING:
     from .daemon.config import DaemonConfig
@@ -68,7 +68,8 @@ WantedBy=multi-user.target
 @click.command()
 @click.option("--user", metavar="NAME", help="who it is to run as; who you are, where none is given")
 @options.home
-def unit(*, user: str | None, home: NodeFolder) -> None:
+@options.as_json
+def unit(*, user: str | None, home: NodeFolder, as_json: bool) -> None:
     """Print a systemd unit for this node.
 
     It names this executable, the node's folder and, where it lies beside it, the folder of its issuer; nothing else can
@@ -83,7 +84,7 @@ def unit(*, user: str | None, home: NodeFolder) -> None:
     from .daemon.config import DaemonConfig  # noqa: PLC0415 - not for the other verbs
 
     config = DaemonConfig.read(home.config) if home.config.exists() else DaemonConfig()
-    answer(*_unit(home.path.absolute(), config, user or getpass.getuser()).splitlines())
+    answer_text(_unit(home.path.absolute(), config, user or getpass.getuser()), as_json=as_json)
     say("systemd keeps its log: journalctl -u p2pnoise")
 
 

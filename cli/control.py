@@ -19,9 +19,10 @@ from . import unix_socket
 from .folders import NodeFolder
 from .output import Fault, os_fault
 
-__all__ = ["MAX_LINE", "NotRunning", "ask", "call", "path_of"]
+__all__ = ["MAX_DATA", "MAX_LINE", "NotRunning", "ask", "call", "path_of"]
 
 MAX_LINE = 4 * 1024 * 1024  # bytes; a table of 10,000 peers has about 3 MB
+MAX_DATA = 1024 * 1024  # bytes of a message, a request and an answer; as requests have unless an application says else
 _GONE = "see its log; if it runs no more, start it: p2pnoise run"
 
 

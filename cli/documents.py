@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from cards import Card, Fact, Policy, RevocationList, Verdict
+from cards import Card, Fact, Facts, Policy, RevocationList, Verdict
 from cards.findings import Finding
 from cards.text import MAX_ARMOR, to_armor, to_base32
 from p2pnoise.folder.documents import CARD, LIST, QR, Document, looks_like_one, parse
@@ -76,13 +76,15 @@ def believed(
     lists: Iterable[RevocationList], policy: Policy, now: int
 ) -> tuple[tuple[RevocationList, ...], tuple[Finding, ...]]:
     """Those of `lists` that an issuer of `policy` signed for its network, and findings on the others."""
+    nothing = Facts()
+    clock, leeway = nothing.clock(policy, now), nothing.leeway(policy, now)
     good: list[RevocationList] = []
     findings: list[Finding] = []
     for one in lists:
         if one.issuer not in policy.issuers.values():
             text = f"revocation list of {one.issuer.short}, who is not in this policy"
             findings.append(Finding("unknown-issuer", text, "warning"))
-        elif finding := one.check(network=policy.network, now=now, leeway=policy.leeway):
+        elif finding := one.check(network=policy.network, now=clock, leeway=leeway):
             findings.append(finding)
         else:
             good.append(one)

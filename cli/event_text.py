@@ -77,10 +77,9 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"not enrolled {who(None, node)} from {source}: {reason}{f', {text}' if text else ''}"
         case events.GrantRenewed(not_after=end):
             return f"renewed      our grant, until {datetime.fromtimestamp(end, UTC):%Y-%m-%d %H:%M} UTC"
-        case events.RenewalFailed(reason=reason, seconds_left=left, retry_in=pause):
-            return (
-                f"not renewed  our grant, which ends in {left // 3600} hours: {reason}; again in {pause / 60:.0f} min"
-            )
+        case events.RenewalFailed(issuer=issuer, reason=reason, seconds_left=left, retry_in=pause):
+            when = f"ends in {left // 3600} hours" if left > 0 else f"ended {-left // 3600} hours ago"
+            return f"not renewed  our grant of {issuer}, which {when}: {reason}; again in {pause / 60:.0f} min"
         case events.ServiceFailed(service=service, peer=peer, address=address, reason=reason):
             where = f"forwarded from {address} to {peer}" if peer is not None else f"exposed at {address}"
             return f"service      {service}, {where}: {reason}"

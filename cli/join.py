@@ -62,7 +62,8 @@ command.add_command(join_serve.serve)
 @click.option(
     "--lifetime",
     callback=options.duration,
-    help="lifetime of the grant that it brings; as whoever enrols is told if not given, 30d",
+    help="let it in for so long: the grant that it brings lasts that, and no renewal follows; if not given it lasts as"
+    " whoever enrols is told, 30d, and is renewed before it ends",
 )
 @click.option("--approve", is_flag=True, help="grant nothing before p2pnoise join approve")
 @click.option(
@@ -103,12 +104,14 @@ def token(
     """Make a token that lets one machine in, once.
 
     Whoever has it gets the card: treat it as a password until it is used. With --for it is good for one identity alone,
-    and need not be kept secret. It names the issuer's key, so that the new machine believes no other, and where to ask.
+    and need not be kept secret. With --lifetime the machine is out again after that. It names the issuer's key, so that
+    the new machine believes no other, and where to ask.
 
     \b
     Examples:
       p2pnoise join token --name db-03 --group db -o db-03.token
       p2pnoise join token --for id1... --expires 7d
+      p2pnoise join token --name guest-01 --lifetime 3d
       p2pnoise join token --approve --qr
     """
     if len(groups) > _MAX_GROUPS:
@@ -118,7 +121,7 @@ def token(
     if expires > _LONGEST or (lifetime or 0) > MAX_DAYS * DAY:
         text = f"--expires is at most {_LONGEST // DAY}d, --lifetime at most {MAX_DAYS}d"
         raise Fault(text, "choose less", code=USAGE)
-    if output != files.STREAM and not qr:
+    if output != files.STREAM:
         files.check_target(Path(output), force=force)
     now = options.now()
     with folder.look() as issuer:
@@ -141,14 +144,16 @@ def token(
         joins.forget_expired(now)
         joins.add(made, now=now, groups=groups, lifetime=lifetime or 0, approve=approve)
     short = made.token_id.hex()[:8]
+    if output != files.STREAM or not (qr or as_json):
+        files.write_output(output, f"{text}\n", secret=True, force=force)
     if qr and not as_json:
         click.echo(draw_qr(text), nl=False)
-    elif not (as_json and output == files.STREAM):
-        files.write_output(output, f"{text}\n", secret=True, force=force)
     if as_json:
         view = {"id": made.token_id.hex(), "not_after": made.not_after, "name": name, "network": made.network}
         where = {"node_id": str(made.node_id), "addresses": [str(address) for address in made.addresses]}
-        answer_json({"ok": True, "token": text, **view, **where, "file": None if output == files.STREAM else output})
+        # Once: what was written to a file of the owner's alone must not stand in somebody's log as well.
+        there = {"token": text, "file": None} if output == files.STREAM else {"token": None, "file": output}
+        answer_json({"ok": True, **there, **view, **where})
     say(
         f"token {short} lets one machine in until {_moment(made.not_after)}",
         "on that machine: p2pnoise join run FILE, with the token in FILE or, as -, on standard input",

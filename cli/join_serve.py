@@ -16,7 +16,7 @@ from p2pnoise.enrolment.messages import MAX_PEERS
 
 from . import options, trust_state
 from .folders import IssuerFolder, NodeFolder
-from .output import Fault, rows, say
+from .output import Fault, first_of, rows, say
 
 if TYPE_CHECKING:
     from .daemon.enroller import Enroller
@@ -65,6 +65,9 @@ def serve(
     Joiners know this side by the node key in --home; tokens made from now on name it. Who connects here can do nothing
     but ask for a card. With --signer the issuer's key stays elsewhere: while it is down, requests are kept.
 
+    It renews nothing, so what it grants ends where no node does both: one with an enrol section in its configuration,
+    see p2pnoise config example.
+
     \b
     Examples:
       p2pnoise join serve --listen 192.0.2.1:7061
@@ -79,12 +82,12 @@ def serve(
     if len(peers) > MAX_PEERS:
         raise Fault(f"{len(peers)} peers to begin with, at most {MAX_PEERS}", "leave some out", code=USAGE)
     key = home.read_node()
-    with Enroller.open(folder, (lambda: peers) if peers else partial(known_peers, home)) as enroller:
+    with Enroller.open(folder, (lambda: peers) if peers else partial(peers_in, home)) as enroller:
         try:
             printer = Printer(Log(format="json" if as_json else "text"))
             trio.run(partial(_serve, enroller, key, listen, advertise, printer))
         except BaseExceptionGroup as group:  # trio groups what comes out of its nurseries
-            raise _first(group) from None
+            raise first_of(group) from None
 
 
 async def _serve(
@@ -115,7 +118,7 @@ async def _serve(
     printer.close()
 
 
-def known_peers(home: NodeFolder) -> tuple[Bootstrap, ...]:
+def peers_in(home: NodeFolder) -> tuple[Bootstrap, ...]:
     """Nodes of the table in a folder that can be dialled, those that were met before the others."""
     try:
         table = trust_state.read_table(home)
@@ -124,9 +127,3 @@ def known_peers(home: NodeFolder) -> tuple[Bootstrap, ...]:
     found = [row for row in table.rows if row.record is not None and row.record.addresses] if table is not None else []
     found.sort(key=lambda row: row.provenance != "live")
     return tuple(Bootstrap(row.record.addresses[0], row.card.node_id) for row in found if row.record)[:MAX_PEERS]
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -163,6 +163,14 @@ class JoinTable:
             )
         return done.rowcount == 1
 
+    def cancel_open(self) -> int:
+        """Let nobody in by any token that is open; how many there were."""
+        with self._transaction():
+            done = self._connection.execute(
+                "UPDATE tokens SET state = 'cancelled', psk = NULL, proof = NULL WHERE state = 'open'"
+            )
+        return done.rowcount
+
     def forget_expired(self, now: int) -> None:
         """Have the secrets of expired tokens gone from the file."""
         over = "not_after <= ? AND psk IS NOT NULL"

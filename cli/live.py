@@ -1,14 +1,19 @@
 """Verbs that only a running node can carry out, each one question on its control socket."""
 
+import difflib
+import time
 from datetime import UTC, datetime
+from typing import get_args
 
 import click
 
-from cards.findings import UNEXPECTED
+from cards.findings import UNEXPECTED, USAGE
 
 from . import control, options
 from .folders import NodeFolder
-from .output import answer, answer_json, plain, say
+from .output import Fault, answer, answer_json, plain, say
+
+JUST_NOW = 2.0  # seconds
 
 
 @click.command()
@@ -99,6 +104,12 @@ def events(*, home: NodeFolder, follow: bool, kinds: tuple[str, ...], as_json: b
       p2pnoise events --kind peer-lost --kind peer-refused --json
       p2pnoise events --no-follow
     """
+    known = kinds_of_events()
+    for kind in kinds:
+        if kind not in known:
+            near = difflib.get_close_matches(kind, known, 3)
+            fix = f"did you mean {' or '.join(near)}?" if near else f"one of {' '.join(known)}"
+            raise Fault(f"no event is called {kind!r}", fix, code=USAGE)
     with control.call(home, "events", follow=follow, kinds=list(kinds)) as items:
         for item in items:
             if as_json:
@@ -108,13 +119,21 @@ def events(*, home: NodeFolder, follow: bool, kinds: tuple[str, ...], as_json: b
                 click.echo(f"{at:%H:%M:%S}  {plain(item['sentence'])}")
 
 
+def kinds_of_events() -> list[str]:
+    """What events are called."""
+    from p2pnoise.events import Event, EventsMissed  # noqa: PLC0415 - for this verb alone
+
+    return sorted(one.kind for one in (*get_args(Event), EventsMissed))
+
+
 @click.command()
 @options.home
 @options.as_json
 def reload(*, home: NodeFolder, as_json: bool) -> None:
     """Have the running node look at its files now, and say what came of each that changed.
 
-    It looks by itself several times a second; this waits until all is in force. A file that cannot be used changes
+    It looks by itself several times a second, so what was written just now may be in force already; that is said, too,
+    and this waits until all is. A file that cannot be used changes
     nothing, is named, and makes the exit code 1.
 
     \b
@@ -122,7 +141,7 @@ def reload(*, home: NodeFolder, as_json: bool) -> None:
       p2pnoise reload
       p2pnoise reload --home /srv/node --json
     """
-    said = control.ask(home, "reload")
+    said = control.ask(home, "reload", since=time.time() - JUST_NOW)
     if as_json:
         answer_json({"ok": not said["rejected"], **said})
     else:

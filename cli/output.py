@@ -21,6 +21,7 @@ __all__ = [
     "Fault",
     "answer",
     "answer_json",
+    "answer_text",
     "card_lines",
     "columns",
     "fail",
@@ -54,6 +55,14 @@ def answer_json(value: object) -> None:
     click.echo(json.dumps(value))
 
 
+def answer_text(text: str, *, as_json: bool) -> None:
+    """A text that is to be written to a file, as it is or, for a program, in an object."""
+    if as_json:
+        answer_json({"ok": True, "text": text})
+    else:
+        answer(*text.splitlines())
+
+
 def say(*lines: str) -> None:
     """Narration, on stderr."""
     for line in lines:
@@ -81,6 +90,13 @@ def fail(fault: Fault, *, as_json: bool) -> None:
         say(f"fix: {fault.hint}")
     else:
         say(*finding_lines(fault.findings))
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What to tell of errors that trio has grouped."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def rows(*pairs: tuple[str, str], indent: str = "") -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from shlex import quote
 
 from cards import Card, IdentityKey, NodeKey, make_card
-from cards.facts import Statement
+from cards.facts import BUILD_TIME, Statement
 from cards.findings import BINDING, USAGE
 
 from . import documents, files, options, passphrase
@@ -39,7 +39,8 @@ def sign_next(
         key,
         node,
         network=network,
-        now=options.now(),
+        # A card that begins in 1970, as the clock of a board without a battery says, would have ended when it is read.
+        now=max(options.now(), BUILD_TIME),
         name=name,
         sequence=1 + (newest.sequence if newest is not None else 0),
         lifetime=lifetime,

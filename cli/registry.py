@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from cards import Card, CardError, Entry, IdentityId, IssuerId, Succession
+from cards import Card, CardError, Entry, Grant, IdentityId, IssuerId, Succession
 from cards.findings import CONFLICT, MALFORMED, REVOKED
+from cards.statements import CARD_APP, frame, verify
 
 from . import files
 from .join_table import JoinTable
@@ -34,6 +35,8 @@ class Granted(NamedTuple):
     not_after: int
     next_key: str | None = None
     """Whom the card commits to as the next identity, SHA-256 in hex."""
+    final: int = 0
+    """1 where no renewal follows by itself."""
 
     @property
     def owner(self) -> IdentityId:
@@ -43,8 +46,9 @@ class Granted(NamedTuple):
 class Registry:
     """An open registry. Every method raises `Fault` when the file cannot do its work."""
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, connection: sqlite3.Connection, key: IssuerId) -> None:
         self._path = path
+        self._key = key
         self._connection = connection
         self._together = False
         self.joins = JoinTable(connection, self._transaction, lambda: sentences(path))
@@ -63,8 +67,8 @@ class Registry:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, key: IssuerId, network: str) -> Iterator[Self]:
-        """The registry of this issuer; any other file is refused."""
+    def open(cls, path: Path, key: IssuerId, network: str, *, checked: bool = False) -> Iterator[Self]:
+        """The registry of this issuer; any other file is refused, and so is a damaged one unless it was `checked`."""
         files.check_target(path, force=True)
         if not path.exists():
             # A new one would spend serials and numbers a second time.
@@ -79,15 +83,23 @@ class Registry:
             # EXTRA is FULL and a sync of the folder: a commit survives power loss right after it.
             connection.execute("PRAGMA synchronous = EXTRA")
             connection.execute("PRAGMA secure_delete = ON")  # or the psk of a spent token stays in the file
-            check(path, connection, key, network)
+            check(path, connection, key, network, whole=not checked)
             upgrade(path, connection)
-            yield cls(path, connection)
+            yield cls(path, connection, key)
 
     def reserve_serial(self, card: Card, handed: Sequence[Succession] = ()) -> tuple[int, Granted | None]:
-        """A serial number that nobody else gets, and the grant `before`. Raises `Fault` as `refuse`."""
+        """A serial number that nobody else gets, and the grant `before`. Raises `Fault` as `refuse`.
+
+        It is above that of any grant of ours which the card shows: in a registry from an old backup they are not.
+        """
+        shown = max((one.serial for one in card.grants if self._signed(card, one)), default=0)
         with self._transaction():
             self.refuse(card, handed)
-            return self._count("serial", 0), self.before(card.identity, handed)
+            return self._count("serial", shown), self.before(card.identity, handed)
+
+    def _signed(self, card: Card, grant: Grant) -> bool:
+        message = frame(CARD_APP, card.body, grant.attrs)
+        return grant.kid == self._key.hint and verify(self._key, grant.signature, message)
 
     def before(self, identity: IdentityId, handed: Sequence[Succession] = ()) -> Granted | None:
         """The last grant to an identity or, where there is none, to the nearest that has `handed` over to it."""

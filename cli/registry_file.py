@@ -12,7 +12,7 @@ from . import files
 from .output import Fault
 
 _APPLICATION = 0x70326E69  # "p2ni", in the header of the file
-_VERSION = 4
+_VERSION = 5
 
 _SUCCESSIONS = "CREATE TABLE successions (old TEXT PRIMARY KEY, new TEXT NOT NULL)"
 _JOINS = (
@@ -38,7 +38,7 @@ CREATE TABLE grants (
     serial INTEGER PRIMARY KEY,
     identity TEXT NOT NULL, node_id TEXT NOT NULL, card_id TEXT NOT NULL,
     name TEXT, sequence INTEGER NOT NULL, position TEXT NOT NULL, group_names TEXT NOT NULL,
-    issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL, next_key TEXT
+    issued_at INTEGER NOT NULL, not_after INTEGER NOT NULL, next_key TEXT, final INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX grants_identity ON grants (identity);
 CREATE INDEX grants_node_id ON grants (node_id);
@@ -57,6 +57,7 @@ _UPGRADES = {  # from each version to the next
     1: ("ALTER TABLE grants ADD COLUMN next_key TEXT",),
     2: (_SUCCESSIONS,),
     3: _JOINS,
+    4: ("ALTER TABLE grants ADD COLUMN final INTEGER NOT NULL DEFAULT 0",),
 }
 
 RESTORE = "restore it from your backup of this folder"
@@ -67,15 +68,15 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(version)
 
 
-def check(path: Path, connection: sqlite3.Connection, key: IssuerId, network: str) -> None:
-    """Raises `Fault` unless this is a whole registry of this issuer and version."""
+def check(path: Path, connection: sqlite3.Connection, key: IssuerId, network: str, *, whole: bool) -> None:
+    """Raises `Fault` unless this is a registry of this issuer and version, and where asked for, `whole`."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     version = _version(connection)
     if application != _APPLICATION:
         raise Fault(f"{path} is a database, but no registry", RESTORE, code=MALFORMED)
     if not 1 <= version <= _VERSION:
         raise Fault(f"{path} has version {version}, we speak {_VERSION}", "upgrade this software", code=MALFORMED)
-    (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0] if whole else "ok"
     if problem != "ok":
         raise Fault(f"{path} is damaged: {problem}", RESTORE, code=MALFORMED)
     if connection.execute("SELECT key, network FROM issuer").fetchall() != [(str(key), network)]:

@@ -87,7 +87,7 @@ def add(*, subject: str, reason: str, nodes: list[NodeFolder], folder: IssuerFol
         entry = issuer.registry.revoke(wanted)
         if nodes:
             _publish(folder, issuer, [home.revocations for home in nodes], now, LIST_LIFETIME)
-    taken = [taking_up.take_up(home) for home in nodes]
+    taken = [taking_up.take_up(home, home.revocations) for home in nodes]
     if as_json:
         answer_json(
             {
@@ -193,7 +193,7 @@ def publish(
     targets = [*(Path(name) for name in outputs if name != files.STREAM), *(home.revocations for home in nodes)]
     with folder.open() as issuer, files.lock(folder.path):
         new = _publish(folder, issuer, targets, now, days * DAY)
-    taken = [taking_up.take_up(home) for home in nodes]
+    taken = [taking_up.take_up(home, home.revocations) for home in nodes]
     text = documents.list_blocks([new])
     if files.STREAM in outputs and not as_json:
         files.write_output(files.STREAM, text)

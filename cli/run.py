@@ -17,7 +17,7 @@ from p2pnoise.config import Bootstrap, listen_address
 
 from . import options
 from .folders import NodeFolder
-from .output import Fault, say
+from .output import Fault, first_of, say
 
 if TYPE_CHECKING:
     from p2pnoise.node.driver.node import Node
@@ -120,7 +120,7 @@ def command(
     try:
         trio.run(partial(daemon.run, home, file=path, read=read, word=word, started=started))
     except BaseExceptionGroup as group:  # trio groups what comes out of its nurseries
-        error = _first(group)
+        error = first_of(group)
         if isinstance(error, StoreError | ListenError):
             raise Fault(str(error), error.hint) from None
         raise error from None
@@ -137,9 +137,3 @@ async def _wait_for_eof(word: "StopWord") -> None:
 
     await trio.to_thread.run_sync(read, abandon_on_cancel=True)
     word.say()
-
-
-def _first(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

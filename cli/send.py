@@ -14,8 +14,6 @@ from . import control, files, options
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, os_fault
 
-MAX_DATA = 1024 * 1024  # bytes, as cli/daemon/service_verbs.py has it, which stands on trio
-
 
 @click.command()
 @click.argument("peer")
@@ -57,9 +55,9 @@ def _read(source: str) -> bytes:
     """All of it, which may be nothing. Raises `Fault`."""
     try:
         with nullcontext(files.stdin("message")) if source == files.STREAM else Path(source).open("rb") as file:
-            data = file.read(MAX_DATA + 1)
+            data = file.read(control.MAX_DATA + 1)
     except OSError as error:
         raise os_fault(error, source) from None
-    if len(data) > MAX_DATA:
-        raise Fault(f"more than {MAX_DATA} bytes to send", "send less at once", code=MALFORMED)
+    if len(data) > control.MAX_DATA:
+        raise Fault(f"more than {control.MAX_DATA} bytes to send", "send less at once", code=MALFORMED)
     return data

@@ -1,5 +1,6 @@
 """Taking up: what a command has written into a node's folder put in force on the node that runs there, at once."""
 
+from pathlib import Path
 from typing import Any
 
 from . import control, trust_state
@@ -8,11 +9,14 @@ from .output import say
 
 __all__ = ["take_up", "tell"]
 
+TICK = 0.02  # seconds that the time of a file may be behind the clock
 
-def take_up(home: NodeFolder) -> dict[str, Any] | None:
-    """What came of it, as `p2pnoise reload` says; None where no node runs, which then reads it when it starts."""
+
+def take_up(home: NodeFolder, *written: Path) -> dict[str, Any] | None:
+    """What came of these files, as `p2pnoise reload` says; None where no node runs, which reads them when it starts."""
+    since = min(path.stat().st_mtime for path in written) - TICK
     try:
-        return control.ask(home, "reload")
+        return control.ask(home, "reload", since=since)
     except control.NotRunning:
         return None
 

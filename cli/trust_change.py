@@ -249,7 +249,7 @@ def apply(*, changes: tuple[str, ...], yes: bool, home: NodeFolder, as_json: boo
             say(*outcome.lines())
             raise Fault(f"this drops {len(outcome.drops)} known peers, so nothing was changed", "if you mean it: --yes")
         written = _write(home, proposal, outcome.after)
-    taken = taking_up.take_up(home) if written else None
+    taken = taking_up.take_up(home, *written) if written else None
     if as_json:
         answer_json({"ok": True, "files": [str(path) for path in written], "taken_up": taken, **outcome.to_json()})
         return

@@ -2,7 +2,8 @@
 
 import click
 
-from .output import answer
+from . import options
+from .output import answer_text
 
 # The secrets of the keys in it were thrown away: whoever leaves one in lets nobody in.
 EXAMPLE = """\
@@ -76,11 +77,12 @@ depth = 0
 
 
 @click.command()
-def example() -> None:
+@options.as_json
+def example(*, as_json: bool) -> None:
     """Print a policy file with a comment for every key.
 
     \b
     Example:
       p2pnoise trust example > policy.toml
     """
-    answer(*EXAMPLE.splitlines())
+    answer_text(EXAMPLE, as_json=as_json)

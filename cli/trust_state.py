@@ -28,8 +28,6 @@ from cards import (
     TrustStore,
 )
 from cards.findings import UNTRUSTED
-from p2pnoise.folder import bans
-from p2pnoise.node.bans import Ban
 
 from . import control, documents, pins
 from .folders import NodeFolder
@@ -37,6 +35,7 @@ from .output import Fault, say
 from .pins import Pins
 
 if TYPE_CHECKING:
+    from p2pnoise.node.bans import Ban
     from p2pnoise.store import Row, StoredTable
 
 _Content = TypeVar("_Content")
@@ -75,7 +74,7 @@ class Trust:
     table: "StoredTable | None"  # as the database has it; None where the node never ran
     running: bool
     signatures: SignatureCache
-    bans: Mapping[bytes, Ban]
+    bans: "Mapping[bytes, Ban]"
 
 
 def warn(fault: Fault) -> None:
@@ -108,6 +107,8 @@ def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[F
         held += (*table.lists, *table.statements)
     signatures = SignatureCache()
     known = _known(home, table, linked=_linked(home, table) if running else frozenset())
+    from p2pnoise.folder import bans  # noqa: PLC0415 - it stands on the node, which verbs about one card need not load
+
     nobody: tuple[Ban, ...] = ()
     marks = {bytes(one.card.identity): mark(one.card) for one in known}
     facts, unused = believe(policy, held, now, signatures, marks)

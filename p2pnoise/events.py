@@ -298,9 +298,13 @@ class GrantRenewed(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalFailed(_Event):
-    """Nobody renewed our grant, which ends in `seconds_left`; it is tried again after `retry_in` seconds."""
+    """Nobody renewed our grant of `issuer`, which ends in `seconds_left`; it is tried again after `retry_in` seconds.
+
+    The issuer is named as in our policy, or by the hint at its key where that does not know it.
+    """
 
     kind: ClassVar[str] = "renewal-failed"
+    issuer: str
     reason: str
     seconds_left: int
     retry_in: float

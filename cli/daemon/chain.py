@@ -48,7 +48,7 @@ def explain(known: Known) -> Explanation:
 
 def _peer(known: Known) -> Step:
     subject = known.subject
-    if subject.node_id is None and not subject.addresses and not known.entries:
+    if subject.node_id is None and not subject.addresses and not known.entries and known.ban is None:
         near = f"did you mean {' or '.join(known.near)}? or " if known.near else ""
         return Step(
             "peer", "fails", f"nobody called {subject.text!r} is known here", "unknown-peer",
@@ -64,13 +64,17 @@ def _ourselves(known: Known) -> Step:
 
 def _elsewhere(known: Known) -> Step | None:
     for entry in known.own_copies or ():
-        address = getattr(entry.event, "address", "elsewhere")
-        text = f"another node that lives uses our key, from {address}, {_ago(entry, known)}"
-        return Step("copies", "fails", text, "duplicate-node", _ONE_OF_TWO, CONFLICT)
+        if isinstance(entry.event, events.OwnKeyElsewhere) and known.now - entry.last < RECENT:
+            says = entry.event.name or _short(entry.event.node_id)
+            text = f"{says} says that another node uses our key, from {entry.event.address}, {_ago(entry, known)}"
+            return Step("copies", "fails", text, "duplicate-node", _ONE_OF_TWO, CONFLICT)
     return None
 
 
-_ONE_OF_TWO = "on one of the two machines: p2pnoise id new --force, then p2pnoise card request"
+RECENT = 900.0  # seconds for which a copy is told of: while both run, each dial of either is told anew
+_ONE_OF_TWO = (
+    "stop the one of the two that is the copy; if both must run: there p2pnoise id new --force, and a new card"
+)
 
 
 def _node(known: Known) -> Step | None:
@@ -91,7 +95,7 @@ def _own(known: Known) -> Step:
 
 
 def _banned(known: Known) -> Step | None:
-    finding = _find(known.card, "banned")
+    finding = known.ban or _find(known.card, "banned")
     return _of(finding, "ban") if finding is not None else None
 
 
@@ -205,7 +209,7 @@ def _their_word(known: Known) -> Step | None:
 
 def _copies(known: Known) -> Step | None:
     twin = next((e for e in known.entries if isinstance(e.event, events.DuplicateNode)), None)
-    if twin is None:
+    if twin is None or known.now - twin.last > RECENT:
         return None
     event = twin.event
     where = getattr(event, "address", "elsewhere")
@@ -236,9 +240,12 @@ _CHAIN = (_peer, _own, _banned, _address, _dial, _handshake, _card, _their_word,
 
 
 def _last_failure(known: Known) -> Entry | None:
-    """The last dial that failed, unless it was verified after."""
+    """The last dial that failed, unless something better is known since: it was verified, or it dialled us.
+
+    A peer that was refused when we dialled it is told of before its dial, which failed for that.
+    """
     for entry in known.entries:
-        if isinstance(entry.event, events.PeerVerified):
+        if isinstance(entry.event, events.PeerVerified | events.PeerRefused | events.RefusedByPeer):
             return None
         if isinstance(entry.event, events.DialFailed):
             return entry

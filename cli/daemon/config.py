@@ -75,7 +75,7 @@ class Enrol:
     signer: Path | None = None
     """The socket of whoever has the issuer's key, where it is not in its folder."""
     lifetime: int = 30 * DAY
-    """Seconds that a grant lasts which is given or renewed here."""
+    """Seconds that a grant lasts which is given here, where its token does not say, and at most one that is renewed."""
     renew: bool = True
     """Whether grants of the issuer are renewed for whoever asks in time."""
 

@@ -1,6 +1,7 @@
 """Daemon: a node that runs from its folder, with all that an operator has beside it, joined for as long as it runs."""
 
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Daemon", "run"]
 
+MAX_LOST = 10_000  # peers, as many as a node may have links
+
 
 @dataclass(slots=True)
 class Daemon:
@@ -50,6 +53,8 @@ class Daemon:
     services: Services
     reloading: Reloading
     notifier: Notifier
+    lost: deque[tuple[float, PeerLost]]
+    """The last that were lost, with the time, the newest last."""
     started: float = field(default_factory=time.time)
 
     async def try_dial(self, subject: Subject, seconds: float) -> None:
@@ -69,21 +74,24 @@ class Daemon:
             with suppress(P2PNoiseError, CardError):
                 await self.node.connect(address)
 
-    async def reload(self) -> Mapping[str, Any]:
-        """Take up what has changed in the folder, now, and say what that was and whom it cut off."""
-        before = time.time()
+    async def reload(self, since: float | None = None) -> Mapping[str, Any]:
+        """Take up what has changed in the folder, now; say what was taken up since then, and whom that cut off.
+
+        `since` is in seconds since 1970: it may all have been seen already by whoever watches the folder.
+        """
+        since = time.time() if since is None else since
         self.notifier.reloading()
         try:
-            taken = await self.watcher.look()
+            await self.watcher.look()
         finally:
             self.notifier.ready(self.summary)
         return {
-            "taken": taken,
+            "taken": [name for name, at in self.watcher.taken.items() if at >= since],
             "rejected": [{"file": name, "reason": reason} for name, reason in self.watcher.rejected.items()],
             "cut": [
-                {"name": entry.event.name, "node_id": str(entry.event.node_id), "reason": entry.event.reason}
-                for entry in self.diary.last()
-                if isinstance(entry.event, PeerLost) and entry.last >= before
+                {"name": lost.name, "node_id": str(lost.node_id), "reason": lost.reason}
+                for at, lost in self.lost
+                if at >= since
             ],
         }
 
@@ -119,9 +127,12 @@ async def run(
     config = read()
     daemon: Daemon | None = None
     printer, diary, counts = Printer(config.log), Diary(), _counts(config)
+    lost: deque[tuple[float, PeerLost]] = deque(maxlen=MAX_LOST)
 
     def tell(event: Event) -> None:
         diary.take(event, time.time())
+        if isinstance(event, PeerLost):
+            lost.append((time.time(), event))
         if counts is not None:
             counts.take(event)
         printer.tell(event)
@@ -149,7 +160,7 @@ async def run(
                 reloading = Reloading(node, services, printer, file=file, read=read, started=config)
                 outer.start_soon(_end_in_time, node, word, reloading)
                 await services.set(config.expose, config.forward)
-                daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier())
+                daemon = Daemon(home, node, watcher, diary, services, reloading, Notifier(), lost)
                 begun = partial(started, node, config)
                 await _run(daemon, printer=printer, counts=counts, word=word, next_key=next_key, started=begun)
             daemon = None

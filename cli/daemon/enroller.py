@@ -7,7 +7,7 @@ leaves a request which is granted when its joiner asks again.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cards import Card, CardError, IssuerKey
 from cards.findings import UNEXPECTED
@@ -17,6 +17,7 @@ from cli.granting import examine, sign
 from cli.join_table import Desk, JoinTable, Request
 from cli.output import Fault
 from cli.powers import Powers
+from cli.registry import Granted as Recorded
 from p2pnoise.config import Bootstrap
 from p2pnoise.enrolment import Granted, Join, Pending, Refused, Renewed, Settled, refusal, settled
 from p2pnoise.enrolment.messages import MAX_PEERS
@@ -25,6 +26,9 @@ __all__ = ["MAX_WAITING", "MAX_WAITING_PER_SOURCE", "Enroller", "Granting"]
 
 LIFETIME = 30 * options.DAY
 """Of a grant where nothing says. A guess: long enough for a month without an issuer, and renewed after twenty days."""
+LAPSE = 7 * options.DAY
+"""After its end a grant is not renewed by itself. A guess: a node that was off for a week comes back as if it had not
+been, and a machine that turns up after years does not."""
 MAX_WAITING = 1000
 """Requests that are not settled, in all. A guess: about a megabyte, and more than anybody decides in a day."""
 MAX_WAITING_PER_SOURCE = 100
@@ -32,6 +36,10 @@ MAX_WAITING_PER_SOURCE = 100
 SIGNER_PAUSE = 15  # seconds after which who waits for the signer asks again; a guess
 
 Peers = Callable[[], Sequence[Bootstrap]]
+
+
+class _Settled(Exception):  # noqa: N818 - says what happened
+    """The request was settled otherwise meanwhile; nothing is kept of what was signed."""
 
 
 class _NotSigned(Exception):  # noqa: N818 - says what happened
@@ -73,14 +81,14 @@ class Enroller:
     def open(cls, folder: IssuerFolder, peers: Peers, *, lifetime: int = LIFETIME) -> "Iterator[Enroller]":
         """For an issuer's folder, whose key is read now where no signer has it. `peers` are for nodes to begin with.
 
-        `lifetime`, in seconds, is that of a grant by a token that does not say.
+        `lifetime`, in seconds, is that of a grant by a token that does not say, and the longest of one that is renewed.
         """
         key = folder.read_key() if folder.signer is None else None
         with folder.look() as looking:
             # What stands in the files is checked now, or the first joiner would find out what is missing.
             folder.read_revocations(looking)
             Powers.read(folder, looking).check_alive()
-            yield cls(folder, looking, key, peers, lifetime)
+            yield cls(replace(folder, checked=True), looking, key, peers, lifetime)
 
     @property
     def name(self) -> str:
@@ -105,6 +113,10 @@ class Enroller:
         now = options.now()
         self._joins.forget_expired(now)
         return self._joins.psk(token_id, now)
+
+    def knows(self, token_id: bytes) -> bool:
+        """Whether there is, or was, a token of this number."""
+        return self._joins.token(token_id) is not None
 
     def take(self, token_id: bytes, rs: bytes, join: Join, source: str) -> Refused | Pending | None:
         """Use the token up for a request, which is kept; None where it is to be granted now."""
@@ -156,14 +168,11 @@ class Enroller:
             request, token = joins.request(token_id), joins.token(token_id)
             if request is None or token is None:
                 return Granting(Refused("token-unknown"))
+            if (other := self._otherwise(joins, token_id)) is not None:
+                return Granting(other)
             kept = joins.kept_card(request.card.card_id) if request.state == "granted" else None
             if kept is not None:
-                # It may have been a while: what was revoked since stays out, and what is about to end is made anew.
-                newest = self.renew(kept[0])
-                if isinstance(newest, Refused) and newest.code == "denied":
-                    return Granting(newest)
-                card = Card.parse(newest.card) if isinstance(newest, Renewed) else kept[0]
-                return Granting(self._answer(looking, card))
+                return self._again(looking, kept[0])
         try:
             with self._signing() as issuer:
                 card = self._sign(
@@ -172,8 +181,12 @@ class Enroller:
                     lifetime=token.lifetime or self._lifetime,
                     groups=token.groups,
                     settles=token_id,
+                    final=token.lifetime > 0,  # the operator said for how long
                 )
                 return Granting(self._answer(issuer, card), new=True)
+        except _Settled:
+            with self._folder.look() as looking:
+                return Granting(self._otherwise(looking.registry.joins, token_id) or Refused("token-unknown"))
         except _NotSigned as error:
             return Granting(Pending("signer-down", SIGNER_PAUSE), _sentence(error.fault))
         except (Fault, CardError) as error:
@@ -183,8 +196,28 @@ class Enroller:
                 looking.registry.joins.settle(token_id, ("accepted",), "denied", _sentence(error))
             return Granting(Refused("denied", _sentence(error)), _sentence(error))
 
+    def _again(self, looking: Issuer, card: Card) -> Granting:
+        """The card for who was granted it before: what was revoked since stays out, what is about to end is renewed."""
+        newest = self.renew(card)
+        if isinstance(newest, Renewed):
+            return Granting(self._answer(looking, Card.parse(newest.card)))
+        if newest.code == "denied" or max(one.not_after for one in card.grants) <= options.now():
+            return Granting(Pending(newest.code, SIGNER_PAUSE) if newest.code == "signer-down" else newest)
+        return Granting(self._answer(looking, card))
+
+    @staticmethod
+    def _otherwise(joins: JoinTable, token_id: bytes) -> Refused | Pending | None:
+        """What whoever used the token hears; None where its request is to be granted, or was."""
+        facts, request = joins.facts(token_id), joins.request(token_id)
+        if facts is None or facts.spent_by is None or request is None:
+            return Refused("token-unknown")
+        return settled(facts, request.state, request.reason, rs=facts.spent_by, now=options.now())
+
     def renew(self, card: Card) -> Renewed | Refused:
-        """The same card with its newest grant of ours, made anew where more than half of its life is over."""
+        """The same card with its newest grant of ours, made anew where more than half of its life is over.
+
+        Not where it was given for a time, nor long after it ended: then the operator is to say so.
+        """
         now = options.now()
         with self._folder.look() as looking:
             before = looking.registry.latest(card.identity)
@@ -201,11 +234,11 @@ class Enroller:
                     return Renewed(card.raw)
                 if kept is not None and kept[1] == before.serial:
                     return Renewed(_merged(card, kept[0], ours).raw)
-            elif before.not_after >= card.not_after:
-                return Refused("card-ends", f"on {card.not_after}")
+            elif (why := _no_more(before, card, now)) is not None:
+                return why
         try:
             with self._signing() as issuer:
-                lifetime = before.not_after - before.issued_at
+                lifetime = min(before.not_after - before.issued_at, self._lifetime)
                 return Renewed(self._sign(issuer, card, lifetime=lifetime, groups=before.group_names.split()).raw)
         except _NotSigned as error:
             return Refused("signer-down", _sentence(error.fault))
@@ -223,7 +256,14 @@ class Enroller:
             yield issuer
 
     def _sign(
-        self, issuer: Issuer, card: Card, *, lifetime: int, groups: Sequence[str], settles: bytes | None = None
+        self,
+        issuer: Issuer,
+        card: Card,
+        *,
+        lifetime: int,
+        groups: Sequence[str],
+        settles: bytes | None = None,
+        final: bool = False,
     ) -> Card:
         powers = Powers.read(self._folder, issuer)
         wish = examine(_document(card), issuer, powers, now=options.now(), lifetime=lifetime, groups=groups)
@@ -234,10 +274,11 @@ class Enroller:
         except Fault as fault:
             raise _NotSigned(fault) from None
         with registry.together():
-            registry.record(issued.record, wish.card, wish.handed)
+            # First, or who was told that it is denied would find it granted.
+            if settles is not None and not registry.joins.settle(settles, ("accepted", "granted"), "granted"):
+                raise _Settled
+            registry.record(issued.record._replace(final=int(final)), wish.card, wish.handed)
             registry.joins.keep_card(issued.card, serial)
-            if settles is not None:
-                registry.joins.settle(settles, ("accepted", "granted"), "granted")
         return issued.card
 
     def _answer(self, issuer: Issuer, card: Card) -> Granted:
@@ -245,6 +286,17 @@ class Enroller:
         text = documents.card_block(card) + documents.fact_blocks(powers.handed_on(own))
         name = issuer.name if not powers.ways else str(powers.ways[0].root)[:14]
         return Granted(text.encode(), name, tuple(self._peers())[:MAX_PEERS])
+
+
+def _no_more(before: Recorded, card: Card, now: int) -> Refused | None:
+    """Why no grant follows this one by itself; None where one does."""
+    if before.not_after >= card.not_after:
+        return Refused("card-ends", f"on {card.not_after}")
+    if before.final:
+        return Refused("not-renewed", "it was given for a time")
+    if now >= before.not_after + LAPSE:
+        return Refused("not-renewed", f"it ended more than {LAPSE // options.DAY} days ago")
+    return None
 
 
 def _document(card: Card) -> documents.Document:

@@ -28,7 +28,7 @@ from p2pnoise.enrolment import (
     Status,
     parse_ask,
 )
-from p2pnoise.enrolment.messages import Answer
+from p2pnoise.enrolment.messages import Answer, Ask
 from p2pnoise.events import Enrolled, EnrolmentRefused, EnrolmentWaiting, Event
 from p2pnoise.node.driver.real_world import reason_of
 from p2pnoise.noise import KeyPair
@@ -39,16 +39,22 @@ from .enroller import Enroller
 
 __all__ = ["renewing", "serve_enrolment"]
 
+FULL = Refused("busy", "too many connections")
+
 _Given = TypeVar("_Given")
 _Found = TypeVar("_Found")
 
 HANDSHAKE_TIMEOUT = 10.0  # seconds; as of every handshake
 MAX_HANDSHAKES, MAX_HANDSHAKES_PER_HOST = 128, 16
 """Handshakes under way. Guesses: one costs 20 KiB and, with its first message authentic, one look into the registry."""
+QUESTION_TIMEOUT = 5.0  # seconds from the handshake; a guess: an honest question is under way when it ends
+MAX_SILENT, MAX_SILENT_PER_HOST = 64, 16
+"""Connections with their handshake done whose question is not read. Guesses: each holds 1 KiB. Beyond these the oldest
+goes, as of handshakes: anybody who knows our Node ID comes so far."""
 MAX_CONNECTIONS, MAX_CONNECTIONS_PER_HOST = 64, 16
-"""Connections with their handshake done. Guesses: each holds a question of 1 KiB, then an answer."""
+"""Connections that are being answered, each by a token that there is. Guesses."""
 ANSWER_TIMEOUT = 60.0
-"""Seconds from the handshake to the answer's end: as long as a signer may take, and a slow line for a long list."""
+"""Seconds from the question to the answer's end: as long as a signer may take, and a slow line for a long list."""
 
 
 async def serve_enrolment(
@@ -109,6 +115,7 @@ class _Service:
     def __init__(self, enroller: Enroller, on_event: Callable[[Event], None]) -> None:
         self._enroller = enroller
         self._tell = on_event
+        self._silent = HalfOpen(QUESTION_TIMEOUT, MAX_SILENT, MAX_SILENT_PER_HOST)
         self._hosts: Counter[str] = Counter()
         self._looking, self._granting = trio.CapacityLimiter(1), trio.CapacityLimiter(1)
         self.looking = partial(trio.to_thread.run_sync, limiter=self._looking)
@@ -128,15 +135,40 @@ class _Service:
         try:
             await stream.do_handshake()
             rs = NodeId(stream.rs or b"")
-            with trio.move_on_after(ANSWER_TIMEOUT), self._place(host) as room:
-                if room:
-                    await self._serve(stream, rs, host)
-                else:  # without a word: an answer to a question that was not read is lost with it
-                    self._tell(EnrolmentRefused(node_id=rs, source=host, reason="busy", text="too many connections"))
+            ask = await self._asked(stream, rs, host)
+            if ask is not None:
+                with trio.move_on_after(ANSWER_TIMEOUT), self._place(host) as room:
+                    await self._say(stream, await self._answer(stream, ask, rs, host) if room else FULL, rs, host)
         except (trio.BrokenResourceError, CardError):
             pass  # it left, broke the rules, or has no key that a card may name
         finally:
             await trio.aclose_forcefully(stream)
+
+    async def _asked(self, stream: NoiseStream, rs: NodeId, host: str) -> Ask | None:
+        """What is asked about a token that there is; None where there is nothing more to say.
+
+        Strangers come so far, so they take no place of those that have a token.
+        """
+        place = self._silent.take_place(host)
+        try:
+            with place.scope:
+                try:
+                    ask = parse_ask(await _read_all(stream))
+                    if await self.looking(self._enroller.knows, _token_id(stream)):
+                        return ask
+                    refused = Refused("token-unknown")
+                except MessageError as error:
+                    refused = Refused("request-invalid", str(error))
+                except Fault as fault:
+                    refused = self._broken(fault, rs, host)
+                await self._say(stream, refused, rs, host)
+            return None
+        finally:
+            place.leave()
+
+    def _broken(self, fault: Fault, rs: NodeId, host: str) -> Refused:
+        self._tell(EnrolmentRefused(node_id=rs, source=host, reason="busy", text=str(fault)))
+        return Refused("busy", "the issuer's files cannot be used now")
 
     @contextmanager
     def _place(self, host: str) -> Iterator[bool]:
@@ -153,24 +185,20 @@ class _Service:
             if not self._hosts[host]:
                 del self._hosts[host]
 
-    async def _serve(self, stream: NoiseStream, rs: NodeId, host: str) -> None:
-        answer: Answer
-        try:
-            answer = await self._answer(stream, rs, host)
-        except MessageError as error:
-            answer = Refused("request-invalid", str(error))
-        except Fault as fault:
-            answer = Refused("busy", "the issuer's files cannot be used now")
-            self._tell(EnrolmentRefused(node_id=rs, source=host, reason="busy", text=str(fault)))
-        if isinstance(answer, Refused) and answer.code != "busy":
+    async def _say(self, stream: NoiseStream, answer: Answer, rs: NodeId, host: str) -> None:
+        if isinstance(answer, Refused) and (answer.code != "busy" or answer is FULL):
             self._tell(EnrolmentRefused(node_id=rs, source=host, reason=answer.code, text=answer.text))
         await stream.send_all(answer.encode())
         await stream.aclose()
 
-    async def _answer(self, stream: NoiseStream, rs: NodeId, host: str) -> Answer:
-        ask, token_id = parse_ask(await _read_all(stream)), stream.peer_payload
-        if len(token_id) != TOKEN_ID:
-            return Refused("request-invalid", f"token number of {len(token_id)} bytes, {TOKEN_ID} expected")
+    async def _answer(self, stream: NoiseStream, ask: Ask, rs: NodeId, host: str) -> Answer:
+        try:
+            return await self._settle(stream, ask, rs, host)
+        except Fault as fault:
+            return self._broken(fault, rs, host)
+
+    async def _settle(self, stream: NoiseStream, ask: Ask, rs: NodeId, host: str) -> Answer:
+        token_id = _token_id(stream)
         first = stream.protocol == FIRST
         if first and isinstance(ask, Join):
             settled = await self.looking(self._enroller.take, token_id, bytes(rs), ask, host)
@@ -211,6 +239,13 @@ async def _read_all(stream: NoiseStream) -> bytes:
         if len(data) > MAX_ASK:
             raise MessageError(f"question of more than {MAX_ASK} bytes")
     return data
+
+
+def _token_id(stream: NoiseStream) -> bytes:
+    found = stream.peer_payload
+    if len(found) != TOKEN_ID:
+        raise MessageError(f"token number of {len(found)} bytes, {TOKEN_ID} expected")
+    return found
 
 
 async def _listen(address: Address) -> list[trio.SocketListener]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from cards import Address, NodeId, Verdict
+from cards import Address, Finding, IdentityId, NodeId, Verdict
 from cards.findings import OK, UNEXPECTED
 
 from .diary import Entry
@@ -35,6 +35,7 @@ class Subject:
 
     text: str  # as it was asked
     node_id: NodeId | None = None
+    identity: IdentityId | None = None  # where it was asked for by that
     name: str | None = None
     addresses: tuple[tuple[Address, str], ...] = ()
 
@@ -48,6 +49,7 @@ class Known:
     running: bool
     own: Verdict | None  # of our own card; None where there is none
     card: Verdict | None  # of the newest card of the subject, judged now
+    ban: Finding | None = None  # what its key is banned by here, whatever its card says
     card_from: str = ""  # where that card is known from
     linked_for: float | None = None  # seconds
     link_text: str = ""

@@ -7,6 +7,7 @@ from typing import Any
 import trio
 
 from cards.findings import USAGE
+from cli.control import MAX_DATA
 from cli.output import Fault
 from p2pnoise import Node, PeerTimeout, RequestRefused, StreamCode, StreamReset
 from p2pnoise.events import ServiceFailed
@@ -16,11 +17,8 @@ from .control import Call, Verb
 from .service import Exposed, Forwarded
 from .services import Services
 
-__all__ = ["MAX_DATA", "MAX_WAIT", "service_verbs"]
+__all__ = ["MAX_WAIT", "service_verbs"]
 
-MAX_DATA = (
-    1024 * 1024
-)  # bytes of a message, a request and an answer; what requests have unless an application says else
 MAX_WAIT = 3600.0  # seconds
 
 _REFUSED = {

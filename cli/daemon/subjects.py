@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from cards import Address, Card, IdentityId, NodeId, Verdict
+from cards import Address, Card, Finding, IdentityId, NodeId, Verdict
 from p2pnoise import events
 from p2pnoise.config import Bootstrap
 from p2pnoise.instant import SECOND
@@ -22,6 +22,7 @@ def find(text: str, core: NodeCore, diary: Diary, stored: Iterable[Card] = ()) -
     `stored` are cards that the table does not hold any more.
     """
     node_id, addresses, name = _parse(text)
+    identity = None
     by_name = name is not None
     if node_id is None and addresses:
         node_id = _at(addresses[0], core, diary)
@@ -48,7 +49,7 @@ def find(text: str, core: NodeCore, diary: Diary, stored: Iterable[Card] = ()) -
         if row is not None and row.record is not None:
             for address in row.record.addresses:
                 places.setdefault(address, "its address record")
-    return Subject(text=text, node_id=node_id, name=name, addresses=tuple(places.items()))
+    return Subject(text=text, node_id=node_id, identity=identity, name=name, addresses=tuple(places.items()))
 
 
 def _parse(text: str) -> tuple[NodeId | None, list[Address], str | None]:
@@ -97,6 +98,7 @@ def known_of(
         own=core.table.judge(core.card, now, own=True),
         card=verdict,
         card_from=source,
+        ban=_ban(subject, core),
         linked_for=(monotonic - up_at) / SECOND if up_at is not None else None,
         link_text=_link_text(link, monotonic) if link is not None else "",
         entries=entries,
@@ -105,6 +107,12 @@ def known_of(
         held_for=max(0, core.held_until(subject.node_id) - monotonic) / SECOND if subject.node_id is not None else 0,
         near=tuple(_near(subject, core, diary)),
     )
+
+
+def _ban(subject: Subject, core: NodeCore) -> Finding | None:
+    """What bans the key that was asked for, whose card need not be known."""
+    bans = (core.bans.of_key(key) for key in (subject.identity, subject.node_id) if key is not None)
+    return next((ban.finding for ban in bans if ban is not None), None)
 
 
 def _own_copies(diary: Diary) -> list[Entry]:

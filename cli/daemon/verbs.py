@@ -8,14 +8,14 @@ from typing import Any
 import trio
 
 from cards import Card, Verdict
-from cards.findings import UNEXPECTED, UNTRUSTED
+from cards.findings import UNEXPECTED, UNTRUSTED, USAGE
 from cli.event_text import sentence as sentence_of
 from cli.output import Fault
 from p2pnoise import __version__
 from p2pnoise.events import Event, EventsMissed, OwnKeyElsewhere
 from p2pnoise.instant import SECOND
 from p2pnoise.node.driver.errors import PeerNotTrusted, PeerTimeout, PeerUnreachable
-from p2pnoise.node.driver.naming import find
+from p2pnoise.node.driver.naming import Meant, find
 from p2pnoise.node.driver.peers import known_peers
 from p2pnoise.node.link import Stage
 from p2pnoise.store.peer_store import find_cards
@@ -31,6 +31,7 @@ MAX_WAIT = 600.0  # seconds that anybody may ask us to wait
 MAX_HOLD = 365 * 86400.0  # seconds
 MAX_SHOWN = 1_000  # peers that are watched, the linked ones first; a guess: nobody reads more
 PAUSE = 0.2  # seconds between two pings
+MAX_TIME = 1e11  # seconds since 1970, beyond what any file was written at
 RECENT = 3600.0  # seconds for which status tells of a copy; while both run, each of their peers tells of it again
 MAX_DIAL = 8.0  # seconds that `explain` waits for what comes of a dial; three round trips of a slow line
 
@@ -192,12 +193,22 @@ async def _events(daemon: Daemon, call: Call) -> dict[str, Any]:
     return {}
 
 
-async def _reload(daemon: Daemon, _call: Call) -> dict[str, Any]:
-    return dict(await daemon.reload())
+async def _reload(daemon: Daemon, call: Call) -> dict[str, Any]:
+    return dict(await daemon.reload(call.number("since", most=MAX_TIME)))
+
+
+def _peer_of(daemon: Daemon, call: Call) -> Meant:
+    """Whom a call is about. Raises `Fault` where it is this node itself, and what `find` raises."""
+    meant = find(daemon.node.core, call.text("peer"))
+    if meant.node_id == daemon.node.node_id:
+        raise Fault(f"{call.text('peer')} is this node itself", "name a peer: p2pnoise peers", code=USAGE)
+    return meant
 
 
 async def _connect(daemon: Daemon, call: Call) -> dict[str, Any]:
     text = call.text("peer")
+    if ":" not in text or "@" in text:
+        _peer_of(daemon, call)
     try:
         peer = await daemon.node.connect(text, timeout=call.number("timeout", most=MAX_WAIT))
     except (PeerUnreachable, PeerNotTrusted, PeerTimeout) as error:
@@ -207,7 +218,7 @@ async def _connect(daemon: Daemon, call: Call) -> dict[str, Any]:
 
 
 async def _disconnect(daemon: Daemon, call: Call) -> dict[str, Any]:
-    meant = find(daemon.node.core, call.text("peer"))
+    meant = _peer_of(daemon, call)
     peer = next((peer for peer in daemon.node.peers if peer.node_id == meant.node_id), None)
     daemon.node.disconnect(meant.node_id, hold=call.number("hold", most=MAX_HOLD))
     await daemon.node.settle()
@@ -216,7 +227,7 @@ async def _disconnect(daemon: Daemon, call: Call) -> dict[str, Any]:
 
 
 async def _ping(daemon: Daemon, call: Call) -> dict[str, Any]:
-    meant = find(daemon.node.core, call.text("peer"))
+    meant = _peer_of(daemon, call)
     timeout, count = call.number("timeout", most=MAX_WAIT), int(call.number("count", most=1000))
     for number in range(count):
         seconds = await daemon.node.ping(call.text("peer"), timeout=timeout)

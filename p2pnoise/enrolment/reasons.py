@@ -72,6 +72,11 @@ REASONS: Final[Mapping[str, Reason]] = {
     ),
     # Of renewal
     "no-issuer": Reason("no peer in reach can renew this grant", "have it renewed: p2pnoise card renew", UNEXPECTED),
+    "not-renewed": Reason(
+        "its issuer renews this grant no more by itself",
+        "ask for a new join token, and use it on this machine: p2pnoise join run",
+        TIME,
+    ),
     "card-ends": Reason(
         "the card itself ends with its grant", "its owner signs the next one: p2pnoise card renew", TIME
     ),

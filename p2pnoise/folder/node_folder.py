@@ -7,15 +7,18 @@ What else may lie there (the identity key, requests) is of no concern to a node 
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cards import Card, NodeKey, Policy, RevocationList
 from cards.facts import Statement
 from cards.policy import MAX_POLICY
 
-from . import bans as ban_files
 from . import documents, reading
 from . import pins as pin_files
 from .fault import Fault, naming
+
+if TYPE_CHECKING:
+    from p2pnoise.node.bans import Ban
 
 __all__ = ["RESTORE", "NodeFolder", "read_policy"]
 
@@ -103,9 +106,11 @@ class NodeFolder:
         """The pins made by hand, none where there is no file."""
         return pin_files.read(self.pins)
 
-    def read_bans(self) -> tuple[ban_files.Ban, ...]:
+    def read_bans(self) -> "tuple[Ban, ...]":
         """The bans, also those that have ended; none where there is no file."""
-        return ban_files.read(self.bans)
+        from . import bans  # noqa: PLC0415 - it stands on the node, which whoever looks at one card need not load
+
+        return bans.read(self.bans)
 
     def check_present(self, key: Path) -> None:
         """Raises `Fault` where a key is not there."""

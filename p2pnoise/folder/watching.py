@@ -1,5 +1,6 @@
 """Watching: what changes in a node's folder is in force within a second; what cannot be used changes nothing."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TypeAlias
@@ -38,6 +39,8 @@ class Watcher:
         """
         self.rejected: dict[str, str] = {}
         """Why files that lie there now are not in force, by name."""
+        self.taken: dict[str, float] = {}
+        """When what files say now was put in force, by name, in seconds since 1970."""
         self.next: Contents | None = None
         """What the next node begins with, once there is one."""
         self._next_key = next_key
@@ -67,9 +70,8 @@ class Watcher:
             await trio.sleep(POLL)
             await self.look()
 
-    async def look(self) -> list[str]:
-        """Look now. The names of the files that changed and are in force when this returns."""
-        taken = []
+    async def look(self) -> None:
+        """Look now. What has changed by then is in force when this returns, or rejected."""
         async with self._looking:
             await self._keep_card()
             for path, read in list(self._readers.items()):
@@ -78,10 +80,8 @@ class Watcher:
                     continue
                 self._seen[path] = stamp
                 if await self._take(path, read):
-                    taken.append(path.name)
-        if taken:
-            await self._node.settle()
-        return taken
+                    await self._node.settle()
+                    self.taken[path.name] = time.time()
 
     async def _keep_card(self) -> None:
         """Have card.pem say what the network gave back to a node that was restored from a backup, so that it lasts."""

@@ -297,7 +297,10 @@ class PeerTable:
     def check_record(self, record: AddressRecord, now: int) -> Finding | None:
         """What keeps `record` from being believed, whoever's it is; nothing is changed."""
         return record.check(
-            network=self.policy.network, now=now, leeway=self.policy.leeway, signatures=self._signatures
+            network=self.policy.network,
+            now=self.facts.clock(self.policy, now),
+            leeway=self.facts.leeway(self.policy, now),
+            signatures=self._signatures,
         )
 
     def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:

@@ -98,6 +98,10 @@ class Bans:
         """What keeps the bearer of this card out."""
         return of_card(card, self._held, self._table.facts)
 
+    def of_key(self, key: IdentityId | NodeId) -> Ban | None:
+        """What keeps out whoever has this key, known here or not."""
+        return self._held.get(key)
+
     def of_node(self, node_id: NodeId) -> Ban | None:
         """What keeps this node out, as far as its card is known."""
         peer = self._table.by_node(node_id) if self._held else None

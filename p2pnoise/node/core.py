@@ -336,7 +336,7 @@ class NodeCore:
             network=self.table.policy.network,
             addresses=[str(address) for address in self._advertised],
             sequence=min(max(last + 1, now.unix_ms), MAX_INT),  # whoever has our key can use up the numbers
-            now=now.unix,
+            now=self.table.facts.clock(self.table.policy, now.unix),
         )
         self._refresh_at = now.monotonic + ns(self.config.record_refresh)
         self.links.apply(self._overlay.offer_record(record, now), now)

@@ -319,7 +319,7 @@ class Links:
 
     def _idle_due(self, link: Link) -> int:
         """When a link that is there for its streams alone ends without one; far in the future for the others."""
-        if len(link.streams) == 0 and link.stage is Stage.UP:
+        if len(link.streams) == 0 and link.stage is Stage.UP and not self.openings.await_link(link):
             if link.draining:
                 return link.idle_since + ns(self._config.drain_timeout)
             if (

@@ -108,6 +108,10 @@ class Openings:
                     self._over(goal)
                 return
 
+    def await_link(self, link: Link) -> bool:
+        """Whether somebody waits for the peer at the end of this link, which may not be ready for streams yet."""
+        return any(goal in self._wishes for goal in (link.node_id, link.expected, link.address) if goal is not None)
+
     def serve(self) -> bool:
         """Open what can be opened by now; whether anything was."""
         opened = False

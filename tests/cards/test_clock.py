@@ -118,6 +118,26 @@ def test_the_floor_ends_a_card_whose_bearer_hopes_for_a_clock_set_back(world):
     assert [finding.code for finding in verdict.errors] == ["expired"]
 
 
+@pytest.mark.parametrize("where", ["card", "grant"])
+def test_a_clock_that_was_never_set_takes_what_is_younger_than_the_lists(world, where):
+    facts = facts_of(world, world.now - 20 * DAY, policy=single(world))
+    young = {"iat": world.now, "nbf": world.now}
+    old = {"iat": world.now - 20 * DAY, "nbf": world.now - 20 * DAY}
+    body = world.parts(world.envelope(grants=[], **(young if where == "card" else old)))[1]
+    raw = world.envelope(body, grants=[world.app(body, **young)])
+    assert world.verify(raw, facts=facts, policy=single(world), now=NEVER).ok
+    behind = world.verify(raw, facts=facts, policy=single(world), now=world.now - 20 * DAY)
+    assert "not-yet-valid" in {finding.code for finding in behind.findings}
+
+
+def test_a_clock_that_was_never_set_takes_no_card_of_more_than_400_days_later(world):
+    facts = facts_of(world, BUILD_TIME, policy=single(world), now=NEVER)
+    later = {"iat": BUILD_TIME + MAX_STEP + 1, "nbf": BUILD_TIME, "exp": BUILD_TIME + 2 * MAX_STEP}
+    body = world.parts(world.envelope(grants=[], **later))[1]
+    verdict = world.verify(world.envelope(body, grants=[]), facts=facts, policy=single(world), now=NEVER)
+    assert "not-yet-valid" in {finding.code for finding in verdict.errors}
+
+
 @pytest.mark.parametrize("jump", [-(10**9), -DAY, -1, 0, 1])
 def test_no_jump_of_the_clock_lowers_the_floor(world, jump):
     facts = facts_of(world, world.now, world.now)

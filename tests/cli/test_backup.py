@@ -14,6 +14,8 @@ import pytest
 
 from cards import NodeKey, Pin
 from cli import backup_file
+from cli.folders import IssuerFolder
+from p2pnoise.enrolment import JoinToken
 from p2pnoise.store import PeerStore, read_table
 from tests.cli.test_run import Process
 
@@ -112,6 +114,24 @@ def test_people_are_told_what_was_restored(node, saved):
     assert "must not run any more" in shown.stderr
     said = node.json("restore", saved, "--home", node / "third")
     assert (said["what"], said["name"]) == ("node", "db-03")
+
+
+def test_the_open_join_tokens_of_a_restored_issuer_let_nobody_in(node):
+    """They may have been used since the backup, and would be good once more."""
+    node_id = node.keys(node.node)[1].public
+    made = [
+        JoinToken.parse(node.ok("join", "token", "--node", node_id, "--address", "127.0.0.1:7061").stdout.strip())
+        for _ in range(2)
+    ]
+    node.ok("backup", node / "ops", "--issuer-home", node.issuer)
+    restored = node.ok("restore", node / "ops", "--issuer-home", node / "again")
+    assert "2 join tokens that were open are cancelled" in restored.stderr
+    assert node.json("restore", node / "ops", "--issuer-home", node / "third")["cancelled_tokens"] == 2
+    with IssuerFolder(node / "again").open_registry() as registry:
+        assert [one.state for one in registry.joins.tokens()] == ["cancelled", "cancelled"]
+        assert [registry.joins.psk(one.token_id, 0) for one in made] == [None, None]
+    for one in made:
+        assert one.psk.hex().encode() not in (node / "again" / "registry.db").read_bytes()
 
 
 def test_an_issuer_goes_on_where_it_was(node):

@@ -436,6 +436,19 @@ def test_a_token_as_json_is_the_same_token(place, desk):
     assert (held["id"], held["state"], held["groups"], held["request"]) == (found["id"], "open", ["db"], None)
 
 
+def test_a_token_that_was_written_to_a_file_is_printed_nowhere(place, desk):
+    result = place.ok("join", "token", "-o", place / "token", "--json")
+    assert JoinToken.parse((place / "token").read_text().strip())
+    assert "join1" not in result.stdout + result.stderr
+    found = json.loads(result.stdout)
+    assert (found["token"], found["file"]) == (None, str(place / "token"))
+
+
+def test_a_token_that_is_drawn_is_written_to_the_file_as_well(place, desk):
+    assert "█" in place.ok("join", "token", "--qr", "-o", place / "token").stdout
+    assert JoinToken.parse((place / "token").read_text().strip())
+
+
 def test_a_token_is_drawn_as_a_qr_code(place, desk):
     assert "█" in place.ok("join", "token", "--qr").stdout
 

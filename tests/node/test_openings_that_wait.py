@@ -3,6 +3,7 @@
 import pytest
 
 from cards import Address
+from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
 from p2pnoise.node import openings
 from p2pnoise.node.effects import Refusal
@@ -241,6 +242,17 @@ def test_a_link_on_demand_ends_a_minute_after_its_last_stream(net, ada, bob):
     assert not ada.links
     assert not bob.links
     assert [event.reason for event in ada.told("peer-lost")] == ["idle"]
+
+
+def test_a_link_that_comes_up_slowly_is_not_idle_while_somebody_waits_for_it(net, bob):
+    ada = net.member("ada", target_links=0, idle_timeout=0.1)
+    net.hand(ada, io.StreamWanted(1, bob.core.node_id, "echo", bob.address))
+    while net.queue:  # each message is on its way for twice as long as a link may be idle
+        action, *arguments = net.queue.popleft()
+        action(*arguments)
+        net.now += SECOND // 5
+        net.hand(ada, io.Tick())
+    assert [effect.ticket for effect in ada.effects if isinstance(effect, io.StreamOpened)] == [1]
 
 
 def test_it_stays_where_links_are_wanted_anyway(net, bob):

@@ -49,6 +49,20 @@ def test_a_subject_more_than_there_is_room_for_drives_out_the_quietest(diary, mo
     assert [bool(diary.about([Address("192.0.2.7", port)])) for port in (1, 2, 3, 4)] == [True, False, True, True]
 
 
+def test_strangers_without_number_drive_out_nobody_who_was_vouched_for(diary, node_id, monkeypatch):
+    monkeypatch.setattr(module, "MAX_STRANGERS", 3)
+    known = events.PeerRefused(node_id=node_id, name="bob", address=HOST, reason="expired", told=True, findings=())
+    diary.take(known, 1)
+    for port in range(1, 100):
+        where = Address("198.51.100.9", port)
+        diary.take(events.ConnectionFailed(address=where, reason="junk"), 2)
+        diary.take(
+            events.PeerRefused(node_id=None, name=f"x{port}", address=where, reason="x", told=False, findings=()), 2
+        )
+    assert [entry.event for entry in diary.about(["bob"])] == [known]
+    assert len(diary.names) < 5
+
+
 def test_what_names_no_peer_is_about_ourselves(diary):
     diary.take(events.FileRejected(file="policy.toml", reason="not TOML"), 1)
     assert list(diary.own) == ["file-rejected"]

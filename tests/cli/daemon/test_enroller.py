@@ -1,6 +1,8 @@
 """What an issuer's side answers to who wants a grant renewed, by its registry and its signer."""
 
+import sqlite3
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -23,7 +25,7 @@ def card(place, issuer):
 
 @pytest.fixture
 def enroller(place, card):
-    with Enroller.open(IssuerFolder(place.issuer), lambda: ()) as found:
+    with Enroller.open(IssuerFolder(place.issuer), lambda: (), lifetime=365 * DAY) as found:
         yield found
 
 
@@ -55,6 +57,20 @@ def test_in_the_second_half_there_is_a_new_one_of_the_same_kind(enroller, card, 
     assert new.body == card.body
     assert (grant_.groups, grant_.position) == (old.groups, old.position)
     assert (grant_.serial, grant_.not_after - grant_.not_before) == (2, 90 * DAY)
+
+
+def test_what_is_renewed_lasts_no_longer_than_is_given_now(place, card, later):
+    later(46 * DAY)
+    with Enroller.open(IssuerFolder(place.issuer), lambda: (), lifetime=30 * DAY) as enroller:
+        (new,) = renewed(enroller.renew(card)).grants
+    assert new.not_after - new.issued_at == 30 * DAY
+
+
+def test_what_ended_a_week_ago_is_renewed_and_what_ended_before_is_not(enroller, card, later):
+    later(97 * DAY)
+    assert enroller.renew(card) == Refused("not-renewed", "it ended more than 7 days ago")
+    later(97 * DAY - 60)
+    assert renewed(enroller.renew(card)).grants[0].serial == 2
 
 
 def test_who_asks_twice_gets_the_same_answer(enroller, card, later):
@@ -107,8 +123,21 @@ def test_a_grant_that_ends_with_its_card_is_not_renewed(place, issuer, later):
 def test_a_forged_grant_of_ours_in_the_question_is_not_in_the_answer(enroller, card, later, place):
     later(46 * DAY)
     forged = grant(IssuerKey(bytes(32)), card, serial=9, now=int(time.time()), entropy=bytes)
+    of_ours = tuple(replace(one, kid=card.grants[0].kid) for one in forged.grants if one.serial == 9)
+    assert renewed(enroller.renew(card.with_grants(of_ours))).grants[0].serial == 2
     kept = renewed(enroller.renew(forged))
     assert renewed(enroller.renew(card)).grants == tuple(one for one in kept.grants if one.kid == card.grants[0].kid)
+
+
+def test_a_registry_from_an_old_backup_uses_no_serial_again_that_the_card_shows(enroller, card, place, later):
+    old = (place.issuer / "registry.db").read_bytes()
+    for number in range(3):
+        place.ok("card", "renew", place / "card", "--grant", "--days", "90", "-o", place / f"{number}")
+    shown = place.card(place / "2")
+    assert shown.grants[0].serial == 4
+    (place.issuer / "registry.db").write_bytes(old)
+    later(46 * DAY)
+    assert renewed(enroller.renew(shown)).grants[0].serial == 5
 
 
 def test_with_the_signer_down_it_says_so_and_renews_once_it_is_back(place, card, later):
@@ -118,6 +147,22 @@ def test_with_the_signer_down_it_says_so_and_renews_once_it_is_back(place, card,
         assert enroller.renew(card).code == "signer-down"
     with Enroller.open(IssuerFolder(place.issuer), lambda: ()) as enroller:
         assert renewed(enroller.renew(card)).grants[0].serial == 2
+
+
+def test_however_often_it_is_asked_the_whole_registry_is_read_once(place, card, later, monkeypatch):
+    said, connect = [], sqlite3.connect
+
+    def traced(*args, **options):
+        connection = connect(*args, **options)
+        connection.set_trace_callback(said.append)
+        return connection
+
+    monkeypatch.setattr("sqlite3.connect", traced)
+    with Enroller.open(IssuerFolder(place.issuer), lambda: ()) as enroller:
+        for day in (1, 46, 80):
+            later(day * DAY)
+            renewed(enroller.renew(card))
+    assert sum("quick_check" in one for one in said) == 1
 
 
 def test_an_issuer_that_retired_enrols_nobody(place, card):

@@ -13,12 +13,26 @@ import trio
 
 from cards import Address, Card, IdentityKey, IssuerKey, NodeKey, make_card
 from cards.text import from_armor
+from cli import documents
 from cli.daemon.enroller import Enroller
-from cli.daemon.enrolment import MAX_CONNECTIONS_PER_HOST, serve_enrolment
+from cli.daemon.enrolment import MAX_SILENT, MAX_SILENT_PER_HOST, QUESTION_TIMEOUT, serve_enrolment
 from cli.daemon.joining import NobodyThere, ask_to_join, ask_what_became
 from cli.folders import IssuerFolder
+from cli.granting import sign
 from p2pnoise.config import Bootstrap
-from p2pnoise.enrolment import BACK, FIRST, PROLOGUE, Granted, Join, JoinToken, Pending, Refused, Status, parse_answer
+from p2pnoise.enrolment import (
+    BACK,
+    FIRST,
+    PROLOGUE,
+    Granted,
+    Join,
+    JoinToken,
+    Pending,
+    Refused,
+    Renewed,
+    Status,
+    parse_answer,
+)
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket import NoiseSocketConnection
 from p2pnoise.noisesocket.introduction import Opening, body_of_opening
@@ -98,22 +112,6 @@ def card_in(answer):
 
 async def join(token, joiner, **changes):
     return await ask_to_join(token, joiner.key, joiner.card(**changes).raw)
-
-
-async def join_again(token):
-    """As `join`, until there is room."""
-    joiner = Joiner()
-    while True:
-        try:
-            return await join(token, joiner)
-        except NobodyThere:
-            await trio.lowlevel.checkpoint()
-
-
-async def ask_until_nobody_answers(token):
-    """Who holds a connection may still be on its way to it."""
-    while True:
-        await ask_what_became(token, Joiner().key)
 
 
 @asynccontextmanager
@@ -312,13 +310,36 @@ async def test_who_lost_the_answer_comes_back_and_gets_the_same_card(desk):
 
 
 async def test_who_comes_back_after_a_month_gets_a_grant_that_has_not_ended(desk, monkeypatch):
-    token, joiner = desk.token("--lifetime", "30d"), Joiner()
+    token, joiner = desk.token(), Joiner()
     first = card_in(await join(token, joiner))
     month = int(time.time()) + 31 * 86_400
     monkeypatch.setattr("cli.options.now", lambda: month)
     second = card_in(await join(token, joiner))
     assert second.body == first.body
     assert second.grants[0].not_after == month + 30 * 86_400
+
+
+async def test_who_was_let_in_for_a_time_gets_its_card_again_until_that_is_over_and_none_later(desk, monkeypatch):
+    token, joiner = desk.token("--lifetime", "3d"), Joiner()
+    first = card_in(await join(token, joiner))
+    end = first.grants[0].not_after
+    monkeypatch.setattr("cli.options.now", lambda: end - 1)
+    assert card_in(await join(token, joiner)) == first
+    assert desk.enroller.renew(first) == Refused("not-renewed", "it was given for a time")
+    monkeypatch.setattr("cli.options.now", lambda: end)
+    assert await join(token, joiner) == Refused("not-renewed", "it was given for a time")
+    assert len(desk.grants()) == 1
+
+
+async def test_what_was_given_for_a_time_is_renewed_once_its_operator_gave_another_grant_by_hand(
+    desk, place, monkeypatch
+):
+    card = card_in(await join(desk.token("--lifetime", "3d"), Joiner()))
+    (place / "card").write_text(documents.card_block(card))
+    place.ok("card", "renew", place / "card", "--grant", "--days", "30", "-o", place / "by-hand")
+    later = int(time.time()) + 20 * 86_400
+    monkeypatch.setattr("cli.options.now", lambda: later)
+    assert isinstance(desk.enroller.renew(card), Renewed)
 
 
 async def test_who_was_revoked_does_not_get_its_card_again(desk, place):
@@ -360,6 +381,31 @@ async def test_a_request_that_waits_for_an_operator_is_granted_once_they_approve
     assert desk.grants() == []
     place.ok("join", "approve", token.token_id.hex()[:6])
     card_in(await ask_what_became(token, joiner.key))
+
+
+async def test_what_is_denied_while_it_is_signed_is_not_granted(desk, place, monkeypatch):
+    token, joiner = desk.token("--approve"), Joiner()
+    await join(token, joiner)
+    place.ok("join", "approve", "db-03")
+
+    def denied_meanwhile(*args):
+        place.ok("join", "deny", "db-03", "--reason", "unknown machine")
+        return sign(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("cli.daemon.enroller.sign", denied_meanwhile)
+        assert await ask_what_became(token, joiner.key) == Refused("denied", "unknown machine")
+    assert desk.grants() == []
+    assert await ask_what_became(token, joiner.key) == Refused("denied", "unknown machine")
+
+
+async def test_what_waits_or_was_denied_is_not_granted_whoever_asks_for_it(desk, place):
+    token, joiner = desk.token("--approve"), Joiner()
+    await join(token, joiner)
+    assert desk.enroller.grant(token.token_id).answer == Pending("pending", 2)
+    place.ok("join", "deny", "db-03")
+    assert desk.enroller.grant(token.token_id).answer == Refused("denied", "")
+    assert desk.grants() == []
 
 
 async def test_an_operator_s_approval_does_not_outlast_a_revocation(desk, place, monkeypatch):
@@ -449,25 +495,78 @@ async def test_junk_ends_its_own_connection_alone(desk):
     card_in(await join(desk.token(), Joiner()))
 
 
-async def test_one_host_holds_no_more_than_its_share_of_connections(desk):
-    token = desk.token()
+@pytest.fixture
+def hosts(monkeypatch):
+    """Connect from this address of our own from now on."""
+    connect, host = trio.open_tcp_stream, ["127.0.0.1"]
+
+    async def dial(there, port):
+        return await connect(there, port, local_address=host[0])
+
+    monkeypatch.setattr("p2pnoise.noisesocket.stream.serving._dial", dial)
+    return lambda found: host.__setitem__(0, found)
+
+
+async def hold(token, held, *, task_status):
+    """A stranger, who needs no token, shakes hands, says nothing and waits."""
+    async with connection(token, Joiner().key, BACK, payload=bytes(16)) as stream:
+        held.append(stream)
+        task_status.started()
+        await trio.sleep_forever()
+
+
+async def test_strangers_who_shake_hands_and_say_nothing_keep_nobody_out(desk, hosts):
+    token, held = desk.token(), []
     async with trio.open_nursery() as nursery:
-        held = []
-
-        async def hold(task_status):
-            async with connection(token, Joiner().key) as stream:
-                held.append(stream)
-                task_status.started()
-                await trio.sleep_forever()
-
-        for _ in range(MAX_CONNECTIONS_PER_HOST):
-            await nursery.start(hold)
-        with pytest.raises(NobodyThere):
-            await ask_until_nobody_answers(token)
-        assert ("enrolment-refused", "busy") in desk.told
-        await trio.aclose_forcefully(held.pop())
-        card_in(await join_again(token))
+        for host in range(MAX_SILENT // MAX_SILENT_PER_HOST):
+            hosts(f"127.0.0.{host + 2}")
+            for _ in range(MAX_SILENT_PER_HOST):
+                await nursery.start(partial(hold, token, held))
+        hosts("127.0.0.1")
+        card_in(await join(token, Joiner()))
+        with pytest.raises(TruncatedError):  # of all the oldest made room
+            await held[0].receive_some()
         nursery.cancel_scope.cancel()
+
+
+async def test_one_host_that_says_nothing_drops_its_own_connections_alone(desk, hosts):
+    token, held = desk.token(), []
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(hold, token, held))
+        hosts("127.0.0.2")
+        for _ in range(MAX_SILENT_PER_HOST + 1):
+            await nursery.start(partial(hold, token, held))
+        with pytest.raises(TruncatedError):
+            await held[1].receive_some()
+        await say(held[0], Status().encode())
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_says_nothing_is_dropped_in_seconds(place, issuer, monkeypatch):
+    assert QUESTION_TIMEOUT <= 5
+    monkeypatch.setattr("cli.daemon.enrolment.QUESTION_TIMEOUT", 0.1)
+    async with issuing(place) as desk:
+        token = desk.token()
+        async with connection(token, Joiner().key) as stream:
+            with pytest.raises(TruncatedError):
+                await stream.receive_some()
+        assert desk.row("state", token) == "open"
+
+
+@pytest.mark.parametrize("limit", ["MAX_CONNECTIONS", "MAX_CONNECTIONS_PER_HOST"])
+async def test_where_too_many_are_being_answered_the_next_hears_that_we_are_busy(desk, monkeypatch, limit):
+    token = desk.token()
+    with monkeypatch.context() as patch:
+        patch.setattr(f"cli.daemon.enrolment.{limit}", 0)
+        assert await join(token, Joiner()) == Refused("busy", "too many connections")
+    assert desk.told == [("enrolment-refused", "busy")]
+    card_in(await join(token, Joiner()))
+
+
+async def test_a_stranger_takes_no_place_of_who_has_a_token(desk, monkeypatch):
+    monkeypatch.setattr("cli.daemon.enrolment.MAX_CONNECTIONS", 0)
+    token = replace(desk.token(), token_id=bytes(16))
+    assert await ask_what_became(token, Joiner().key) == Refused("token-unknown")
 
 
 async def test_one_host_fills_no_more_than_its_share_of_the_queue(desk, monkeypatch):

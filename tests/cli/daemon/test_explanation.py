@@ -1,5 +1,7 @@
 """Explanations: the first step that fails is the cause, whatever else is known of a peer."""
 
+from dataclasses import replace
+
 import pytest
 
 from cards import Address, Finding, Verdict
@@ -158,3 +160,36 @@ def test_this_node_itself_is_told_of_its_copies(node_id, other_id):
     diary.take(events.OwnKeyElsewhere(node_id=other_id, name="carol", address=HOST), NOW - 5)
     told = explain(known_of(node_id, own_copies=list(diary.own.values())))
     assert (told.cause, told.exit) == ("duplicate-node", 8)
+
+
+def test_what_a_member_says_of_a_copy_is_told_as_its_word_and_not_for_ever(node_id, other_id):
+    diary = Diary()
+    diary.take(events.OwnKeyElsewhere(node_id=other_id, name="carol", address=HOST), NOW - 5)
+    assert explain(known_of(node_id, own_copies=list(diary.own.values()))).text.startswith("carol says")
+    diary.take(events.OwnKeyElsewhere(node_id=other_id, name="carol", address=HOST), NOW - 5000)
+    assert explain(known_of(node_id, own_copies=list(diary.own.values()))).cause == "this-node"
+
+
+def test_a_copy_that_nobody_has_seen_for_long_is_over(node_id):
+    diary = Diary()
+    diary.take(events.DuplicateNode(node_id=node_id, name="eve", address=HOST), NOW - 5000)
+    known = known_of(node_id, linked_for=5.0, link_text="for 5 s")
+    assert explain(replace(known, entries=diary.about([node_id]))).cause == "linked"
+
+
+def test_a_peer_that_dialled_us_and_was_refused_is_not_unreachable(node_id):
+    diary = Diary()
+    diary.take(failed(node_id, reason="timed out"), NOW - 86400)
+    findings = (Finding("revoked", "by ops"),)
+    diary.take(
+        events.PeerRefused(node_id=node_id, name="eve", address=HOST, reason="revoked", told=True, findings=findings),
+        NOW - 1,
+    )
+    known = replace(known_of(node_id, card=rejected("revoked")), entries=diary.about([node_id]))
+    assert explain(known).cause == "revoked"
+
+
+def test_the_ban_of_a_key_whose_card_nobody_holds_is_the_cause(node_id):
+    ban = Finding("banned", "it is banned here")
+    assert explain(known_of(node_id, card=None, ban=ban)).cause == "banned"
+    assert explain(known_of(None, card=None, address=None, ban=ban)).cause == "banned"

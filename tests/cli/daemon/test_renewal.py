@@ -7,19 +7,20 @@ from dataclasses import replace
 import pytest
 import trio
 
-from cards import Card, IdentityKey, IssuerKey, NodeKey, grant, make_card
+from cards import Card, IdentityKey, IssuerKey, NodeKey, grant, make_card, make_list
 from cli import documents
-from cli.daemon.renewal import JITTER, LIFE, PROTOCOL, _better, answer_renewals, keep_renewed, renewal_due
+from cli.daemon.renewal import JITTER, LIFE, MAX_OF_PEER, PROTOCOL, answer_renewals, keep_renewed, renewal_due
 from cli.folders import NodeFolder
 from p2pnoise import answering
 from p2pnoise.enrolment import MAX_ASK, Refused, Renew, Renewed, parse_renewal
 from p2pnoise.events import GrantRenewed, RenewalFailed
 from p2pnoise.folder.watching import Watcher
-from p2pnoise.node.effects import OwnCardChanged
+from p2pnoise.node.effects import FactOffered, OwnCardChanged, PolicyChanged
 from p2pnoise.testing import network
 
 MINUTE = 60
 LIFETIME = 10 * MINUTE
+LAB = IssuerKey(b"\x05" * 32)
 
 
 @pytest.fixture(autouse=True)
@@ -45,27 +46,36 @@ class Issuing:
         self.asked.append(card)
         return Renewed(self.renewed(card).raw)
 
-    def renewed(self, card, lifetime=LIFETIME, **changes):
-        serial = 100 + len(self.asked)
+    def renewed(self, card, lifetime=LIFETIME, serial=None, **changes):
+        serial = serial or 100 + len(self.asked)
         entropy = random.Random(serial).randbytes
         return grant(self.key, card, serial=serial, now=self.net.now, lifetime=lifetime, entropy=entropy, **changes)
 
 
 @asynccontextmanager
-async def renewing(net, name, tmp_path, lifetime=LIFETIME, body=365 * 24 * 60 * MINUTE):
-    """A node with a short grant in a folder of its own, kept renewed."""
-    node = net.nodes[name]
+async def renewing(
+    net, name, tmp_path, lifetime=LIFETIME, body=365 * 24 * 60 * MINUTE, *, lab=None, knows_lab=True, clock=None
+):
+    """A node with a short grant in a folder of its own, kept renewed; with `lab` it has one of that lifetime of LAB."""
+    node, policy, lists = net.nodes[name], net.policy, [net.revocations]
     key, identity = net.keys(name)
     request = make_card(identity, key, network="test", now=net.now, name=name, sequence=2 + net.now, lifetime=body)
     card = Issuing(net).renewed(request, lifetime)
+    if lab is not None:
+        card = Issuing(net, LAB).renewed(card, lab)
+    if lab is not None and knows_lab:
+        policy = replace(policy, issuers={**policy.issuers, "lab": LAB.public})
+        lists.append(make_list(LAB, network="test", sequence=1, now=net.now))
+        await node.offer(PolicyChanged(policy))
+        await node.offer(FactOffered(lists[1], "a test"))
     folder = NodeFolder(tmp_path)
     folder.card.write_text(documents.card_block(card))
-    folder.policy.write_text(net.policy.to_toml())
-    folder.revocations.write_text(documents.list_blocks([net.revocations]))
+    folder.policy.write_text(policy.to_toml())
+    folder.revocations.write_text(documents.list_blocks(lists))
     await node.offer(OwnCardChanged(card))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(Watcher(folder, node, "test", card).watch)
-        nursery.start_soon(lambda: keep_renewed(node, folder, clock=lambda: net.now))
+        nursery.start_soon(lambda: keep_renewed(node, folder, clock=clock or (lambda: net.now)))
         yield folder
         nursery.cancel_scope.cancel()
 
@@ -107,6 +117,18 @@ async def test_a_node_is_renewed_again_and_again_and_never_leaves(autojump_clock
         answer_renewals(net.nodes["alice"], Issuing(net))
         async with renewing(net, "bob", tmp_path, 2 * MINUTE):
             await until(net, lambda: len(events(net, "bob", GrantRenewed)) == 3)
+            assert net.linked("alice", "bob")
+
+
+async def test_a_clock_that_was_never_set_goes_by_the_issuers_lists(autojump_clock, tmp_path, monkeypatch):
+    monkeypatch.setattr("cli.daemon.renewal.LOOK", MINUTE)
+    async with network(2) as net:
+        answer_renewals(net.nodes["alice"], Issuing(net))
+        async with renewing(net, "bob", tmp_path, clock=lambda: 1_000):
+            await trio.sleep(0.8 * LIFETIME)
+            assert not events(net, "bob", GrantRenewed)
+            await net.revoke()
+            await net.wait_until(lambda: events(net, "bob", GrantRenewed), timeout=2 * MINUTE)
             assert net.linked("alice", "bob")
 
 
@@ -172,6 +194,38 @@ async def test_two_questions_of_one_peer_at_once_are_one_too_many(autojump_clock
         assert sorted(answer.code for answer in answers) == ["busy", "no-issuer"]
 
 
+async def test_one_peer_has_no_more_than_its_share_of_an_issuer_s_time(autojump_clock):
+    async with network(3) as net:
+        done, answers = trio.Event(), []
+
+        class Slow(Issuing):
+            async def __call__(self, card):
+                await done.wait()
+                return await super().__call__(card)
+
+        slow = Slow(net)
+        answer_renewals(net.nodes["alice"], slow)
+
+        async def ask(name):
+            node = net.nodes[name]
+            data = await node.request("alice", PROTOCOL, Renew(0, node.core.card.raw).encode(), timeout=100)
+            answers.append(parse_renewal(data))
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(MAX_OF_PEER + 3):
+                nursery.start_soon(ask, "bob")
+            await trio.testing.wait_all_tasks_blocked()
+            await net.wait_until(lambda: len(answers) == 3)
+            assert answers == [Refused("busy")] * 3
+            nursery.start_soon(ask, "carol")
+            await trio.sleep(1)
+            assert len(answers) == 3
+            done.set()
+        assert len(slow.asked) == MAX_OF_PEER + 1
+        await ask("bob")
+        assert isinstance(answers[-1], Renewed)
+
+
 def lies(net):
     """Answers that a dishonest peer may give, each by its kind."""
     honest, stranger = Issuing(net), Issuing(net, IssuerKey(bytes(32)))
@@ -184,7 +238,7 @@ def lies(net):
         "a question": lambda card: Renew(1, card.raw).encode(),
         "the same": lambda card: Renewed(card.raw).encode(),
         "no grant": lambda card: Renewed(card.with_grants(()).raw).encode(),
-        "a shorter grant": lambda card: Renewed(honest.renewed(card, 30).raw).encode(),
+        "an older grant": lambda card: Renewed(honest.renewed(card, 9 * LIFETIME, serial=99).raw).encode(),
         "a stranger's grant": lambda card: Renewed(stranger.renewed(card.with_grants(())).raw).encode(),
         "a stranger's grant beside ours": lambda card: Renewed(stranger.renewed(card).raw).encode(),
         "another's card": lambda _card: Renewed(honest.renewed(other).raw).encode(),
@@ -274,23 +328,100 @@ async def test_a_card_that_was_installed_meanwhile_stays(autojump_clock, tmp_pat
             assert folder.read_card() == newer
 
 
-async def test_a_grant_of_another_issuer_that_got_shorter_spoils_the_answer(autojump_clock):
-    async with network(1) as net:
-        ours, theirs = Issuing(net), Issuing(net, IssuerKey(bytes(32)))
-        key, identity = net.keys("alice")
-        body = make_card(identity, key, network="test", now=net.now, name="alice", sequence=2)
-        card = theirs.renewed(ours.renewed(body), 9 * LIFETIME)
-        better = ours.renewed(card, 2 * LIFETIME)
-        assert _better(net.nodes["alice"], card, Renewed(better.raw), net.now) == better
-        spoiled = theirs.renewed(better, 3 * LIFETIME)
-        assert _better(net.nodes["alice"], card, Renewed(spoiled.raw), net.now) is None
+def grant_of(key, card):
+    return next(one for one in card.grants if one.kid == key.public.hint)
 
 
-def test_the_first_grant_to_end_is_the_first_to_be_renewed():
+async def test_a_forged_grant_beside_a_good_one_is_not_taken(autojump_clock, tmp_path):
+    async with network(2) as net:
+        ops, lab = Issuing(net), Issuing(net, LAB)
+
+        async def answer(request):
+            await trio.lowlevel.checkpoint()
+            both = lab.renewed(ops.renewed(Card.parse(parse_renewal(request.data).card), serial=500), 50 * LIFETIME)
+            forged = tuple(
+                replace(one, signature=bytes(64)) if one == grant_of(LAB, both) else one for one in both.grants
+            )
+            return Renewed(both.with_grants(forged).raw).encode()
+
+        net.nodes["alice"].handle(PROTOCOL, answering(answer, max_request=MAX_ASK))
+        async with renewing(net, "bob", tmp_path, lab=30 * LIFETIME) as folder:
+            old = folder.read_card()
+            await until(net, lambda: events(net, "bob", GrantRenewed))
+            new = folder.read_card()
+            assert grant_of(net.issuer, new).serial == 500
+            assert grant_of(LAB, new) == grant_of(LAB, old)
+            await in_force(net, "bob", new)
+
+
+@pytest.mark.parametrize("knows_lab", [True, False])
+async def test_an_issuer_that_is_gone_does_not_stop_the_renewal_of_the_other(autojump_clock, tmp_path, knows_lab):
+    async with network(2) as net:
+        answer_renewals(net.nodes["alice"], Issuing(net), clock=lambda: net.now)
+        async with renewing(net, "bob", tmp_path, lab=2 * MINUTE, knows_lab=knows_lab):
+            await until(net, lambda: len(events(net, "bob", GrantRenewed)) == 3)
+            assert net.linked("alice", "bob")
+            failures = events(net, "bob", RenewalFailed)
+            assert {one.issuer for one in failures} == {"lab" if knows_lab else LAB.public.hint.hex()}
+            assert failures[0].seconds_left > 0 > failures[-1].seconds_left
+
+
+async def test_grants_of_two_issuers_are_renewed_by_the_peers_that_reach_each(autojump_clock, tmp_path):
+    async with network(3) as net:
+        ops, lab = Issuing(net), Issuing(net, LAB)
+        answer_renewals(net.nodes["alice"], ops)
+        answer_renewals(net.nodes["carol"], lab)
+        async with renewing(net, "bob", tmp_path, lab=LIFETIME) as folder:
+            old = folder.read_card()
+            await until(net, lambda: not set(folder.read_card().grants) & set(old.grants))
+            assert events(net, "bob", RenewalFailed) == []
+            assert {one.kid for one in folder.read_card().grants} == {one.kid for one in old.grants}
+
+
+async def test_a_grant_with_years_to_go_is_not_renewed_with_its_neighbour(autojump_clock, tmp_path):
+    async with network(2) as net:
+        lab = Issuing(net, LAB)
+        answer_renewals(net.nodes["alice"], lab)
+        async with renewing(net, "bob", tmp_path, lifetime=1000 * LIFETIME, lab=LIFETIME) as folder:
+            old = folder.read_card()
+            await until(net, lambda: len(events(net, "bob", GrantRenewed)) == 2)
+            assert grant_of(net.issuer, folder.read_card()) == grant_of(net.issuer, old)
+            assert events(net, "bob", RenewalFailed) == []
+
+
+async def test_who_passes_a_question_on_prefers_what_counts_to_what_a_liar_says(autojump_clock, monkeypatch):
+    async with network(3) as net:
+        answer_renewals(net.nodes["alice"], Issuing(net))
+        answer_renewals(net.nodes["carol"], clock=lambda: net.now)
+        bob = net.nodes["bob"]
+
+        async def answer(request):
+            await trio.lowlevel.checkpoint()
+            asked.append(request)
+            return Renewed(_damaged(Card.parse(parse_renewal(request.data).card)).raw).encode()
+
+        asked = []
+        monkeypatch.setattr("random.shuffle", lambda peers: peers.sort(key=lambda peer: peer.name != "liar"))
+        async with net.run("liar", handlers={PROTOCOL: answering(answer, max_request=MAX_ASK)}):
+            await net.wait_until(lambda: net.linked("carol", "liar"))
+            found = parse_renewal(await bob.request("carol", PROTOCOL, Renew(1, bob.core.card.raw).encode()))
+            assert asked
+            assert Card.parse(found.card).grants[0].serial == 101
+
+
+async def test_who_passes_a_question_on_gives_back_what_it_cannot_judge_as_well(autojump_clock):
+    async with network(3) as net:
+        lab = Issuing(net, LAB)
+        answer_renewals(net.nodes["alice"], lab)
+        answer_renewals(net.nodes["carol"], clock=lambda: net.now)
+        bob = net.nodes["bob"]
+        found = parse_renewal(await bob.request("carol", PROTOCOL, Renew(1, bob.core.card.raw).encode()))
+        assert grant_of(LAB, Card.parse(found.card)).serial == 101
+
+
+def test_a_grant_is_due_when_two_thirds_of_its_life_are_over():
     key, identity, now = NodeKey.generate(random.Random(1).randbytes), IdentityKey(bytes(32)), 1_800_000_000
     card = make_card(identity, key, network="test", now=now)
-    assert renewal_due(card) is None
-    for number, lifetime in enumerate((300, 3000), 1):
-        issuer = IssuerKey(bytes([number]) * 32)
-        card = grant(issuer, card, serial=1, now=now, lifetime=lifetime, entropy=random.Random(number).randbytes)
-    assert renewal_due(card) == now + 200
+    issuer = IssuerKey(bytes([1]) * 32)
+    card = grant(issuer, card, serial=1, now=now, lifetime=300, entropy=random.Random(1).randbytes)
+    assert renewal_due(card.grants[0]) == now + 200
