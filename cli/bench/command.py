@@ -165,7 +165,7 @@ def memory(*, seconds: float, connections: int, as_json: bool) -> None:
 )
 @options.as_json
 def node(*, seconds: float, peers: int, beside: str | None, as_json: bool) -> None:
-    """Streams between two nodes: connect, echo, bulk, messages, memory.
+    """Streams between two nodes: connect, echo, bulk, services, messages, memory.
 
     Two processes on the loopback interface, with cards, lists and a store on the disk each; against what a plain
     NoiseStream does, against the targets that this project has set itself, and against py-libp2p by its side.

@@ -8,6 +8,8 @@ Both have cards of one issuer, its list, and a store on the disk; what runs over
     echo       64 bytes there and back on an open stream, one after another
     streams    opened, 64 bytes there and back, closed; eight at once
     bulk       one way, in writes of 1 MiB; the receiver says that it has all, after 16 MiB, of ten streams 2 MiB each
+    services   the same over TCP connections that one node forwards to what the other exposes, as a share of it; the
+               applications at both ends are in the nodes' processes
     messages   64 bytes each, one way on one stream, a write each or 64 in one
     memory     what the server's process grows by for a node that it has just met, linked to it without a stream
 
@@ -23,7 +25,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
-from cli.bench.node_sides import NODE, NODE_LINKS, NODE_PEERS
+from cli.bench.node_sides import NODE, NODE_LINKS, NODE_PEERS, NODE_SERVICES
 from cli.bench.report import Case, Result, Target, at_least, at_most, compare
 from cli.bench.rounds import Progress, interleave
 from cli.bench.sides import IK
@@ -42,6 +44,8 @@ class _Row:
     unit: str
     limit: float | None = None
     plain: bool = False  # with a NoiseStream
+    libp2p: bool = True
+    part_of: str = ""  # with another row, by what it measures and in words
     target: Target | None = None  # of the ratio to py-libp2p
 
 
@@ -51,6 +55,7 @@ _ROWS = (
     _Row(what="echo", name="echo of 64 bytes", unit="ms", limit=0.3, plain=True),
     _Row(what="streams", name="streams opened", unit="streams/s"),
     _Row(what="bulk", name="bulk, one stream", unit="MB/s", plain=True, target=at_least(10.0)),
+    _Row(what="services", name="through forward and expose", unit="MB/s", libp2p=False, part_of="bulk"),
     _Row(what="bulk of ten", name="bulk, ten streams", unit="MB/s", target=at_least(10.0)),
     _Row(what="messages", name="messages, one write each", unit="messages/s", plain=True),
     _Row(what="messages at once", name="messages, 64 written at once", unit="messages/s", plain=True),
@@ -88,11 +93,18 @@ def _cases(row: _Row, *, beside: bool) -> list[Case]:
     others = [
         (_LIMIT, f"{row.limit:g} {row.unit}" if row.limit else "", at_most(1.0)),
         (_PLAIN, "NoiseStream" if row.plain else "", None),
-        (_LIBP2P, "py-libp2p" if beside else "", row.target),
+        (_LIBP2P, "py-libp2p" if beside and row.libp2p else "", row.target),
+        (_OURS, f"{row.part_of}, one stream" if row.part_of else "", None),
     ]
     ours = f"{_OURS} {row.what}"
     return [
-        Case(name=f"{row.name} / {words}", ours=ours, other=f"{who} {row.what}", unit=row.unit, target=target)
+        Case(
+            name=f"{row.name} / {words}",
+            ours=ours,
+            other=f"{who} {row.part_of or row.what}",
+            unit=row.unit,
+            target=target,
+        )
         for who, words, target in others
         if words
     ] or [Case(name=row.name, ours=ours, other="", unit=row.unit)]
@@ -117,12 +129,13 @@ def _loads(commands: dict[str, Sequence[str]], *, seconds: float, progress: Prog
     with ExitStack() as stack:
         samplers: Samplers = {}
         for who, command in commands.items():
-            sides = [NODE, NODE_LINKS, *([IK] if who == _OURS else [])]
+            sides = [NODE, NODE_LINKS, *([IK, NODE_SERVICES] if who == _OURS else [])]
             both = stack.enter_context(stage(sides, command=command))
             length = min(_SAMPLE, seconds / len(_ROWS))
             samplers |= {f"{who} {what}": sample for what, sample in _on_nodes(both, length).items()}
             if who == _OURS:
                 samplers |= {f"{_PLAIN} {what}": sample for what, sample in _on_streams(both, IK, length).items()}
+                samplers[f"{_OURS} services"] = _bulk(both, NODE_SERVICES, length)
         return interleave(samplers, seconds=seconds, progress=progress)
 
 
@@ -150,10 +163,14 @@ def _on_streams(both: Stage, side: str, length: float) -> Samplers:
     """What one stream is asked for, of nodes or not."""
     return {
         "echo": lambda: median(both.load("echoes", side, seconds=length)) * 1000,
-        "bulk": _transfer(both, side, length, unit=1e6, message=_MIB, writes=16),
+        "bulk": _bulk(both, side, length),
         "messages": _transfer(both, side, length, unit=_MESSAGE, message=_MESSAGE, writes=2000),
         "messages at once": _transfer(both, side, length, unit=_MESSAGE, message=_MESSAGE, writes=2000, batch=64),
     }
+
+
+def _bulk(both: Stage, side: str, length: float) -> Callable[[], float]:
+    return _transfer(both, side, length, unit=1e6, message=_MIB, writes=16)
 
 
 def _transfer(

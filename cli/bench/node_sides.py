@@ -3,6 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,11 +15,13 @@ from cards import Address, Card, IdentityKey, IssuerKey, NodeKey, Policy, grant,
 from cli.bench.certificates import CLIENT, HOST, SERVER
 from cli.bench.child import Handler
 from cli.bench.sides import Secrets
+from cli.daemon.service import ANYONE, Exposed, Forwarded
+from cli.daemon.services import Services
 from p2pnoise import Node, NodeConfig, PeerStream, open_node
 from p2pnoise.events import PeerLost
 from p2pnoise.noise import Entropy
 
-__all__ = ["NODE", "NODE_LINKS", "NODE_PEERS", "NODE_SIDES", "make_node_side"]
+__all__ = ["NODE", "NODE_LINKS", "NODE_PEERS", "NODE_SERVICES", "NODE_SIDES", "make_node_side"]
 
 NODE = "node"
 """Each connection is a stream, all over one link between two nodes."""
@@ -26,10 +29,13 @@ NODE_LINKS = "node, a link each"
 """Each is a stream over a link of its own between the same two nodes, which ends with it."""
 NODE_PEERS = "node, a peer each"
 """Each is a stream from a node that the server has never met, over a link that stays."""
-NODE_SIDES = frozenset({NODE, NODE_LINKS, NODE_PEERS})
+NODE_SERVICES = "node, a service"
+"""Each is a TCP connection that one node forwards to the other, which exposes who takes it: `forward` and `expose`."""
+NODE_SIDES = frozenset({NODE, NODE_LINKS, NODE_PEERS, NODE_SERVICES})
 
 _NETWORK = "bench"
 _PROTOCOL = "bench/1"
+_SERVICE = "bench"
 _STAYS, _ENDS = (
     3600.0,
     0.05,
@@ -163,6 +169,36 @@ class _Peers(_Nodes):
         return await self._open(await self._start(nursery, CLIENT, next(self._serials)), port)
 
 
+class _Services(_Nodes):
+    """As above, and between TCP connections, as applications have them that know nothing of nodes."""
+
+    def __init__(self, secrets: Secrets) -> None:
+        super().__init__(secrets)
+        self._node: Node | None = None
+        self._forward: Address | None = None
+
+    async def listen(self, nursery: trio.Nursery, handler: Handler) -> int:
+        listeners = await nursery.start(partial(trio.serve_tcp, handler, 0, host=HOST))
+        self._node = await self._start(nursery, SERVER, _SERVER)
+        exposed = Exposed(_SERVICE, Address(*listeners[0].socket.getsockname()), (ANYONE,))
+        await Services(self._node).set([exposed], [])
+        return self._node.addresses[0].port
+
+    async def connect(self, nursery: trio.Nursery, port: int) -> trio.abc.Stream:
+        if self._forward is None:
+            self._node = await self._started_client(nursery)
+            services = Services(self._node)
+            peer = f"{self._server_id}@{HOST}:{port}"
+            await services.set([], [Forwarded(Address(HOST, 0), peer, _SERVICE)])
+            (forwarded,) = services.status()["forwarded"]
+            self._forward = Address.parse(forwarded["listen"])
+        return await trio.open_tcp_stream(*self._forward)
+
+    def peer(self, stream: Any) -> str:  # noqa: ARG002 - the nodes know whom they serve, the connections do not
+        peers = self._node.peers if self._node is not None else ()
+        return next((peer.name or "" for peer in peers if peer.linked), "")
+
+
 def make_node_side(name: str, secrets: Secrets) -> _Nodes:
     """The side of this name."""
     match name:
@@ -170,5 +206,7 @@ def make_node_side(name: str, secrets: Secrets) -> _Nodes:
             return _Nodes(secrets)
         case "node, a link each":
             return _Links(secrets)
+        case "node, a service":
+            return _Services(secrets)
         case _:
             return _Peers(secrets)

@@ -30,6 +30,7 @@ from p2pnoise.enrolment import (
 )
 from p2pnoise.enrolment.messages import Answer, Ask
 from p2pnoise.events import Enrolled, EnrolmentRefused, EnrolmentWaiting, Event
+from p2pnoise.node.driver.real_world import reason_of
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket.stream import HalfOpen, NoiseListener, NoiseStream, anyone
 from p2pnoise.noisesocket.stream.half_open import host_of
@@ -251,9 +252,9 @@ async def _listen(address: Address) -> list[trio.SocketListener]:
     try:
         return await trio.open_tcp_listeners(address.port, host=address.host)
     except OSError as error:
-        cause = error.__cause__.exceptions[0] if isinstance(error.__cause__, BaseExceptionGroup) else error
-        why = (getattr(cause, "strerror", None) or str(cause)).lower()
-        raise Fault(f"cannot listen on {address}: {why}", "choose another address or port, see --listen") from None
+        raise Fault(
+            f"cannot listen on {address}: {reason_of(error)}", "choose another address or port, see --listen"
+        ) from None
 
 
 def _dialable(listener: trio.SocketListener) -> Address | None:

@@ -1,7 +1,5 @@
 """Joining: what a machine with a join token asks of the issuer's side; the wire is in PROTOCOL.md."""
 
-import os
-
 import trio
 
 from cards import Address, NodeKey
@@ -20,6 +18,7 @@ from p2pnoise.enrolment import (
     parse_answer,
 )
 from p2pnoise.enrolment.messages import Answer, Ask
+from p2pnoise.node.driver.real_world import reason_of
 from p2pnoise.noise import KeyPair, Protocol
 from p2pnoise.noisesocket.stream import NoiseStream, NoiseStreamError, open_noise_stream
 
@@ -98,10 +97,4 @@ async def _answer(stream: NoiseStream, ask: Ask) -> Granted | Pending | Refused:
 
 
 def _why(error: BaseException) -> str:
-    if isinstance(error, trio.TooSlowError):
-        return "no answer in time"
-    cause = error.__cause__
-    if isinstance(cause, BaseExceptionGroup):  # trio tried several addresses of one name
-        return _why(cause.exceptions[0])
-    number = getattr(error, "errno", None)
-    return (os.strerror(number) if isinstance(number, int) and number > 0 else str(error)).lower()
+    return "no answer in time" if isinstance(error, trio.TooSlowError) else reason_of(error)

@@ -34,12 +34,8 @@ class Notifier:
         self._tell("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def stopping(self, status: str) -> None:
-        """We end; nothing else follows but `status`."""
+        """We end; nothing else follows."""
         self._tell("STOPPING=1", _status(status))
-
-    def status(self, text: str) -> None:
-        """How we are, in a few words."""
-        self._tell(_status(text))
 
     async def keep_alive(self) -> None:
         """Say twice in each interval of the watchdog that we live, if there is one; until cancelled.

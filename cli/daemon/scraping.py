@@ -11,6 +11,7 @@ import trio
 
 from cards import Address
 from cli.output import Fault
+from p2pnoise.node.driver.real_world import reason_of
 
 __all__ = ["CONTENT_TYPE", "serve"]
 
@@ -30,7 +31,7 @@ async def serve(
     try:
         listeners = await trio.open_tcp_listeners(address.port, host=address.host)
     except OSError as error:
-        text = f"cannot listen on {address} for metrics: {(error.strerror or str(error)).lower()}"
+        text = f"cannot listen on {address} for metrics: {reason_of(error)}"
         raise Fault(text, "choose another address: listen of [metrics] in node.toml") from None
     slots = trio.CapacityLimiter(MAX_READERS)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import trio
 
-from cards import Address, CardError
+from cards import Address, CardError, NodeId
 from cli.daemon.relay import Traffic, relay, reset
 from cli.daemon.service import Exposed, Forwarded
 from cli.output import Fault
@@ -23,6 +23,8 @@ from p2pnoise.node.driver.real_world import reason_of
 __all__ = ["Services"]
 
 MAX_CONNECTIONS = 256  # of a service at once; a guess: each may hold a stream's window and a read, 0.75 MiB
+MAX_OF_PEER = 64  # of those to a service of ours, of one peer; a guess: three more are served besides it
+LISTEN_TRIES = 8  # to have one port for all addresses of a name; a guess: others take a free port seldom
 CONNECT_TIMEOUT = 10.0  # seconds, as of the node's own dials
 OPEN_TIMEOUT = 30.0  # seconds for a stream, as `Node.open_stream` has it
 CHECK = 1.0  # seconds between two looks at whether a peer still is of a group, which nothing tells of
@@ -45,7 +47,8 @@ class _Connections:
         self.owner = owner
         self.most = MAX_CONNECTIONS
         self._node = node
-        self._scopes: set[trio.CancelScope] = set()
+        self.most_of_peer = MAX_OF_PEER
+        self._scopes: dict[trio.CancelScope, NodeId | None] = {}
         self._traffic = Traffic()
         self._told: set[str] = set()
 
@@ -53,14 +56,18 @@ class _Connections:
     def full(self) -> bool:
         return len(self._scopes) >= self.most
 
+    def full_for(self, peer: NodeId) -> bool:
+        return self.full or list(self._scopes.values()).count(peer) >= self.most_of_peer
+
     @contextmanager
-    def one(self) -> Iterator[trio.CancelScope]:
+    def one(self, peer: NodeId | None = None) -> Iterator[trio.CancelScope]:
+        """One more, as long as the block lasts; `peer` has asked for it."""
         with trio.CancelScope() as scope:
-            self._scopes.add(scope)
+            self._scopes[scope] = peer
             try:
                 yield scope
             finally:
-                self._scopes.discard(scope)
+                del self._scopes[scope]
 
     def end_all(self) -> None:
         for scope in self._scopes:
@@ -99,10 +106,10 @@ class _Exposing:
         if not self.what.allows(stream.peer.groups):
             stream.abort(StreamCode.NOT_ALLOWED)
             return
-        if self.connections.full:
+        if self.connections.full_for(stream.peer.node_id):
             stream.abort(StreamCode.BUSY)
             return
-        with self.connections.one() as scope:
+        with self.connections.one(stream.peer.node_id) as scope:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._watch, stream, scope)
                 local = await self._connect()
@@ -158,20 +165,40 @@ class _Forwarding:
         self.what = what
         self.connections = _Connections(node, owner)
         self._node = node
-        self._listeners = listeners
         self._scope = trio.CancelScope()
+        self._begins = trio.Event()
+        self.listen_on(listeners)
+
+    def listen_on(self, listeners: list[trio.SocketListener]) -> None:
+        """Take connections from these, at first or after `release`."""
+        self._listeners = listeners
+        self._taking = trio.CancelScope()
+        self._begins.set()
         self.address = Address(*listeners[0].socket.getsockname()[:2])
 
     async def run(self) -> None:
         """Serve until closed."""
-        with self._scope:
-            await trio.serve_listeners(self._serve, self._listeners)
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    while True:
+                        await self._begins.wait()
+                        self._begins = trio.Event()
+                        with self._taking:
+                            await trio.serve_listeners(self._serve, self._listeners, handler_nursery=nursery)
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Take no more connections; those that stand go on."""
+        self._taking.cancel()
+        for listener in self._listeners:
+            listener.socket.close()
 
     def close(self) -> None:
         """End all connections, and listen no more."""
         self._scope.cancel()
-        for listener in self._listeners:
-            listener.socket.close()
+        self.release()
 
     async def _serve(self, local: trio.SocketStream) -> None:
         try:
@@ -255,7 +282,8 @@ class Services:
             self._check(owner, exposed, forwarded)
             old = {one.what.place: one for one in self._forwarded if one.connections.owner is owner}
             new = {one.place: one for one in forwarded}
-            opened = await self._listen(owner, [one for place, one in new.items() if place not in old])
+            ending = [one for place, one in old.items() if place not in new]
+            opened = await self._listen_for(owner, [one for place, one in new.items() if place not in old], ending)
             # From here on nothing fails.
             for place, one in old.items():
                 if place in new:
@@ -282,12 +310,38 @@ class Services:
             if places.count(one.place) > 1:
                 raise Fault(f"two forwards listen at {one.listen}", "give each a place of its own")
 
+    async def _listen_for(
+        self, owner: object, forwarded: list[Forwarded], ending: list[_Forwarding]
+    ) -> list[_Forwarding]:
+        """Listen for these; one that ends makes way for another at its port, which its address may include."""
+        ports = {one.listen.port for one in forwarded}
+        in_the_way = [one for one in ending if one.address.port in ports]
+        held = {one.address.port for one in in_the_way}
+        opened = await self._listen(owner, [one for one in forwarded if one.listen.port not in held])
+        for each in in_the_way:
+            each.release()
+        try:
+            return opened + await self._listen(owner, [one for one in forwarded if one.listen.port in held])
+        except BaseException:
+            for each in opened:
+                each.close()
+            with trio.CancelScope(shield=True):
+                for each in in_the_way:
+                    await self._listen_again(each)
+            raise
+
+    async def _listen_again(self, one: _Forwarding) -> None:
+        try:
+            one.listen_on(await _listeners(Address(one.what.listen.host, one.address.port)))
+        except OSError:  # somebody was faster
+            one.close()
+            self._forwarded.remove(one)
+
     async def _listen(self, owner: object, forwarded: list[Forwarded]) -> list[_Forwarding]:
         opened: list[_Forwarding] = []
         try:
             for one in forwarded:
-                listeners = await trio.open_tcp_listeners(one.listen.port, host=one.listen.host)
-                opened.append(_Forwarding(self._node, owner, one, listeners))
+                opened.append(_Forwarding(self._node, owner, one, await _listeners(one.listen)))
         except BaseException as error:
             for each in opened:
                 each.close()
@@ -319,3 +373,21 @@ class Services:
         for name, what in wanted.items():
             self._exposed[name] = _Exposing(self._node, owner, what)
             self._node.handle(what.protocol, self._exposed[name].serve)
+
+
+async def _listeners(address: Address) -> list[trio.SocketListener]:
+    """Those of all addresses that a host stands for, at one port, also where any will do. Raises OSError."""
+    tries = LISTEN_TRIES
+    while True:
+        found = await trio.open_tcp_listeners(address.port, host=address.host)
+        ports = {one.socket.getsockname()[1] for one in found}
+        if len(ports) == 1:
+            return found
+        for one in found:
+            one.socket.close()
+        tries -= 1
+        try:
+            return await trio.open_tcp_listeners(min(ports), host=address.host)
+        except OSError:
+            if not tries:
+                raise

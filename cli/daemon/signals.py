@@ -44,11 +44,14 @@ async def heed(
     """Pass SIGINT and SIGTERM on to `word`, and call `reload` by SIGHUP, until cancelled.
 
     Signals of a node that stops are heeded, too: or the second would cut everything short, by the system's default.
+    SIGHUP is ignored from then on, as long as the process lives.
     """
     if sys.platform == "win32":  # Ctrl-C comes as an exception there
         task_status.started()
         return
     again = trio.Event()  # to reload
+    # What is in place from the end of this task to that of the interpreter: the default would end it by the signal.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
     async def reload_when_told() -> None:
         nonlocal again

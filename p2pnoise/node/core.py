@@ -5,7 +5,19 @@ Whoever drives it decides nothing: the trio driver and the simulator are two sma
 
 from typing import assert_never
 
-from cards import Address, AddressRecord, Card, Facts, NodeId, NodeKey, Policy, SignatureCache, make_record
+from cards import (
+    Address,
+    AddressRecord,
+    Card,
+    Facts,
+    Finding,
+    NodeId,
+    NodeKey,
+    Policy,
+    SignatureCache,
+    Verdict,
+    make_record,
+)
 from cards.codec import MAX_INT
 from p2pnoise import events
 from p2pnoise.chance import Chance
@@ -62,6 +74,7 @@ class NodeCore:
         self._connections = 0
         self._advertised: tuple[Address, ...] | None = None  # until we listen
         self._installed: tuple[Card, Facts] | None = None  # our own card, and the facts that it was judged by
+        self._complaint: tuple[bytes, tuple[Finding, ...]] | None = None  # of our own card, the last one that was told
         self._refresh_at: int | None = None  # our address record
         self._record: AddressRecord | None = None  # the one that was looked at last
         self._warn_at: int | None = None  # of lists that are due
@@ -279,8 +292,9 @@ class NodeCore:
             own = self.table.by_node(self.node_id)
             if self._refresh_at is None or (own is not None and own.record is None):
                 self._publish_record(now)
+            self._complaint = None
         elif not waits_for_lists(verdict):
-            self._emit(events.OwnCardRejected(findings=verdict.errors))
+            self._complain(self.card, verdict)
 
     def _replace_card(self, card: Card, now: Instant) -> None:
         verdict = self.table.judge(card, now.unix, own=True)
@@ -288,6 +302,13 @@ class NodeCore:
             self.table.own_card = card
             self._install(now)
         else:  # the one in use stays in use
+            self._complain(card, verdict)
+
+    def _complain(self, card: Card, verdict: Verdict) -> None:
+        """Tell our operator why a card of ours does not count: once, until something is different, or a day later."""
+        complaint = card.raw, verdict.errors
+        if complaint != self._complaint:
+            self._complaint = complaint
             self._emit(events.OwnCardRejected(findings=verdict.errors))
 
     @property
@@ -301,6 +322,7 @@ class NodeCore:
         if self.table.by_node(self.node_id) is not None:
             self._publish_record(now)
         else:
+            self._complaint = None
             self._install(now)
 
     def _publish_record(self, now: Instant) -> None:

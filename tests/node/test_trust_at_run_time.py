@@ -78,6 +78,31 @@ def test_a_node_whose_own_card_is_gone_is_at_rest_and_says_so_daily(net):
     assert len(low.told("own-card-rejected")) == 4
 
 
+def test_a_node_says_once_why_its_own_card_does_not_count_until_something_is_different(net):
+    low, _ = net.two()
+    offer(net, low, net.make_list(2, revoked=[low.identity.public]))
+    for again in (
+        io.PolicyChanged(net.policy),
+        io.PinsChanged({}),
+        io.OwnCardChanged(low.core.card),
+        io.PolicyChanged(net.policy),
+    ):
+        net.give(low, again)
+    assert len(low.told("own-card-rejected")) == 1
+    newer = net.card(low.name, keys=(low.key, low.identity), sequence=2)
+    for _ in range(2):
+        net.give(low, io.OwnCardChanged(newer))
+    assert len(low.told("own-card-rejected")) == 2
+
+
+def test_a_node_says_again_that_its_own_card_does_not_count_when_it_had_counted_meanwhile(net):
+    low, _ = net.two()
+    stranger = dataclasses.replace(net.policy, issuers={"lab": net.second.public})
+    for policy in (stranger, net.policy, stranger):
+        net.give(low, io.PolicyChanged(policy))
+    assert len(low.told("own-card-rejected")) == 2
+
+
 def test_a_revoked_node_does_not_come_back(net):
     ada, bob, carl = trio(net)
     offer(net, bob, net.make_list(2, revoked=[carl.identity.public]))

@@ -162,7 +162,9 @@ def reason_of(error: BaseException) -> str:
     if isinstance(cause, OSError):
         return reason_of(cause)
     number = getattr(error, "errno", None)
-    return (os.strerror(number) if isinstance(number, int) and number > 0 else str(error)).lower()
+    if isinstance(number, int) and number > 0:
+        return os.strerror(number).lower()
+    return (getattr(error, "strerror", None) or str(error)).lower()  # a resolver has numbers of its own, below 0
 
 
 def _address(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:

@@ -11,7 +11,7 @@ from cli.bench.stage import OURS
 from cli.main import root
 
 SHORT = ("node", "--seconds", "0.01", "--peers", "2")
-ROWS = 8  # of loads, and one of memory
+ROWS = 9  # of loads, and one of memory
 
 
 def _bench(*words):
@@ -36,6 +36,9 @@ def test_every_row_reports_and_is_compared_where_there_is_something_to_compare()
     assert all(line["ours"] > 0 for line in lines if "memory" not in line["case"])
     assert [line["case"] for line in lines if line["other"] is None] == ["streams opened", "bulk, ten streams"]
     assert len(_compared(lines, " / NoiseStream")) == 4
+    (services,) = _compared(lines, " / bulk, one stream")
+    (bulk,) = _compared(lines, "bulk, one stream / NoiseStream")
+    assert services["other"] == bulk["ours"]
     limits = [line for line in lines if line["target"] is not None]
     assert [(line["other"], line["unit"]) for line in limits] == [(5, "ms"), (5, "ms"), (0.3, "ms"), (0.05, "MB")]
 
@@ -67,7 +70,7 @@ def test_another_library_beside_is_compared_in_every_row(monkeypatch):
     monkeypatch.setattr("cli.bench.node._libp2p", lambda python: (python, "libp2p_side.py"))
     lines = _lines("--beside", "some-python")
     beside = _compared(lines, " / py-libp2p")
-    assert len(beside) == ROWS + 1
+    assert len(beside) == ROWS  # py-libp2p forwards nothing
     assert [line["case"] for line in beside if line["target"]] == [
         "bulk, one stream / py-libp2p",
         "bulk, ten streams / py-libp2p",

@@ -42,15 +42,13 @@ def test_it_hears_that_we_are_ready_reload_and_stop(manager):
     assert word == "RELOADING=1"
     assert stamp.startswith("MONOTONIC_USEC=")
     assert int(stamp.partition("=")[2]) > 0
-    notifier.status("3 peers")
-    assert lines(manager) == ["STATUS=3 peers"]
     notifier.stopping("goodbye")
     assert lines(manager) == ["STOPPING=1", "STATUS=goodbye"]
 
 
 def test_a_status_is_one_line_and_bounded(manager):
-    Notifier({"NOTIFY_SOCKET": manager.name}).status("two\nREADY=1\n" + "x" * 10_000)
-    (line,) = lines(manager)
+    Notifier({"NOTIFY_SOCKET": manager.name}).stopping("two\nREADY=1\n" + "x" * 10_000)
+    _, line = lines(manager)
     assert line.startswith("STATUS=two READY=1 xxx")
     assert len(line) == len("STATUS=") + MAX_STATUS
 
@@ -65,7 +63,7 @@ def test_where_nobody_listens_it_is_silent(environment):
 def test_a_manager_that_does_not_read_holds_nothing_up(manager):
     notifier = Notifier({"NOTIFY_SOCKET": manager.name})
     for _ in range(100_000 // MAX_STATUS):
-        notifier.status("x" * MAX_STATUS)
+        notifier.ready("x" * MAX_STATUS)
     assert lines(manager)
 
 

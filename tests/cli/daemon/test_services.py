@@ -372,6 +372,24 @@ async def test_one_connection_too_many_is_refused_and_the_others_go_on(at):
                 assert await client.receive_some() == b"AGAIN"
 
 
+async def test_one_peer_leaves_places_for_the_others():
+    async with pair() as two, serving(shout) as port, two.net.run("carol") as carol:
+        entry = await two.join(port, groups=(ANYONE,))
+        for service in two.exposing._exposed.values():
+            service.connections.most_of_peer = 1
+        theirs = Services(carol)
+        await two.net.wait_until(lambda: two.net.linked("carol", "bob"))
+        await theirs.set([], [Forwarded.parse("0", "bob:web")])
+        (hers,) = theirs.status()["forwarded"]
+        async with await connect(entry) as first, await trio.open_tcp_stream(*Address.parse(hers["listen"])) as other:
+            for client in (first, other):
+                await client.send_all(b"hello")
+                assert await client.receive_some() == b"HELLO"
+            async with await connect(entry) as second:
+                assert await is_reset(second)
+        assert two.failures("alice") == ["too many connections to it are open"]
+
+
 # What changes
 
 
@@ -449,6 +467,57 @@ async def test_a_port_is_free_again_once_its_forward_was_taken_away():
         for _ in range(3):
             await two.forwarding.set([], [])
             await two.forwarding.set([], [Forwarded.parse(port, "bob:web")])
+
+
+@pytest.mark.parametrize("hosts", [("0.0.0.0", LOCAL), (LOCAL, "0.0.0.0")])
+async def test_a_forward_moves_to_another_address_of_its_port_in_one_change(hosts):
+    async with pair() as two, serving(shout) as port:
+        await two.join(port)
+        entry = free_port()
+        for host in hosts:
+            await two.forwarding.set([], [Forwarded.parse(f"{host}:{entry}", "bob:web")])
+            async with await connect(entry) as client:
+                await client.send_all(b"hello")
+                assert await client.receive_some() == b"HELLO"
+        (one,) = two.forwarding.status()["forwarded"]
+        assert one["listen"] == f"{hosts[-1]}:{entry}"
+
+
+async def test_a_forward_that_cannot_move_stays_with_its_connections():
+    async with pair() as two, serving(shout) as port:
+        await two.join(port)
+        entry = free_port()
+        here = f"127.0.0.2:{entry}"
+        await two.forwarding.set([], [Forwarded.parse(here, "bob:web")])
+        old = await trio.open_tcp_stream("127.0.0.2", entry)
+        with socket.create_server((LOCAL, entry)), pytest.raises(Fault, match="address already in use"):
+            await two.forwarding.set([], [Forwarded.parse(f"0.0.0.0:{entry}", "bob:web")])
+        for client in (old, await trio.open_tcp_stream("127.0.0.2", entry)):
+            async with client:
+                await client.send_all(b"hello")
+                assert await client.receive_some() == b"HELLO"
+        (one,) = two.forwarding.status()["forwarded"]
+        assert one["listen"] == here
+
+
+async def test_a_forward_has_one_port_for_all_addresses_of_its_host():
+    class TwoAddresses(trio.abc.HostnameResolver):
+        async def getaddrinfo(self, _host, port, *_rest):
+            await trio.lowlevel.checkpoint()
+            kind = (socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
+            return [(*kind, (address, port)) for address in (LOCAL, "127.0.0.2")]
+
+        async def getnameinfo(self, *_all):
+            raise NotImplementedError
+
+    async with pair() as two, serving(shout) as port:
+        await two.join(port)
+        trio.socket.set_custom_hostname_resolver(TwoAddresses())
+        await two.forwarding.set([], [Forwarded.parse("everywhere:0", "bob:web")])
+        for address in (LOCAL, "127.0.0.2"):
+            async with await trio.open_tcp_stream(address, two.port) as client:
+                await client.send_all(b"hello")
+                assert await client.receive_some() == b"HELLO"
 
 
 async def test_one_name_for_two_services_is_refused():

@@ -14,6 +14,7 @@ from cli.daemon.signals import StopWord, heed
 async def heeding(nursery):
     """The word to stop, and the reloads that were asked for; each waits for `go`."""
     word, reloads, go = StopWord(), [], trio.Event()
+    before = signal.getsignal(signal.SIGHUP)
 
     async def reload():
         reloads.append("begun")
@@ -22,7 +23,9 @@ async def heeding(nursery):
 
     await nursery.start(heed, word, reload)
     word.reloads, word.go = reloads, go
-    return word
+    yield word
+    nursery.cancel_scope.cancel()
+    signal.signal(signal.SIGHUP, before)
 
 
 async def send(number):
@@ -50,6 +53,17 @@ async def test_a_hangup_reloads_and_stops_nothing(heeding):
     await send(signal.SIGHUP)
     assert heeding.reloads == ["begun", "done"] * 2
     assert not heeding.said
+
+
+async def test_a_hangup_after_the_end_is_ignored(nursery):
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        async with trio.open_nursery() as heeding:
+            await heeding.start(heed, StopWord(), trio.lowlevel.checkpoint)
+            heeding.cancel_scope.cancel()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_hangups_while_it_reloads_are_one_more_reload(heeding):
