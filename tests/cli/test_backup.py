@@ -17,7 +17,7 @@ from cli import backup_file
 from cli.folders import IssuerFolder
 from p2pnoise.enrolment import JoinToken
 from p2pnoise.store import PeerStore, read_table
-from tests.cli.test_run import Process
+from tests.cli.processes import Process
 
 BACK_TO_1 = """
 DROP TABLE statements; DROP TABLE pins; ALTER TABLE marks DROP COLUMN next_key_digest; PRAGMA user_version = 1;

@@ -7,7 +7,7 @@ import pytest
 
 from cards import IdentityKey, IssuerKey, grant, make_card
 from cards.text import to_armor
-from tests.cli.test_run import Process
+from tests.cli.processes import Process
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from tests.cli.test_run import Process
+from tests.cli.processes import Process
 
 
 @pytest.fixture

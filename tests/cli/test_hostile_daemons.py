@@ -14,7 +14,7 @@ from p2pnoise.gossip.messages import MAX_IDS, Announce, CardItem
 from p2pnoise.node.frames import Kind
 from p2pnoise.store import read_table
 from tests.cli.liar import Liar
-from tests.cli.test_run import Process
+from tests.cli.processes import Process
 
 JUNK = 10_000
 

@@ -7,7 +7,7 @@ import pytest
 
 from cards import IdentityKey, NodeKey, Succession
 from cards.text import from_armor, to_armor
-from tests.cli.test_run import Process
+from tests.cli.processes import Process
 
 
 def statements(path):

@@ -17,7 +17,7 @@ from p2pnoise.node.frames import Kind
 from p2pnoise.store import read_table
 from tests.cli.conftest import Place
 from tests.cli.liar import Liar
-from tests.cli.test_run import Process
+from tests.cli.processes import Process
 
 # `p2pnoise`, but for the commit that has the next card of one identity: there the process is killed.
 DYING = """

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from tests.cli.conftest import Place
-from tests.cli.test_run import Process
+from tests.cli.processes import Process
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.cli.test_run import Process
+from tests.cli.processes import Process
 
 
 @pytest.fixture
