@@ -73,28 +73,32 @@ class Watcher:
     async def look(self) -> None:
         """Look now. What has changed by then is in force when this returns, or rejected."""
         async with self._looking:
-            await self._keep_card()
+            kept = await self._keep_card()
             for path, read in list(self._readers.items()):
                 stamp = _stamp(path)
-                if stamp == self._seen[path]:
+                if stamp == self._seen[path] or (path == self._folder.card and not kept):
                     continue
                 self._seen[path] = stamp
                 if await self._take(path, read):
                     await self._node.settle()
                     self.taken[path.name] = time.time()
 
-    async def _keep_card(self) -> None:
-        """Have card.pem say what the network gave back to a node that was restored from a backup, so that it lasts."""
+    async def _keep_card(self) -> bool:
+        """Have card.pem say what the network gave back to a node that was restored from a backup, so that it lasts.
+
+        Whether that is done, or has failed: until then the file may hold a card that counts no more.
+        """
         card, path = self._node.core.card, self._folder.card
         if card is self._kept:
-            return
+            return True
         try:
             await trio.to_thread.run_sync(self._put, card, path)
         except BlockingIOError:  # somebody changes the folder, and perhaps this file: at the next look
-            return
+            return False
         except (Fault, CardError, OSError) as error:  # the database has it until then
             self._node.tell(FileRejected(file=path.name, reason=f"card {card.sequence} is not in it: {error}"))
         self._kept = card
+        return True
 
     def _put(self, card: Card, path: Path) -> None:
         with reading.lock(self._folder.path, wait=False):

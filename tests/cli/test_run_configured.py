@@ -225,10 +225,10 @@ def put(daemon, name, content):
     new.replace(daemon.home / name)
 
 
-def asked(daemon, verb):
+def asked(daemon, verb, **arguments):
     """What the running node says; nothing while it has no control socket."""
     with suppress(control.NotRunning):
-        return control.ask(NodeFolder(daemon.home), verb)
+        return control.ask(NodeFolder(daemon.home), verb, **arguments)
     return {}
 
 
@@ -248,7 +248,7 @@ def test_a_node_whose_next_one_could_not_begin_stays_what_it_is_until_it_can(dae
     before, pid = ada.node_id, ada.process.pid
     good = (ada.home / name).read_bytes() if (ada.home / name).exists() else b""
     put(ada, name, good + b"# changed\n")
-    until(lambda: asked(ada, "reload"), "the file counts as seen")
+    until(lambda: asked(ada, "reload", since=0), "the file counts as seen")
     put(ada, name, broken)
     ada.wait("file-rejected", file=name)
     node_id = change_key(daemons, ada)

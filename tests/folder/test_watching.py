@@ -7,6 +7,7 @@ import trio
 
 from cards import grant, make_card
 from cards.text import to_armor
+from p2pnoise.events import OwnCardRejected
 from p2pnoise.folder import documents, reading
 from p2pnoise.folder.node_folder import NodeFolder
 from p2pnoise.folder.watching import Watcher
@@ -30,7 +31,6 @@ async def test_the_card_is_written_once_nobody_else_changes_the_folder(autojump_
         node, folder, old = net.nodes["alice"], NodeFolder(tmp_path), net.nodes["alice"].core.card
         folder.card.write_text(to_armor(documents.CARD, old.raw))
         watcher = Watcher(folder, node, "test", old)
-        await watcher.look()
         key, identity = net.keys("alice")
         new = make_card(identity, key, network="test", now=net.now, name="alice", sequence=old.sequence + 1)
         new = grant(net.issuer, new, serial=9, now=net.now, lifetime=60, entropy=random.Random(1).randbytes)
@@ -40,3 +40,4 @@ async def test_the_card_is_written_once_nobody_else_changes_the_folder(autojump_
             assert folder.read_card().raw == old.raw
         await watcher.look()
         assert folder.read_card().raw == new.raw
+        assert not [event for event in net.events["alice"] if isinstance(event, OwnCardRejected)]
