@@ -13,7 +13,7 @@ from . import control, options
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, plain, say
 
-JUST_NOW = 2.0  # seconds
+JUST_NOW = 2.0  # seconds before `reload` of which it tells, too; a guess: from saving a file to typing this
 
 
 @click.command()
@@ -132,9 +132,8 @@ def kinds_of_events() -> list[str]:
 def reload(*, home: NodeFolder, as_json: bool) -> None:
     """Have the running node look at its files now, and say what came of each that changed.
 
-    It looks by itself several times a second, so what was written just now may be in force already; that is said, too,
-    and this waits until all is. A file that cannot be used changes
-    nothing, is named, and makes the exit code 1.
+    It looks by itself several times a second, so what was written just now may be in force already: that is said, too.
+    This waits until all is. A file that cannot be used changes nothing, is named, and makes the exit code 1.
 
     \b
     Examples:

@@ -122,7 +122,8 @@ class Watcher:
         if card.node_id == node_id:
             return [OwnCardChanged(card)]
         if self._next_key is None or self._folder.read_node().public != card.node_id:
-            raise Fault(f"it names node {card.node_id.short}, this one is {node_id.short}")
+            fix = "install the card of this node; where its key lies here, too, start this program again"
+            raise Fault(f"it names node {card.node_id.short}, this one is {node_id.short}", fix)
         # A node that could not begin again must not end; nor may it begin without what it goes by now.
         folder = self._folder
         needed = (folder.policy, folder.revocations, folder.statements, folder.pins, folder.bans)

@@ -19,6 +19,7 @@ from cli.main import root
 from cli.trust_state import believe
 from p2pnoise.store import PeerStore
 from p2pnoise.store.peer_store import PeerChange
+from tests.cli.processes import Process
 
 COMMAND = [sys.executable, "-m", "cli"]
 
@@ -169,3 +170,18 @@ def ready(place, issuer, monkeypatch):
     place.make_card()
     monkeypatch.chdir(place.path)
     return issuer
+
+
+@pytest.fixture
+def run(place):
+    """Start nodes; none outlives the test."""
+    running = []
+
+    def start(home, *options, **more):
+        process = Process(place, home, *options, **more)
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        process.close()

@@ -4,22 +4,6 @@ import shutil
 
 import pytest
 
-from tests.cli.processes import Process
-
-
-@pytest.fixture
-def run(place):
-    running = []
-
-    def start(home, *options, **more):
-        process = Process(place, home, *options, **more)
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        process.close()
-
 
 @pytest.mark.parametrize("as_json", [True, False], ids=["json", "text"])
 def test_a_copied_folder_is_named_on_both_machines(place, issuer, run, as_json):

@@ -5,22 +5,6 @@ import signal
 
 import pytest
 
-from tests.cli.processes import Process
-
-
-@pytest.fixture
-def run(place):
-    running = []
-
-    def start(home, *options, **more):
-        process = Process(place, home, *options, **more)
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        process.close()
-
 
 @pytest.fixture
 def hub(place, issuer, run):

@@ -15,22 +15,7 @@ from cli.daemon.config import Log
 from cli.daemon.printing import Printer
 from p2pnoise import events
 from p2pnoise.store import read_table
-from tests.cli.processes import PATIENCE, Process
-
-
-@pytest.fixture
-def run(place):
-    """Start nodes; none outlives the test."""
-    running = []
-
-    def start(home, *options, **more):
-        process = Process(place, home, *options, **more)
-        running.append(process)
-        return process
-
-    yield start
-    for process in running:
-        process.close()
+from tests.cli.processes import PATIENCE
 
 
 @pytest.fixture
