@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from cards import Address, codec
 from p2pnoise.gossip import messages
 from p2pnoise.gossip.messages import MessageError
 from p2pnoise.node import frames
@@ -38,6 +39,22 @@ def hello(data: bytes) -> bool:
 def hello_seeds() -> Iterator[bytes]:
     yield Hello(bytes(16), b"").encode()
     yield Hello(bytes(16), bytes(32), ("a", "later-feature")).encode()
+
+
+def notice(data: bytes) -> bool:
+    try:
+        address = frames.decode_notice(data)
+    except FrameError:
+        return False
+    # What a newer node says is skipped, and so is what it adds.
+    assert address is None or frames.decode_notice(frames.encode_notice(address)) is not None
+    return True
+
+
+def notice_seeds() -> Iterator[bytes]:
+    yield frames.encode_notice(Address("192.0.2.7", 7060))
+    yield frames.encode_notice(Address("2001:db8::7", 65535))
+    yield codec.encode([2, "of a newer node"])
 
 
 def handshake_payload(data: bytes) -> bool:
@@ -101,6 +118,7 @@ def gossip_messages() -> Iterator[bytes]:
 TARGETS = {
     "frames": Target(split_frames, split_frames_seeds, 1_000),
     "hello": Target(hello, hello_seeds, 1_100),
+    "notice": Target(notice, notice_seeds, 600),
     "handshake-payload": Target(handshake_payload, handshake_payload_seeds, 1_100),
     "gossip": Target(gossip, gossip_messages, 2_000),
 }
