@@ -14,6 +14,7 @@ class _Verbs(LazyGroup):
         "show": ("cli.simulate.scenarios:show", "show a scenario, its parameters and its last answer"),
         "run": ("cli.simulate.run", "run a scenario once"),
         "replay": ("cli.simulate.replay", "run it again, hold it at a moment, and look inside its nodes"),
+        "mutants": ("cli.simulate.mutants", "break the node's rules one by one, and see who notices"),
         "shrink": ("cli.simulate.shrink", "make a run that went wrong as small as it can be"),
     }
 
