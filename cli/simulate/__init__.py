@@ -13,6 +13,7 @@ class _Verbs(LazyGroup):
         "list": ("cli.simulate.scenarios:list_", "list the questions that can be asked"),
         "show": ("cli.simulate.scenarios:show", "show a scenario, its parameters and its last answer"),
         "run": ("cli.simulate.run", "run a scenario once"),
+        "sweep": ("cli.simulate.sweep", "run scenarios with many seeds each"),
     }
 
 

@@ -98,7 +98,8 @@ class Epidemic:
 
 def _looked_up(bits: NDArray[np.uint8], nodes: NDArray[Any]) -> NDArray[np.uint8]:
     """1 for each of the nodes whose bit is set."""
-    return (bits[nodes >> 3] >> (nodes & 7).astype(np.uint8)) & 1
+    found: NDArray[np.uint8] = (bits[nodes >> 3] >> (nodes & 7).astype(np.uint8)) & 1
+    return found
 
 
 def _bins_hit(random: np.random.Generator, balls: int, *, bins: int, full: int) -> int:

@@ -2,7 +2,7 @@
 
 from .engine import Engine, Serial
 from .processes import Processes
-from .sweeping import Swept, sweep
+from .sweeping import Swept, perform, sweep, tasks_of
 from .task import Answer, Task, Work
 
-__all__ = ["Answer", "Engine", "Processes", "Serial", "Swept", "Task", "Work", "sweep"]
+__all__ = ["Answer", "Engine", "Processes", "Serial", "Swept", "Task", "Work", "perform", "sweep", "tasks_of"]

@@ -105,7 +105,7 @@ class SweepFolder:
         path = self.path / "manifest.json"
         wanted = {
             "format": _FORMAT,
-            "software": software(),
+            "software": software(task.scenario for task in self.tasks if task.scenario.endswith((".py", ".toml"))),
             "commit": commit(),
             "tasks": [task.to_json() for task in self.tasks],
         }

@@ -3,6 +3,7 @@
 import hashlib
 import platform
 import subprocess
+from collections.abc import Iterable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,8 +17,8 @@ _ROOT = Path(__file__).parents[2]
 _LIBRARIES = ("cryptography", "igraph", "msgpack", "numpy", "pynacl", "sqlite-utils", "trio")  # what a run may call
 
 
-def software() -> dict[str, Any]:
-    """The code, the interpreter, the libraries and the lock file of this installation."""
+def software(files: Iterable[str] = ()) -> dict[str, Any]:
+    """The code, the interpreter, the libraries and the lock file of this installation, and scenarios of one's own."""
     lock = _ROOT / "constraints.txt"
     return {
         "p2pnoise": p2pnoise.__version__,
@@ -25,6 +26,7 @@ def software() -> dict[str, Any]:
         "python": platform.python_version(),
         "libraries": {name: version for name in _LIBRARIES if (version := _version(name))},
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None,
+        "scenarios": {name: hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in sorted(set(files))},
     }
 
 

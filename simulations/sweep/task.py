@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from simulations.outcome import Outcome, Value
+from simulations.scenario import Fidelity
 
 __all__ = ["RETRIES", "Answer", "Task", "Work", "attempt"]
 
@@ -19,7 +20,7 @@ class Task:
     scenario: str
     nodes: int
     seed: int
-    fidelity: str
+    fidelity: Fidelity
     parameters: Mapping[str, Value] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

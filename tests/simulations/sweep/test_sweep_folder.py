@@ -127,7 +127,7 @@ def test_a_folder_of_another_sweep_is_refused_and_unchanged(tmp_path):
 
 def test_a_folder_of_other_software_is_refused(tmp_path, monkeypatch):
     run(tmp_path, tasks(3))
-    monkeypatch.setattr(folder, "software", lambda: {**software.software(), "code": "changed"})
+    monkeypatch.setattr(folder, "software", lambda _files: {**software.software(), "code": "changed"})
     with pytest.raises(Fault, match="begun with other software: not the same code"):
         run(tmp_path, tasks(3))
 
