@@ -43,6 +43,8 @@ BAD = {
     "two CLOSEs": encode_frame(Kind.CLOSE, b"\x01") * 2,
     "gossip that is none": encode_frame(Kind.GOSSIP, b"\xc1"),
     "empty gossip": encode_frame(Kind.GOSSIP, b""),
+    "gossip of an item that is none": encode_frame(Kind.GOSSIP, b"\x93\x01\x08\x91\x90"),
+    "more gossip than a message holds": encode_frame(Kind.GOSSIP, bytes(64_001)),
 }
 
 
@@ -110,6 +112,7 @@ def test_what_one_input_leads_to_travels_in_one_message(net):
     net.tamper = lambda _source, _target, data: sent.append(data) or data
     low.links[low.link_number(high)].ping(net.now)
     low.links[low.link_number(high)].send_gossip(b"\x93\x02\x63\x01")
+    low.core.links.agenda.touch_all()
     net.wait(0)
     from p2pnoise.node import effects as io  # noqa: PLC0415
 
