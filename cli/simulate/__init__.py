@@ -14,6 +14,7 @@ class _Verbs(LazyGroup):
         "show": ("cli.simulate.scenarios:show", "show a scenario, its parameters and its last answer"),
         "run": ("cli.simulate.run", "run a scenario once"),
         "replay": ("cli.simulate.replay", "run it again, hold it at a moment, and look inside its nodes"),
+        "compare": ("cli.simulate.compare", "show two runs or sweeps side by side"),
         "shrink": ("cli.simulate.shrink", "make a run that went wrong as small as it can be"),
     }
 
