@@ -166,5 +166,10 @@ class Wants:
     def idle_with_queue(self) -> list[int]:
         return [link for link, asked in self._links.items() if asked.offered and link not in self._open]
 
+    @property
+    def sizes(self) -> dict[int, tuple[int, int]]:
+        """Of each link how many items were asked of its peer, and how many are to be."""
+        return {link: (len(asked.wanted), len(asked.queue)) for link, asked in self._links.items()}
+
     def deadline(self) -> int | None:
         return next(iter(self._open.values()), None)
