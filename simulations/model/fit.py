@@ -70,8 +70,8 @@ class Fit:
     def predict(self, nodes: int, *, seed: int = 1, runs: int = _RUNS) -> Prediction:
         """What the share would be with so many nodes."""
         shares = _shares(replace(self.epidemic, nodes=nodes), seed, runs)
-        times = self.start + self.period * np.arange(shares.shape[1])
-        low, high = np.quantile(shares, (0.05, 0.95), axis=0)
+        times = self.start + self.period * np.arange(shares.shape[1], dtype=np.float64)
+        low, high = np.quantile(shares, (0.05, 0.95), axis=0).astype(np.float64)
         return Prediction(nodes, times, low, shares.mean(axis=0), high)
 
     def error_at(self, course: Course, *, seed: int = 1) -> float:
