@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cards import Address, Card, NodeKey, Policy, RevocationList, SignatureCache
+from cards import Address, Card, Memo, NodeKey, Policy, RevocationList
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.events import Event
@@ -54,8 +54,8 @@ class World:
         self.now = 0
         self.nodes: list[SimulatedNode] = []
         self.deliveries = 0
-        # Facts, no opinions: whether these bytes are signed by this key is the same for every node.
-        self.signatures = SignatureCache(limit=1_000_000)
+        # What is pure is the same for every node: each card is read and judged once.
+        self.memo = Memo(limit=1_000_000)
         self._queue: list[tuple[int, int, int, io.Input]] = []  # (time, order, node, input)
         self._order = 0
         self._ticks: dict[int, int] = {}  # node -> the time of its next tick
@@ -98,7 +98,7 @@ class World:
             policy=policy,
             random=chance,
             entropy=self.entropy(number),
-            signatures=self.signatures,
+            memo=self.memo,
         )
         self.nodes.append(SimulatedNode(core, address))
         self._places[address] = number

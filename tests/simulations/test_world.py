@@ -35,6 +35,11 @@ def test_another_seed_gives_another_trace(small):
     assert run(Scenario(nodes=12, seed=4)).trace_hash != small.trace_hash
 
 
+def test_what_the_nodes_remember_together_changes_nothing(small, monkeypatch):
+    monkeypatch.setattr("simulations.world.Memo", lambda **_limit: None)
+    assert run(SMALL) == small
+
+
 @pytest.mark.parametrize("hash_seed", ["0", "1"])
 def test_the_same_seed_gives_the_same_report_in_any_process(small, hash_seed):
     program = "from simulations import Scenario, run; print(run(Scenario(nodes=12, seed=3)))"
