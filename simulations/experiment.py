@@ -82,7 +82,7 @@ class ByteExperiment:
         self.file, self.scenario, self.seed = file, scenario, seed
         self.parameters = dict(parameters or {})
         self._files = ExitStack()
-        self.world = World(seed, law=scenario.law, signatures=signatures)
+        self.world = World(seed, law=scenario.law, signatures=signatures, lifetime=scenario.lifetime)
         if scenario.disks == "files":
             self._use_files()
         self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)

@@ -26,7 +26,7 @@ from .carriers import CUT_OFF, Carrier, Carriers, Knock, Packet
 from .clocks import START, Clock
 from .disks import Disk, DiskError, MemoryDisk
 from .network import Lines, NetworkLaw
-from .oracle import Citizen, Oracle
+from .oracle import YEAR, Citizen, Oracle
 
 RESTORED_AT_ONCE = 1_000  # rows; the rest follows, as in the daemon
 MAX_IDLE_TICKS = 10_000  # one after the other without time passing: the node would be busy for ever
@@ -141,6 +141,7 @@ class World:
         law: NetworkLaw | None = None,
         disk: Callable[[int], Disk] = lambda _number: MemoryDisk(),
         signatures: SignatureCache | None = None,
+        lifetime: int = YEAR,
     ) -> None:
         self.seed = seed
         self.now = 0
@@ -150,7 +151,7 @@ class World:
         self.lines = Lines(law or NetworkLaw(), lambda concern: self.chance("lines", concern))
         # Facts, no opinions: whether these bytes are signed by this key is the same for every node.
         self.signatures = signatures if signatures is not None else SignatureCache(limit=1_000_000)
-        self.oracle = Oracle(self)
+        self.oracle = Oracle(self, lifetime=lifetime)
         self.on_store: list[Callable[[SimulatedNode, Store], None]] = []
         self.on_event: list[Callable[[SimulatedNode, Event], None]] = []
         self.on_failure: list[Callable[[SimulatedNode, Exception], None]] = []

@@ -74,7 +74,7 @@ def test_a_member_that_gives_cards_with_signatures_that_do_not_hold_is_cut_at_th
         others = [os.urandom(16) for _ in range(JUNK - len(forged))]
         announced = [*by_id, *others]
         for start in range(0, JUNK, MAX_IDS):
-            liar.gossip(Announce(tuple(announced[start : start + MAX_IDS])))
+            liar.gossip(Announce({*announced[start : start + MAX_IDS]}))
         given = 0
         while (wanted := liar.next_want()) is not None:
             assert len(wanted) <= 96
@@ -98,7 +98,7 @@ def test_ten_thousand_cards_that_nobody_granted_are_looked_at_once_and_kept_nowh
         announced = list(by_id)
         questions = given = 0
         for start in range(0, JUNK, MAX_IDS):
-            liar.gossip(Announce(tuple(announced[start : start + MAX_IDS])))
+            liar.gossip(Announce({*announced[start : start + MAX_IDS]}))
         while given < JUNK:
             wanted = liar.next_want()
             assert wanted is not None
@@ -107,7 +107,7 @@ def test_ten_thousand_cards_that_nobody_granted_are_looked_at_once_and_kept_nowh
             if questions == 50:
                 others_are_unaffected(net)
             liar.give([CardItem(by_id[one].raw) for one in wanted])
-        liar.gossip(Announce(tuple(announced[:MAX_IDS])))  # the same again is not asked for
+        liar.gossip(Announce({*announced[:MAX_IDS]}))  # the same again is not asked for
         liar.say(Kind.PING, b"last")
         while b"last" not in liar.heard(Kind.PONG):
             liar.hear()
