@@ -44,20 +44,17 @@ def _begin(world: World, fault: Fault) -> None:
     match fault:
         case Revoke():
             _revoke(world, fault)
-        case Reset() | Crash() | Leave() | ClockStep() | DiskFault() | Renew() | Rotate():
+        case Reset():
+            _reset(world, fault)
+        case Crash() | Leave() | ClockStep() | DiskFault() | Renew() | Rotate():
             for node in _hit(world, fault):
                 _strike(world, node, fault)
         case _:
             world.lines.begin(fault)
 
 
-def _strike(
-    world: World, node: SimulatedNode, fault: Reset | Crash | Leave | ClockStep | DiskFault | Renew | Rotate
-) -> None:
+def _strike(world: World, node: SimulatedNode, fault: Crash | Leave | ClockStep | DiskFault | Renew | Rotate) -> None:
     match fault:
-        case Reset():
-            for connection in list(node.carriers):
-                world.reset(node, connection)
         case Crash(silent=silent):
             node.held_down += 1
             world.kill(node, silent=silent)
@@ -78,6 +75,15 @@ def _strike(
             world.oracle.rotate(node.citizen)
             if was_online:
                 world.start(node)
+
+
+def _reset(world: World, fault: Reset) -> None:
+    chance = world.chance("reset", fault.at)
+    for node in _hit(world, fault):
+        for connection, carrier in list(node.carriers.items()):
+            met_twice = carrier.peer in fault.nodes and carrier.peer < node.number
+            if connection in node.carriers and not met_twice and chance.random() < fault.chance:
+                world.reset(node, connection)
 
 
 def _revoke(world: World, fault: Revoke) -> None:
