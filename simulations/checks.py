@@ -44,6 +44,10 @@ class NodeView(Protocol):
         """Whether its table has a card of this identity."""
         ...
 
+    def holds_node(self, node_id: bytes) -> bool:
+        """Whether its table has a card of this Node ID."""
+        ...
+
     def linked(self) -> list[bytes]:
         """The Node IDs of the peers that it is linked with and counts on, each once."""
         ...

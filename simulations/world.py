@@ -119,6 +119,10 @@ class SimulatedNode:
         """Whether its table has a card of this identity."""
         return self.table.by_identity(citizen.identity.public) is not None
 
+    def holds_node(self, node_id: bytes) -> bool:
+        """Whether its table has a card of this Node ID."""
+        return self.table.by_node(node_id) is not None
+
     @property
     def address(self) -> Address:
         return self.citizen.address
