@@ -6,20 +6,20 @@ Nothing heavy is imported here, so that help, version and usage errors come at o
 # ruff: noqa: PLC0415 - imports happen late on purpose
 
 import difflib
-import importlib
 import os
 import re
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import click
+
+from .lazy import LazyGroup
 
 if TYPE_CHECKING:  # the fault's module stands on cards, which --version must not wait for
     from .output import Fault
 
-# name -> (module with a click command named `command`, or MODULE:NAME; one line for the overview)
 VERBS: Mapping[str, tuple[str, str]] = {
     "id": ("cli.id", "make the keys of a node and its owner"),
     "card": ("cli.card", "request, issue, install, show and verify cards"),
@@ -48,7 +48,7 @@ VERBS: Mapping[str, tuple[str, str]] = {
     "restore": ("cli.backup:restore", "make a folder of what backup has written"),
     "doctor": ("cli.doctor", "check a folder, and say what is wrong or will be soon"),
     "demo": ("cli.demo", "run a whole network on this machine and watch it"),
-    "simulate": ("cli.simulate", "simulate a network of real nodes"),
+    "simulate": ("cli.simulate", "simulate networks of real nodes, with whatever may go wrong"),
     "bench": ("cli.bench.command", "measure it against what you would use instead"),
 }
 
@@ -57,22 +57,10 @@ _DID_YOU_MEAN = re.compile(r"\. \(?Did you mean (.+?)\?\)?$")  # click's own
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-class _Lazy(click.Group):
-    """Commands by name from `VERBS`; the overview reads the table alone."""
+class _Root(LazyGroup):
+    """All verbs, and the exit code of each."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(VERBS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in VERBS:
-            return None
-        module, _, name = VERBS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name or "command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+    verbs: ClassVar[Mapping[str, tuple[str, str]]] = VERBS
 
     def main(  # type: ignore[override]
         self,
@@ -105,7 +93,7 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
 
 @click.command(
     "p2pnoise",
-    cls=_Lazy,
+    cls=_Root,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     no_args_is_help=True,
     epilog="Exit codes: 0 ok, 1 input or output, 2 usage, 3 malformed, 4 bad signature, 5 not trusted, 6 time, "

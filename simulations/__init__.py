@@ -1,6 +1,67 @@
 """Simulations: the same NodeCore as the daemon's, in a world of virtual time, seeded and repeatable bit for bit."""
 
-from .scenario import Report, Scenario, run
+from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet, Watch
+from .clocks import ClockLaw
+from .faults import (
+    ClockStep,
+    Clog,
+    Crash,
+    DiskFault,
+    Fault,
+    Lag,
+    Leave,
+    Loss,
+    Partition,
+    Renew,
+    Reset,
+    Revoke,
+    Rotate,
+    Schedule,
+    ScheduleError,
+    Slow,
+)
+from .network import NetworkLaw
+from .outcome import Check, Outcome
+from .running import begin, run
+from .scenario import Scenario, ScenarioError, ScenarioFile, Setting, all_scenarios, find
 from .world import World
 
-__all__ = ["Report", "Scenario", "World", "run"]
+__all__ = [
+    "Check",
+    "ClockLaw",
+    "ClockStep",
+    "Clog",
+    "Connected",
+    "Converged",
+    "Crash",
+    "Cut",
+    "DiskFault",
+    "EventsAtMost",
+    "Excluded",
+    "Expectation",
+    "Fault",
+    "Lag",
+    "Leave",
+    "Loss",
+    "NetworkLaw",
+    "Outcome",
+    "Partition",
+    "Quiet",
+    "Renew",
+    "Reset",
+    "Revoke",
+    "Rotate",
+    "Scenario",
+    "ScenarioError",
+    "ScenarioFile",
+    "Schedule",
+    "ScheduleError",
+    "Setting",
+    "Slow",
+    "Watch",
+    "World",
+    "all_scenarios",
+    "begin",
+    "find",
+    "run",
+]

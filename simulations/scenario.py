@@ -1,144 +1,183 @@
-"""Scenario: one question asked of a world, and the report that answers it.
+"""Scenario: one question asked of a network, as data: how many nodes, on what lines, what goes wrong, what must hold.
 
-Today's question: a number of nodes of one issuer start within a second, each knowing one other. How long until all
-know all, and, once one card is revoked at a single node, how long until nobody is linked to its bearer?
+A file of scenarios/ asks its question in its first line and has a function `scenario`, whose keyword arguments are the
+parameters that may be set and swept:
+
+    '''How long does it take until everybody knows everybody, when one packet in twenty is lost?'''
+
+    from simulations import Converged, Loss, Scenario
+
+    def scenario(*, loss: float = 0.05) -> Scenario:
+        return Scenario(
+            nodes=50,
+            seconds=60,
+            faults=lambda setting: [Loss(at=0, until=60, share=loss)],
+            expects=[Converged(within=30)],
+        )
 """
 
-import statistics
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
 
-from cards import Address, Entry, IdentityKey, IssuerKey, NodeKey, Policy, grant, make_card, make_list
-from p2pnoise.config import Bootstrap, NodeConfig
-from p2pnoise.instant import SECOND
-from p2pnoise.node import effects as io
+from p2pnoise.config import NodeConfig
+from p2pnoise.errors import P2PNoiseError
 
-from .world import START, World
+from .clocks import ClockLaw
+from .faults import Fault
+from .network import NetworkLaw
+from .oracle import YEAR
+from .outcome import Outcome, Value
 
-NETWORK = "simulated"
+if TYPE_CHECKING:
+    from .checks import Expectation
+
+Fidelity = Literal["bytes", "messages", "virtual"]
+MAX_NODES = 200_000
+
+
+class ScenarioError(P2PNoiseError):
+    """A scenario that does not exist, or says what no world can be. Nothing was run. `hint` is what to do next."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What a scenario may draw its faults from: how many nodes there are, how long it lasts, and chance."""
+
+    nodes: int
+    seconds: float
+    chance: Random
+
+    def some(self, share: float, *, but: Sequence[int] = (0,)) -> tuple[int, ...]:
+        """A share of all nodes, at least one, drawn anew each time; never those in `but`, the first node as a rule."""
+        others = [number for number in range(self.nodes) if number not in but]
+        count = min(max(1, round(share * self.nodes)), len(others))
+        return tuple(sorted(self.chance.sample(others, count)))
+
+
+def _nothing(_setting: Setting) -> Iterable[Fault]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """What to simulate. `limit` is the virtual seconds after which an unanswered question is given up."""
+    """What to simulate. Seconds are virtual; defaults are those of a small network on a good day."""
 
-    nodes: int = 100
-    seed: int = 1
-    limit: float = 120.0
+    nodes: int = 50
+    smoke: int = 12
+    """How many nodes are enough to ask the question at all: the size in sweeps of every day."""
+    seconds: float = 60.0
+    """When a run is over, unless all that it expects is settled before and nothing more goes wrong."""
+    start: float = 1.0
+    """The seconds within which all nodes start, the first one at once."""
+    begin_with: Literal["first", "earlier"] = "earlier"
+    """Whom a newcomer knows: the first node, or any of those before it."""
+    law: NetworkLaw = field(default_factory=NetworkLaw)
+    clocks: ClockLaw = field(default_factory=ClockLaw)
+    config: NodeConfig = field(default_factory=NodeConfig)
+    disks: Literal["memory", "files"] = "memory"
+    lifetime: int = YEAR
+    """Seconds that grants last."""
+    faults: Callable[[Setting], Iterable[Fault]] = _nothing
+    adversaries: Mapping[str, float] = field(default_factory=dict)
+    """How many of each kind there are among the nodes: below 1 a share, else a number. Kinds: adversaries/."""
+    expects: Sequence["Expectation"] = ()
+    fidelities: tuple[Fidelity, ...] = ("bytes",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """The answer. Times in virtual seconds, None where the limit came first; bytes as sent by one node.
+class ScenarioFile:
+    """A scenario with its name, its question, its parameters and its last recorded answer."""
 
-    The same scenario gives the same report in any process.
-    """
+    name: str
+    question: str
+    number: int | None
+    """Its number in the list of design, where it has one."""
+    recorded: str
+    parameters: Mapping[str, Value]
+    """With their defaults."""
+    make: Callable[..., Scenario]
+    run: Callable[..., Outcome] | None = None
+    """How it is run where that is not as all are: of real processes, or by a machine that draws rules."""
 
-    nodes: int
-    seed: int
-    converged_after: float | None
-    revoked_cut_after: float | None
-    bytes_per_node_median: int
-    bytes_per_node_max: int
-    links_per_node_median: float
-    deliveries: int
-    handshakes: int
-    events: dict[str, int]
-    trace_hash: str
-
-    @property
-    def ok(self) -> bool:
-        """Whether everything that was asked came to pass."""
-        return self.converged_after is not None and self.revoked_cut_after is not None
-
-    def to_json(self) -> dict[str, Any]:
-        return {"ok": self.ok, **asdict(self)}
+    def with_parameters(self, given: Mapping[str, Value]) -> Scenario:
+        """The scenario with these parameters. Raises `ScenarioError`."""
+        for name, value in given.items():
+            if name not in self.parameters:
+                known = ", ".join(self.parameters) or "none"
+                raise ScenarioError(f"{self.name} has no parameter {name}", f"its parameters are: {known}")
+            kind = type(self.parameters[name])
+            if type(value) is not kind and not (kind is float and type(value) is int):
+                raise ScenarioError(
+                    f"{self.name}: {name} = {value!r} is no {kind.__name__}", f"the default is {self.parameters[name]}"
+                )
+        return self.make(**given)
 
 
-def run(scenario: Scenario, *, progress: Callable[[float, int], None] = lambda _now, _done: None) -> Report:
-    """Simulate `scenario`. `progress` hears the virtual seconds and how many nodes know all, now and then."""
-    world = World(scenario.seed)
-    issuer = IssuerKey.generate(world.entropy("issuer"))
-    policy = Policy(network=NETWORK, issuers={"sim": issuer.public})
-    first_list = make_list(issuer, network=NETWORK, sequence=1, now=START)
-    starts = world.chance("starts")
-    bootstraps: list[Bootstrap] = []
-    for number in range(scenario.nodes):
-        entropy = world.entropy("keys", number)
-        key = NodeKey.generate(entropy)
-        card = make_card(IdentityKey.generate(entropy), key, network=NETWORK, now=START, name=f"node-{number}")
-        address = Address(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 7060)
-        config = NodeConfig(bootstrap=(starts.choice(bootstraps),) if bootstraps else ())
-        world.add(
-            key=key,
-            card=grant(issuer, card, serial=number + 1, now=START, entropy=entropy),
-            policy=policy,
-            config=config,
-            address=address,
-            lists=(first_list,),
+def all_scenarios() -> list[ScenarioFile]:
+    """Those that ship, in the order of their numbers, then of their names."""
+    from . import scenarios  # noqa: PLC0415 - they import this
+
+    names = [one.name for one in pkgutil.iter_modules(scenarios.__path__) if not one.name.startswith("_")]
+    files = [_read(importlib.import_module(f"simulations.scenarios.{name}"), name.replace("_", "-")) for name in names]
+    return sorted(files, key=lambda one: (one.number is None, one.number or 0, one.name))
+
+
+def find(name: str) -> ScenarioFile:
+    """The scenario of this name that ships, or the one in this `.py` or `.toml` file. Raises `ScenarioError`."""
+    if name.endswith(".toml"):
+        from .toml_scenario import read  # noqa: PLC0415 - it imports this
+
+        return read(Path(name))
+    if name.endswith(".py"):
+        return _load(Path(name))
+    found = next((one for one in all_scenarios() if one.name == name), None)
+    if found is None:
+        raise ScenarioError(f"there is no scenario {name}", "see `p2pnoise simulate list`, or name a .py or .toml file")
+    return found
+
+
+def _load(path: Path) -> ScenarioFile:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ScenarioError(f"{path}: there is no such file", "name a scenario of `p2pnoise simulate list`, or a file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise ScenarioError(f"{path}: {why}", "mend the file; simulations/WRITING.md shows how one looks") from error
+    return _read(module, str(path))
+
+
+def _read(module: ModuleType, name: str) -> ScenarioFile:
+    make: Any = getattr(module, "scenario", None)
+    question = (module.__doc__ or "").strip().partition("\n")[0]
+    if not callable(make) or not question:
+        raise ScenarioError(
+            f"{name}: no question in its first line, or no function `scenario`",
+            "simulations/WRITING.md shows how a scenario looks",
         )
-        bootstraps.append(Bootstrap(address, key.public))
-
-    limit = int(scenario.limit * SECOND)
-    converged = _run_until(world, limit, lambda: _knowing_all(world), scenario.nodes, progress)
-    cut = None
-    if converged is not None and scenario.nodes > 1:
-        victim = world.nodes[-1].core
-        entry = Entry(bytes(victim.card.identity), world.unix, "lost", START + 400 * 86400)
-        second = make_list(issuer, network=NETWORK, sequence=2, now=world.unix, entries=[entry])
-        begun = world.now
-        world.schedule(0, io.FactOffered(second, "operator"))
-        done = _run_until(world, limit, lambda: _rid_of(world, victim.node_id), scenario.nodes - 1, progress)
-        cut = done - begun if done is not None else None
-    sent = [node.bytes_sent for node in world.nodes]
-    return Report(
-        nodes=scenario.nodes,
-        seed=scenario.seed,
-        converged_after=_seconds(converged),
-        revoked_cut_after=_seconds(cut if scenario.nodes > 1 else 0),
-        bytes_per_node_median=int(statistics.median(sent)),
-        bytes_per_node_max=max(sent),
-        links_per_node_median=statistics.median(len(node.core.links.all) for node in world.nodes),
-        deliveries=world.deliveries,
-        handshakes=world.census["peer-verified"] // 2,
-        events=dict(sorted(world.census.items())),
-        trace_hash=world.trace_hash,
+    parameters = {one.name: one.default for one in inspect.signature(make).parameters.values()}
+    if any(not isinstance(default, Value) for default in parameters.values()):
+        raise ScenarioError(f"{name}: a parameter without a default", "give each a number, a text or a truth value")
+    return ScenarioFile(
+        name=name,
+        question=question,
+        number=getattr(module, "NUMBER", None),
+        recorded=(getattr(module, "RECORDED", None) or "").strip(),
+        parameters=parameters,
+        make=make,
+        run=getattr(module, "run", None),
     )
-
-
-def _run_until(
-    world: World, limit: int, count: Callable[[], int], target: int, progress: Callable[[float, int], None]
-) -> int | None:
-    """Run until `count` reaches `target`, looking every 10 virtual milliseconds; the nanosecond, or None."""
-    end = world.now + limit
-    while world.now < end:
-        done = count()
-        progress(world.now / SECOND, done)
-        if done >= target:
-            return world.now
-        world.run(world.now + SECOND // 100)
-    return None
-
-
-def _knowing_all(world: World) -> int:
-    """How many nodes hold every card with its address record."""
-    total = len(world.nodes)
-    return sum(
-        len(node.core.table) == total and all(peer.record is not None for peer in node.core.table)
-        for node in world.nodes
-    )
-
-
-def _rid_of(world: World, victim: bytes) -> int:
-    """How many of the others neither list the victim nor keep a link to it."""
-    return sum(
-        node.core.table.by_node(victim) is None
-        and not any(link.node_id == victim and not link.ending for link in node.core.links.all.values())
-        for node in world.nodes
-        if node.core.node_id != victim
-    )
-
-
-def _seconds(nanoseconds: int | None) -> float | None:
-    return round(nanoseconds / SECOND, 3) if nanoseconds is not None else None

@@ -1,7 +1,7 @@
 """The peer table: every verified card that counts, with its address record, and the trust they were judged by."""
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -39,7 +39,8 @@ from cards.verification import MAX_PINS
 from p2pnoise.errors import LocalProtocolError
 
 from .grants import merged, renewed
-from .items import ItemIndex, body_id, grant_id, record_id
+from .items import ItemIndex, ItemSet, body_id, grant_id, record_id
+from .messages import Item
 
 Provenance = Literal["proven", "live"]
 
@@ -155,6 +156,14 @@ class PeerTable:
     @own_card.setter
     def own_card(self, card: Card) -> None:
         self._own_card = card
+
+    def bulk(self, ids: ItemSet) -> tuple[Iterable[Collection[Item]], ItemSet]:
+        """Items of these ids that can be given without a look at each, in batches; and the ids of the others."""
+        return (), ids
+
+    def take_bulk(self, items: Collection[Item], wanted: ItemSet, now: int) -> tuple[ItemSet, Iterable[Item]]:  # noqa: ARG002 - for other tables
+        """Take those of these items that are wanted and need no look at each: their ids; and the other items."""
+        return self.items.none, items
 
     # Judging
 

@@ -95,6 +95,11 @@ class NodeCore:
         """Who is being dialled, and has not answered yet."""
         return tuple(self._dialler.open.values())
 
+    @property
+    def questions(self) -> dict[io.ConnectionId, tuple[int, int]]:
+        """Of each link how many items were asked of its peer, and how many are to be."""
+        return self._overlay.questions
+
     def held_until(self, node_id: NodeId) -> int:
         """Until when we do not dial this node, as our operator asked, in monotonic nanoseconds; 0 where we do."""
         return self._dialler.held_until(node_id)

@@ -1,4 +1,4 @@
-"""`p2pnoise simulate`: the same seed gives the same bits, in whatever process."""
+"""`p2pnoise simulate`: the questions, one run of one, and what is refused."""
 
 import json
 import os
@@ -9,6 +9,21 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import root
+
+MINE = """
+question = "Does a network of eight survive the loss of two?"
+nodes = 8
+seconds = 60
+
+[[faults]]
+kind = "crash"
+at = 5
+share = 0.25
+
+[[expects]]
+kind = "converged"
+within = 40
+"""
 
 
 def _simulate(*options, hash_seed="0"):
@@ -24,58 +39,126 @@ def _simulate(*options, hash_seed="0"):
     return done
 
 
-def test_the_same_seed_gives_the_same_report_in_processes_that_hash_differently():
-    one, two = (_simulate("--nodes", 8, "--seed", 7, "--json", hash_seed=seed) for seed in ("1", "2"))
+def test_the_same_seed_gives_the_same_outcome_in_processes_that_hash_differently():
+    run = ("run", "cold-start", "--nodes", 8, "--seed", 7, "--json")
+    one, two = (_simulate(*run, hash_seed=seed) for seed in ("1", "2"))
     assert one.returncode == 0
     assert one.stdout == two.stdout
     assert len(json.loads(one.stdout)["trace_hash"]) >= 32
 
 
 def test_another_seed_gives_another_trace():
-    reports = [json.loads(_simulate("--nodes", 4, "--seed", seed, "--json").stdout) for seed in (1, 2)]
-    assert reports[0]["trace_hash"] != reports[1]["trace_hash"]
+    runs = [_simulate("run", "cold-start", "--nodes", 4, "--seed", seed, "--json") for seed in (1, 2)]
+    one, other = (json.loads(run.stdout)["trace_hash"] for run in runs)
+    assert one != other
 
 
-def test_the_report_for_people_says_what_the_one_for_machines_does():
-    text, facts = (_simulate("--nodes", 4, "--seed", 3, *more) for more in ((), ("--json",)))
+def test_the_answer_for_people_says_what_the_one_for_machines_does():
+    run = ("run", "cold-start", "--nodes", 4, "--seed", 3)
+    text, facts = (_simulate(*run, *more) for more in ((), ("--json",)))
     facts = json.loads(facts.stdout)
     assert text.returncode == 0
-    assert text.stdout.startswith("4 nodes, seed 3\n")
+    assert text.stdout.startswith("cold-start: 4 nodes, seed 3, bytes, ")
     assert facts["trace_hash"] in text.stdout
-    assert f"{facts['deliveries']:,}" in text.stdout
+    assert f"{facts['metrics']['deliveries']:,}" in text.stdout
 
 
-def test_one_node_alone_is_a_network():
-    assert _simulate("--nodes", 1, "--json").returncode == 0
+def test_a_scenario_in_a_file_of_ones_own_runs_like_those_that_ship(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text(MINE)
+    done = _simulate("run", file, "--json", "--out", tmp_path / "outcome.json")
+    assert done.returncode == 0
+    outcome = json.loads(done.stdout)
+    assert outcome["question"] == "Does a network of eight survive the loss of two?"
+    assert outcome["schedule"][0]["kind"] == "crash"
+    assert len(outcome["schedule"][0]["nodes"]) == 2
+    assert json.loads((tmp_path / "outcome.json").read_text()) == outcome
 
 
-def test_a_network_that_has_no_time_to_converge_is_told_so():
-    done = _simulate("--nodes", 30, "--limit", 1)
+def test_what_does_not_hold_is_said_and_counts(tmp_path):
+    file = tmp_path / "never.toml"
+    fault = MINE[MINE.index("[[faults]]") : MINE.index("[[expects]]")]
+    file.write_text(MINE.replace(fault, "").replace("within = 40", "within = 0.001"))
+    done = _simulate("run", file)
     assert done.returncode == 1
-    assert "fix: raise --limit" in done.stderr
+    assert "BROKEN at" in done.stdout
+    assert f"p2pnoise simulate replay --until SECONDS {file} --nodes 8 --seed 1" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("question =", "line 1"),
+        ("nodes = 3", "question"),
+        (MINE.replace("crash", "flood"), "flood"),
+        (MINE.replace("at = 5", 'at = "soon"'), "soon"),
+        (MINE.replace("at = 5", "at = nan"), "nan"),
+        (MINE.replace("at = 5", ""), "at is missing"),
+        (MINE.replace("share = 0.25", "share = 7"), "share"),
+        (MINE.replace("share = 0.25", "speed = 7"), "speed"),
+        (MINE.replace("nodes = 8", "nodes = true"), "nodes"),
+        (MINE.replace("nodes = 8", "knots = 8"), "knots"),
+        (MINE.replace('kind = "converged"', 'kind = "wise"'), "wise"),
+        (MINE.replace("within = 40", "within = 40\nslowly = true"), "slowly"),
+        (MINE.partition("[[expects]]")[0], "expects"),
+        ("#" * 100_000, "bytes"),
+    ],
+)
+def test_a_file_that_says_nonsense_is_named_with_what_is_wrong(tmp_path, text, word):
+    file = tmp_path / "mine.toml"
+    file.write_text(text)
+    done = _simulate("run", file)
+    assert done.returncode == 2
+    assert str(file) in done.stderr
+    assert word in done.stderr
+    assert "fix: " in done.stderr
+
+
+def test_a_python_file_that_fails_is_named(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text('"""Why?"""\nimport nothing_of_this_name\n')
+    done = _simulate("run", file)
+    assert done.returncode == 2
+    assert "nothing_of_this_name" in done.stderr
 
 
 @pytest.mark.parametrize(
     "options",
     [
-        ("--nodes", "0"),
-        ("--nodes", "many"),
-        ("--nodes", "2001"),
-        ("--seed", "-1"),
-        ("--limit", "0"),
-        ("--limit", "nan"),
-        ("--limit", "inf"),
-        ("--speed", "1"),
-        ("7",),
+        ("nothing-of-the-kind",),
+        ("./missing.toml",),
+        ("./missing.py",),
+        ("cold-start", "--nodes", "0"),
+        ("cold-start", "--nodes", "many"),
+        ("cold-start", "--nodes", "200001"),
+        ("cold-start", "--seed", "-1"),
+        ("cold-start", "--speed", "1"),
+        ("cold-start", "--fidelity", "dreams"),
+        ("cold-start", "--set", "nothing"),
+        ("cold-start", "--set", "nothing=1"),
+        ("partition", "--set", "seconds=long"),
+        (),
     ],
 )
 def test_options_that_are_none_are_usage_errors(options):
-    result = CliRunner().invoke(root, ["simulate", *options])
+    result = CliRunner().invoke(root, ["simulate", "run", *options])
     assert result.exit_code == 2
     assert "fix: " in result.stderr
     assert "Traceback" not in result.output
 
 
+def test_the_list_names_every_scenario_with_its_question():
+    listed = json.loads(CliRunner().invoke(root, ["simulate", "list", "--json"]).stdout)["scenarios"]
+    text = CliRunner().invoke(root, ["simulate", "list"]).stdout
+    assert listed
+    for one in listed:
+        assert one["name"] in text
+        assert one["question"].endswith("?")
+        shown = CliRunner().invoke(root, ["simulate", "show", one["name"]])
+        assert shown.exit_code == 0
+        assert one["question"] in shown.stdout
+
+
 def test_help_gives_examples():
     text = CliRunner().invoke(root, ["simulate", "--help"]).output
-    assert "p2pnoise simulate --nodes 100 --seed 7" in text
+    assert "p2pnoise simulate run cold-start --nodes 100 --seed 7" in text

@@ -10,15 +10,14 @@ from pathlib import Path
 
 import trio
 
-from cards import Address, NodeId, RevocationList
-from cards.facts import Statement
+from cards import Address, NodeId
 from p2pnoise.chance import Chance
-from p2pnoise.gossip.effects import Store, StorePin, StoreRevocations, StoreStatement
+from p2pnoise.gossip.effects import Store
 from p2pnoise.node import effects as io
+from p2pnoise.node.keeping import change_of, read_back
 from p2pnoise.noise import Entropy
 from p2pnoise.noisesocket.stream.carrier import carrier_for
 from p2pnoise.store import PeerStore
-from p2pnoise.store.peer_store import Change, PeerChange, Row
 
 from .surroundings import Accept, Carrier, Keeper, ListenError, Listening
 
@@ -129,16 +128,11 @@ class _Database:
         self._store = store
 
     async def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
-        def read() -> tuple[io.TrustRestored, list[io.StoredPeer]]:
-            facts: tuple[RevocationList | Statement, ...] = (*self._store.lists(), *self._store.statements())
-            trust = io.TrustRestored(facts, self._store.marks(), self._store.pins())
-            return trust, [_stored(row) for row in self._store.rows()]
-
-        return await trio.to_thread.run_sync(read)
+        return await trio.to_thread.run_sync(read_back, self._store)
 
     async def keep(self, changes: Sequence[Store]) -> None:
         now = int(time.time())
-        rows = [_change(change, now) for change in changes]
+        rows = [change_of(change, now) for change in changes]
         with trio.CancelScope(shield=True):
             await trio.to_thread.run_sync(self._store.commit, rows)
 
@@ -169,28 +163,3 @@ def reason_of(error: BaseException) -> str:
 
 def _address(name: tuple[str, int] | tuple[str, int, int, int]) -> Address:
     return Address(name[0], name[1])
-
-
-def _change(effect: Store, now: int) -> Change:
-    match effect:
-        case StoreRevocations(revocations):
-            return revocations
-        case StoreStatement(statement):
-            return statement
-        case StorePin(pin):
-            return pin
-    peer = effect.peer
-    errors = peer.verdict.errors
-    return PeerChange(
-        verified=peer.verified,
-        record=peer.record,
-        standing=errors[0].code if errors else peer.verdict.level,
-        provenance=peer.provenance,
-        first_seen=peer.first_seen,
-        changed=now,
-        learned_from=peer.learned_from,
-    )
-
-
-def _stored(row: Row) -> io.StoredPeer:
-    return io.StoredPeer(row.card, row.record, row.provenance, row.first_seen, row.learned_from)

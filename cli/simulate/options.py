@@ -1,0 +1,107 @@
+"""Options that the verbs of `p2pnoise simulate` share, and how errors of the simulator become faults."""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from cards.findings import USAGE
+from cli.output import Fault
+
+if TYPE_CHECKING:
+    from simulations import Outcome
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+MAX_NODES = 200_000  # as simulations.scenario says, which --help does not wait for
+MAX_OUTCOME = 64 * 1024 * 1024  # bytes; one of 10,000 nodes takes 2 MB
+FIDELITIES = ("bytes", "messages", "virtual")
+
+
+def _parameters(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE, each a truth value, a number or a text."""
+    values: dict[str, Any] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{one!r} is not of the form NAME=VALUE")
+        values[name] = _value(text)
+    return values
+
+
+def _value(text: str) -> bool | int | float | str:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        if math.isfinite(number):
+            return number
+    return text
+
+
+def of_parameters(function: Command) -> Command:
+    """`--set NAME=VALUE`, handed on as `parameters`."""
+    return click.option(
+        "--set",
+        "parameters",
+        multiple=True,
+        callback=_parameters,
+        metavar="NAME=VALUE",
+        help="a parameter of the scenario",
+    )(function)
+
+
+def of_one_run(function: Command) -> Command:
+    """The options that say which network is simulated."""
+    for option in (
+        of_parameters,
+        click.option("--fidelity", type=click.Choice(FIDELITIES), help="the scenario's first, unless another is named"),
+        click.option(
+            "--seed", type=click.IntRange(0), default=1, show_default=True, help="the same seed, the same bits"
+        ),
+        click.option(
+            "--nodes", type=click.IntRange(1, MAX_NODES), help="how many; the scenario's own number if left out"
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+@contextmanager
+def faults() -> Iterator[None]:
+    """What the simulator refuses, as a fault of whoever asked for it."""
+    from simulations import ScenarioError, ScheduleError  # noqa: PLC0415 - not for --help
+
+    try:
+        yield
+    except ScenarioError as error:
+        raise Fault(str(error), error.hint, code=USAGE) from error
+    except ScheduleError as error:
+        raise Fault(str(error), "simulations/WRITING.md lists the faults and their fields", code=USAGE) from error
+
+
+def saved(path: Path) -> "Outcome":
+    """What `run --out` wrote. Raises `Fault`."""
+    from p2pnoise.folder.reading import read  # noqa: PLC0415 - not for --help
+    from simulations import Outcome  # noqa: PLC0415
+
+    raw = read(path, limit=MAX_OUTCOME, what="outcome")
+    try:
+        return Outcome.from_json(json.loads(raw))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Fault(f"{path}: no outcome of a simulation", "give it the file that `simulate run --out` wrote") from None
+
+
+def as_command(name: str, *, nodes: int, seed: int, fidelity: str, parameters: Mapping[str, object]) -> str:
+    """The command that runs this again."""
+    words = ["p2pnoise simulate run", name, f"--nodes {nodes}", f"--seed {seed}", f"--fidelity {fidelity}"]
+    words += [
+        f"--set {key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in parameters.items()
+    ]
+    return " ".join(words)

@@ -1,0 +1,390 @@
+"""Checks: how what a scenario expects, and what must always hold, is watched while a world runs.
+
+An `Expectation` is data; for each run it makes a `Watch`, which looks at the world now and then, is told of events, and
+says in the end what it saw. What nodes should believe it asks the oracle.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from p2pnoise.events import Event
+from p2pnoise.gossip.effects import Store
+from p2pnoise.instant import SECOND
+
+from .faults import Revoke, Schedule
+from .oracle import Citizen, Oracle
+from .outcome import Check
+
+
+class NodeView(Protocol):
+    """What checks see of a node, in whatever world."""
+
+    number: int
+    citizen: Citizen
+    kind: str
+
+    @property
+    def honest(self) -> bool: ...
+    @property
+    def online(self) -> bool: ...
+    @property
+    def bytes_sent(self) -> int: ...
+    @property
+    def known(self) -> int:
+        """How many cards its table holds."""
+        ...
+
+    def lacks(self, citizens: Sequence[Citizen]) -> int:
+        """Of how many of these it lacks the newest card, or the address record."""
+        ...
+
+    def holds(self, citizen: Citizen) -> bool:
+        """Whether its table has a card of this identity."""
+        ...
+
+    def linked(self) -> list[bytes]:
+        """The Node IDs of the peers that it is linked with and counts on, each once."""
+        ...
+
+
+class View(Protocol):
+    """What checks see of a world."""
+
+    now: int
+    oracle: Oracle
+
+    @property
+    def nodes(self) -> Sequence[NodeView]: ...
+
+
+class Watch:
+    """One check in one run. The first thing that is wrong is kept; what comes after it is counted."""
+
+    name = ""
+
+    def __init__(self, view: View, schedule: Schedule) -> None:
+        self.view = view
+        self.schedule = schedule
+        self.calm = int(max((fault.over for fault in schedule), default=0.0) * SECOND)  # when the last fault is over
+        self.settled = True  # it need see no more
+        self.metrics: dict[str, float | int | None] = {}
+        self.samples: dict[str, tuple[float, ...]] = {}
+        self._first: tuple[str, float] | None = None
+        self._faults = 0
+        self._decided = True
+
+    def look(self) -> None:
+        """Called every `LOOK` nanoseconds of the world."""
+
+    def told(self, node: NodeView, event: Event) -> None:
+        """A node told its application something."""
+
+    def stored(self, node: NodeView, change: Store) -> None:
+        """A node stored something."""
+
+    def failed(self, node: NodeView, error: Exception) -> None:
+        """A node could not go on."""
+
+    def finish(self) -> None:
+        """The run is over, and nothing was ended yet."""
+
+    def broken(self, detail: str) -> None:
+        """What was to hold does not."""
+        self._faults += 1
+        if self._first is None:
+            self._first = detail, seconds(self.view.now)
+
+    def undecided(self) -> None:
+        """The run was over before anybody could say."""
+        if self._first is None:
+            self.broken("the run was over before")
+            self._decided = False
+
+    @property
+    def check(self) -> Check:
+        """What it saw."""
+        if self._first is None:
+            return Check(name=self.name, holds=True)
+        detail, at = self._first
+        more = f" (and {self._faults - 1} more)" if self._faults > 1 else ""
+        return Check(name=self.name, holds=False, detail=detail + more, at=at, decided=self._decided)
+
+    def live(self) -> list[NodeView]:
+        """The honest nodes that run and whose cards were not taken back."""
+        revoked = self.view.oracle.revoked
+        return [node for node in self.view.nodes if node.honest and node.online and node.number not in revoked]
+
+
+class Expectation(Protocol):
+    """What a scenario expects; data, so that one scenario serves many runs."""
+
+    def watch(self, view: View, schedule: Schedule) -> Watch: ...
+
+
+def seconds(nanoseconds: int) -> float:
+    """As outcomes have them: rounded to the millisecond."""
+    return round(nanoseconds / SECOND, 3)
+
+
+# Expectations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Converged:
+    """All honest nodes that run hold the newest card and the addresses of all others.
+
+    That is so `within` so many seconds of the last fault, or of the start where there is none; its figures count from
+    there, too.
+    """
+
+    within: float
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Convergence(view, schedule, self.within)
+
+
+class _Convergence(Watch):
+    def __init__(self, view: View, schedule: Schedule, within: float) -> None:
+        super().__init__(view, schedule)
+        self.name = f"all know all within {within:g} s"
+        self.settled = False
+        self._limit = int(within * SECOND)
+        self._after: dict[int, float] = {}  # node -> seconds after which it knew all
+
+    def look(self) -> None:
+        if self.settled or self.view.now < self.calm:
+            return
+        live = self.live()
+        everybody = [node.citizen for node in live]
+        done = 0
+        for node in live:
+            if node.number in self._after:
+                done += 1
+            elif node.known >= len(everybody) and node.lacks(everybody) == 0:
+                self._after[node.number] = seconds(self.view.now - self.calm)
+                done += 1
+        if live and done == len(live) == self._expected():
+            self._settle()
+        elif self.view.now > self.calm + self._limit and not self._first:
+            lacking = [node for node in live if node.number not in self._after]
+            missing = sum(node.lacks(everybody) for node in lacking)
+            self.broken(f"{len(lacking)} of {len(live)} nodes lack {missing} cards or records")
+
+    def _expected(self) -> int:
+        """Those that are to run by now: a scenario may start nodes late."""
+        return len(self.live()) if all(node.online or _was_started(node) for node in self.view.nodes) else -1
+
+    def _settle(self) -> None:
+        self.settled = True
+        self.metrics["converged_after"] = max(self._after.values())
+        self.samples["known_all_after"] = tuple(self._after[number] for number in sorted(self._after))
+
+    def finish(self) -> None:
+        if not self.settled:
+            self.metrics["converged_after"] = None
+            self.undecided()
+
+
+def _was_started(node: NodeView) -> bool:
+    return bool(getattr(node, "boot", 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """Every honest node drops whoever was revoked, from table and links, `within` seconds.
+
+    With `at_last` they count from the last fault, as where the network was divided.
+    """
+
+    within: float
+    at_last: bool = False
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Cut(view, schedule, self)
+
+
+class _Cut(Watch):
+    def __init__(self, view: View, schedule: Schedule, said: Cut) -> None:
+        super().__init__(view, schedule)
+        self.name = f"whoever is revoked is cut within {said.within:g} s"
+        self._limit = int(said.within * SECOND)
+        self._at_last = said.at_last
+        self._last = max((int(one.at * SECOND) for one in schedule if isinstance(one, Revoke)), default=0)
+        self._after: dict[int, float] = {}  # revoked node -> seconds until all others were rid of it
+        self.settled = not any(isinstance(one, Revoke) for one in schedule)
+
+    def look(self) -> None:
+        if self.settled or self.view.now < self._last:
+            return
+        oracle = self.view.oracle
+        for number, since in oracle.revoked.items():
+            since = max(since, self.calm) if self._at_last else since  # noqa: PLW2901
+            if number in self._after or self.view.now < since:
+                continue
+            victim = oracle.citizens[number]
+            left = [node.number for node in self.live() if node.holds(victim) or victim.key.public in node.linked()]
+            if not left:
+                self._after[number] = seconds(self.view.now - since)
+            elif self.view.now > since + self._limit:
+                self.broken(f"{len(left)} nodes, such as {left[0]}, keep node {number}")
+                self._after[number] = -1.0
+        if oracle.revoked and len(self._after) == len(oracle.revoked):
+            self.settled = True
+            if self._first is None:
+                self.metrics["cut_after"] = max(self._after.values())
+
+    def finish(self) -> None:
+        if not self.settled:
+            self.undecided()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """In the end the links join all honest nodes that run to one network."""
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Connection(view, schedule)
+
+
+class _Connection(Watch):
+    name = "one connected network"
+
+    def finish(self) -> None:
+        parts = components(self.live())
+        self.metrics["components"] = len(parts)
+        if len(parts) > 1:
+            self.broken(f"{len(parts)} parts, the smallest of {min(map(len, parts))} nodes")
+
+
+def components(nodes: Sequence[NodeView]) -> list[list[int]]:
+    """The parts that links join, each in the order of numbers."""
+    by_id = {bytes(node.citizen.key.public): node for node in nodes}
+    neighbours: dict[int, set[int]] = {node.number: set() for node in nodes}
+    for node in nodes:
+        for node_id in node.linked():
+            if node_id in by_id:
+                neighbours[node.number].add(by_id[node_id].number)
+                neighbours[by_id[node_id].number].add(node.number)
+    parts = []
+    left = dict.fromkeys(neighbours)
+    while left:
+        part, edge = [], [next(iter(left))]
+        del left[edge[0]]
+        while edge:
+            number = edge.pop()
+            part.append(number)
+            for other in sorted(neighbours[number]):
+                if other in left:
+                    del left[other]
+                    edge.append(other)
+        parts.append(sorted(part))
+    return parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quiet:
+    """From second `after` on, honest nodes send at most so many bytes a second, on average over them and the time."""
+
+    bytes_per_second: float
+    after: float
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Quiet(view, schedule, self)
+
+
+class _Quiet(Watch):
+    def __init__(self, view: View, schedule: Schedule, said: Quiet) -> None:
+        super().__init__(view, schedule)
+        self.name = f"at most {said.bytes_per_second:g} B/s a node when idle"
+        self.settled = False  # it lasts as long as the run
+        self._said = said
+        self._begun: tuple[int, int] | None = None
+
+    def look(self) -> None:
+        if self._begun is None and self.view.now >= self._said.after * SECOND:
+            self._begun = self.view.now, self._sent()
+
+    def _sent(self) -> int:
+        return sum(node.bytes_sent for node in self.view.nodes if node.honest)
+
+    def finish(self) -> None:
+        if self._begun is None or self._begun[0] == self.view.now:
+            self.undecided()
+            return
+        since, sent = self._begun
+        honest = sum(node.honest for node in self.view.nodes)
+        rate = (self._sent() - sent) / honest / ((self.view.now - since) / SECOND)
+        self.metrics["idle_bytes_per_second"] = round(rate, 1)
+        if rate > self._said.bytes_per_second:
+            self.broken(f"{rate:.0f} B/s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsAtMost:
+    """Honest nodes tell at most so many events of one kind: `per_node` over the whole run, whoever tells the most.
+
+    With `reason`, those alone whose reason begins with it.
+    """
+
+    kind: str
+    per_node: float
+    reason: str = ""
+    after: float = 0.0
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Events(view, schedule, self)
+
+
+class _Events(Watch):
+    def __init__(self, view: View, schedule: Schedule, said: EventsAtMost) -> None:
+        super().__init__(view, schedule)
+        what = f"{said.kind} ({said.reason})" if said.reason else said.kind
+        self.name = f"at most {said.per_node:g} {what} a node"
+        self._said = said
+        self._counts: dict[int, int] = {}
+
+    def told(self, node: NodeView, event: Event) -> None:
+        said = self._said
+        reason = getattr(event, "reason", "")
+        late = self.view.now >= said.after * SECOND
+        if late and node.honest and event.kind == said.kind and str(reason).startswith(said.reason):
+            self._counts[node.number] = self._counts.get(node.number, 0) + 1
+
+    def finish(self) -> None:
+        most = max(self._counts.values(), default=0)
+        self.metrics[f"most_{self._said.kind}".replace("-", "_")] = most
+        if most > self._said.per_node:
+            number = max(self._counts, key=lambda one: (self._counts[one], -one))
+            self.broken(f"{most} at node {number}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """At no time an honest node holds a card of a node of these kinds, or is linked to one."""
+
+    kinds: tuple[str, ...]
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Exclusion(view, schedule, self.kinds)
+
+
+class _Exclusion(Watch):
+    def __init__(self, view: View, schedule: Schedule, kinds: tuple[str, ...]) -> None:
+        super().__init__(view, schedule)
+        self.name = f"no {' or '.join(kinds)} in any table"
+        self._kinds = kinds
+
+    def look(self) -> None:
+        if self._first is None:
+            self._see()
+
+    def _see(self) -> None:
+        bad = [node for node in self.view.nodes if node.kind in self._kinds]
+        names = {bytes(node.citizen.key.public) for node in bad}
+        for node in self.live():
+            if any(node.holds(one.citizen) for one in bad) or not names.isdisjoint(node.linked()):
+                self.broken(f"at node {node.number}")
+
+    def finish(self) -> None:
+        self._see()

@@ -1,0 +1,64 @@
+"""Disks: what a simulated node finds again when it starts anew. In memory; files.py has disks that are SQLite."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from cards import Fact, Mark, Pin
+from p2pnoise.gossip.effects import Store, StorePeer, StorePin, StoreRevocations, StoreStatement
+from p2pnoise.gossip.table import Peer
+from p2pnoise.node import effects as io
+
+
+class DiskError(Exception):
+    """The disk of a simulated node cannot be read or written; the node cannot go on. A sentence, as the daemon says it.
+
+    The disk may be opened again.
+    """
+
+
+class Disk(Protocol):
+    """What outlives a node."""
+
+    def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
+        """What was kept. Raises `DiskError`."""
+        ...
+
+    def keep(self, changes: Sequence[Store]) -> None:
+        """Keep these together. Raises `DiskError`."""
+        ...
+
+
+class MemoryDisk:
+    """Keeps everything, at once and in order."""
+
+    def __init__(self) -> None:
+        self._peers: dict[bytes, Peer] = {}  # by identity key; whoever ceased to count stays, as in the database
+        self._revocations: StoreRevocations | None = None
+        self._statements: dict[bytes, Fact] = {}
+        self._pins: dict[str, Pin] = {}
+
+    def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
+        held = self._revocations.revocations.by_issuer.values() if self._revocations is not None else ()
+        lists = [one for state in held for one in state.lists]
+        marks = {
+            identity: Mark(peer.card.sequence, peer.card.card_id, peer.card.next_key_digest)
+            for identity, peer in self._peers.items()
+        }
+        pins = {name: pin.identity for name, pin in self._pins.items() if pin.identity is not None}
+        rows = [
+            io.StoredPeer(peer.card, peer.record, peer.provenance, peer.first_seen, peer.learned_from)
+            for peer in self._peers.values()
+        ]
+        return io.TrustRestored((*lists, *self._statements.values()), marks, pins), rows
+
+    def keep(self, changes: Sequence[Store]) -> None:
+        for change in changes:
+            match change:
+                case StorePeer(peer):
+                    self._peers[bytes(peer.card.identity)] = peer
+                case StoreRevocations():
+                    self._revocations = change
+                case StoreStatement(statement):
+                    self._statements[statement.digest] = statement
+                case StorePin(pin):
+                    self._pins[pin.name] = pin

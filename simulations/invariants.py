@@ -1,0 +1,147 @@
+"""Invariants: what holds in every run, whatever goes wrong and whoever means no good (S1 to S7)."""
+
+from cards import Card
+from p2pnoise.gossip.effects import Store, StorePeer
+from p2pnoise.gossip.table import MAX_PEERS
+from p2pnoise.instant import SECOND
+
+from .checks import NodeView, View, Watch
+from .disks import DiskError
+from .faults import DiskFault, Schedule
+from .world import SimulatedNode, World
+
+MAX_INPUTS = 5_000  # a node and virtual second, over ten of them; a guess: the first node of a thousand takes 1,500
+GRACE = 2 * SECOND  # for what ended to be noticed: clocks count whole seconds
+
+
+class Genuine(Watch):
+    """S1: every card in a table was signed by its owner, for this node key, and granted by the issuer."""
+
+    name = "S1 only genuine cards"
+
+    def stored(self, node: NodeView, change: Store) -> None:
+        if not (isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest):
+            return
+        card = change.peer.card
+        genuine = self.view.oracle.signed.get(bytes(card.card_id))
+        if genuine is None or _essence(genuine) != _essence(card):
+            self.broken(f"node {node.number} took a card of {card.label} that its owner never signed")
+        elif any((one.attrs, one.signature) not in self.view.oracle.granted for one in change.peer.grants.values()):
+            self.broken(f"node {node.number} took a grant for {card.label} that no issuer signed")
+
+
+class Steady(Watch):
+    """S2 and S3: of one identity a node never takes two bodies of one number, nor a lower number after a higher."""
+
+    name = "S2, S3 numbers never repeat or go back"
+
+    def __init__(self, view: View, schedule: Schedule) -> None:
+        super().__init__(view, schedule)
+        # Whoever lost its database lost its memory with it.
+        self._forgetful = {n for fault in schedule if isinstance(fault, DiskFault) for n in fault.nodes}
+        self._seen: dict[tuple[int, bytes], tuple[int, bytes]] = {}
+
+    def stored(self, node: NodeView, change: Store) -> None:
+        if not (isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest):
+            return
+        card, key = change.peer.card, (node.number, bytes(change.peer.card.identity))
+        before, card_id = self._seen.get(key, (0, b""))
+        if node.number in self._forgetful or card.sequence > before:
+            self._seen[key] = card.sequence, bytes(card.card_id)
+        elif card.sequence < before:
+            self.broken(f"node {node.number} took number {card.sequence} of {card.label} after {before}")
+        elif card_id != card.card_id:
+            self.broken(f"node {node.number} took two bodies of {card.label} with number {before}")
+
+
+class Bounded(Watch):
+    """S4: tables, links and what waits to be sent stay within their caps."""
+
+    name = "S4 caps hold"
+
+    def look(self) -> None:
+        for node in _inside(self.view):
+            links = node.node.links.all
+            if len(links) > node.config.max_links:
+                self.broken(f"node {node.number} has {len(links)} links, at most {node.config.max_links}")
+            if node.known > MAX_PEERS:
+                self.broken(f"node {node.number} knows {node.known} peers, at most {MAX_PEERS}")
+            strangers = sum(not link.initiator and not link.greeted for link in links.values())
+            if strangers > node.config.max_handshakes:
+                self.broken(f"node {node.number} has {strangers} handshakes, at most {node.config.max_handshakes}")
+
+
+class Clean(Watch):
+    """S5: no honest node raises; and when all have said goodbye, no link, no connection and no dial is left."""
+
+    name = "S5 no exception, nothing left over"
+
+    def failed(self, node: NodeView, error: Exception) -> None:
+        if node.honest and not isinstance(error, DiskError):
+            self.broken(f"node {node.number}: {type(error).__name__}: {error}")
+
+    def left_over(self, world: World) -> None:
+        """All nodes were stopped, and had time."""
+        for node in world.live():
+            left = len(node.node.links.all), len(node.carriers), len(node.node.dialling)
+            if any(left):
+                self.broken(f"node {node.number} has {left[0]} links, {left[1]} connections, {left[2]} dials left")
+
+
+class Timely(Watch):
+    """S6: no card stands in a table after its end; one table is looked through at a time."""
+
+    name = "S6 nothing expired is kept"
+
+    def __init__(self, view: View, schedule: Schedule) -> None:
+        super().__init__(view, schedule)
+        self._turn = 0
+        self._next = 0
+
+    def look(self) -> None:
+        if self.view.now < self._next:
+            return
+        self._next = self.view.now + SECOND
+        inside = _inside(self.view)
+        self._turn += 1
+        for node in inside[self._turn % len(inside) :][:1] if inside else ():
+            unix = node.clock.instant(self.view.now - GRACE).unix
+            if any(peer.verdict.valid_until <= unix for peer in node.table):
+                self.broken(f"node {node.number} keeps a card that has ended")
+
+
+class Calm(Watch):
+    """S7: time never goes back, and nobody is busy without end."""
+
+    name = "S7 no busy loop"
+
+    def __init__(self, view: View, schedule: Schedule) -> None:
+        super().__init__(view, schedule)
+        self._seen = 0
+        self._next = 0
+        self._inputs: dict[int, int] = {}
+
+    def look(self) -> None:
+        if self.view.now < self._seen:
+            self.broken("time went back")
+        self._seen = self.view.now
+        if self.view.now >= self._next:
+            self._next = self.view.now + 10 * SECOND
+            for node in _inside(self.view):
+                taken = node.inputs - self._inputs.get(node.number, 0)
+                self._inputs[node.number] = node.inputs
+                if taken > 10 * MAX_INPUTS:
+                    self.broken(f"node {node.number} took {taken} inputs in ten seconds, at most {10 * MAX_INPUTS}")
+
+
+ALWAYS: tuple[type[Watch], ...] = (Genuine, Steady, Bounded, Clean, Timely, Calm)
+
+
+def _inside(view: View) -> list[SimulatedNode]:
+    """The honest nodes that run, as the bytes world has them."""
+    return [node for node in view.nodes if isinstance(node, SimulatedNode) and node.honest and node.online]
+
+
+def _essence(card: Card) -> tuple[bytes, bytes, bytes]:
+    """All of a card but its grants."""
+    return card.body, card.key_signature, card.node_signature

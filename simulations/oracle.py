@@ -1,0 +1,130 @@
+"""Oracle: who has which keys in a world, what its issuers have signed, and what is therefore true; nodes never see it.
+
+Checks compare with it what nodes believe. Keys come from the seed and are worth nothing outside.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cards import (
+    Address,
+    Card,
+    Entry,
+    IdentityKey,
+    IssuerKey,
+    NodeKey,
+    Policy,
+    RevocationList,
+    grant,
+    make_card,
+    make_list,
+)
+
+NETWORK = "simulated"
+YEAR = 365 * 86_400  # seconds
+
+
+class _World(Protocol):
+    """Where keys come from, and what time it is."""
+
+    @property
+    def unix(self) -> int: ...
+    def entropy(self, *label: object) -> Callable[[int], bytes]: ...
+
+
+@dataclass(slots=True)
+class Citizen:
+    """One node as its owner knows it. `cards` are all bodies that the identity has signed, the newest last."""
+
+    number: int
+    identity: IdentityKey
+    key: NodeKey
+    address: Address
+    cards: list[Card] = field(default_factory=list)
+    serial: int = 0
+
+    @property
+    def card(self) -> Card:
+        return self.cards[-1]
+
+
+class Oracle:
+    """The owners and the issuer of a world.
+
+    `signed` has every card by its id that its owner signed, honest or not; `granted` attrs and signature of each grant.
+    """
+
+    def __init__(self, world: _World, *, issuer: str = "sim", lifetime: int = YEAR) -> None:
+        self._world = world
+        self._lifetime = lifetime  # seconds that grants last
+        self.issuer = IssuerKey.generate(world.entropy("issuer", issuer))
+        self.policy = Policy(network=NETWORK, issuers={issuer: self.issuer.public})
+        self.lists: list[RevocationList] = [make_list(self.issuer, network=NETWORK, sequence=1, now=world.unix)]
+        self.citizens: list[Citizen] = []
+        self.revoked: dict[int, int] = {}  # node number -> nanosecond at which its list was handed in
+        self.signed: dict[bytes, Card] = {}
+        self.granted: set[tuple[bytes, bytes]] = set()
+
+    def settle(self, number: int) -> Citizen:
+        """A newcomer with a card that the issuer grants."""
+        entropy = self._world.entropy("keys", number)
+        key = NodeKey.generate(entropy)
+        address = Address(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 7060)
+        citizen = Citizen(number, IdentityKey.generate(entropy), key, address)
+        self.citizens.append(citizen)
+        self.issue(citizen)
+        return citizen
+
+    def issue(self, citizen: Citizen) -> Card:
+        """The next card of a citizen: its sequence number is one higher."""
+        entropy = self._world.entropy("grant", citizen.number, len(citizen.cards))
+        body = make_card(
+            citizen.identity,
+            citizen.key,
+            network=NETWORK,
+            now=self._world.unix,
+            name=f"node-{citizen.number}",
+            sequence=len(citizen.cards) + 1,
+        )
+        return self.remember(citizen, self.endorse(body, citizen, entropy))
+
+    def endorse(self, body: Card, citizen: Citizen, entropy: Callable[[int], bytes]) -> Card:
+        """`body` with the issuer's grant."""
+        citizen.serial += 1
+        card = grant(
+            self.issuer,
+            body,
+            serial=citizen.serial,
+            now=self._world.unix,
+            entropy=entropy,
+            lifetime=self._lifetime,
+        )
+        self.granted |= {(one.attrs, one.signature) for one in card.grants}
+        return card
+
+    def remember(self, citizen: Citizen, card: Card) -> Card:
+        """This card of a citizen is genuine, whatever it is worth."""
+        citizen.cards.append(card)
+        self.signed[bytes(card.card_id)] = card
+        return card
+
+    def rotate(self, citizen: Citizen) -> Card:
+        """The citizen takes a new node key, and a card that says so."""
+        citizen.key = NodeKey.generate(self._world.entropy("next key", citizen.number, len(citizen.cards)))
+        return self.issue(citizen)
+
+    def revoke(self, numbers: tuple[int, ...], now: int) -> RevocationList:
+        """The issuer's next list, in which the identities of these nodes stand, too."""
+        unix, before = self._world.unix, self.lists[-1]
+        entries = [Entry(bytes(self.citizens[number].identity.public), unix, "lost", unix + YEAR) for number in numbers]
+        new = make_list(
+            self.issuer,
+            network=NETWORK,
+            sequence=before.sequence + 1,
+            now=unix,
+            entries=[*before.entries, *entries],
+        )
+        self.lists.append(new)
+        self.revoked |= dict.fromkeys(numbers, now)
+        return new

@@ -1,0 +1,97 @@
+"""Running: one scenario, one seed, one outcome; step by step where somebody wants to look inside."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from p2pnoise.instant import SECOND
+
+from .experiment import LOOK, ByteExperiment, Experiment
+from .faults import Fault, Schedule, fault_from
+from .outcome import Outcome, Value
+from .scenario import MAX_NODES, Fidelity, Scenario, ScenarioError, ScenarioFile, find
+from .world import World
+
+Progress = Callable[[float, float], None]
+"""Hears the virtual seconds that have passed, and those after which the run is over at the latest."""
+
+
+def run(
+    name: str | ScenarioFile,
+    *,
+    nodes: int | None = None,
+    seed: int = 1,
+    fidelity: Fidelity | None = None,
+    parameters: Mapping[str, Value] | None = None,
+    schedule: Sequence[Fault | Mapping[str, Any]] | None = None,
+    seconds: float | None = None,
+    progress: Progress = lambda _now, _end: None,
+) -> Outcome:
+    """Run a scenario of this name, or in this file, to its end. Raises `ScenarioError`, or `ScheduleError`.
+
+    `nodes`, `fidelity`, `seconds` and `parameters` are the scenario's own where none are given. A `schedule`, of faults
+    or of what their `to_json` gave, takes the place of the faults that the seed draws.
+    """
+    file = find(name) if isinstance(name, str) else name
+    if file.run is not None:
+        _, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
+        return file.run(nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters or {}, progress=progress)
+    with begin(
+        file,
+        nodes=nodes,
+        seed=seed,
+        fidelity=fidelity,
+        parameters=parameters,
+        schedule=schedule,
+        seconds=seconds,
+    ) as running:
+        while not running.over:
+            running.advance(running.now + LOOK)
+            progress(running.now / SECOND, running.scenario.seconds)
+        return running.outcome()
+
+
+def begin(
+    name: str | ScenarioFile,
+    *,
+    nodes: int | None = None,
+    seed: int = 1,
+    fidelity: Fidelity | None = None,
+    parameters: Mapping[str, Value] | None = None,
+    schedule: Sequence[Fault | Mapping[str, Any]] | None = None,
+    seconds: float | None = None,
+) -> Experiment:
+    """As `run`, but to be led step by step. Raises the same."""
+    file = find(name) if isinstance(name, str) else name
+    scenario, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
+    scenario = scenario if seconds is None else replace(scenario, seconds=seconds)
+    faults: Schedule | None = None
+    if schedule is not None:
+        faults = tuple(one if isinstance(one, Fault) else fault_from(one) for one in schedule)
+    match fidelity:
+        case "bytes":
+            make = ByteExperiment
+        case "messages" | "virtual":
+            raise ScenarioError(f"fidelity {fidelity}: not here yet", "")
+    return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
+
+
+def _fitting(
+    file: ScenarioFile, nodes: int | None, fidelity: Fidelity | None, parameters: Mapping[str, Value]
+) -> tuple[Scenario, int, Fidelity]:
+    scenario = file.with_parameters(parameters)
+    nodes = scenario.nodes if nodes is None else nodes
+    fidelity = fidelity or scenario.fidelities[0]
+    if not 1 <= nodes <= MAX_NODES:
+        raise ScenarioError(f"{nodes} nodes, at most {MAX_NODES}", "choose a number between the two")
+    if fidelity not in scenario.fidelities:
+        raise ScenarioError(
+            f"{file.name} does not run at fidelity {fidelity}", f"it runs at: {', '.join(scenario.fidelities)}"
+        )
+    return scenario, nodes, fidelity
+
+
+def expectations_of(scenario: Scenario) -> list[str]:
+    """What a scenario expects, in words."""
+    world = World(0)
+    return [one.watch(world, ()).name for one in scenario.expects]

@@ -1,0 +1,1 @@
+"""Scenarios: the questions that ship, one file each, with the last answer that was recorded."""

@@ -1,0 +1,26 @@
+"""A network is cut in two halves for a while: how long after that until all know again what happened on both sides?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Cut, Fault, Partition, Renew, Revoke, Scenario, Setting
+
+NUMBER = 7
+RECORDED = ""
+
+
+def scenario(*, seconds: float = 60.0) -> Scenario:
+    """Meanwhile one half revokes a node of the other, and both have new cards."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        half = setting.some(0.5)
+        rest = [number for number in range(setting.nodes) if number not in half]
+        yield Partition(at=20, until=20 + seconds, nodes=half)
+        yield Renew(at=30, nodes=(half[0], rest[0]))
+        yield Revoke(at=35, nodes=half[-1:])
+
+    return Scenario(
+        nodes=50,
+        seconds=20 + seconds + 400,
+        faults=faults,
+        expects=[Converged(within=330), Connected(), Cut(within=330, at_last=True)],
+    )
