@@ -12,6 +12,7 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.keeping import change_of, read_back
 from p2pnoise.store import PeerStore, StoreError
 
+from . import guard
 from .disks import DiskError
 
 
@@ -42,8 +43,9 @@ class FileDisk:
             self._damage(how)
         self._faults.clear()
         try:
-            store = self._store = PeerStore(self.path, network=self._network, node_id=self._node_id())
-            return read_back(store)
+            with guard.lifted():  # sqlite-utils draws names for its savepoints
+                store = self._store = PeerStore(self.path, network=self._network, node_id=self._node_id())
+                return read_back(store)
         except StoreError as error:
             self._close()
             raise DiskError(str(error)) from None
@@ -52,7 +54,8 @@ class FileDisk:
         if self.full or self._store is None:
             raise DiskError(f"{self.path.name}: database or disk is full")
         try:
-            self._store.commit(change_of(change, self._now()) for change in changes)
+            with guard.lifted():
+                self._store.commit(change_of(change, self._now()) for change in changes)
         except StoreError as error:
             raise DiskError(str(error)) from None
 
@@ -68,7 +71,8 @@ class FileDisk:
         self.full = False
         if self._store is None and self.path.exists():
             try:
-                PeerStore(self.path, network=self._network, node_id=self._node_id()).close()
+                with guard.lifted():
+                    PeerStore(self.path, network=self._network, node_id=self._node_id()).close()
             except StoreError:
                 self._move_aside()
 

@@ -31,6 +31,10 @@ class Compared:
         return (self.other.median - self.one.median) / abs(self.one.median)
 
     @property
+    def change_text(self) -> str:
+        return "-" if self.change is None else f"{100 * self.change:+.1f} %"
+
+    @property
     def overlap(self) -> bool:
         return self.one.overlaps(self.other)
 

@@ -127,10 +127,6 @@ def _strip(bands: Iterable[Band]) -> list[dict[str, str]]:
     ]
 
 
-def _percent(change: float | None) -> str:
-    return "-" if change is None else f"{100 * change:+.1f} %"
-
-
 def _exact(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.3f}"
 
@@ -162,7 +158,6 @@ def _render(template: str, **given: Any) -> str:
         "plural": words.plural,
         "seconds": words.UNITS["s"].show,
         "exact": _exact,
-        "percent": _percent,
         "strip": _strip,
         "section_of": partial(fidelity.of),
     }

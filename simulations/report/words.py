@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from simulations.outcome import Outcome
 
+from .bands import Band
+
 __all__ = [
     "LONGEST",
     "SHARE",
@@ -50,6 +52,12 @@ class Unit:
     axis: str
     show: Callable[[float], str]
     tick: Callable[[float], str]
+
+    def band(self, band: Band) -> str:
+        """A median and what lies around it."""
+        if band.low == band.high:
+            return self.show(band.median)
+        return f"{self.show(band.median)} ({self.show(band.low)} to {self.show(band.high)})"
 
 
 def _three(value: float) -> str:

@@ -8,4 +8,10 @@ RECORDED = ""
 
 def scenario() -> Scenario:
     """Everybody begins with the first node."""
-    return Scenario(nodes=50, seconds=60, begin_with="first", expects=[Converged(within=30), Connected()])
+    return Scenario(
+        nodes=50,
+        seconds=60,
+        begin_with="first",
+        expects=[Converged(within=30), Connected()],
+        fidelities=("bytes", "virtual"),
+    )

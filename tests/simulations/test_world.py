@@ -76,7 +76,7 @@ def test_an_outcome_says_what_was_asked_and_what_came_of_it(outcome):
     assert outcome.ok
     assert (outcome.scenario, outcome.nodes, outcome.seed, outcome.fidelity) == ("cold-start", 12, 3, "bytes")
     assert 0 < outcome.metrics["converged_after"] < 30
-    assert outcome.metrics["components"] == 1
+    assert 0 < outcome.metrics["connected_after"] < 30
     assert 0 < outcome.metrics["bytes_per_node_median"] <= outcome.metrics["bytes_per_node_most"]
     assert outcome.metrics["deliveries"] > outcome.metrics["handshakes"] > 0
     assert len(outcome.samples["known_all_after"]) == 12
