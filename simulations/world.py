@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
-from cards import Address, SignatureCache
+from cards import Address, Memo, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip import PeerTable
@@ -165,6 +165,7 @@ class World:
         law: NetworkLaw | None = None,
         disk: Callable[[int], Disk] = lambda _number: MemoryDisk(),
         signatures: SignatureCache | None = None,
+        remember: bool = True,
         lifetime: int = YEAR,
     ) -> None:
         self.seed = seed
@@ -175,6 +176,8 @@ class World:
         self.lines = Lines(law or NetworkLaw(), lambda concern: self.chance("lines", concern))
         # Facts, no opinions: whether these bytes are signed by this key is the same for every node.
         self.signatures = signatures if signatures is not None else SignatureCache(limit=1_000_000)
+        # What is pure is the same for every node, too: each card is read and judged once.
+        self.memo = Memo(limit=1_000_000, signatures=self.signatures) if remember else None
         self.oracle = Oracle(self, lifetime=lifetime)
         self.on_store: list[Callable[[SimulatedNode, Store], None]] = []
         self.on_event: list[Callable[[SimulatedNode, Event], None]] = []
@@ -474,6 +477,7 @@ def honest(world: World, node: SimulatedNode) -> NodeCore:
         random=world.chance("choices", node.number, node.boot),
         entropy=world.entropy(node.number, node.boot),
         signatures=world.signatures,
+        memo=world.memo,
     )
 
 
