@@ -16,7 +16,6 @@ class _Verbs(LazyGroup):
         "sweep": ("cli.simulate.sweep", "run scenarios with many seeds each"),
         "compare": ("cli.simulate.compare", "lay two runs or sweeps side by side"),
         "replay": ("cli.simulate.replay", "run it again, hold it at a moment, and look inside its nodes"),
-        "compare": ("cli.simulate.compare", "show two runs or sweeps side by side"),
         "shrink": ("cli.simulate.shrink", "make a run that went wrong as small as it can be"),
         "mutants": ("cli.simulate.mutants", "break the node's rules one by one, and see who notices"),
     }
