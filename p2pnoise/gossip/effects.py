@@ -6,6 +6,7 @@ from typing import TypeAlias
 from cards import AddressRecord, Card, Fact, Finding, Pin, Revocations, Verdict
 from cards.facts import Statement
 
+from .messages import Message
 from .table import Peer
 
 LinkId = int  # whoever drives the overlay numbers the links
@@ -13,10 +14,10 @@ LinkId = int  # whoever drives the overlay numbers the links
 
 @dataclass(frozen=True, slots=True)
 class SendMessage:
-    """One encoded message for the peer at the end of `link`."""
+    """One message for the peer at the end of `link`; whoever drives the overlay writes it."""
 
     link: LinkId
-    data: bytes
+    message: Message
 
 
 @dataclass(frozen=True, slots=True)

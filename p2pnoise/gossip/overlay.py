@@ -64,8 +64,6 @@ from .messages import (
     WantLists,
     WantPages,
     WantStatements,
-    decode,
-    encode,
 )
 from .statements import StatementExchange
 from .table import Peer, PeerTable
@@ -99,6 +97,10 @@ class Overlay:
         self._effects: list[Effect] = []
         self._news: dict[bytes, LinkId | None] = {}  # item id -> the link that it came by
 
+    def has(self, link: LinkId) -> bool:
+        """Whether the peer of this link has been greeted, and is not gone."""
+        return link in self._links
+
     # Inputs: each returns what is to be done.
 
     def peer_greeted(self, link: LinkId, node_id: bytes, now: Instant) -> list[Effect]:
@@ -126,11 +128,11 @@ class Overlay:
                 self._ask(other, now)
         return self._finish(now)
 
-    def message(self, link: LinkId, data: bytes, now: Instant) -> list[Effect]:
-        """A message came by `link`. Any bytes are allowed."""
+    def message(self, link: LinkId, message: Message | Unknown, now: Instant) -> list[Effect]:
+        """A message came by `link`, and can be written; what it says may be anything."""
         if link in self._links:
             try:
-                self._dispatch(link, decode(data), now)
+                self._dispatch(link, message, now)
             except MessageError as error:
                 self._effects.append(Misbehaved(link, str(error)))
         return self._finish(now)
@@ -461,7 +463,7 @@ class Overlay:
         self._news.clear()
 
     def _send(self, link: LinkId, message: Message) -> None:
-        self._effects.append(SendMessage(link, encode(message)))
+        self._effects.append(SendMessage(link, message))
 
 
 def _item(peer: Peer, wanted: bytes) -> tuple[Item, set[bytes]]:

@@ -162,7 +162,7 @@ class Admission:
         self._links.apply(self._overlay.peer_greeted(connection, link.node_id, now), now)
         held, link.held = link.held, []
         for data in held:
-            self._links.apply(self._overlay.message(connection, data, now), now)
+            self._links.take_gossip(connection, data, now)
 
     def page_came(self, connection: io.ConnectionId, now: Instant) -> None:
         """A long list comes by a slow line: the rest may take as long again."""

@@ -11,6 +11,7 @@ from p2pnoise import events
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
+from p2pnoise.gossip.messages import Message, MessageError, decode, encode
 from p2pnoise.instant import Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 
@@ -340,8 +341,8 @@ class Links:
         """Carry out what the overlay wants. `source` says where a fact came from that no peer gave us."""
         for effect in effects:
             match effect:
-                case gossip.SendMessage(connection, data):
-                    self._send_gossip(connection, data, now)
+                case gossip.SendMessage(connection, message):
+                    self._send_gossip(connection, message, now)
                 case gossip.StorePeer():
                     self._out.append(effect)
                     self.admission.follow(effect.peer.card, now)
@@ -378,16 +379,27 @@ class Links:
 
     def _gossip(self, connection: io.ConnectionId, link: Link, data: bytes, now: Instant) -> None:
         if link.stage is not Stage.CONTESTED:
-            self.apply(self._overlay.message(connection, data, now), now)
+            self.take_gossip(connection, data, now)
             return
         link.held.append(data)
         if len(link.held) > MAX_HELD:
             self.drop(connection, f"more than {MAX_HELD} messages before it was admitted", now)
 
-    def _send_gossip(self, connection: io.ConnectionId, data: bytes, now: Instant) -> None:
+    def take_gossip(self, connection: io.ConnectionId, data: bytes, now: Instant) -> None:
+        """Have the overlay take a message in these bytes, any bytes, unless its link is gone or only empties."""
+        if not self._overlay.has(connection):
+            return
+        try:
+            message = decode(data)
+        except MessageError as error:
+            self.drop(connection, f"it broke the protocol: {error}", now)
+        else:
+            self.apply(self._overlay.message(connection, message, now), now)
+
+    def _send_gossip(self, connection: io.ConnectionId, message: Message, now: Instant) -> None:
         link = self.all.get(connection)
         if link is not None and link.greeted:
-            link.send_gossip(data)
+            link.send_gossip(encode(message))
             if link.unsent > MAX_ANSWERS:
                 self.drop(connection, f"it asked for more than {MAX_ANSWERS} bytes at once", now)
 

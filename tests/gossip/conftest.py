@@ -19,7 +19,7 @@ from cards import (
     make_record,
 )
 from p2pnoise.gossip import Overlay, PeerTable, effects
-from p2pnoise.gossip.messages import GivenList, Items, Want, decode, encode
+from p2pnoise.gossip.messages import GivenList, Items, Unknown, Want, decode, encode
 from p2pnoise.instant import SECOND, Instant
 
 START = 1_800_000_000
@@ -160,8 +160,9 @@ class Mesh:
 
     def say(self, puppet, victim, *messages):
         for message in messages:
-            data = message if isinstance(message, bytes) else encode(message)
-            self.carry_out(victim, victim.overlay.message(victim.links[puppet.name], data, self.instant))
+            if not isinstance(message, Unknown):
+                encode(message)  # what cannot be written cannot be said
+            self.carry_out(victim, victim.overlay.message(victim.links[puppet.name], message, self.instant))
         self.pump()
 
     def give(self, puppet, victim, *items):
@@ -177,8 +178,9 @@ class Mesh:
         names = {link: name for name, link in speaker.links.items()}
         for effect in done:
             match effect:
-                case effects.SendMessage(link, data):
+                case effects.SendMessage(link, message):
                     if link in names:
+                        data = encode(message)
                         self.bytes += len(data)
                         self.queue.append((speaker, names[link], data))
                 case effects.Misbehaved(link, reason):
@@ -209,9 +211,10 @@ class Mesh:
             if target is None:
                 self.puppets[name].heard.append(decode(data))
             elif speaker.name in target.links:
-                target.heard.append(decode(data))
+                message = decode(data)
+                target.heard.append(message)
                 link = target.links[speaker.name]
-                self.carry_out(target, target.overlay.message(link, data, self.instant))
+                self.carry_out(target, target.overlay.message(link, message, self.instant))
         raise AssertionError("the mesh never comes to rest")
 
     def wait(self, seconds):

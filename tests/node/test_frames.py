@@ -43,6 +43,8 @@ BAD = {
     "two CLOSEs": encode_frame(Kind.CLOSE, b"\x01") * 2,
     "gossip that is none": encode_frame(Kind.GOSSIP, b"\xc1"),
     "empty gossip": encode_frame(Kind.GOSSIP, b""),
+    "gossip of an item that is none": encode_frame(Kind.GOSSIP, b"\x93\x01\x08\x91\x90"),
+    "more gossip than a message holds": encode_frame(Kind.GOSSIP, bytes(64_001)),
 }
 
 
