@@ -72,6 +72,7 @@ class Watch:
         self.samples: dict[str, tuple[float, ...]] = {}
         self._first: tuple[str, float] | None = None
         self._faults = 0
+        self._decided = True
 
     def look(self) -> None:
         """Called every `LOOK` nanoseconds of the world."""
@@ -94,6 +95,12 @@ class Watch:
         if self._first is None:
             self._first = detail, seconds(self.view.now)
 
+    def undecided(self) -> None:
+        """The run was over before anybody could say."""
+        if self._first is None:
+            self.broken("the run was over before")
+            self._decided = False
+
     @property
     def check(self) -> Check:
         """What it saw."""
@@ -101,7 +108,7 @@ class Watch:
             return Check(name=self.name, holds=True)
         detail, at = self._first
         more = f" (and {self._faults - 1} more)" if self._faults > 1 else ""
-        return Check(name=self.name, holds=False, detail=detail + more, at=at)
+        return Check(name=self.name, holds=False, detail=detail + more, at=at, decided=self._decided)
 
     def live(self) -> list[NodeView]:
         """The honest nodes that run and whose cards were not taken back."""
@@ -176,8 +183,7 @@ class _Convergence(Watch):
     def finish(self) -> None:
         if not self.settled:
             self.metrics["converged_after"] = None
-            if self._first is None:
-                self.broken("the run was over before")
+            self.undecided()
 
 
 def _was_started(node: NodeView) -> bool:
@@ -229,8 +235,8 @@ class _Cut(Watch):
                 self.metrics["cut_after"] = max(self._after.values())
 
     def finish(self) -> None:
-        if not self.settled and self._first is None:
-            self.broken("the run was over before")
+        if not self.settled:
+            self.undecided()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +310,7 @@ class _Quiet(Watch):
 
     def finish(self) -> None:
         if self._begun is None or self._begun[0] == self.view.now:
-            self.broken(f"the run ended before second {self._said.after:g}")
+            self.undecided()
             return
         since, sent = self._begun
         honest = sum(node.honest for node in self.view.nodes)

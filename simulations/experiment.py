@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from cards import SignatureCache
 from p2pnoise import __version__
 from p2pnoise.config import Bootstrap
 from p2pnoise.instant import SECOND, ns
 
-from . import striking
+from . import inspecting, striking
 from .adversaries import KINDS as ADVERSARIES
 from .checks import seconds
 from .faults import Schedule
@@ -32,6 +32,8 @@ LOOK = SECOND // 40  # between two looks of the checks: what they time is as fin
 class Experiment(Protocol):
     """A run that can be held at any moment. A context manager: it may have files."""
 
+    scenario: Scenario
+
     @property
     def now(self) -> int:
         """Nanoseconds since the beginning."""
@@ -44,6 +46,14 @@ class Experiment(Protocol):
 
     def advance(self, until: int) -> None:
         """Let things happen until this nanosecond; call it every `LOOK`, or what checks time is coarser."""
+        ...
+
+    def overview(self) -> list[dict[str, Any]]:
+        """How each node is at this moment, in a line's worth."""
+        ...
+
+    def inspect(self, number: int) -> dict[str, Any]:
+        """All that a node holds at this moment. Raises IndexError."""
         ...
 
     def outcome(self) -> Outcome:
@@ -124,6 +134,12 @@ class ByteExperiment:
     def advance(self, until: int) -> None:
         self.world.run(min(until, ns(self.scenario.seconds)))
         self.watching.look()
+
+    def overview(self) -> list[dict[str, Any]]:
+        return inspecting.overview(self.world)
+
+    def inspect(self, number: int) -> dict[str, Any]:
+        return inspecting.inside(self.world, self.world.nodes[number])
 
     def outcome(self) -> Outcome:
         world, watching = self.world, self.watching

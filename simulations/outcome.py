@@ -19,13 +19,14 @@ class Check:
     """One invariant, or one thing that the scenario expects, and whether it held.
 
     `at` is the virtual second at which it was first seen broken, or None: of a thing that was to happen and did not,
-    the second at which it was given up.
+    the second at which it was given up. Where the run ended before anybody could say, it is not `decided`.
     """
 
     name: str
     holds: bool
     detail: str = ""
     at: float | None = None
+    decided: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

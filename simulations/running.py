@@ -1,6 +1,7 @@
 """Running: one scenario, one seed, one outcome; step by step where somebody wants to look inside."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from p2pnoise.instant import SECOND
@@ -23,21 +24,30 @@ def run(
     fidelity: Fidelity | None = None,
     parameters: Mapping[str, Value] | None = None,
     schedule: Sequence[Fault | Mapping[str, Any]] | None = None,
+    seconds: float | None = None,
     progress: Progress = lambda _now, _end: None,
 ) -> Outcome:
     """Run a scenario of this name, or in this file, to its end. Raises `ScenarioError`, or `ScheduleError`.
 
-    `nodes`, `fidelity` and `parameters` are the scenario's own where none are given. A `schedule`, of faults or of what
-    their `to_json` gave, takes the place of the faults that the seed draws.
+    `nodes`, `fidelity`, `seconds` and `parameters` are the scenario's own where none are given. A `schedule`, of faults
+    or of what their `to_json` gave, takes the place of the faults that the seed draws.
     """
     file = find(name) if isinstance(name, str) else name
-    scenario, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
     if file.run is not None:
+        _, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
         return file.run(nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters or {}, progress=progress)
-    with begin(file, nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters, schedule=schedule) as running:
+    with begin(
+        file,
+        nodes=nodes,
+        seed=seed,
+        fidelity=fidelity,
+        parameters=parameters,
+        schedule=schedule,
+        seconds=seconds,
+    ) as running:
         while not running.over:
             running.advance(running.now + LOOK)
-            progress(running.now / SECOND, scenario.seconds)
+            progress(running.now / SECOND, running.scenario.seconds)
         return running.outcome()
 
 
@@ -49,10 +59,12 @@ def begin(
     fidelity: Fidelity | None = None,
     parameters: Mapping[str, Value] | None = None,
     schedule: Sequence[Fault | Mapping[str, Any]] | None = None,
+    seconds: float | None = None,
 ) -> Experiment:
     """As `run`, but to be led step by step. Raises the same."""
     file = find(name) if isinstance(name, str) else name
     scenario, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
+    scenario = scenario if seconds is None else replace(scenario, seconds=seconds)
     faults: Schedule | None = None
     if schedule is not None:
         faults = tuple(one if isinstance(one, Fault) else fault_from(one) for one in schedule)

@@ -13,6 +13,8 @@ class _Verbs(LazyGroup):
         "list": ("cli.simulate.scenarios:list_", "list the questions that can be asked"),
         "show": ("cli.simulate.scenarios:show", "show a scenario, its parameters and its last answer"),
         "run": ("cli.simulate.run", "run a scenario once"),
+        "replay": ("cli.simulate.replay", "run it again, hold it at a moment, and look inside its nodes"),
+        "shrink": ("cli.simulate.shrink", "make a run that went wrong as small as it can be"),
     }
 
 

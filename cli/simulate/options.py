@@ -1,17 +1,23 @@
 """Options that the verbs of `p2pnoise simulate` share, and how errors of the simulator become faults."""
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from cards.findings import USAGE
 from cli.output import Fault
 
+if TYPE_CHECKING:
+    from simulations import Outcome
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 MAX_NODES = 200_000  # as simulations.scenario says, which --help does not wait for
+MAX_OUTCOME = 64 * 1024 * 1024  # bytes; one of 10,000 nodes takes 2 MB
 FIDELITIES = ("bytes", "messages", "virtual")
 
 
@@ -73,6 +79,18 @@ def faults() -> Iterator[None]:
         raise Fault(str(error), error.hint, code=USAGE) from error
     except ScheduleError as error:
         raise Fault(str(error), "simulations/WRITING.md lists the faults and their fields", code=USAGE) from error
+
+
+def saved(path: Path) -> "Outcome":
+    """What `run --out` wrote. Raises `Fault`."""
+    from p2pnoise.folder.reading import read  # noqa: PLC0415 - not for --help
+    from simulations import Outcome  # noqa: PLC0415
+
+    raw = read(path, limit=MAX_OUTCOME, what="outcome")
+    try:
+        return Outcome.from_json(json.loads(raw))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Fault(f"{path}: no outcome of a simulation", "give it the file that `simulate run --out` wrote") from None
 
 
 def as_command(name: str, *, nodes: int, seed: int, fidelity: str, parameters: Mapping[str, object]) -> str:

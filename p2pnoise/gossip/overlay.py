@@ -158,6 +158,11 @@ class Overlay:
         dues = [self._next_round, self._wants.deadline(), self._lists.deadline(), self._statements.deadline()]
         return min(due for due in dues if due is not None) if self._links else None
 
+    @property
+    def questions(self) -> dict[LinkId, tuple[int, int]]:
+        """Of each link how many items were asked of its peer, and how many are to be."""
+        return self._wants.sizes
+
     def trust_changed(self, now: Instant) -> list[Effect]:
         """Another policy is in force, or other pins: what no longer counts leaves, what was refused may come in."""
         self._forgive(now)

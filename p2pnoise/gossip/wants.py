@@ -122,5 +122,10 @@ class Wants:
     def idle_with_queue(self) -> list[int]:
         return [link for link, asked in self._links.items() if asked.queue and not asked.open]
 
+    @property
+    def sizes(self) -> dict[int, tuple[int, int]]:
+        """Of each link how many items were asked of its peer, and how many are to be."""
+        return {link: (len(asked.wanted), len(asked.queue)) for link, asked in self._links.items()}
+
     def deadline(self) -> int | None:
         return min((asked.due for asked in self._links.values() if asked.open), default=None)

@@ -120,7 +120,9 @@ class Admission:
         elif not pairing.same_start(other, hello):
             # Another start of the same node, or another node with its key: the old link says which.
             other.ping(now.monotonic)
+            self._links.agenda.touch(older)
             link.stage = Stage.CONTESTED
+            self._links.moved(connection)
             link.deadline = now.monotonic + ns(self._config.clone_timeout)
             self._contests.begin(connection, older)
         elif pairing.newcomer_stays(self._table.own, link, other, hello):
@@ -145,6 +147,7 @@ class Admission:
                 events.DuplicateNode(node_id=link.node_id, name=self._links.name(link), address=link.address)
             )
             self._links.all[older].tell_of_twin(link.address, now.monotonic)
+            self._links.agenda.touch(older)
             self.close_refused(newcomer, Code.DUPLICATE_NODE, now)
 
     def _take_over(self, newcomer: io.ConnectionId, now: Instant) -> None:
@@ -158,6 +161,7 @@ class Admission:
         if link.node_id is None:
             return
         link.stage = Stage.COMPARING
+        self._links.moved(connection)
         link.deadline = now.monotonic + ns(self._config.handshake_timeout)
         self._links.apply(self._overlay.peer_greeted(connection, link.node_id, now), now)
         held, link.held = link.held, []
@@ -169,6 +173,7 @@ class Admission:
         link = self._links.all.get(connection)
         if link is not None and link.stage is Stage.COMPARING:
             link.deadline = now.monotonic + ns(self._config.handshake_timeout)
+            self._links.agenda.touch(connection)
             # Our silence would end the link after a while: the peer's own question waits behind the list.
             link.ping(now.monotonic)
 
@@ -186,6 +191,7 @@ class Admission:
             self.close_refused(connection, Code.of(link.verdict.errors), now)
             return
         link.admit(now.monotonic)
+        self._links.moved(connection)
         link.deadline = _end_of(link.verdict, now)
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)
@@ -232,6 +238,7 @@ class Admission:
             self.close_refused(connection, Code.of(verdict.errors), now)
         elif link.stage is Stage.UP:
             link.deadline = _end_of(verdict, now)
+            self._links.agenda.touch(connection)
 
     def follow(self, card: Card, now: Instant) -> None:
         """Where an identity has moved to another node, the link to the one that it left is cut."""

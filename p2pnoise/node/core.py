@@ -29,9 +29,10 @@ from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
 from .admission import waits_for_lists
+from .agenda import NEVER
 from .bans import Bans
 from .dials import Dialler, Target
-from .links import NEVER, Links
+from .links import Links
 
 DAY = 86400 * SECOND
 RECORD_PAUSE = 60 * SECOND  # before ours goes out again where others hold another; a guess: two copies do so for ever
@@ -92,6 +93,11 @@ class NodeCore:
         """Who is being dialled, and has not answered yet."""
         return tuple(self._dialler.open.values())
 
+    @property
+    def questions(self) -> dict[io.ConnectionId, tuple[int, int]]:
+        """Of each link how many items were asked of its peer, and how many are to be."""
+        return self._overlay.questions
+
     def held_until(self, node_id: NodeId) -> int:
         """Until when we do not dial this node, as our operator asked, in monotonic nanoseconds; 0 where we do."""
         return self._dialler.held_until(node_id)
@@ -109,6 +115,7 @@ class NodeCore:
                 only = connection if self.links.received(connection, data, now) else None
             case io.StreamWritten(connection) | io.StreamRead(connection) | io.StreamEnded(connection):
                 self.links.openings.handle(given)
+                self.links.agenda.touch(connection)
                 only = connection
             case io.BytesSent(connection):
                 self.links.sent(connection)
@@ -127,11 +134,12 @@ class NodeCore:
                 self.links.apply(self._overlay.offer_fact(fact, now), now, source)
             case _:
                 self._manage(given, now)
-        link = self.links.all.get(only) if only is not None else None
-        if link is not None and now.monotonic < self._due:
-            # Neither the other links nor what waits for its time need be looked at: of both a node may have many.
-            self.links.flush(now, only)
-            self._due = min(self._due, self.links.deadline(link))
+        if not isinstance(given, io.BytesReceived | io.BytesSent | io.Tick):
+            self._dialler.stale = True
+        if only is not None and only in self.links.all and now.monotonic < self._due:
+            # What waits for its time need not be looked at: a node may have much of it.
+            self.links.flush(now)
+            self._due = min(self._due, self.links.next_due())
         else:
             self._pass_time(now)
             self.links.flush(now)
@@ -156,6 +164,7 @@ class NodeCore:
                 self.links.disconnect(node_id, hold, now)
             case io.PingWanted():
                 self.links.pings.ask(given, now.monotonic)
+                self.links.agenda.touch_all()
             case _:
                 assert_never(given)
 
@@ -231,8 +240,7 @@ class NodeCore:
 
     def _next_due(self) -> int:
         dues = [self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at, self._lift_at]
-        dues += map(self.links.deadline, self.links.all.values())
-        return min((due for due in dues if due is not None), default=NEVER)
+        return min([self.links.next_due(), *(due for due in dues if due is not None)])
 
     @property
     def _takes_part(self) -> bool:
@@ -251,17 +259,21 @@ class NodeCore:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
             self._warn_of_lists(now)
-        self.bans.lift(now.unix)
+        self._dialler.stale |= self.bans.lift(now.unix)
         end = self.bans.next_end
         self._lift_at = now.monotonic + (end - now.unix) * SECOND if end is not None else None
         self._dial_at = self._next_dial()
         if self._dial_at is not None and now.monotonic >= self._dial_at:
             self._dial(now)
+            self._dialler.stale = True
             self._dial_at = self._next_dial()
 
     def _next_dial(self) -> int | None:
-        # The whole table is looked through, so it is done once for each input and kept for `deadline`.
-        return self._dialler.deadline(self.links.all.values(), self.table) if self._takes_part else None
+        if not self._takes_part:
+            return None
+        if not self._dialler.stale:
+            return self._dialler.sooner(self._dial_at)
+        return self._dialler.deadline(self.links.all.values(), self.table)  # which looks through the whole table
 
     def _dial(self, now: Instant) -> None:
         links = self.links.all.values()

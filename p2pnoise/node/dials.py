@@ -49,6 +49,10 @@ class Dialler:
 
     def __init__(self, config: NodeConfig, *, own: NodeId, random: Chance, bans: Bans) -> None:
         self.open: dict[int, Target] = {}
+        self.stale = True  # whether `deadline` may say something else than when it was asked, beyond what is learned
+        self._searching = False  # whether more links were wanted then
+        self._reached_then: set[Goal | None] = set()
+        self._sooner: int | None = None  # when the first that was learned of since may be dialled
         self._added: list[Bootstrap] = []  # to the configuration: not dialled yet
         self._wanted: dict[Goal, list[Target]] = {}  # by an application, at once: what was not tried yet
         self._held: dict[NodeId, int] = {}  # not to be dialled unless wanted, until then in monotonic nanoseconds
@@ -76,6 +80,9 @@ class Dialler:
             if address not in self._tried and len(self._tried) < MAX_REMEMBERED:
                 pause = self._config.deference if self._own > peer.node_id else 0.0
                 self._remember(address).not_before = now + int((pause + self._random.random() * 0.2) * SECOND)
+            if self._searching and not self._reached_then & {peer.node_id, address}:
+                due = self._not_before(Target(address, peer.node_id, None, "table"))
+                self._sooner = due if self._sooner is None else min(due, self._sooner)
 
     def failed(self, address: Address, now: int) -> float:
         """Seconds until `address` may be tried again: doubled with every failure, less up to half at random."""
@@ -176,11 +183,18 @@ class Dialler:
 
     def deadline(self, links: Collection[Link], table: PeerTable) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
+        self.stale, self._sooner = False, None
+        self._searching = self._slots(links) > 0
         if self._added or (self._wanted and self._demanded(links)):
             return 0
-        if self._slots(links) <= 0:
+        if not self._searching:
             return None
+        self._reached_then = self._reached(links) | {self._own} | self._addresses(links)
         return min((self._not_before(target) for target in self._targets(links, table)), default=None)
+
+    def sooner(self, due: int | None) -> int | None:
+        """The same, where it was `due` and nothing has happened since but that peers were learned of."""
+        return due if self._sooner is None else self._sooner if due is None else min(due, self._sooner)
 
     def _slots(self, links: Collection[Link]) -> int:
         # Strangers that have proven nothing take no slot, or they could keep us from dialling.
@@ -222,4 +236,5 @@ class Dialler:
         self._tried.move_to_end(address)
         if len(self._tried) > MAX_REMEMBERED:
             self._tried.popitem(last=False)
+            self.stale = True
         return tried

@@ -18,6 +18,7 @@ from p2pnoise.noise import Entropy, KeyPair
 from . import effects as io
 from . import telling
 from .admission import Admission
+from .agenda import NEVER, Agenda
 from .bans import Bans
 from .dials import Dialler
 from .frames import Code
@@ -38,7 +39,6 @@ from .openings import Openings
 from .pings import Pings
 
 MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws half of it
-NEVER = 1 << 63  # a nanosecond that no clock reaches
 DISCONNECTED = "disconnected by the operator"
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
@@ -59,6 +59,8 @@ class Links:
     ) -> None:
         self.all: dict[io.ConnectionId, Link] = {}
         self.stopping = False
+        self.agenda = Agenda()
+        self._up: int | None = None  # how many links are up, where that was counted since it last changed
         self._config = config
         self._static = static
         self._entropy = entropy
@@ -73,6 +75,7 @@ class Links:
     def configure(self, config: NodeConfig) -> None:
         """Other limits and times from now on, for links that begin and in what is asked of all."""
         self._config = config
+        self.agenda.touch_all()
         self.admission.configure(config)
 
     # Carriers
@@ -127,7 +130,15 @@ class Links:
         )
         link.deadline = now.monotonic + ns(self._config.handshake_timeout)
         self.all[connection] = link
+        self.agenda.begin(connection)
+        self.moved(connection)
         return link
+
+    def moved(self, connection: io.ConnectionId) -> None:
+        """This link has come, or gone, or is in another stage."""
+        self._up = None
+        self._dialler.stale = True
+        self.agenda.touch(connection)
 
     def broken(self, connection: io.ConnectionId, reason: str, now: Instant) -> None:
         """A dial reached nobody, or a carrier broke."""
@@ -143,6 +154,7 @@ class Links:
         link = self.all.get(connection)
         if link is None:
             return False
+        self.agenda.touch(connection)
         messages, generation, of_streams = link.messages, link.generation, link.stage is Stage.UP
         for event in link.receive(data, now.monotonic):
             if not isinstance(event, StreamHappened):
@@ -162,6 +174,7 @@ class Links:
     def _link_event(self, connection: io.ConnectionId, link: Link, event: LinkEvent, now: Instant) -> None:
         match event:
             case CardPresented(card, rs):
+                self.moved(connection)
                 self.admission.judge(connection, link, card, rs, now)
             case Greeted(hello):
                 self.admission.greeted(connection, link, hello, now)
@@ -215,6 +228,7 @@ class Links:
         if link is None or link.ending:
             return
         link.close(code)
+        self.moved(connection)
         self._unlink(connection, link, reason, now)
         link.deadline = now.monotonic + ns(self._config.close_timeout)
         if link.closed:
@@ -224,6 +238,7 @@ class Links:
         """Another link to its peer takes over; this one ends with its last stream, and not before the peer knows."""
         link = self.all[connection]
         link.draining = True
+        self.moved(connection)
         link.idle_since = now.monotonic
         self._step_back(connection, link, "replaced by another link", now)
 
@@ -240,6 +255,8 @@ class Links:
         reason_told = reason or "closed by the peer"
         self._unlink(connection, link, reason_told, now)
         del self.all[connection]
+        self.agenda.end(connection)
+        self.moved(connection)
         self.openings.ended(link, reason_told)
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
@@ -280,8 +297,9 @@ class Links:
 
     def tick(self, now: Instant) -> None:
         """End what is overdue, ask those who are silent."""
-        for connection, link in list(self.all.items()):
-            if connection not in self.all:
+        for connection in self.agenda.due(now.monotonic):
+            link = self.all.get(connection)
+            if link is None:
                 continue
             if link.deadline is not None and now.monotonic >= link.deadline:
                 self._overdue(connection, link, now)
@@ -323,12 +341,14 @@ class Links:
         if len(link.streams) == 0 and link.stage is Stage.UP and not self.openings.await_link(link):
             if link.draining:
                 return link.idle_since + ns(self._config.drain_timeout)
-            if (
-                link.on_demand
-                and sum(other.stage is Stage.UP for other in self.all.values()) > self._config.target_links
-            ):
+            if link.on_demand and self._count_up() > self._config.target_links:
                 return link.idle_since + ns(self._config.idle_timeout)
         return NEVER
+
+    def _count_up(self) -> int:
+        if self._up is None:
+            self._up = sum(link.stage is Stage.UP for link in self.all.values())
+        return self._up
 
     def _ping_due(self, link: Link) -> int:
         if link.pinged_at is not None:
@@ -400,6 +420,7 @@ class Links:
         link = self.all.get(connection)
         if link is not None and link.greeted:
             link.send_gossip(encode(message))
+            self.agenda.touch(connection)
             if link.unsent > MAX_ANSWERS:
                 self.drop(connection, f"it asked for more than {MAX_ANSWERS} bytes at once", now)
 
@@ -409,17 +430,39 @@ class Links:
         """All bytes of this connection have left."""
         if connection in self.all:
             self.all[connection].sent()
+            self.agenda.touch(connection)
 
-    def flush(self, now: Instant, only: io.ConnectionId | None = None) -> None:
-        """Hand out the bytes that all links, or one alone, have gathered during one input: one write for each."""
-        self.openings.serve()
-        for connection, link in self.all.items() if only is None else ((only, self.all[only]),):
-            self._flush_link(connection, link)
-            if link.busy or len(link.streams):
-                link.idle_since = now.monotonic
-            link.busy = len(link.streams) > 0
-        if self.openings.serve():  # streams that have ended just now made places
-            self.flush(now)
+    def flush(self, now: Instant) -> None:
+        """Hand out the bytes that links have gathered during one input: one write for each."""
+        self._serve()
+        while touched := self.agenda.take_touched():
+            for connection in touched:
+                link = self.all[connection]
+                self._flush_link(connection, link)
+                if link.busy or len(link.streams):
+                    link.idle_since = now.monotonic
+                link.busy = len(link.streams) > 0
+            self._serve()  # streams that have ended just now made places
+            for connection in touched:
+                self._book(connection, self.all[connection])
+
+    def _serve(self) -> None:
+        for connection in self.openings.serve():
+            self.agenda.touch(connection)
+
+    def _book(self, connection: io.ConnectionId, link: Link) -> None:
+        """Note when this link is to be looked at again."""
+        if link.draining or link.on_demand:  # which last until nobody waits for them, or there are enough others
+            self.agenda.watched[connection] = None
+        else:
+            self.agenda.watched.pop(connection, None)
+        self.agenda.book(connection, self.deadline(link))
+
+    def next_due(self) -> int:
+        """The monotonic nanosecond by which `tick` is wanted for any link, or `NEVER`."""
+        for connection in self.agenda.watched:
+            self.agenda.book(connection, self.deadline(self.all[connection]))
+        return self.agenda.next_due(lambda connection: self.deadline(self.all[connection]))
 
     def _flush_link(self, connection: io.ConnectionId, link: Link) -> None:
         data, sent = link.take_output()

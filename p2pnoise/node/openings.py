@@ -112,14 +112,14 @@ class Openings:
         """Whether somebody waits for the peer at the end of this link, which may not be ready for streams yet."""
         return any(goal in self._wishes for goal in (link.node_id, link.expected, link.address) if goal is not None)
 
-    def serve(self) -> bool:
-        """Open what can be opened by now; whether anything was."""
-        opened = False
-        for connection, link in self._links.items() if self._wishes else ():
-            for goal in _goals(link) if link.carries else ():
-                if link.node_id is not None and goal in self._wishes:
-                    opened |= self._open(connection, link, goal, link.node_id)
-        return opened
+    def serve(self) -> list[io.ConnectionId]:
+        """Open what can be opened by now; the links that somebody waited for."""
+        return [
+            connection
+            for connection, link in (self._links.items() if self._wishes else ())
+            for goal in (_goals(link) if link.carries else ())
+            if link.node_id is not None and goal in self._wishes and self._open(connection, link, goal, link.node_id)
+        ]
 
     def failed(self, goal: Goal, reason: str, refusal: io.Refusal = io.Refusal.UNREACHABLE) -> None:
         """A dial to this peer, or a link, came to nothing. With the last of them its streams are refused."""

@@ -25,6 +25,7 @@ from cards import (
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
+from p2pnoise.node.agenda import NEVER
 from p2pnoise.node.core import NodeCore
 from p2pnoise.node.frames import Code, Hello, Kind, encode_card, encode_frame, split_frames
 from p2pnoise.node.link import APPLICATION_PROLOGUE, Stage
@@ -143,6 +144,7 @@ class Net:
         self.members = []
         self.queue = deque()
         self.tickets = 0
+        self.inspects = True  # whether all links are looked at after each input, as the cores do not
         self.tamper = None  # (from, to, data) -> data
         self.issuer = IssuerKey(hashlib.sha256(b"issuer").digest())
         self.second = IssuerKey(hashlib.sha256(b"second issuer").digest())
@@ -256,6 +258,9 @@ class Net:
                 case io.Dial(connection, address):
                     self.queue.append((self.connect, member, connection, address))
         due = member.core.deadline()
+        for link in member.links.values() if self.inspects else ():  # of which the core looks at few for each input
+            assert not link.unsent, "bytes that nobody sends"
+            assert (NEVER if due is None else due) <= member.core.links.deadline(link), "a link that is forgotten"
         assert not isinstance(given, io.Tick) or due is None or due > self.now, "a node that is never at rest"
         return effects
 
@@ -313,6 +318,7 @@ class Net:
         record = make_record(other.key, network=NETWORK, addresses=where, sequence=2**50, now=START)
         member.core.table.offer_card(other.core.card, self.unix, source=b"")
         member.core.table.offer_record(record, self.unix)
+        member.core._dialler.stale = True
 
     def want(self, member, other, *, address=None, protocol="echo"):
         """`member`'s application wants a stream to `other`, a member or a Node ID; its ticket."""

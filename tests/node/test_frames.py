@@ -112,6 +112,7 @@ def test_what_one_input_leads_to_travels_in_one_message(net):
     net.tamper = lambda _source, _target, data: sent.append(data) or data
     low.links[low.link_number(high)].ping(net.now)
     low.links[low.link_number(high)].send_gossip(b"\x93\x02\x63\x01")
+    low.core.links.agenda.touch_all()
     net.wait(0)
     from p2pnoise.node import effects as io  # noqa: PLC0415
 

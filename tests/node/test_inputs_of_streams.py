@@ -19,6 +19,7 @@ def test_what_passes_on_a_stream_looks_at_no_other_link(net):
     net.link(peer, hub)
     net.link(other, hub)
     opened = net.open_stream(hub, peer)
+    net.inspects = False
     del hub.core.links.all[hub.link_number(other)].streams  # whoever looks at it now fails
     net.give(hub, io.StreamWritten(opened.connection, opened.stream, b"hello"))
     net.give(peer, io.StreamWritten(peer.link_number(hub), opened.stream, b"hello"))
@@ -26,6 +27,24 @@ def test_what_passes_on_a_stream_looks_at_no_other_link(net):
     net.give(hub, io.StreamEnded(opened.connection, opened.stream, End.FINISH))
     assert peer.received(opened.stream) == hub.received(opened.stream) == b"hello"
     assert peer.on_stream(StreamFinished, opened.stream)
+
+
+def test_what_a_peer_says_has_few_other_links_looked_at(net):
+    hub = net.member("hub", target_links=0)
+    peers = [net.member(f"peer-{number}", target_links=0) for number in range(12)]
+    for peer in peers:
+        net.link(peer, hub)
+    looks, deadline = [], hub.core.links.deadline
+    hub.core.links.deadline = lambda link: looks.append(link) or deadline(link)
+    net.inspects = False
+    number = peers[5].link_number(hub)
+    for _ in range(3):
+        looks.clear()
+        peers[5].links[number].ping(net.now)
+        peers[5].core.links.agenda.touch(number)
+        net.give(peers[5], io.Tick())
+        assert peers[5].links[number].pinged_at is None
+        assert len(looks) <= 3
 
 
 def test_keys_that_streams_have_used_up_are_wanted_anew_at_once(net):

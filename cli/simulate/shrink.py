@@ -1,0 +1,78 @@
+"""`p2pnoise simulate shrink`: of a run that went wrong the least that still does, and a test of it."""
+
+from pathlib import Path
+
+import click
+
+from cli import options
+from cli.output import Fault, answer, answer_json, rows, say
+
+from .options import as_command, faults, saved
+
+
+@click.command()
+@click.argument("outcome", type=options.PATH)
+@click.option("--check", help="the check to keep broken, by its name; the first broken one if left out")
+@click.option("--most", type=click.IntRange(1, 10_000), default=200, show_default=True, help="runs to spend on it")
+@click.option("--test", type=options.PATH, metavar="FILE", help="write a regression test there")
+@options.as_json
+def command(*, outcome: Path, check: str | None, most: int, test: Path | None, as_json: bool) -> None:
+    """Make a run that went wrong as small as it can be: fewer faults, then fewer nodes, then less time.
+
+    OUTCOME is what `run --out` wrote of it.
+
+    \b
+    Examples:
+      p2pnoise simulate run partition --seed 12 --out broken.json
+      p2pnoise simulate shrink broken.json --test tests/test_partition_12.py
+    """
+    from cli import files  # noqa: PLC0415 - not for --help
+    from simulations import find  # noqa: PLC0415
+    from simulations.faults import fault_from  # noqa: PLC0415
+    from simulations.shrinking import Failing, as_test, shrink  # noqa: PLC0415
+
+    before = saved(outcome)
+    broken = [one.name for one in before.broken]
+    if not broken or (check is not None and check not in broken):
+        what = f"{check!r} holds in it" if check is not None and broken else "all checks hold in it"
+        raise Fault(f"{outcome}: {what}", f"broken are: {', '.join(broken) or 'none'}", code=2)
+    with faults():
+        file = find(before.scenario)
+        failing = Failing(
+            scenario=before.scenario,
+            nodes=before.nodes,
+            seed=before.seed,
+            fidelity=before.fidelity,  # type: ignore[arg-type]
+            parameters=before.parameters,
+            schedule=tuple(map(fault_from, before.schedule)),
+            seconds=file.with_parameters(before.parameters).seconds,
+            check=check or broken[0],
+        )
+        if not failing.fails:
+            raise Fault(f"{outcome}: it does not go wrong any more", "nothing is left to shrink", code=1)
+        small = shrink(failing, tell=lambda one: say(_size(one)), most=most)
+    if test is not None:
+        files.write(test, as_test(small).encode(), secret=False, force=True)
+    again = as_command(
+        small.scenario, nodes=small.nodes, seed=small.seed, fidelity=small.fidelity, parameters=small.parameters
+    )
+    if as_json:
+        schedule = [fault.to_json() for fault in small.schedule]
+        found = {"nodes": small.nodes, "seed": small.seed, "seconds": small.seconds, "schedule": schedule}
+        answer_json({"ok": True, "check": small.check, **found, "command": again})
+        return
+    answer(
+        f"{small.check}: broken with {_size(small)}",
+        *rows(*((f"{fault.at:g} s", _words(fault.to_json())) for fault in small.schedule), indent="    "),
+    )
+    if test is not None:
+        say(f"wrote {test}: it fails until this is mended")
+
+
+def _size(one: object) -> str:
+    faults, nodes, seconds = len(one.schedule), one.nodes, one.seconds  # type: ignore[attr-defined]
+    return f"{faults} fault{'s' * (faults != 1)}, {nodes} nodes, {seconds:g} s"
+
+
+def _words(fault: dict[str, object]) -> str:
+    return " ".join([str(fault["kind"]), *(f"{k}={v}" for k, v in fault.items() if k not in ("kind", "at"))])
