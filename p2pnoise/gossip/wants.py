@@ -91,6 +91,17 @@ class Wants:
         """
         self._links[link].strange = True
 
+    def put_aside(self, link: int, ids: Iterable[bytes]) -> None:
+        """Do not ask this peer for these items again, until `forgive`; others may have them whole."""
+        aside = self._links[link].aside
+        aside.update(item for item in ids if len(aside) < MAX_QUEUED)
+
+    def reconsider(self, link: int, item: bytes, reason: Iterable[bytes]) -> None:
+        """The peer gave what an item that was put aside may have lacked, unless that was put aside with it."""
+        aside = self._links[link].aside
+        if aside.isdisjoint(reason):
+            aside.discard(item)
+
     def waiting(self, link: int) -> bool:
         """Whether this peer still owes us an item."""
         return bool(self._links[link].wanted)
