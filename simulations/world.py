@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
-from cards import Address, SignatureCache
+from cards import Address, NodeKey, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.events import Event
-from p2pnoise.gossip import PeerTable
+from p2pnoise.gossip import Overlay, PeerTable
 from p2pnoise.gossip.effects import Store
 from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.node import effects as io
@@ -26,6 +26,7 @@ from .clocks import START, Clock
 from .disks import Disk, DiskError, MemoryDisk
 from .network import Lines, NetworkLaw
 from .oracle import Citizen, Oracle
+from .signatures import CountingSignatures
 
 DIAL_TIMEOUT = 10 * SECOND  # after which a dial that nobody answers has failed, as with the daemon's carriers
 RESTORED_AT_ONCE = 1_000  # rows; the rest follows, as in the daemon
@@ -115,11 +116,16 @@ class SimulatedNode:
 
     @property
     def node(self) -> NodeCore:
-        """The core of a node that runs, adversaries included that have one."""
-        core = getattr(self.core, "core", self.core)
-        if not isinstance(core, NodeCore):
+        """The core of a node that runs, adversaries included that have one. Raises TypeError where there is none."""
+        core = self._own_core
+        if core is None:
             raise TypeError(f"node {self.number} is down, or has no core")
         return core
+
+    @property
+    def _own_core(self) -> NodeCore | None:
+        core = getattr(self.core, "core", self.core)
+        return core if isinstance(core, NodeCore) else None
 
     @property
     def table(self) -> PeerTable:
@@ -149,13 +155,16 @@ class SimulatedNode:
 
     def linked(self) -> list[bytes]:
         """The Node IDs of the peers that its application may count on, each once."""
-        return [bytes(link.node_id) for link in self.node.links.all.values() if link.counted_up and link.node_id]
+        core = self._own_core
+        links = core.links.all.values() if core is not None else ()
+        return [bytes(link.node_id) for link in links if link.counted_up and link.node_id]
 
 
 class World:
     """Nodes, the lines between them, and what is yet to happen. `now` is nanoseconds since the beginning.
 
-    `on_store`, `on_event` and `on_failure` are called as things happen; whoever listens changes nothing.
+    `on_store`, `on_event` and `on_failure` are called as things happen; whoever listens changes nothing. `on_bytes` hears
+    all that is sent on connections (from, its connection, to, bytes), as somebody on the path does.
     """
 
     def __init__(
@@ -173,11 +182,12 @@ class World:
         self.census: Counter[str] = Counter()  # events of each kind that were told so far, by all nodes
         self.lines = Lines(law or NetworkLaw(), lambda concern: self.chance("lines", concern))
         # Facts, no opinions: whether these bytes are signed by this key is the same for every node.
-        self.signatures = signatures if signatures is not None else SignatureCache(limit=1_000_000)
+        self.signatures = signatures if signatures is not None else CountingSignatures()
         self.oracle = Oracle(self)
         self.on_store: list[Callable[[SimulatedNode, Store], None]] = []
         self.on_event: list[Callable[[SimulatedNode, Event], None]] = []
         self.on_failure: list[Callable[[SimulatedNode, Exception], None]] = []
+        self.on_bytes: list[Callable[[SimulatedNode, io.ConnectionId, int, bytes], None]] = []
         self.disk = disk
         self._queue: list[tuple[int, int, int, int, _Given]] = []  # (time, order, node, boot or -1 for any, what)
         self._order = 0
@@ -430,6 +440,8 @@ class World:
                 self._blocked.append((node, node.boot, connection, carrier))
             carrier.held.append((data, more))
             return
+        for hear in self.on_bytes:
+            hear(node, connection, carrier.peer, data)
         left, arrival = self.lines.arrival(node.number, carrier.peer, len(data), self.now)
         arrival = carrier.last_arrival = max(carrier.last_arrival, arrival)
         packet = _Packet(node.number, node.boot, connection, carrier.peer_connection, data)
@@ -463,16 +475,24 @@ class World:
         self.schedule(node.number, io.ConnectFailed(connection, "connection reset by peer"))
 
 
-def honest(world: World, node: SimulatedNode) -> NodeCore:
-    """A node as the daemon runs it."""
+def honest(
+    world: World,
+    node: SimulatedNode,
+    *,
+    key: NodeKey | None = None,
+    config: NodeConfig | None = None,
+    overlay: Callable[..., Overlay] = Overlay,
+) -> NodeCore:
+    """A node as the daemon runs it, unless something else is said."""
     return NodeCore(
-        node.config,
-        key=node.citizen.key,
+        config or node.config,
+        key=key or node.citizen.key,
         card=node.citizen.card,
         policy=world.oracle.policy,
         random=world.chance("choices", node.number, node.boot),
         entropy=world.entropy(node.number, node.boot),
         signatures=world.signatures,
+        overlay=overlay,
     )
 
 
