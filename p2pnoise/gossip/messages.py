@@ -214,7 +214,7 @@ def encode(message: Message) -> bytes:
         case Announce(ids) | Want(ids):
             fields = [b"".join(sorted(ids))]
         case Items(items, last):
-            fields = [[_encode_item(item) for item in items], last]
+            fields = [[encode_item(item) for item in items], last]
         case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
             fields = [b"".join(digests)]
         case GivenStatements(statements):
@@ -222,7 +222,7 @@ def encode(message: Message) -> bytes:
     return encode_value([1, _TYPES[type(message)], *fields])
 
 
-def _encode_item(item: Item) -> list[Any]:
+def encode_item(item: Item) -> list[Any]:
     match item:
         case CardItem(raw) | RecordItem(raw):
             return [_ITEM_TYPES[type(item)], raw]

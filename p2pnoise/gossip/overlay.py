@@ -321,10 +321,11 @@ class Overlay:
 
     def _take_all(self, link: LinkId, items: Collection[Item], now: Instant) -> None:
         wanted = self._wants.wanted(link)
-        taken, others = self.table.take_bulk(items, wanted, now.unix) if wanted else (None, ())
-        if taken:
-            self._wants.answered(link, taken)
-            self._note(link, taken)
+        if not wanted:
+            return
+        taken, done, others = self.table.take_bulk(items, wanted, now.unix)
+        self._wants.answered(link, done)
+        self._note(link, taken)
         for item in others:
             self._take(link, item, now)
 
@@ -473,14 +474,15 @@ class Overlay:
 
     def _finish(self, now: Instant) -> list[Effect]:
         """Take the lists that are whole, announce what is new, see whose lists are compared, hand out all effects."""
-        for peer in self.table.expire(now.unix):
-            self._effects.append(StorePeer(peer))
-        self._take_lists(now)
+        self._effects += map(StorePeer, self.table.expire(now.unix))
+        if self._lists.busy:
+            self._take_lists(now)
         if self._news and now.monotonic >= self._quiet_until:
             self._announce(now)
         self._statements.finish()
-        self._effects += map(PageCame, self._lists.moved())
-        self._effects += map(ListsCompared, self._lists.compared())
+        if self._lists.busy:
+            self._effects += map(PageCame, self._lists.moved())
+            self._effects += map(ListsCompared, self._lists.compared())
         effects, self._effects = self._effects, []
         return effects
 
