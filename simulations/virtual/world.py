@@ -97,6 +97,9 @@ class VirtualWorld(World):
                 if not life.killed:
                     node.core = self._watch(life, life.running.core)
                 await life.ending.wait()
+        except StoreError as error:
+            if not life.killed:
+                self.fail(node, DiskError(str(error)))
         except Exception as error:  # noqa: BLE001 - a node that ends by itself is what a simulation is to find
             if not life.killed:
                 self.fail(node, error)
@@ -199,7 +202,7 @@ class VirtualWorld(World):
         return self.lines.blocked(source, target)
 
     def reachable(self, source: int, target: int) -> bool:
-        return self.nodes[target].dialable and not self._is_cut(source, target)
+        return self.nodes[target].dialable and not self.carriers.is_cut(source, target)
 
     def online(self, node: int) -> bool:
         return self.nodes[node].online
@@ -226,10 +229,6 @@ class VirtualWorld(World):
     def _ends(self, node: SimulatedNode) -> dict[io.ConnectionId, VirtualCarrier]:
         """The connections of a node, each by a number that both ends have."""
         return cast("dict[io.ConnectionId, VirtualCarrier]", node.carriers)
-
-    def whereabouts(self, address: Address) -> int | None:
-        """Who lives at an address."""
-        return self._places.get(address)
 
 
 class _Surroundings:
