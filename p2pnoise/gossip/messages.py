@@ -214,7 +214,7 @@ def encode(message: Message) -> bytes:
         case Announce(ids) | Want(ids):
             fields = [b"".join(sorted(ids))]
         case Items(items, last):
-            fields = [[encode_item(item) for item in items], last]
+            fields = [[_encode_item(item) for item in items], last]
         case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
             fields = [b"".join(digests)]
         case GivenStatements(statements):
@@ -222,12 +222,17 @@ def encode(message: Message) -> bytes:
     return encode_value([1, _TYPES[type(message)], *fields])
 
 
-def encode_item(item: Item) -> list[Any]:
+def _encode_item(item: Item) -> list[Any]:
     match item:
         case CardItem(raw) | RecordItem(raw):
             return [_ITEM_TYPES[type(item)], raw]
         case GrantItem(card_id, kid, attrs, signature):
             return [_ITEM_TYPES[GrantItem], card_id, kid, attrs, signature]
+
+
+def item_size(item: Item) -> int:
+    """How many bytes of a message an item takes."""
+    return len(encode_value(_encode_item(item)))
 
 
 def decode(data: bytes) -> Message | Unknown:

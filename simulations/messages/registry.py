@@ -11,7 +11,7 @@ from typing import Any
 
 from cards import AddressRecord, Card, Facts, Memo, Policy
 from p2pnoise.gossip.items import body_id, bucket_of, record_id, share
-from p2pnoise.gossip.messages import BUCKETS, CardItem, GrantItem, Item, RecordItem, encode_item
+from p2pnoise.gossip.messages import BUCKETS, CardItem, GrantItem, Item, RecordItem, item_size
 from p2pnoise.gossip.table import Peer
 
 BODY, RECORD, GRANT = range(3)  # the kinds of items, as in their ids
@@ -202,7 +202,7 @@ class Registry:
         self._items[number] = item
         known.numbers.append(number)
         kind = self.ids[number][0] >> 6
-        size = len(encode_item(item))
+        size = item_size(item)
         if not self._bases[kind]:
             self._bases[kind] = max(size - _SLACK, 0)
         extra = size - self._bases[kind]

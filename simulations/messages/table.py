@@ -230,7 +230,7 @@ class DenseTable(PeerTable):
         self.count = 0
         self.gone = 0
         self.live = 0
-        self.taken = 0  # items that came in bulk
+        self.taken_cards = self.taken_records = 0  # in bulk
         self._next_end = _FOREVER
         self._peers = _Rows(self)  # type: ignore[assignment]
         self._by_node = _Nodes(self.items)  # type: ignore[assignment]
@@ -293,7 +293,8 @@ class DenseTable(PeerTable):
         if taken:
             self.count += new.bit_count()
             self.items.bits = held | taken
-            self.taken += taken.bit_count()
+            self.taken_cards += new.bit_count()
+            self.taken_records += ready.bit_count()
             self._next_end = min(self._next_end, until)
         done = taken | waiting | held
         left = items.bits & (bodies | records) & ~done

@@ -19,6 +19,7 @@ from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Unknown, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from simulations.clocks import START, Clock
+from simulations.faults import Fault
 from simulations.network import Lines, NetworkLaw
 from simulations.oracle import NETWORK, YEAR, Citizen, Oracle
 
@@ -62,6 +63,7 @@ class MessageNode:
         "bytes_sent",
         "citizen",
         "clock",
+        "held_down",
         "inputs",
         "kind",
         "links",
@@ -90,6 +92,7 @@ class MessageNode:
         self.up: dict[int, bytes] = {}  # links whose peer was judged well, with its Node ID
         self.neighbours: list[int] = []  # whom it is to be linked with
         self.boot = 0
+        self.held_down = 0  # faults that keep it from starting
         self.bytes_sent = 0
         self.messages_sent = 0
         self.inputs = 0
@@ -117,6 +120,9 @@ class MessageNode:
 
     def holds(self, citizen: Citizen) -> bool:
         return self.table.by_identity(bytes(citizen.identity.public)) is not None
+
+    def holds_node(self, node_id: bytes) -> bool:
+        return self.table.by_node(node_id) is not None
 
     def linked(self) -> list[bytes]:
         if self._linked is None:
@@ -147,6 +153,7 @@ class MessageWorld:
         self._trace = hashlib.blake2b(digest_size=16)
         self._said: dict[Message, tuple[int, int]] = {}
         self._plain_lines = not self.lines.law.jitter and self.lines.law.bytes_per_second is None
+        self._impaired = 0  # faults that are in force on the lines
         self._newest: tuple[Sequence[Citizen], int, int, int] = ((), 0, 0, 0)
 
     def chance(self, *label: object) -> random.Random:
@@ -278,7 +285,7 @@ class MessageWorld:
                 return  # whoever starts anew dials anew
             if any(link.peer_of(one) == other for link in ends[0].links.values()):
                 return
-            if self.lines.faults and (self.lines.blocked(one, other) or self.lines.blocked(other, one)):
+            if self._impaired and (self.lines.blocked(one, other) or self.lines.blocked(other, one)):
                 self._again(one, other)
                 return
             self._links += 1
@@ -358,8 +365,15 @@ class MessageWorld:
             if peer.citizen.cards and not self._counts(node, peer, peer.table.own_card, instant):
                 self.cut(link)
 
-    def release(self) -> None:
-        """Let pass what was held and is not blocked any more."""
+    def impair(self, fault: Fault) -> None:
+        """From now on this is wrong with the lines."""
+        self._impaired += 1
+        self.lines.begin(fault)
+
+    def mend(self, fault: Fault) -> None:
+        """This is over: let pass what was held and is not blocked any more."""
+        self._impaired -= 1
+        self.lines.end(fault)
         blocked, self._blocked = self._blocked, []
         for link in blocked:
             held, link.held = link.held, []
@@ -376,6 +390,13 @@ class MessageWorld:
                     self.cut(link)
 
     # What happens
+
+    def told(self) -> Counter[str]:
+        """How many events of each kind there were, items that came in bulk included."""
+        told = Counter(self.census)
+        told["card-learned"] += sum(node.table.taken_cards for node in self.nodes)
+        told["address-learned"] += sum(node.table.taken_records for node in self.nodes)
+        return told
 
     def alarm(self, at: int, ring: Callable[[], None]) -> None:
         """Have `ring` called at a nanosecond, or now where that is past."""
@@ -424,24 +445,8 @@ class MessageWorld:
                 if link is not None:
                     self._send(node, link, effect.message, 0 if number == last else write_size(0))
                     last = number
-                continue
-            match effect:
-                case gossip.ListsCompared(number):
-                    if number in node.links:
-                        self._judge(node, node.links[number])
-                case gossip.FactApplied():
-                    self.census["fact-applied"] += 1
-                    self._recheck(node)
-                case gossip.Misbehaved(number, _):
-                    self.census["misbehaved"] += 1
-                    if number in node.links:
-                        self.cut(node.links[number])
-                case gossip.Learned():
-                    self.census["card-learned"] += 1
-                case gossip.RecordLearned():
-                    self.census["address-learned"] += 1
-                case _:
-                    pass  # all that is stored is in the table
+            else:
+                self._carry_out(node, effect)
         overlay = node.overlay
         if overlay is not None:
             due = overlay.deadline()
@@ -452,6 +457,25 @@ class MessageWorld:
                     self._order += 1
                     heapq.heappush(self._queue, (due, self._order, node.number, None, None))
 
+    def _carry_out(self, node: MessageNode, effect: gossip.Effect) -> None:
+        match effect:
+            case gossip.ListsCompared(number):
+                if number in node.links:
+                    self._judge(node, node.links[number])
+            case gossip.FactApplied():
+                self.census["fact-applied"] += 1
+                self._recheck(node)
+            case gossip.Misbehaved(number, _):
+                self.census["misbehaved"] += 1
+                if number in node.links:
+                    self.cut(node.links[number])
+            case gossip.Learned():
+                self.census["card-learned"] += 1
+            case gossip.RecordLearned():
+                self.census["address-learned"] += 1
+            case _:
+                pass  # all that is stored is in the table
+
     def _send(self, node: MessageNode, link: Link, message: Message, extra: int) -> None:
         number = node.number
         size = extra + self._size(message)
@@ -459,7 +483,7 @@ class MessageWorld:
         node.messages_sent += 1
         there = link.peer_of(number)
         side = number == link.dialler
-        if self._plain_lines and not self.lines.faults and not link.held:
+        if self._plain_lines and not self._impaired and not link.held:
             arrival = self.now + link.one_way
         else:
             if link.held or self.lines.blocked(number, there):
