@@ -81,7 +81,7 @@ class Peer:
 
 
 class InBulk(NamedTuple):
-    """What came of many items: which are `new` here, which are `done` with, and which are to be looked at one by one."""
+    """What came of many items: which are `new` here, which are `done` with, and which need a look at each."""
 
     new: ItemSet
     done: ItemSet

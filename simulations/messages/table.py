@@ -22,11 +22,12 @@ _FOREVER = 1 << 62
 class Parcel(Collection[Item]):
     """Plain items, by reference; those who look inside find them as they would travel."""
 
-    __slots__ = ("bits", "registry")
+    __slots__ = ("bits", "registry", "size")
 
-    def __init__(self, registry: Registry, bits: int) -> None:
+    def __init__(self, registry: Registry, bits: int, size: int | None = None) -> None:
         self.registry = registry
         self.bits = bits
+        self.size = registry.size(bits) if size is None else size  # bytes in a message
 
     def __len__(self) -> int:
         return self.bits.bit_count()
@@ -42,11 +43,6 @@ class Parcel(Collection[Item]):
 
     def __hash__(self) -> int:
         return hash(self.bits)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the items in a message."""
-        return self.registry.size(self.bits)
 
 
 class Fingerprints(Sequence[bytes]):
@@ -264,7 +260,10 @@ class DenseTable(PeerTable):
         while bits:
             count, size = bits.bit_count(), registry.size(bits)
             fitting = min(MAX_ITEMS, count if size <= MAX_ITEMS_BYTES else count * MAX_ITEMS_BYTES // size + 1)
-            batch = bits if fitting >= count else registry.first(bits, fitting)
+            if fitting >= count:
+                yield Parcel(registry, bits, size)
+                return
+            batch = registry.first(bits, fitting)
             yield Parcel(registry, batch)
             bits ^= batch
 
@@ -272,32 +271,31 @@ class DenseTable(PeerTable):
         if not isinstance(items, Parcel):
             return InBulk(self.items.none, self.items.none, items)
         registry, held = self.items.registry, self.items.bits
-        bodies, records = registry.kinds[BODY], registry.kinds[RECORD]
-        asked = items.bits & registry.bits_of(wanted)
-        good, until = registry.good(self.policy, self.facts, now, asked & registry.plain)
-        if self.pins:
-            good = 0
-        new = good & bodies & ~held
-        if self.count + new.bit_count() > MAX_PEERS:
-            new = 0
+        fresh = items.bits & registry.bits_of(wanted) & ~held
+        good, until = registry.good(self.policy, self.facts, now, fresh & registry.plain)
+        new = good & registry.kinds[BODY]
+        own = registry.by_node.get(self.own, ())
+        # A pin may speak against any name; our own card from somebody else is to be looked at; a table has an end.
+        if self.pins or self.count + new.bit_count() > MAX_PEERS or any(new >> number & 1 for number, _ in own):
+            return InBulk(self.items.none, self.items.none, items)
         taken = new | registry.grants_of(new)
         # A record counts where the card of its node does, which stands just before it; until then it is kept apart.
-        waiting = self.items.early | good & records & ~held
-        ready = waiting & (held | new) << 1
-        taken |= ready
-        own = registry.by_node.get(self.own, ())
-        if any(taken >> number & 1 for number, _ in own):  # our own card, from somebody else: that is to be looked at
-            taken = new = 0
-            waiting = self.items.early
-        self.items.early = waiting = (waiting ^ (waiting & taken)) if waiting.bit_count() <= MAX_EARLY else 0
-        if taken:
-            self.count += new.bit_count()
-            self.items.bits = held | taken
-            self.taken_cards += new.bit_count()
+        records = good & registry.kinds[RECORD]
+        waiting = self.items.early | records
+        if waiting:
+            ready = waiting & (held | new) << 1
+            waiting ^= ready
+            self.items.early = waiting if waiting.bit_count() <= MAX_EARLY else 0
+            taken |= ready
             self.taken_records += ready.bit_count()
+        if taken:
+            count = new.bit_count()
+            self.count += count
+            self.taken_cards += count
+            self.items.bits = held | taken
             self._next_end = min(self._next_end, until)
-        done = taken | waiting | held
-        left = items.bits & (bodies | records) & ~done
+        left = fresh & registry.asked_for & ~(good | taken)
+        done = (items.bits & ~left if left else items.bits) | taken
         return InBulk(ItemBits(registry, taken), ItemBits(registry, done), Parcel(registry, left) if left else ())
 
     # One by one

@@ -5,7 +5,6 @@ are linked is drawn before: a ring and random pairs. A link that is cut comes ba
 """
 
 import hashlib
-import heapq
 import random
 import struct
 from collections import Counter
@@ -25,6 +24,7 @@ from simulations.oracle import NETWORK, YEAR, Citizen, Oracle
 
 from .citizens import listener
 from .dice import Dice
+from .queue import Queue
 from .registry import ItemBits, Registry
 from .sizes import frame_size, write_size
 from .table import DenseTable, Fingerprints, Parcel
@@ -146,8 +146,7 @@ class MessageWorld:
         self.registry = Registry()
         self.lines = Lines(law or NetworkLaw(), lambda concern: self.chance("lines", concern))
         self.oracle = Oracle(self, lifetime=lifetime)
-        self._queue: list[tuple[int, int, int, Any, Any]] = []  # (time, order, node or -1, link or alarm, message)
-        self._order = 0
+        self._queue = Queue()
         self._links = 0
         self._blocked: list[Link] = []
         self._trace = hashlib.blake2b(digest_size=16)
@@ -400,14 +399,13 @@ class MessageWorld:
 
     def alarm(self, at: int, ring: Callable[[], None]) -> None:
         """Have `ring` called at a nanosecond, or now where that is past."""
-        self._order += 1
-        heapq.heappush(self._queue, (max(at, self.now), self._order, -1, ring, None))
+        self._queue.push(max(at, self.now), -1, ring, None)
 
     def run(self, until: int, *, stop: Callable[[], bool] | None = None) -> bool:
         """Let things happen until nanosecond `until`, or until `stop` says so after one; whether it did."""
-        queue, nodes, pop = self._queue, self.nodes, heapq.heappop
-        while queue and queue[0][0] <= until:
-            time, _, number, link, message = pop(queue)
+        queue, nodes = self._queue, self.nodes
+        while (happening := queue.pop(until)) is not None:
+            time, _, number, link, message = happening
             self.now = time
             if number < 0:
                 link()
@@ -451,11 +449,10 @@ class MessageWorld:
         if overlay is not None:
             due = overlay.deadline()
             if due is not None:
-                due = max(node.clock.world_time(due), self.now)
+                due = max(node.clock.world_time(due) if node.clock.drift else due, self.now)
                 if node.tick is None or due < node.tick:
                     node.tick = due
-                    self._order += 1
-                    heapq.heappush(self._queue, (due, self._order, node.number, None, None))
+                    self._queue.push(due, node.number, None, None)
 
     def _carry_out(self, node: MessageNode, effect: gossip.Effect) -> None:
         match effect:
@@ -493,8 +490,7 @@ class MessageWorld:
                 return
             _, arrival = self.lines.arrival(number, there, size, self.now)
         arrival = link.last[side] = max(link.last[side], arrival)
-        self._order += 1
-        heapq.heappush(self._queue, (arrival, self._order, there, link, message))
+        self._queue.push(arrival, there, link, message)
 
     def _size(self, message: Message) -> int:
         if _is_of_bits(message):
