@@ -8,7 +8,7 @@ import hashlib
 import random
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -207,8 +207,13 @@ class MessageWorld:
         self.alarm(at, lambda: self.start(node))
         return node
 
-    def join(self, degree: int = DEGREE) -> None:
-        """Draw who is linked with whom: a ring, and random pairs until there are `degree` links a node on average."""
+    def join(self, pairs: Iterable[tuple[int, int]] | None = None, *, degree: int = DEGREE) -> None:
+        """Say who is linked with whom, or draw it: a ring, and random pairs until there are `degree` a node."""
+        for one, other in sorted(pairs if pairs is not None else self._draw_pairs(degree)):
+            self.nodes[one].neighbours.append(other)
+            self.nodes[other].neighbours.append(one)
+
+    def _draw_pairs(self, degree: int) -> set[tuple[int, int]]:
         count = len(self.nodes)
         chance = self.chance("topology")
         pairs = {(number, number + 1) for number in range(count - 1)}
@@ -219,9 +224,7 @@ class MessageWorld:
             one, other = chance.randrange(count), chance.randrange(count)
             if one != other:
                 pairs.add((min(one, other), max(one, other)))
-        for one, other in sorted(pairs):
-            self.nodes[one].neighbours.append(other)
-            self.nodes[other].neighbours.append(one)
+        return pairs
 
     def start(self, node: MessageNode) -> None:
         """Have a node that is down begin, with what it had stored."""
