@@ -92,6 +92,8 @@ class Scenario:
     faults: Callable[[Setting], Iterable[Fault]] = _nothing
     adversaries: Mapping[str, float] = field(default_factory=dict)
     """How many of each kind there are among the nodes: below 1 a share, else a number. Kinds: adversaries/."""
+    publishers: int | None = None
+    """How many nodes have cards, the first ones; the others only learn them. None is all. At fidelity messages."""
     expects: Sequence["Expectation"] = ()
     fidelities: tuple[Fidelity, ...] = ("bytes",)
 
