@@ -75,6 +75,11 @@ class PlainSets:
     none: ItemSet = frozenset()
 
     @staticmethod
+    def gathering() -> ItemSet:
+        """An empty set to be added to, by `|=`, and to be given to nobody."""
+        return set()
+
+    @staticmethod
     def first(ids: ItemSet, most: int) -> ItemSet:
         """The first so many of them, in their order."""
         return ids if len(ids) <= most else frozenset(sorted(ids)[:most])
@@ -97,11 +102,11 @@ class ItemIndex(PlainSets):
 
     def held(self, ids: ItemSet) -> ItemSet:
         """Those of these ids that are here."""
-        return frozenset(item for item in ids if item in self._owners)
+        return ids - self.lacking(ids)
 
     def lacking(self, ids: ItemSet) -> ItemSet:
         """Those of these ids that are not here."""
-        return frozenset(item for item in ids if item not in self._owners)
+        return frozenset(ids).difference(self._owners)
 
     def in_buckets(self, indexes: Iterable[int]) -> ItemSet:
         """All ids of these buckets."""
