@@ -78,7 +78,10 @@ class Peer:
             learned_from=self.learned_from,
             record=record,
         )
+        # Worked out once already, where it takes longest.
+        held = self.item_ids if self.record is None else self.item_ids[:-1]
         changed.__dict__["grants"] = self.grants
+        changed.__dict__["item_ids"] = held if record is None else (*held, record_id(record))
         return changed
 
     @cached_property
