@@ -109,6 +109,16 @@ class VirtualCarrier:
         self._ending = False  # our direction; what we sent before still arrives
         self.closed = False
 
+    @property
+    def peer(self) -> int:
+        """Who is at the other end."""
+        return self.outgoing.target
+
+    @property
+    def held(self) -> list[bytes]:
+        """What was sent and cannot pass now."""
+        return self.outgoing.held
+
     def send_now(self, data: bytes) -> int:
         way = self.outgoing
         if way.broken or self._ending:

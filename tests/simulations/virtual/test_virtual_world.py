@@ -221,6 +221,15 @@ def test_clocks_may_be_wrong_and_lines_narrow_and_nodes_behind_a_nat(ask):
     assert outcome.ok, outcome.broken
 
 
+def test_a_run_may_be_held_and_looked_into(ask):
+    with ask(begun=True, faults=lambda _: [Clog(at=5, nodes=(1,), until=60)]) as running:
+        running.advance(8 * SECOND)
+        state = running.inspect(1)
+        assert len(running.overview()) == 5
+    assert state["online"]
+    assert sum(one["held"] for one in state["connections"]) > 0
+
+
 # What it refuses.
 
 
