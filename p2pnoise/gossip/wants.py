@@ -169,7 +169,7 @@ class Wants:
     @property
     def sizes(self) -> dict[int, tuple[int, int]]:
         """Of each link how many items were asked of its peer, and how many are to be."""
-        return {link: (len(asked.wanted), len(asked.queue)) for link, asked in self._links.items()}
+        return {link: (len(asked.wanted), len(asked.offered)) for link, asked in self._links.items()}
 
     def deadline(self) -> int | None:
         return next(iter(self._open.values()), None)
