@@ -66,7 +66,7 @@ def command(
     lines between them long.
 
     A real run on a machine that is busy says nothing; without one that says something there is no verdict. The exit
-    code is 1 where the simulator is off, and 2 without a verdict.
+    code is 1 where the simulator is off, and without a verdict.
 
     \b
     Examples:
@@ -96,7 +96,7 @@ def command(
         raise Fault(
             f"none of {runs} real runs is valid: the machine was busy",
             "run it again when the machine has nothing else to do",
-            code=2,
+            code=1,
         )
     if not found.accepted:
         raise Fault(

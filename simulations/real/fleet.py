@@ -9,10 +9,10 @@ its standard input does, or whoever started it: nothing is left behind, by whate
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -52,20 +52,19 @@ class _Child:
 
 def main() -> None:
     order = json.loads(sys.stdin.readline())
-    _die_with_parent()
     with suppress(OSError):  # where it may: what else this machine does is no part of the network
         os.setpriority(os.PRIO_PROCESS, 0, URGENT)
-    with tempfile.TemporaryDirectory(prefix="p2pnoise-real-") as folder:
-        conductor = _Conductor(order, Path(folder))
-        try:
-            conductor.fork()
-            trio.run(conductor.lead)
-        finally:
-            conductor.kill_all()
+    conductor = _Conductor(order)
+    try:
+        conductor.fork()
+        trio.run(conductor.lead)
+    finally:
+        conductor.kill_all()
+        shutil.rmtree(order["folder"], ignore_errors=True)  # whoever gave it may be no more
 
 
 class _Conductor:
-    def __init__(self, order: dict[str, Any], folder: Path) -> None:
+    def __init__(self, order: dict[str, Any]) -> None:
         self._relay: tun_relay.RelayLaw | None = tun_relay.RelayLaw(**order["relay"]) if order["relay"] else None
         nodes, seed = order["nodes"], order["seed"]
         addresses = netns.addresses(nodes) if self._relay else loopback(nodes)
@@ -73,7 +72,7 @@ class _Conductor:
             find(order["scenario"]).with_parameters(order["parameters"]), nodes, seed, addresses
         )
         self._seed = seed
-        self._folder = folder
+        self._folder = Path(order["folder"])
         self._children: list[_Child] = []
         self._others: list[int] = []
         self._busy: list[tuple[float, float]] = []  # (seconds since the beginning, share of the time not idle)
@@ -129,7 +128,7 @@ class _Conductor:
             nursery.start_soon(self._end_with_input, nursery.cancel_scope)
             streams = []
             for child in self._children:
-                child.control.setblocking(False)
+                child.control.setblocking(False)  # noqa: FBT003
                 stream = trio.SocketStream(trio.socket.from_stdlib_socket(child.control))
                 streams.append(stream)
                 nursery.start_soon(self._listen, child, stream)
@@ -165,7 +164,7 @@ class _Conductor:
                 *lines, unread = (unread + data).split(b"\n")
                 for line in lines:
                     child.said |= json.loads(line)
-        child.said.setdefault("gone", True)
+        child.said["gone"] = "yes"
 
     async def _tell(self, streams: list[trio.SocketStream], word: str) -> None:
         for stream in streams:
@@ -231,7 +230,7 @@ def _last_act() -> Iterator[None]:
 def _die_with_parent() -> None:
     """Where the system knows how; elsewhere the end of a socket or of the standard input does it, a little later."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 def _processor_time() -> tuple[float, float] | None:

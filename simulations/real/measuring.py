@@ -1,6 +1,7 @@
 """Measuring: what one core did until it knew everybody, counted alike in simulated worlds and in real processes."""
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -66,7 +67,7 @@ class Meter:
                 self._count(effects)
             return effects
 
-        def told(link: int, ids: tuple[bytes, ...], now: Instant) -> None:
+        def told(link: int, ids: AbstractSet[bytes], now: Instant) -> None:
             if self.figures.knew_all_after is None:
                 items = self.core.table.items
                 self.figures.offered += len(ids)

@@ -29,7 +29,7 @@ PING_FOR = 1.5  # seconds
 
 def live(plan: Plan, inhabitant: Inhabitant, control: socket.socket, folder: Path) -> None:
     """Be this node until the control socket says or ends."""
-    control.setblocking(False)
+    control.setblocking(False)  # noqa: FBT003
     trio.run(_Process(plan, inhabitant, folder).run, trio.SocketStream(trio.socket.from_stdlib_socket(control)))
 
 
@@ -69,14 +69,19 @@ class _Process:
     async def _ping(self, control: trio.SocketStream) -> None:
         """How long a round trip to each linked peer takes."""
         times: list[float] = []
-        node = self._node
         # Some may be lost, and whoever waits for too many of them is overtaken by what comes next.
         with trio.move_on_after(PING_FOR):
-            for peer in [peer for peer in node.peers if peer.linked] * PINGS if node is not None else ():
-                with suppress(P2PNoiseError):
-                    times.append(round(await node.ping(peer), 6))
-                await trio.sleep(PAUSE)
+            await self._ping_all(times)
         await self._say(control, pings=times)
+
+    async def _ping_all(self, times: list[float]) -> None:
+        node = self._node
+        if node is None:
+            return
+        for peer in [peer for peer in node.peers if peer.linked] * PINGS:
+            with suppress(P2PNoiseError):
+                times.append(round(await node.ping(peer), 6))
+            await trio.sleep(PAUSE)
 
     def _look(self) -> dict[str, Any] | None:
         if self._meter is None:

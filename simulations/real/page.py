@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from .processes import RealRun
 from .statistics import LEVEL, Comparison, quantile
-from .validating import MAX_BUSY, RealRun, Validation, is_valid
+from .validating import MAX_BUSY, Validation, is_valid
 
 __all__ = ["page", "table", "verdict"]
 
@@ -18,9 +19,9 @@ simulated lines are as long as the round trips that were measured in the real ru
 """
 _FOOT = """
 *Near* is within the margins: medians within 10 %, 95th percentiles within 15 %, median bytes within 5 %; times that
-differ by less than 5 ms are alike. *One law* is the two-sample test of Kolmogorov and Smirnov with Holm's correction, at
-{level:g}: D is the largest distance between both distributions, p the probability of as large a one by chance. It takes
-the nodes of one run to be independent, which they are not quite, and so sees differences a little too easily.
+differ by less than 5 ms are alike. *One law* is the two-sample test of Kolmogorov and Smirnov with Holm's correction,
+at {level:g}: D is the largest distance between both distributions, p the probability of as large a one by chance. It
+takes the nodes of one run to be independent, which they are not quite, and so sees differences a little too easily.
 """
 
 

@@ -3,7 +3,10 @@
 import json
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from .tun_relay import RelayLaw
 __all__ = ["RealRun", "run_processes"]
 
 MOST = 200  # processes; a guess: some 20 MB each
+GOODBYE = 10.0  # seconds that a fleet has to end all that it began
 SLACK = 90.0  # seconds that starting and ending them may take
 
 
@@ -52,32 +56,54 @@ def run_processes(
     cannot be that network.
     """
     _check(name, nodes, parameters, relay)
-    order = {
-        "scenario": name,
-        "parameters": dict(parameters),
-        "nodes": nodes,
-        "seed": seed,
-        "relay": asdict(relay) if relay is not None else None,
-    }
     seconds = find(name).with_parameters(parameters).seconds + SLACK
-    with subprocess.Popen(
-        [sys.executable, "-m", "simulations.real.fleet"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=Path(__file__).parents[2],
-        text=True,
-    ) as fleet:
-        try:
-            # Its standard input stays open meanwhile: that it ends is how the fleet hears that we are gone.
-            said, complaint = _exchange(fleet, json.dumps(order) + "\n", seconds)
-        finally:
-            fleet.kill()
+    with tempfile.TemporaryDirectory(prefix="p2pnoise-real-") as folder:
+        order = {
+            "scenario": name,
+            "parameters": dict(parameters),
+            "nodes": nodes,
+            "seed": seed,
+            "folder": folder,
+            "relay": asdict(relay) if relay is not None else None,
+        }
+        said, complaint = _lead(json.dumps(order) + "\n", seconds)
     try:
         return _read(seed, json.loads(said))
     except ValueError:
         why = complaint.strip().rpartition("\n")[2] or "it said nothing"
         raise ScenarioError(f"the real run of seed {seed} failed: {why}", "run it again, or with fewer nodes") from None
+
+
+def _lead(order: str, seconds: float) -> tuple[str, str]:
+    """Give a fleet its order; what it said in the end, and what it complained of."""
+    with (
+        tempfile.TemporaryFile("w+") as complaints,
+        subprocess.Popen(
+            [sys.executable, "-m", "simulations.real.fleet"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            cwd=Path(__file__).parents[2],
+            text=True,
+        ) as fleet,
+    ):
+        assert fleet.stdin is not None  # noqa: S101 - they are pipes
+        assert fleet.stdout is not None  # noqa: S101
+        overdue = threading.Timer(seconds, fleet.kill)
+        overdue.start()
+        try:
+            # Its standard input stays open meanwhile: that it ends is how the fleet hears that we are gone.
+            fleet.stdin.write(order)
+            fleet.stdin.flush()
+            said = fleet.stdout.readline()
+        finally:
+            fleet.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                fleet.wait(GOODBYE)
+            fleet.kill()
+            overdue.cancel()
+        complaints.seek(0)
+        return said, complaints.read()
 
 
 def _check(name: str, nodes: int, parameters: Mapping[str, Value], relay: RelayLaw | None) -> None:
@@ -90,17 +116,6 @@ def _check(name: str, nodes: int, parameters: Mapping[str, Value], relay: RelayL
     if why is not None:
         raise ScenarioError(f"no relay between namespaces: {why}", "leave it out: then all is on loopback")
     make_plan(find(name).with_parameters(parameters), nodes, 1, loopback(nodes))
-
-
-def _exchange(fleet: "subprocess.Popen[str]", order: str, seconds: float) -> tuple[str, str]:
-    assert fleet.stdin is not None  # noqa: S101 - they are pipes
-    assert fleet.stdout is not None  # noqa: S101
-    assert fleet.stderr is not None  # noqa: S101
-    fleet.stdin.write(order)
-    fleet.stdin.flush()
-    said = fleet.stdout.readline()
-    fleet.stdin.close()
-    return said, fleet.stderr.read() if not said else ""
 
 
 def _read(seed: int, found: dict[str, Any]) -> RealRun:

@@ -1,10 +1,13 @@
 """Simulated: the same network in a simulated world, measured as the processes are."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from p2pnoise.events import Event, Listening, PeerLost
 from p2pnoise.instant import SECOND
+from simulations.experiment import ByteExperiment
 from simulations.faults import Crash
+from simulations.outcome import Value
 from simulations.running import begin
 from simulations.scenario import Fidelity
 from simulations.world import SimulatedNode
@@ -16,11 +19,10 @@ __all__ = ["simulate"]
 STEP = SECOND // 10
 
 
-def simulate(
-    name: str, *, nodes: int, seed: int, parameters: dict[str, bool | int | float | str], fidelity: Fidelity
-) -> list[Figures]:
+def simulate(name: str, *, nodes: int, seed: int, parameters: Mapping[str, Value], fidelity: Fidelity) -> list[Figures]:
     """What each node of one simulated run did. Raises ScenarioError."""
     with begin(name, nodes=nodes, seed=seed, parameters=parameters, fidelity=fidelity) as running:
+        assert isinstance(running, ByteExperiment)  # noqa: S101 - the one with cores, and so is its heir
         world, meters = running.world, {}
         crash = next((fault for fault in running.schedule if isinstance(fault, Crash)), None)
         killed = crash.nodes[0] if crash is not None else None

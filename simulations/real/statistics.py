@@ -1,9 +1,9 @@
 """Statistics: whether two samples are of one law, and whether they are near enough; no library needed.
 
-Two-sample Kolmogorov-Smirnov with the asymptotic distribution in Stephens' form (Numerical Recipes, 14.3), corrected for
-many tests after Holm (1979). It takes figures to be independent; those of nodes of one run are not quite, so that it
-finds differences a little too easily. The margins ask the other question: not whether there is a difference, but
-whether it matters.
+Two-sample Kolmogorov-Smirnov with the asymptotic distribution in the form of Stephens (Numerical Recipes, 14.3),
+corrected for many tests after Holm (1979). It takes figures to be independent; those of nodes of one run are not quite,
+so that it finds differences a little too easily. The margins ask the other question: not whether there is a difference,
+but whether it matters.
 """
 
 import math
@@ -96,7 +96,7 @@ def kolmogorov_smirnov(one: Sequence[float], other: Sequence[float]) -> tuple[fl
 
 def _tail(x: float) -> float:
     """Kolmogorov's distribution, from `x` up."""
-    if x < 0.2:  # noqa: PLR2004 - the series does not end, and the answer is 1 to twelve places
+    if x < 0.2:
         return 1.0
     terms = [2 * (-1) ** (k - 1) * math.exp(-2 * k * k * x * x) for k in range(1, 101)]
     return min(max(math.fsum(terms), 0.0), 1.0)

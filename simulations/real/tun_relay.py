@@ -44,7 +44,7 @@ def run(tuns: Sequence[int], addresses: Sequence[Address], law: RelayLaw, *, see
         # select(2) counts in microseconds where poll(2) and epoll count in milliseconds.
         for tun in select.select(tuns, (), (), pause)[0]:
             packet = os.read(tun, MTU)
-            target = to.get(packet[16:20]) if len(packet) >= HEADER and packet[0] >> 4 == 4 else None  # noqa: PLR2004
+            target = to.get(packet[16:20]) if len(packet) >= HEADER and packet[0] >> 4 == 4 else None
             if target is None or (law.loss and chance.random() < law.loss):
                 continue
             pair = packet[12:20]
