@@ -102,6 +102,7 @@ class VirtualWorld(World):
                 facts=[self.oracle.lists[0]],
                 config=node.config,
                 on_event=lambda event: self._hear(life, event),
+                memo=self.memo,
             ) as life.running:
                 if not life.killed:
                     node.core = self._watch(life, life.running.core)

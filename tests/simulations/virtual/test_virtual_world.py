@@ -103,6 +103,16 @@ def test_processes_that_hash_differently_have_one_trace():
     assert len(lines) == 1
 
 
+def test_what_nodes_share_of_what_is_pure_changes_nothing(ask):
+    hashes = set()
+    for remember in (True, False):
+        with ask(begun=True) as running:
+            running.world.memo = running.world.memo if remember else None
+            running.advance(8 * SECOND)
+            hashes.add(running.world.trace_hash)
+    assert len(hashes) == 1
+
+
 def test_it_may_be_run_in_pieces_of_any_size(ask):
     hashes = set()
     for piece in (SECOND // 40, SECOND // 3, 5 * SECOND):
