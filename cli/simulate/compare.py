@@ -73,6 +73,8 @@ def _lines(pair: "Pair") -> list[str]:
     lines = [f"{pair.one.one.scenario}: {pair.one.one.question}", *columns(*(("  ", *side) for side in sides))]
     if told:
         lines += ["", *columns(("TOLD DIFFERENTLY", "A", "B"), *told)]
+    if pair.checks:
+        lines += ["", *columns(("DID NOT ALWAYS HOLD", "A", "B"), *pair.checks)]
     if figures:
         lines += ["", *columns(("FIGURE", "A: MEDIAN (5-95 %)", "B: MEDIAN (5-95 %)", "B TO A", "BANDS"), *figures)]
     return lines

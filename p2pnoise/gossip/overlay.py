@@ -335,7 +335,7 @@ class Overlay:
         try:
             match item:
                 case CardItem(raw):
-                    card = Card.parse(raw)
+                    card = self.table.read_card(raw)
                     body = body_id(card.card_id)
                     if self._wants.answered(link, [body]):
                         grants = [self._ids_of(link, card.card_id, one.kid, one.attrs) for one in card.grants]
@@ -349,7 +349,7 @@ class Overlay:
                     elif self._wants.refused(body_id(card_id)):
                         self._wants.refuse(ids, now.monotonic)
                 case RecordItem(raw):
-                    record = AddressRecord.parse(raw)
+                    record = self.table.read_record(raw)
                     if self._wants.answered(link, [record_id(record)]):
                         self._take_record(link, record, now)
         except CardError as error:
