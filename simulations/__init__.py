@@ -1,6 +1,7 @@
 """Simulations: the same NodeCore as the daemon's, in a world of virtual time, seeded and repeatable bit for bit."""
 
 from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet, Watch
+from .checks_links import FirstNodeCarries, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .clocks import ClockLaw
 from .faults import (
     ClockStep,
@@ -40,13 +41,17 @@ __all__ = [
     "Excluded",
     "Expectation",
     "Fault",
+    "FirstNodeCarries",
     "Lag",
     "Leave",
     "Loss",
     "NetworkLaw",
+    "NobodyFalselyDead",
+    "OldKeysGone",
     "Outcome",
     "Partition",
     "Quiet",
+    "RefusesInWords",
     "Renew",
     "Reset",
     "Revoke",
@@ -58,6 +63,7 @@ __all__ = [
     "ScheduleError",
     "Setting",
     "Slow",
+    "SteadyViews",
     "Watch",
     "World",
     "all_scenarios",

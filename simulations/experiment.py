@@ -15,6 +15,7 @@ from p2pnoise.instant import SECOND, ns
 
 from . import guard, inspecting, striking
 from .adversaries import KINDS as ADVERSARIES
+from .carriers import DIAL_TIMEOUT
 from .checks import seconds
 from .faults import Schedule
 from .files import FileDisk
@@ -178,13 +179,12 @@ class ByteExperiment:
     def _wind_down(self) -> None:
         """Have all say goodbye on lines that are whole again, and see whether anything is left."""
         world = self.world
-        world.lines.faults.clear()
-        world.release()
+        world.calm_down()
         for node in world.live(honest=False):
             world.stop(node)
-        longest = max((node.config.close_timeout for node in world.nodes), default=0.0)
+        longest = max((ns(node.config.close_timeout) for node in world.nodes), default=0)
         with guard.simulated():
-            world.run(world.now + ns(longest) + 2 * SECOND)
+            world.run(world.now + max(longest, DIAL_TIMEOUT) + 2 * SECOND)
         for watch in self.watching.watches:
             if isinstance(watch, Clean):
                 watch.left_over(world)

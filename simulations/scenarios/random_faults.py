@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 
 from simulations import (
-    Clog,
     ClockStep,
+    Clog,
     Connected,
     Converged,
     Crash,

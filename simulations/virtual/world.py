@@ -202,7 +202,7 @@ class VirtualWorld(World):
         return self.lines.blocked(source, target)
 
     def reachable(self, source: int, target: int) -> bool:
-        return self.nodes[target].dialable and not self._is_cut(source, target)
+        return self.nodes[target].dialable and not self.carriers.is_cut(source, target)
 
     def online(self, node: int) -> bool:
         return self.nodes[node].online
@@ -229,10 +229,6 @@ class VirtualWorld(World):
     def _ends(self, node: SimulatedNode) -> dict[io.ConnectionId, VirtualCarrier]:
         """The connections of a node, each by a number that both ends have."""
         return cast("dict[io.ConnectionId, VirtualCarrier]", node.carriers)
-
-    def whereabouts(self, address: Address) -> int | None:
-        """Who lives at an address."""
-        return self._places.get(address)
 
 
 class _Surroundings:
