@@ -100,7 +100,7 @@ def test_a_page_says_what_was_asked_what_ran_and_what_came_of_it():
 def test_every_figure_of_a_run_is_drawn():
     said = read(outcome(hostile=(2, 5)))
     headings = [
-        "How the cards spread",
+        "How knowledge spreads",
         "How nodes get linked",
         "How long a node waits for the last card",
         "What a node has to send",
@@ -268,7 +268,7 @@ def test_of_a_crowded_network_some_links_are_drawn_and_that_is_said():
 
 
 def test_two_hundred_long_runs_are_a_small_page_that_says_what_it_leaves_out():
-    text = page.report(sweep(200, points=3000))
+    text = page.report(sweep(200, points=1200))
     assert len(text) < embedding.LIMIT + 700_000
     data = Read(text).data
     assert len(data["outcomes"]) == 200
