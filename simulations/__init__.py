@@ -1,6 +1,7 @@
 """Simulations: the same NodeCore as the daemon's, in a world of virtual time, seeded and repeatable bit for bit."""
 
 from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet, Watch
+from .checks_hostile import LiesCost, LiesEndLinks, Told
 from .clocks import ClockLaw
 from .faults import (
     ClockStep,
@@ -42,6 +43,8 @@ __all__ = [
     "Fault",
     "Lag",
     "Leave",
+    "LiesCost",
+    "LiesEndLinks",
     "Loss",
     "NetworkLaw",
     "Outcome",
@@ -58,6 +61,7 @@ __all__ = [
     "ScheduleError",
     "Setting",
     "Slow",
+    "Told",
     "Watch",
     "World",
     "all_scenarios",

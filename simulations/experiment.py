@@ -87,6 +87,9 @@ class ByteExperiment:
         self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)
         for place in settle(scenario, nodes, self.world.chance):
             self._add(place)
+        for node in self.world.nodes:
+            if not node.honest:
+                ADVERSARIES[node.kind].prepare(self.world, node)
         striking.plan(self.world, self.schedule)
         self.watching = Watching(self.world, self.schedule, scenario.expects, ALWAYS)
         for watch in self.watching.watches:
@@ -194,7 +197,7 @@ def _maker(kind: str) -> Make:
         return honest
     if kind not in ADVERSARIES:
         raise ScenarioError(f"no adversary of kind {kind}", f"there are: {', '.join(ADVERSARIES)}")
-    return ADVERSARIES[kind]
+    return ADVERSARIES[kind].make
 
 
 def versions() -> dict[str, str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
-from cards import Address, NodeKey, SignatureCache
+from cards import Address, Card, Policy, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip import Overlay, PeerTable
@@ -163,8 +163,8 @@ class SimulatedNode:
 class World:
     """Nodes, the lines between them, and what is yet to happen. `now` is nanoseconds since the beginning.
 
-    `on_store`, `on_event` and `on_failure` are called as things happen; whoever listens changes nothing. `on_bytes` hears
-    all that is sent on connections (from, its connection, to, bytes), as somebody on the path does.
+    `on_store`, `on_event` and `on_failure` are called as things happen; whoever listens changes nothing. `on_bytes`
+    hears all that is sent on connections (from, its connection, to, bytes), as somebody on the path does.
     """
 
     def __init__(
@@ -479,16 +479,17 @@ def honest(
     world: World,
     node: SimulatedNode,
     *,
-    key: NodeKey | None = None,
+    card: Card | None = None,
     config: NodeConfig | None = None,
+    policy: Policy | None = None,
     overlay: Callable[..., Overlay] = Overlay,
 ) -> NodeCore:
     """A node as the daemon runs it, unless something else is said."""
     return NodeCore(
         config or node.config,
-        key=key or node.citizen.key,
-        card=node.citizen.card,
-        policy=world.oracle.policy,
+        key=node.citizen.key,
+        card=card or node.citizen.card,
+        policy=policy or world.oracle.policy,
         random=world.chance("choices", node.number, node.boot),
         entropy=world.entropy(node.number, node.boot),
         signatures=world.signatures,
