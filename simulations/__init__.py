@@ -2,6 +2,7 @@
 
 from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet, Watch
 from .checks_hostile import LiesCost, LiesEndLinks, Told
+from .checks_links import FirstNodeCarries, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .clocks import ClockLaw
 from .faults import (
     ClockStep,
@@ -41,15 +42,19 @@ __all__ = [
     "Excluded",
     "Expectation",
     "Fault",
+    "FirstNodeCarries",
     "Lag",
     "Leave",
     "LiesCost",
     "LiesEndLinks",
     "Loss",
     "NetworkLaw",
+    "NobodyFalselyDead",
+    "OldKeysGone",
     "Outcome",
     "Partition",
     "Quiet",
+    "RefusesInWords",
     "Renew",
     "Reset",
     "Revoke",
@@ -61,6 +66,7 @@ __all__ = [
     "ScheduleError",
     "Setting",
     "Slow",
+    "SteadyViews",
     "Told",
     "Watch",
     "World",

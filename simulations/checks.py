@@ -6,6 +6,7 @@ says in the end what it saw. What nodes should believe it asks the oracle.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import log2
 from typing import Protocol
 
 from p2pnoise.events import Event
@@ -41,6 +42,10 @@ class NodeView(Protocol):
 
     def holds(self, citizen: Citizen) -> bool:
         """Whether its table has a card of this identity."""
+        ...
+
+    def holds_node(self, node_id: bytes) -> bool:
+        """Whether its table has a card of this Node ID."""
         ...
 
     def linked(self) -> list[bytes]:
@@ -134,56 +139,70 @@ def seconds(nanoseconds: int) -> float:
 class Converged:
     """All honest nodes that run hold the newest card and the addresses of all others.
 
-    That is so `within` so many seconds of the last fault, or of the start where there is none; its figures count from
-    there, too.
+    That is so `within` so many seconds, and `per_doubling` of the number of nodes more, of the last fault, or of second
+    `since`, or of the start where there is no fault; its figures count from there, too. Nodes that are met by faults of
+    the kinds `apart_from` are left out.
     """
 
     within: float
+    per_doubling: float = 0.0
+    since: float | None = None
+    apart_from: tuple[str, ...] = ()
 
     def watch(self, view: View, schedule: Schedule) -> Watch:
-        return _Convergence(view, schedule, self.within)
+        return _Convergence(view, schedule, self)
 
 
 class _Convergence(Watch):
-    def __init__(self, view: View, schedule: Schedule, within: float) -> None:
+    def __init__(self, view: View, schedule: Schedule, said: Converged) -> None:
         super().__init__(view, schedule)
-        self.name = f"all know all within {within:g} s"
         self.settled = False
+        self._since = self.calm if said.since is None else int(said.since * SECOND)
+        within = said.within + said.per_doubling * log2(max(len(view.nodes), 1))
         self._limit = int(within * SECOND)
+        self._apart = {number for one in schedule if one.kind in said.apart_from for number in one.nodes_hit}
+        but = f" but the {' and '.join(said.apart_from)}" if said.apart_from else ""
+        since = f" of second {said.since:g}" if said.since is not None else ""
+        self.name = f"all{but} know all within {within:.4g} s{since}"
+        self._figures = "_".join(("converged", "but", *said.apart_from, "after") if but else ("converged", "after"))
         self._after: dict[int, float] = {}  # node -> seconds after which it knew all
 
     def look(self) -> None:
-        if self.settled or self.view.now < self.calm:
+        if self.settled or self.view.now < self._since:
             return
-        live = self.live()
-        everybody = [node.citizen for node in live]
-        done = 0
-        for node in live:
-            if node.number in self._after:
-                done += 1
-            elif node.known >= len(everybody) and node.lacks(everybody) == 0:
-                self._after[node.number] = seconds(self.view.now - self.calm)
-                done += 1
-        if live and done == len(live) == self._expected():
-            self._settle()
-        elif self.view.now > self.calm + self._limit and not self._first:
-            lacking = [node for node in live if node.number not in self._after]
+        taking_part = [node for node in self.live() if node.number not in self._apart]
+        everybody = [node.citizen for node in taking_part]
+        # Whoever knew all before the last had started knew too few.
+        if all(node.online or _was_started(node) for node in self.view.nodes):
+            for node in taking_part:
+                if node.number not in self._after and _knows(node, everybody):
+                    self._after[node.number] = seconds(self.view.now - self._since)
+            if taking_part and all(node.number in self._after for node in taking_part):
+                self._settle(taking_part, everybody)
+        if not self.settled and self.view.now > self._since + self._limit and not self._first:
+            lacking = [node for node in taking_part if node.number not in self._after]
             missing = sum(node.lacks(everybody) for node in lacking)
-            self.broken(f"{len(lacking)} of {len(live)} nodes lack {missing} cards or records")
+            self.broken(f"{len(lacking)} of {len(taking_part)} nodes lack {missing} cards or records")
 
-    def _expected(self) -> int:
-        """Those that are to run by now: a scenario may start nodes late."""
-        return len(self.live()) if all(node.online or _was_started(node) for node in self.view.nodes) else -1
-
-    def _settle(self) -> None:
+    def _settle(self, taking_part: Sequence[NodeView], everybody: Sequence[Citizen]) -> None:
+        for node in taking_part:
+            if not _knows(node, everybody):  # it did, and has lost something since
+                del self._after[node.number]
+        if len(self._after) < len(taking_part):
+            return
         self.settled = True
-        self.metrics["converged_after"] = max(self._after.values())
-        self.samples["known_all_after"] = tuple(self._after[number] for number in sorted(self._after))
+        taken = [self._after[node.number] for node in taking_part]
+        self.metrics[self._figures] = max(taken)
+        self.samples[f"known_all{self._figures.removeprefix('converged')}"] = tuple(taken)
 
     def finish(self) -> None:
         if not self.settled:
-            self.metrics["converged_after"] = None
+            self.metrics[self._figures] = None
             self.undecided()
+
+
+def _knows(node: NodeView, everybody: Sequence[Citizen]) -> bool:
+    return node.known >= len(everybody) and node.lacks(everybody) == 0
 
 
 def _was_started(node: NodeView) -> bool:
@@ -237,24 +256,42 @@ class _Cut(Watch):
     def finish(self) -> None:
         if not self.settled:
             self.undecided()
+        oracle = self.view.oracle
+        for number in (number for number, after in self._after.items() if after >= 0):
+            if any(node.holds(oracle.citizens[number]) for node in self.live()):
+                self.broken(f"node {number} was cut, and came back")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """In the end the links join all honest nodes that run to one network."""
+    """The links join all honest nodes that run to one network, `within` so many seconds of the last fault."""
+
+    within: float = 60.0
 
     def watch(self, view: View, schedule: Schedule) -> Watch:
-        return _Connection(view, schedule)
+        return _Connection(view, schedule, self.within)
 
 
 class _Connection(Watch):
-    name = "one connected network"
+    def __init__(self, view: View, schedule: Schedule, within: float) -> None:
+        super().__init__(view, schedule)
+        self.name = f"one connected network within {within:g} s"
+        self.settled = False
+        self._limit = int(within * SECOND)
+
+    def look(self) -> None:
+        if self.settled or self.view.now < self.calm:
+            return
+        parts = components(self.live())
+        if len(parts) == 1:
+            self.settled = True
+            self.metrics["connected_after"] = seconds(self.view.now - self.calm)
+        elif self.view.now > self.calm + self._limit and self._first is None:
+            self.broken(f"{len(parts)} parts, the smallest of {min(map(len, parts), default=0)} nodes")
 
     def finish(self) -> None:
-        parts = components(self.live())
-        self.metrics["components"] = len(parts)
-        if len(parts) > 1:
-            self.broken(f"{len(parts)} parts, the smallest of {min(map(len, parts))} nodes")
+        if not self.settled:
+            self.undecided()
 
 
 def components(nodes: Sequence[NodeView]) -> list[list[int]]:

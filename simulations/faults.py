@@ -63,10 +63,11 @@ class Clog(Fault):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reset(Fault):
-    """Every connection of `nodes` breaks at once, on both sides; what was on its way is lost."""
+    """Every connection of `nodes` breaks with this `chance`, on both sides; what was on its way is lost."""
 
     kind: ClassVar[str] = "reset"
     nodes: Nodes
+    chance: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +177,13 @@ KINDS: Mapping[str, type[Fault]] = {
 }
 
 
-_NUMBERS = {"at": (0, 1e9), "until": (0, 1e9), "share": (0, 0.99), "seconds": (-1e9, 1e9)}  # NaN is in none
+_NUMBERS = {
+    "at": (0, 1e9),
+    "until": (0, 1e9),
+    "share": (0, 0.99),
+    "chance": (0, 1),
+    "seconds": (-1e9, 1e9),
+}  # NaN is in none
 
 
 def fault_from(value: Any) -> Fault:

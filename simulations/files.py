@@ -10,9 +10,13 @@ from pathlib import Path
 from p2pnoise.gossip.effects import Store
 from p2pnoise.node import effects as io
 from p2pnoise.node.keeping import change_of, read_back
-from p2pnoise.store import PeerStore, StoreError
+from p2pnoise.store import PeerStore, StoreError, hand_over
 
+from . import guard
 from .disks import DiskError
+
+CORRUPT_BITS = 8  # that one fault turns over
+FULL = "{}: database or disk is full"
 
 
 class FileDisk:
@@ -34,25 +38,33 @@ class FileDisk:
         self._node_id = node_id
         self._now = now
         self._store: PeerStore | None = None
+        self._owner = b""  # the Node ID that it was opened with
         self._faults: list[str] = []  # that strike when the node is down
 
     def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
-        self._close()
+        self._abandon()
         for how in self._faults:
             self._damage(how)
         self._faults.clear()
+        if self.full:
+            raise DiskError(FULL.format(self.path.name))
+        before, self._owner = self._owner, self._node_id()
         try:
-            store = self._store = PeerStore(self.path, network=self._network, node_id=self._node_id())
-            return read_back(store)
+            with guard.lifted():  # sqlite-utils draws names for its savepoints
+                if before not in (b"", self._owner) and self.path.exists():
+                    hand_over(self.path, old=before, new=self._owner)
+                self._store = PeerStore(self.path, network=self._network, node_id=self._owner)
+                return read_back(self._store)
         except StoreError as error:
             self._close()
             raise DiskError(str(error)) from None
 
     def keep(self, changes: Sequence[Store]) -> None:
         if self.full or self._store is None:
-            raise DiskError(f"{self.path.name}: database or disk is full")
+            raise DiskError(FULL.format(self.path.name))
         try:
-            self._store.commit(change_of(change, self._now()) for change in changes)
+            with guard.lifted():
+                self._store.commit(change_of(change, self._now()) for change in changes)
         except StoreError as error:
             raise DiskError(str(error)) from None
 
@@ -66,26 +78,41 @@ class FileDisk:
     def mend(self) -> None:
         """There is room again; and what a refused start told its operator to do, they have done."""
         self.full = False
-        if self._store is None and self.path.exists():
+        if self._store is None and not self._faults and self.path.exists():
             try:
-                PeerStore(self.path, network=self._network, node_id=self._node_id()).close()
+                with guard.lifted():
+                    PeerStore(self.path, network=self._network, node_id=self._node_id()).close()
             except StoreError:
                 self._move_aside()
 
     def _damage(self, how: str) -> None:
-        if not self.path.exists():
+        files = [one for one in self._files() if one.stat().st_size]
+        if not files:
             return
-        raw = bytearray(self.path.read_bytes())
+        path = self._chance.choice(files)
+        raw = bytearray(path.read_bytes())
         if how == "torn":
             raw = raw[: self._chance.randrange(len(raw))]
         else:
-            for _ in range(8):
+            for _ in range(CORRUPT_BITS):
                 raw[self._chance.randrange(len(raw))] ^= 1 << self._chance.randrange(8)
-        self.path.write_bytes(raw)
+        path.write_bytes(raw)
+
+    def _files(self) -> list[Path]:
+        """The database and its log, where there are any."""
+        return [one for one in (self.path, self.path.with_name(f"{self.path.name}-wal")) if one.exists()]
 
     def _move_aside(self) -> None:
         for one in sorted(self.path.parent.glob(f"{self.path.name}*")):
             one.unlink()
+
+    def _abandon(self) -> None:
+        """Leave the files as they lie when a process is killed: the log is not written back into the database."""
+        if self._store is not None:
+            as_they_lie = [(one, one.read_bytes()) for one in self._files()]
+            self._close()
+            for one, raw in as_they_lie:
+                one.write_bytes(raw)
 
     def _close(self) -> None:
         if self._store is not None:

@@ -44,7 +44,7 @@ def inside(world: World, node: SimulatedNode) -> dict[str, Any]:
         names = {bytes(other.citizen.key.public): other.number for other in world.nodes}
         state |= core_state(node.node, instant, names)
         state["connections"] = [
-            {"connection": number, "to": carrier.peer, "held": len(carrier.held)}
+            {"connection": number, "to": carrier.peer, "held": world.carriers.held(node.number, carrier.peer)}
             for number, carrier in node.carriers.items()
         ]
     return state

@@ -4,7 +4,7 @@ from cards import AddressRecord, Card
 from cards.statements import frame, verify
 from p2pnoise.events import Event, PeerVerified
 from p2pnoise.gossip.effects import Store, StorePeer
-from p2pnoise.gossip.table import MAX_PEERS
+from p2pnoise.gossip.table import MAX_PEERS, Peer
 from p2pnoise.instant import SECOND
 
 from .checks import NodeView, View, Watch
@@ -19,6 +19,9 @@ GRACE = 2 * SECOND  # for what ended to be noticed: clocks count whole seconds
 class Genuine(Watch):
     """S1: every card in a table was signed by its owner for this node key, and granted by an issuer; every address was
     signed by its node; and every link is one to whoever has the key that its card names.
+
+    Each is looked at when it is stored; and what stands in a table, as what a start took from its disk does, when the
+    run is over, too.
     """
 
     name = "S1 only genuine cards, addresses and peers"
@@ -28,13 +31,21 @@ class Genuine(Watch):
         self._proven: set[bytes] = set()  # address records whose signature holds
 
     def stored(self, node: NodeView, change: Store) -> None:
-        if not (isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest):
-            return
-        card, record = change.peer.card, change.peer.record
+        if isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest:
+            self._judge(node, change.peer)
+
+    def finish(self) -> None:
+        inside = _inside(self.view)
+        for node in inside[:: 1 + len(inside) // 100]:  # of many nodes a hundred
+            for peer in node.table:
+                self._judge(node, peer)
+
+    def _judge(self, node: NodeView, peer: Peer) -> None:
+        card, record = peer.card, peer.record
         genuine = self.view.oracle.signed.get(bytes(card.card_id))
         if genuine is None or _essence(genuine) != _essence(card):
             self.broken(f"node {node.number} took a card of {card.label} that its owner never signed")
-        elif any((one.attrs, one.signature) not in self.view.oracle.granted for one in change.peer.grants.values()):
+        elif any((one.attrs, one.signature) not in self.view.oracle.granted for one in peer.grants.values()):
             self.broken(f"node {node.number} took a grant for {card.label} that no issuer signed")
         if record is not None and not self._proves(record):
             self.broken(f"node {node.number} took an address of {card.label} that its node never signed")
@@ -71,12 +82,18 @@ class Steady(Watch):
         # Whoever lost its database lost its memory with it.
         self._forgetful = {n for fault in schedule if isinstance(fault, DiskFault) for n in fault.nodes}
         self._seen: dict[tuple[int, bytes], tuple[int, bytes]] = {}
+        self._named: dict[tuple[bytes, int], bytes] = {}  # Node ID and number of every address record that was taken
         self._records: dict[tuple[int, bytes], int] = {}
 
     def stored(self, node: NodeView, change: Store) -> None:
         if not (isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest):
             return
-        self._addresses(node, change.peer.record)
+        record = change.peer.record
+        if record is not None and record.raw != self._named.setdefault(
+            (bytes(record.node_id), record.sequence), record.raw
+        ):
+            self.broken(f"node {node.number} took a second address record of one number for {change.peer.card.label}")
+        self._addresses(node, record)
         card, key = change.peer.card, (node.number, bytes(change.peer.card.identity))
         before, card_id = self._seen.get(key, (0, b""))
         if node.number in self._forgetful or card.sequence > before:

@@ -4,7 +4,7 @@ A connection behaves as TCP does: in order, and loss is delay or a reset, never 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
@@ -37,18 +37,34 @@ class NetworkLaw:
     """The share of nodes behind a NAT: they dial, and nobody reaches them."""
 
 
-@dataclass(slots=True)
 class Lines:
-    """What is in force between nodes at this moment. Times in nanoseconds."""
+    """What is in force between nodes at this moment. Times in nanoseconds. `chance` gives one stream for each concern.
 
-    law: NetworkLaw
-    chance: Callable[[str], Random]
-    """One stream for each concern."""
-    faults: list[Fault] = field(default_factory=list)
-    """Those that began and have not ended."""
-    _latencies: dict[tuple[int, int], int] = field(default_factory=dict)
-    _free_at: dict[int, int] = field(default_factory=dict)  # when the line of a node has sent what it was given
-    _streams: dict[str, Random] = field(default_factory=dict)
+    What is drawn for one pair or one node shifts nothing that is drawn for another.
+    """
+
+    def __init__(self, law: NetworkLaw, chance: Callable[[str], Random]) -> None:
+        self.law = law
+        self._chance = chance
+        self._faults: list[tuple[Fault, frozenset[int]]] = []  # that began and have not ended, and whom they meet
+        self._latencies: dict[tuple[int, int], int] = {}
+        self._free_at: dict[tuple[int, str], int] = {}  # when a line has passed what it was given, up or down
+        self._streams: dict[str, Random] = {}
+
+    def begin(self, fault: Fault) -> None:
+        """From now on this is wrong."""
+        self._faults.append((fault, frozenset(fault.nodes_hit)))
+
+    def end(self, fault: Fault) -> None:
+        """This is over, where it was in force."""
+        for index, (one, _) in enumerate(self._faults):
+            if one is fault:
+                del self._faults[index]
+                return
+
+    def clear(self) -> None:
+        """All is well."""
+        self._faults.clear()
 
     def region(self, node: int) -> int:
         """Where in the world a node stands."""
@@ -62,7 +78,7 @@ class Lines:
         return self._latencies[pair]
 
     def _draw(self, one: int, other: int) -> int:
-        law, draw = self.law, self._stream("latency").random()
+        law, draw = self.law, self._chance(f"latency {one} {other}").random()
         match law.latency:
             case "uniform":
                 seconds = law.least + (law.most - law.least) * draw
@@ -76,44 +92,44 @@ class Lines:
 
     def blocked(self, source: int, target: int) -> bool:
         """Whether nothing passes this way now."""
-        for fault in self.faults:
+        for fault, nodes in self._faults:
             match fault:
-                case Partition(nodes=nodes, one_way=one_way):
+                case Partition(one_way=one_way):
                     crosses = (source in nodes) != (target in nodes)
                     if crosses and (source in nodes or not one_way):
                         return True
-                case Clog(nodes=nodes) if source in nodes or target in nodes:
+                case Clog() if source in nodes or target in nodes:
                     return True
         return False
 
     def arrival(self, source: int, target: int, size: int, now: int) -> tuple[int, int]:
         """When `size` bytes that are sent now have left, and when they arrive."""
-        rate = self.law.bytes_per_second
-        extra = 0
-        for fault in self.faults:
+        up, down, extra = self.law.bytes_per_second, None, 0
+        for fault, nodes in self._faults:
             match fault:
-                case Slow(nodes=nodes, bytes_per_second=slow) if source in nodes or target in nodes:
-                    rate = min(rate, slow) if rate is not None else slow
-                case Lag(nodes=nodes, seconds=seconds) if source in nodes:
+                case Slow(bytes_per_second=slow):
+                    up = min(up or slow, slow) if source in nodes else up
+                    down = min(down or slow, slow) if target in nodes else down
+                case Lag(seconds=seconds) if source in nodes:
                     extra += int(seconds * SECOND)
                 case Loss(share=share):
-                    extra += self._retransmissions(share, size)
-        left = now
-        if rate is not None:
-            # The narrower of both ends; a slow receiver's line is the one that fills.
-            line = target if self._is_slow(target) and not self._is_slow(source) else source
-            left = max(now, self._free_at.get(line, 0)) + size * SECOND // rate
-            self._free_at[line] = left
+                    extra += self._retransmissions(source, share, size)
+        # The narrower of both lines says when they have left: a sender is held back by whoever takes long to receive.
+        left = max(now, self._passed((source, "up"), size, up, now), self._passed((target, "down"), size, down, now))
         if self.law.jitter:
-            extra += int(self._stream("jitter").random() * self.law.jitter * SECOND)
+            extra += int(self._stream(f"jitter {source}").random() * self.law.jitter * SECOND)
         return left, left + self.one_way(source, target) + extra
 
-    def _is_slow(self, node: int) -> bool:
-        return any(isinstance(fault, Slow) and node in fault.nodes for fault in self.faults)
+    def _passed(self, line: tuple[int, str], size: int, rate: int | None, now: int) -> int:
+        """When a line, up or down, has passed so many bytes more."""
+        if rate is None:
+            return now
+        self._free_at[line] = max(now, self._free_at.get(line, 0)) + size * SECOND // rate
+        return self._free_at[line]
 
-    def _retransmissions(self, share: float, size: int) -> int:
+    def _retransmissions(self, source: int, share: float, size: int) -> int:
         """What the loss of `share` of all packets adds to the way of so many bytes: the worst of them counts."""
-        chance = self._stream("loss")
+        chance = self._stream(f"loss {source}")
         worst = 0
         for _ in range(min(-(-size // PACKET), 64)):
             losses = 0
@@ -124,5 +140,5 @@ class Lines:
 
     def _stream(self, concern: str) -> Random:
         if concern not in self._streams:
-            self._streams[concern] = self.chance(concern)
+            self._streams[concern] = self._chance(concern)
         return self._streams[concern]

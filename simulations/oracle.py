@@ -70,8 +70,9 @@ class Oracle:
     `lies` are what adversaries have said so far.
     """
 
-    def __init__(self, world: _World, *, issuer: str = "sim") -> None:
+    def __init__(self, world: _World, *, issuer: str = "sim", lifetime: int = YEAR) -> None:
         self._world = world
+        self._lifetime = lifetime  # seconds that grants last
         self.issuer = IssuerKey.generate(world.entropy("issuer", issuer))
         self.policy = Policy(network=NETWORK, issuers={issuer: self.issuer.public})
         self.lists: list[RevocationList] = [make_list(self.issuer, network=NETWORK, sequence=1, now=world.unix)]
@@ -109,7 +110,14 @@ class Oracle:
     def endorse(self, body: Card, citizen: Citizen, entropy: Callable[[int], bytes]) -> Card:
         """`body` with the issuer's grant."""
         citizen.serial += 1
-        card = grant(self.issuer, body, serial=citizen.serial, now=self._world.unix, entropy=entropy)
+        card = grant(
+            self.issuer,
+            body,
+            serial=citizen.serial,
+            now=self._world.unix,
+            entropy=entropy,
+            lifetime=self._lifetime,
+        )
         self.granted |= {(one.attrs, one.signature) for one in card.grants}
         return card
 

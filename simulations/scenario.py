@@ -33,6 +33,7 @@ from p2pnoise.errors import P2PNoiseError
 from .clocks import ClockLaw
 from .faults import Fault
 from .network import NetworkLaw
+from .oracle import YEAR
 from .outcome import Outcome, Value
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class Scenario:
     clocks: ClockLaw = field(default_factory=ClockLaw)
     config: NodeConfig = field(default_factory=NodeConfig)
     disks: Literal["memory", "files"] = "memory"
+    lifetime: int = YEAR
+    """Seconds that grants last."""
     faults: Callable[[Setting], Iterable[Fault]] = _nothing
     adversaries: Mapping[str, float] = field(default_factory=dict)
     """How many of each kind there are among the nodes: below 1 a share, else a number. Kinds: adversaries/."""

@@ -1,4 +1,8 @@
-"""Striking: what each fault does to the bytes world when it begins, and when it ends."""
+"""Striking: what each fault does to the bytes world when it begins, and when it ends.
+
+Faults may meet at one node: it is up again when the last one that keeps it down is over. What a fault asks of a node
+that is down, or that there is not, is done where that makes sense (a card is issued, a key is made) and else left.
+"""
 
 from functools import partial
 
@@ -24,8 +28,9 @@ from .world import SimulatedNode, World
 def plan(world: World, schedule: Schedule) -> None:
     """Have every fault of a schedule happen in its time."""
     for fault in schedule:
+        until = getattr(fault, "until", None)
         world.alarm(ns(fault.at), partial(_begin, world, fault))
-        if fault.over > fault.at:
+        if until is not None:
             world.alarm(ns(fault.over), partial(_end, world, fault))
 
 
@@ -36,26 +41,27 @@ def _hit(world: World, fault: Fault) -> list[SimulatedNode]:
 
 def _begin(world: World, fault: Fault) -> None:
     world.note(f"begins: {fault}")
-    if isinstance(fault, Revoke):
-        _revoke(world, fault)
-    elif isinstance(fault, Reset | Crash | Leave | ClockStep | DiskFault | Renew | Rotate):
-        for node in _hit(world, fault):
-            _strike(world, node, fault)
-    else:
-        world.lines.faults.append(fault)
-
-
-def _strike(
-    world: World, node: SimulatedNode, fault: Reset | Crash | Leave | ClockStep | DiskFault | Renew | Rotate
-) -> None:
     match fault:
+        case Revoke():
+            _revoke(world, fault)
         case Reset():
-            for connection in list(node.carriers):
-                world.reset(node, connection)
+            _reset(world, fault)
+        case Crash() | Leave() | ClockStep() | DiskFault() | Renew() | Rotate():
+            for node in _hit(world, fault):
+                _strike(world, node, fault)
+        case _:
+            world.lines.begin(fault)
+
+
+def _strike(world: World, node: SimulatedNode, fault: Crash | Leave | ClockStep | DiskFault | Renew | Rotate) -> None:
+    match fault:
         case Crash(silent=silent):
+            node.held_down += 1
             world.kill(node, silent=silent)
         case Leave():
-            world.leave(node)
+            node.held_down += 1
+            if node.online:
+                world.leave(node)
         case ClockStep(seconds=seconds):
             node.clock.skew += seconds
         case DiskFault(how=how):
@@ -64,14 +70,29 @@ def _strike(
         case Renew():
             world.schedule(node.number, io.OwnCardChanged(world.oracle.issue(node.citizen)))
         case Rotate():
+            was_online = node.online
             world.kill(node)
             world.oracle.rotate(node.citizen)
-            world.start(node)
+            if was_online:
+                world.start(node)
+
+
+def _reset(world: World, fault: Reset) -> None:
+    chance = world.chance("reset", fault.at)
+    for node in _hit(world, fault):
+        for connection, carrier in list(node.carriers.items()):
+            met_twice = carrier.peer in fault.nodes and carrier.peer < node.number
+            if connection in node.carriers and not met_twice and chance.random() < fault.chance:
+                world.reset(node, connection)
 
 
 def _revoke(world: World, fault: Revoke) -> None:
     new = world.oracle.revoke(tuple(node.number for node in _hit(world, fault)), world.now)
-    world.schedule(fault.by, io.FactOffered(new, "operator"))
+    # The operator goes to the next node that runs, where this one does not.
+    count = len(world.nodes)
+    at_hand = [world.nodes[(fault.by + turn) % count] for turn in range(count)]
+    for node in [one for one in at_hand if one.honest and one.online][:1]:
+        world.schedule(node.number, io.FactOffered(new, "operator"))
 
 
 def _end(world: World, fault: Fault) -> None:
@@ -79,12 +100,22 @@ def _end(world: World, fault: Fault) -> None:
     match fault:
         case Crash() | Leave():
             for node in _hit(world, fault):
-                world.start(node)
+                node.held_down -= 1
+                _start_again(world, node)
         case DiskFault():
             for node in _hit(world, fault):
                 if isinstance(node.disk, FileDisk):
                     node.disk.mend()
-                world.start(node)
+                if node.failure:
+                    _start_again(world, node)
         case _:
-            world.lines.faults.remove(fault)
+            world.lines.end(fault)
             world.release()
+
+
+def _start_again(world: World, node: SimulatedNode) -> None:
+    if node.held_down:
+        return
+    if node.leaving == node.boot:  # it is still saying goodbye: whoever starts it again waits no longer
+        world.kill(node)
+    world.start(node)

@@ -22,6 +22,7 @@ from random import Random
 from typing import Any
 
 from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet
+from .checks_links import FirstNodeCarries, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .clocks import ClockLaw
 from .faults import KINDS, Fault, ScheduleError, fault_from
 from .network import NetworkLaw
@@ -36,6 +37,11 @@ EXPECTATIONS: Mapping[str, Callable[..., Expectation]] = {
     "quiet": Quiet,
     "events-at-most": EventsAtMost,
     "excluded": Excluded,
+    "nobody-falsely-dead": NobodyFalselyDead,
+    "first-node-carries": FirstNodeCarries,
+    "steady-views": SteadyViews,
+    "old-keys-gone": OldKeysGone,
+    "refuses-in-words": RefusesInWords,
 }
 _PLAIN = ("nodes", "smoke", "seconds", "start", "begin_with", "disks")  # fields that are taken as they stand
 _TYPES: Mapping[str, tuple[type, ...]] = {

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
-from cards import Address, Card, Policy, SignatureCache
+from cards import Address, Card, Memo, Policy, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip import Overlay, PeerTable
@@ -22,14 +22,15 @@ from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
 
+from .carriers import CUT_OFF, Carrier, Carriers, Knock, Packet
 from .clocks import START, Clock
 from .disks import Disk, DiskError, MemoryDisk
 from .network import Lines, NetworkLaw
-from .oracle import Citizen, Oracle
+from .oracle import YEAR, Citizen, Oracle
 from .signatures import CountingSignatures
 
-DIAL_TIMEOUT = 10 * SECOND  # after which a dial that nobody answers has failed, as with the daemon's carriers
 RESTORED_AT_ONCE = 1_000  # rows; the rest follows, as in the daemon
+MAX_IDLE_TICKS = 10_000  # one after the other without time passing: the node would be busy for ever
 
 
 class Inhabitant(Protocol):
@@ -40,42 +41,13 @@ class Inhabitant(Protocol):
     def new_connection(self) -> io.ConnectionId: ...
 
 
-class _Packet(NamedTuple):
-    """Bytes on their way; whoever sent them is told where the other end is gone."""
-
-    source: int
-    source_boot: int
-    source_connection: io.ConnectionId
-    connection: io.ConnectionId
-    data: bytes
-
-
-class _Knock(NamedTuple):
-    """A dial on its way."""
-
-    source: int
-    source_boot: int
-    connection: io.ConnectionId
-
-
 class _Alarm(NamedTuple):
     """Something that the world itself does then."""
 
     ring: Callable[[], None]
 
 
-_Given: TypeAlias = io.Input | _Packet | _Knock | _Alarm
-
-
-@dataclass(slots=True)
-class Carrier:
-    """One end of a connection; `peer`, `peer_boot` and `peer_connection` name the other."""
-
-    peer: int
-    peer_boot: int
-    peer_connection: io.ConnectionId
-    last_arrival: int = 0  # so that what is sent later never arrives earlier
-    held: list[tuple[bytes, bool]] = field(default_factory=list)  # what could not pass, and whether word was asked for
+_Given: TypeAlias = io.Input | Packet | Knock | _Alarm
 
 
 class Make(Protocol):
@@ -105,6 +77,10 @@ class SimulatedNode:
     census: Counter[str] = field(default_factory=Counter)
     carriers: dict[io.ConnectionId, Carrier] = field(default_factory=dict)
     tick: int | None = None  # when its next tick comes
+    idle_ticks: int = 0  # one after the other that brought it no further
+    dark: bool = False  # its system is gone, too
+    held_down: int = 0  # how many faults keep it from starting
+    leaving: int = -1  # the start that was told to end
 
     @property
     def online(self) -> bool:
@@ -149,6 +125,10 @@ class SimulatedNode:
         """Whether its table has a card of this identity."""
         return self.table.by_identity(citizen.identity.public) is not None
 
+    def holds_node(self, node_id: bytes) -> bool:
+        """Whether its table has a card of this Node ID."""
+        return self.table.by_node(node_id) is not None
+
     @property
     def address(self) -> Address:
         return self.citizen.address
@@ -174,6 +154,8 @@ class World:
         law: NetworkLaw | None = None,
         disk: Callable[[int], Disk] = lambda _number: MemoryDisk(),
         signatures: SignatureCache | None = None,
+        remember: bool = True,
+        lifetime: int = YEAR,
     ) -> None:
         self.seed = seed
         self.now = 0
@@ -183,7 +165,9 @@ class World:
         self.lines = Lines(law or NetworkLaw(), lambda concern: self.chance("lines", concern))
         # Facts, no opinions: whether these bytes are signed by this key is the same for every node.
         self.signatures = signatures if signatures is not None else CountingSignatures()
-        self.oracle = Oracle(self)
+        # What is pure is the same for every node, too: each card is read and judged once.
+        self.memo = Memo(limit=1_000_000, signatures=self.signatures) if remember else None
+        self.oracle = Oracle(self, lifetime=lifetime)
         self.on_store: list[Callable[[SimulatedNode, Store], None]] = []
         self.on_event: list[Callable[[SimulatedNode, Event], None]] = []
         self.on_failure: list[Callable[[SimulatedNode, Exception], None]] = []
@@ -192,7 +176,7 @@ class World:
         self._queue: list[tuple[int, int, int, int, _Given]] = []  # (time, order, node, boot or -1 for any, what)
         self._order = 0
         self._places: dict[Address, int] = {}
-        self._blocked: list[tuple[SimulatedNode, int, io.ConnectionId, Carrier]] = []  # with its boot: what holds bytes
+        self.carriers = Carriers(self, push=self._push, hand=self._hand)
         self._trace = hashlib.blake2b(digest_size=16)
 
     def chance(self, *label: object) -> random.Random:
@@ -245,8 +229,12 @@ class World:
         )
         self.nodes.append(node)
         self._places[node.address] = number
-        self.alarm(at, lambda: self.start(node))
+        self.alarm(at, lambda: self.start(node) if not node.held_down else None)
         return node
+
+    def whereabouts(self, address: Address) -> int | None:
+        """Who lives at an address."""
+        return self._places.get(address)
 
     def start(self, node: SimulatedNode) -> None:
         """Have a node that is down begin, with what its disk holds."""
@@ -254,6 +242,7 @@ class World:
             return
         node.boot += 1
         node.failure = ""
+        node.dark = False
         try:
             trust, rows = node.disk.load()
         except DiskError as error:
@@ -268,9 +257,8 @@ class World:
 
     def kill(self, node: SimulatedNode, *, silent: bool = False) -> None:
         """End a node at this moment. Its system ends its connections, unless that is gone, too."""
-        for carrier in node.carriers.values() if not silent else ():
-            self._push(self._one_way(node, carrier.peer), carrier.peer, carrier.peer_boot, _end_of(node, carrier))
-        node.carriers.clear()
+        self.carriers.end_all(node, silent=silent)
+        node.dark = node.dark or silent
         node.core = None
         node.tick = None
         node.boot += 1  # what was on its way to it is for nobody
@@ -281,9 +269,24 @@ class World:
 
     def leave(self, node: SimulatedNode) -> None:
         """Have a node say goodbye and end; as the daemon, it waits for its peers no longer than it is told to."""
-        boot = node.boot
+        boot = node.leaving = node.boot
         self.stop(node)
         self.alarm(self.now + ns(node.config.close_timeout), lambda: self.kill(node) if node.boot == boot else None)
+
+    def release(self) -> None:
+        """Let pass what was held and is not blocked any more."""
+        self.carriers.release()
+
+    def reset(self, node: SimulatedNode, connection: io.ConnectionId) -> None:
+        """Break a connection on both sides; what was on its way is lost."""
+        self.carriers.reset(node, connection)
+
+    def calm_down(self) -> None:
+        """Nothing more goes wrong, and nobody else comes: lines are whole, and what was yet to befall them does not."""
+        self._queue = [one for one in self._queue if not isinstance(one[-1], _Alarm)]
+        heapq.heapify(self._queue)
+        self.lines.clear()
+        self.release()
 
     def fail(self, node: SimulatedNode, error: Exception) -> None:
         """A node cannot go on: its disk, or a fault of its own."""
@@ -305,9 +308,8 @@ class World:
 
     def run(self, until: int, *, stop: Callable[[], bool] = lambda: False) -> bool:
         """Let things happen until nanosecond `until`, or until `stop` says so after one; whether it did."""
-        queue = self._queue
-        while queue and queue[0][0] <= until:
-            self.now, _, number, boot, given = heapq.heappop(queue)
+        while self._queue and self._queue[0][0] <= until:
+            self.now, _, number, boot, given = heapq.heappop(self._queue)
             if isinstance(given, _Alarm):
                 given.ring()
             else:
@@ -326,27 +328,36 @@ class World:
         self._order += 1
         heapq.heappush(self._queue, (self.now + delay, self._order, number, boot, given))
 
-    def _happen(self, node: SimulatedNode, boot: int, given: io.Input | _Packet | _Knock) -> None:
-        if isinstance(given, _Knock):
-            self._knocked(node, given)
-        elif boot != node.boot or not node.online:
-            if isinstance(given, _Packet) and given.data and node.online:  # its system knows no such connection
-                failed = io.ConnectFailed(given.source_connection, "connection reset by peer")
-                self._push(self._one_way(node, given.source), given.source, given.source_boot, failed)
-        elif isinstance(given, _Packet):
-            if given.connection in node.carriers:
-                self.deliveries += 1
-                self._trace.update(b"%d %d %d %d " % (self.now, given.source, node.number, len(given.data)))
-                self._trace.update(given.data)
-                self._hand(node, io.BytesReceived(given.connection, given.data))
-        elif isinstance(given, io.Tick) and node.tick != self.now:
-            pass  # the deadline has moved since
+    def _happen(self, node: SimulatedNode, boot: int, given: io.Input | Packet | Knock) -> None:
+        match given:
+            case Knock():
+                self.carriers.knocked(node, given)
+            case Packet():
+                if self.carriers.arrived(node, boot, given):
+                    self._deliver(node, given)
+            case _ if boot != node.boot or not node.online:
+                pass  # it was for a start that is over
+            case io.Tick():
+                if node.tick == self.now:  # or else the deadline has moved since
+                    node.tick = None
+                    self._hand(node, given)
+            case io.Connected(connection) if connection not in node.carriers:
+                pass  # it broke before we heard that it stands
+            case io.ConnectFailed(connection):
+                node.carriers.pop(connection, None)
+                self._hand(node, given)
+            case _:
+                self._hand(node, given)
+
+    def _deliver(self, node: SimulatedNode, packet: Packet) -> None:
+        self.deliveries += 1
+        self._trace.update(b"%d %d %d %d " % (self.now, packet.source, node.number, len(packet.data)))
+        self._trace.update(packet.data)
+        if packet.refusal:
+            del node.carriers[packet.connection]
+            self._hand(node, io.ConnectFailed(packet.connection, CUT_OFF))
         else:
-            if isinstance(given, io.Tick):
-                node.tick = None
-            elif isinstance(given, io.ConnectFailed):
-                node.carriers.pop(given.connection, None)
-            self._hand(node, given)
+            self._hand(node, io.BytesReceived(packet.connection, packet.data))
 
     def _hand(self, node: SimulatedNode, given: io.Input) -> None:
         core = node.core
@@ -369,19 +380,32 @@ class World:
                 hear(node, change)
         for effect in effects:
             self._carry_out(node, effect)
+        if node.leaving == node.boot and not node.carriers:
+            self.kill(node)  # all have said goodbye
+        else:
+            self._wind(node, core, ticked=isinstance(given, io.Tick))
+
+    def _wind(self, node: SimulatedNode, core: Inhabitant, *, ticked: bool) -> None:
+        """Have a node called when it wants to be."""
         due = core.deadline()
-        if due is not None and node.core is core:
-            due = max(node.clock.world_time(due), self.now)
-            if node.tick != due:
-                node.tick = due
-                self._push(due - self.now, node.number, node.boot, io.Tick())
+        if due is None or node.core is not core:
+            return
+        due = max(node.clock.world_time(due), self.now)
+        node.idle_ticks = node.idle_ticks + 1 if ticked and due == self.now else 0
+        if node.idle_ticks > MAX_IDLE_TICKS:
+            self.fail(node, RuntimeError(f"it wants to be called at once, {MAX_IDLE_TICKS} times in one nanosecond"))
+        elif node.tick != due:
+            node.tick = due
+            self._push(due - self.now, node.number, node.boot, io.Tick())
 
     def _carry_out(self, node: SimulatedNode, effect: io.Effect) -> None:
         match effect:
             case io.SendBytes(connection, data, more):
                 node.bytes_sent += len(data)
                 node.messages_sent += 1
-                self._send(node, connection, data, more=more)
+                for overhear in self.on_bytes if connection in node.carriers else ():
+                    overhear(node, connection, node.carriers[connection].peer, data)
+                self.carriers.send(node, connection, data, more=more)
             case io.Emit(event):
                 self.census[event.kind] += 1
                 node.census[event.kind] += 1
@@ -389,90 +413,11 @@ class World:
                 for hear in self.on_event:
                     hear(node, event)
             case io.Dial(connection, address):
-                self._dial(node, connection, address)
+                self.carriers.dial(node, connection, address)
             case io.Disconnect(connection):
-                self._send(node, connection, b"", more=False)
-                node.carriers.pop(connection, None)
+                self.carriers.close(node, connection)
             case _:
                 pass  # stored already, or of streams, which nobody here uses
-
-    # Carriers
-
-    def _dial(self, node: SimulatedNode, connection: io.ConnectionId, address: Address) -> None:
-        there = self._places.get(address)
-        if there is None or there == node.number:
-            wait, reason = int(2 * self.lines.law.most * SECOND), "no route to host"
-        elif not self.nodes[there].dialable or self._is_cut(node.number, there):
-            wait, reason = DIAL_TIMEOUT, "connection timed out"
-        else:
-            self._push(self._one_way(node, there), there, -1, _Knock(node.number, node.boot, connection))
-            return
-        self.schedule(node.number, io.ConnectFailed(connection, reason), delay=wait)
-
-    def _knocked(self, node: SimulatedNode, knock: _Knock) -> None:
-        source = self.nodes[knock.source]
-        back = self._one_way(node, knock.source)
-        if self._is_cut(knock.source, node.number):  # since the dial began
-            failed = io.ConnectFailed(knock.connection, "connection timed out")
-            self._push(DIAL_TIMEOUT, knock.source, knock.source_boot, failed)
-        elif node.core is None:
-            refused = io.ConnectFailed(knock.connection, "connection refused")
-            self._push(back, knock.source, knock.source_boot, refused)
-        elif source.boot == knock.source_boot:
-            here = node.core.new_connection()
-            node.carriers[here] = Carrier(source.number, source.boot, knock.connection, self.now + back)
-            source.carriers[knock.connection] = Carrier(node.number, node.boot, here)
-            self._push(back, source.number, source.boot, io.Connected(knock.connection))
-            self._hand(node, io.Accepted(here, source.address))
-
-    def _is_cut(self, one: int, other: int) -> bool:
-        return self.lines.blocked(one, other) or self.lines.blocked(other, one)
-
-    def _one_way(self, node: SimulatedNode, other: int) -> int:
-        return self.lines.one_way(node.number, other)
-
-    def _send(self, node: SimulatedNode, connection: io.ConnectionId, data: bytes, *, more: bool) -> None:
-        carrier = node.carriers.get(connection)
-        if carrier is None:
-            return
-        if carrier.held or (self.lines.faults and self.lines.blocked(node.number, carrier.peer)):
-            if not carrier.held:
-                self._blocked.append((node, node.boot, connection, carrier))
-            carrier.held.append((data, more))
-            return
-        for hear in self.on_bytes:
-            hear(node, connection, carrier.peer, data)
-        left, arrival = self.lines.arrival(node.number, carrier.peer, len(data), self.now)
-        arrival = carrier.last_arrival = max(carrier.last_arrival, arrival)
-        packet = _Packet(node.number, node.boot, connection, carrier.peer_connection, data)
-        self._push(arrival - self.now, carrier.peer, carrier.peer_boot, packet)
-        if more:  # a carrier takes as much as it is given
-            self._push(left - self.now, node.number, node.boot, io.BytesSent(connection))
-
-    def release(self) -> None:
-        """Let pass what was held and is not blocked any more; its sender's system sends it on, even after a goodbye."""
-        blocked, self._blocked = self._blocked, []
-        for node, boot, connection, carrier in blocked:
-            if boot != node.boot:  # it was killed, and its system with it or not: nobody sends that any more
-                continue
-            if self.lines.blocked(node.number, carrier.peer):
-                self._blocked.append((node, boot, connection, carrier))
-                continue
-            held, carrier.held = carrier.held, []
-            own = node.carriers.get(connection)
-            node.carriers[connection] = carrier
-            for data, more in held:
-                self._send(node, connection, data, more=more)
-            if own is None:
-                del node.carriers[connection]
-
-    def reset(self, node: SimulatedNode, connection: io.ConnectionId) -> None:
-        """Break a connection on both sides; what was on its way is lost."""
-        carrier = node.carriers.pop(connection)
-        peer = self.nodes[carrier.peer]
-        if peer.boot == carrier.peer_boot and peer.carriers.pop(carrier.peer_connection, None) is not None:
-            self.schedule(peer.number, io.ConnectFailed(carrier.peer_connection, "connection reset by peer"))
-        self.schedule(node.number, io.ConnectFailed(connection, "connection reset by peer"))
 
 
 def honest(
@@ -493,9 +438,6 @@ def honest(
         random=world.chance("choices", node.number, node.boot),
         entropy=world.entropy(node.number, node.boot),
         signatures=world.signatures,
+        memo=world.memo,
         overlay=overlay,
     )
-
-
-def _end_of(node: SimulatedNode, carrier: Carrier) -> _Packet:
-    return _Packet(node.number, node.boot, 0, carrier.peer_connection, b"")

@@ -45,17 +45,22 @@ def _value(text: str) -> bool | int | float | str:
     return text
 
 
+def of_parameters(function: Command) -> Command:
+    """`--set NAME=VALUE`, handed on as `parameters`."""
+    return click.option(
+        "--set",
+        "parameters",
+        multiple=True,
+        callback=_parameters,
+        metavar="NAME=VALUE",
+        help="a parameter of the scenario",
+    )(function)
+
+
 def of_one_run(function: Command) -> Command:
     """The options that say which network is simulated."""
     for option in (
-        click.option(
-            "--set",
-            "parameters",
-            multiple=True,
-            callback=_parameters,
-            metavar="NAME=VALUE",
-            help="a parameter of the scenario",
-        ),
+        of_parameters,
         click.option("--fidelity", type=click.Choice(FIDELITIES), help="the scenario's first, unless another is named"),
         click.option(
             "--seed", type=click.IntRange(0), default=1, show_default=True, help="the same seed, the same bits"

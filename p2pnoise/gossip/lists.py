@@ -6,9 +6,9 @@ anything of its list is kept, a page by its digest in a head. What a peer gives 
 gave it, oldest first, or older lists would come too late to be taken.
 """
 
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cards import CardError, Finding, Head, RevocationList, SignedHead
 from cards.findings import BAD_SIGNATURE
@@ -39,12 +39,9 @@ MAX_ALONG = 4 * MAX_PAGE  # bytes of pages that go along with their heads, in on
 class _Link:
     """What has been said of lists on one link."""
 
-    claimed: dict[bytes, int] = field(default_factory=dict)  # issuer -> sequence that the peer says it holds
-    heads_seen: bool = False
-    compared: bool = False  # its lists are ours; the node may judge it
-    given: set[bytes] = field(default_factory=set)  # digests of the lists that it got from us: each goes out once
-    owed: set[bytes] = field(default_factory=set)  # digests of their pages that it has not got: each goes out once
-    offered: deque[SignedHead] = field(default_factory=deque)  # of the lists that it gave us and that are not whole
+    given: frozenset[bytes] = frozenset()  # digests of the lists that it got from us: each goes out once
+    owed: frozenset[bytes] = frozenset()  # digests of their pages that it has not got: each goes out once
+    offered: tuple[SignedHead, ...] = ()  # of the lists that it gave us and that are not whole
     asked: set[bytes] | None = None  # digests of the pages that it has yet to give, until the end of its answer
     due: int | None = None  # monotonic nanosecond by which the next should come; None where it is late
     came: int = 0  # pages that made us wait longer for the rest, at most those of one list
@@ -57,16 +54,22 @@ class ListExchange:
         self._table = table
         self._send = send
         self._links: dict[LinkId, _Link] = {}
+        self._busy: dict[LinkId, None] = {}  # those whose peer has offered a list, or is asked for a page
+        # Until our lists are those of a peer, and the node may judge it: issuer -> sequence that it says it holds.
+        self._claimed: dict[LinkId, dict[bytes, int] | None] = {}
         self._pages: OrderedDict[bytes, bytes] = OrderedDict()  # by digest, of lists that are not whole yet
         self._told: dict[bytes, bytes] = {}  # issuer -> digest of its list that the operator was last told of
         self._moved: list[LinkId] = []  # one for each such page of this input
 
     def peer_greeted(self, link: LinkId) -> None:
         self._links[link] = _Link()
+        self._claimed[link] = None
         self.name_heads(link)
 
     def peer_down(self, link: LinkId) -> None:
         self._links.pop(link, None)  # the pages that it gave stay: the next peer, or the next link, gives the rest
+        self._busy.pop(link, None)
+        self._claimed.pop(link, None)
 
     def name_heads(self, link: LinkId) -> None:
         """Of accepted issuers only: those of a policy that is gone interest nobody, and there may be many."""
@@ -103,12 +106,13 @@ class ListExchange:
 
     def compared(self) -> Iterator[LinkId]:
         """Each link once, when we hold all that its peer has told us of."""
+        if not self._claimed:
+            return
         held = {issuer: state.sequence for issuer, state in self._table.revocations.by_issuer.items()}
-        for link, state in self._links.items():
-            if not state.compared and state.heads_seen:
-                state.compared = all(held.get(issuer, 0) >= number for issuer, number in state.claimed.items())
-                if state.compared:
-                    yield link
+        for link, claimed in list(self._claimed.items()):
+            if claimed is not None and all(held.get(issuer, 0) >= number for issuer, number in claimed.items()):
+                del self._claimed[link]
+                yield link
 
     def moved(self) -> list[LinkId]:
         """The links by which a page came that was lacking; each at most `MAX_PAGES` times, or a peer that doles out the
@@ -118,24 +122,29 @@ class ListExchange:
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which `whole` wants to be asked again, or None."""
-        return min((state.due for state in self._links.values() if state.due is not None), default=None)
+        if not self._busy:
+            return None
+        dues = (self._links[link].due for link in self._busy)
+        return min((due for due in dues if due is not None), default=None)
 
     # Naming and asking
 
     def _compare(self, link: LinkId, heads: tuple[Head, ...]) -> None:
-        state = self._links[link]
         accepted = set(self._table.policy.issuers.values())
-        state.claimed = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
-        state.heads_seen = True
+        if link in self._claimed:
+            self._claimed[link] = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
         ours = {head.issuer: head for head in self._table.revocations.heads}
         newer = [head.issuer for head in heads if head.issuer in accepted and _is_newer(head, ours.get(head.issuer))]
         if newer:
             self._send(link, WantLists(tuple(newer)))
 
     def _next_whole(self, now: Instant) -> tuple[LinkId, SignedHead, list[bytes]] | None:
-        for link, state in self._links.items():
+        for link in list(self._busy):
+            state = self._links[link]
             if state.due is not None and now.monotonic >= state.due:
                 state.due = None
+            if not state.offered and state.due is None:
+                del self._busy[link]
             while state.offered:
                 head = state.offered[0]
                 pages = {**self._held_pages(head.issuer), **self._pages}
@@ -143,7 +152,7 @@ class ListExchange:
                 if self._is_news(head) and missing:
                     self._ask(link, missing, now)
                     break
-                state.offered.popleft()
+                state.offered = state.offered[1:]
                 if self._is_news(head):
                     return link, head, [pages[digest] for digest in head.page_digests]
         return None
@@ -152,10 +161,12 @@ class ListExchange:
         state = self._links[link]
         if state.asked is not None:
             return
-        elsewhere = {digest for other in self._links.values() if other.due is not None for digest in other.asked or ()}
+        asked = [other.asked for other in map(self._links.__getitem__, self._busy) if other.due is not None]
+        elsewhere = {digest for digests in asked for digest in digests or ()}
         wanted = tuple(digest for digest in missing if digest not in elsewhere)[:MAX_WANT_PAGES]
         if wanted:
             state.asked, state.due = set(wanted), now.monotonic + TIMEOUT
+            self._busy[link] = None
             self._send(link, WantPages(wanted))
 
     # Giving
@@ -174,20 +185,20 @@ class ListExchange:
                 size = sum(map(len, one.pages))
                 pages = one.pages if len(one.pages) <= 1 and size <= along else ()
                 along -= size if pages else 0
-                state.given.add(one.digest)
+                state.given |= {one.digest}
                 state.owed |= set(one.page_digests) - set(map(page_digest, pages))
                 self._send(link, GivenList(one.head, one.signature, pages))
 
     def _serve(self, link: LinkId, digests: tuple[bytes, ...]) -> None:
-        owed = self._links[link].owed
+        state = self._links[link]
         pages = {
             digest: page
             for issuer in self._table.revocations.by_issuer
             for digest, page in self._held_pages(issuer).items()
         }
         for digest in digests:
-            if digest in owed and digest in pages:
-                owed.discard(digest)
+            if digest in state.owed and digest in pages:
+                state.owed -= {digest}
                 self._send(link, GivenPage(pages[digest]))
         self._send(link, GivenPage(b""))
 
@@ -195,12 +206,12 @@ class ListExchange:
 
     def _offered(self, link: LinkId, given: GivenList, now: Instant) -> Finding | None:
         """Cheap checks come before the signature, and that before anything is kept."""
-        offered = self._links[link].offered
+        state = self._links[link]
         try:
             head = SignedHead.read(given.head, given.signature)
         except CardError as error:
             raise MessageError(str(error)) from None
-        if not self._is_news(head) or len(offered) >= MAX_OFFERED or any(head.digest == one.digest for one in offered):
+        if not self._is_news(head) or self._is_offered(state, head):
             return None
         finding = self._table.check_list(head, now.unix)
         if finding is not None:
@@ -213,7 +224,8 @@ class ListExchange:
         pages = {page_digest(page): page for page in given.pages}
         if not pages.keys() <= set(head.page_digests):
             raise MessageError(f"list {head.sequence} of {head.issuer.short} with a page that its head does not name")
-        offered.append(head)
+        state.offered += (head,)
+        self._busy[link] = None
         for digest, page in pages.items():
             self._keep(link, digest, page)
         return None
@@ -232,7 +244,7 @@ class ListExchange:
             return
         # The end of its answer; what was not in it, this peer no longer has, and others may.
         if state.offered and state.asked & set(state.offered[0].page_digests):
-            state.offered.popleft()
+            state.offered = state.offered[1:]
         state.asked = state.due = None
 
     def _keep(self, link: LinkId, digest: bytes, page: bytes) -> None:
@@ -248,6 +260,11 @@ class ListExchange:
         """Whether a list of this head could be taken, as far as its number says."""
         held = self._table.revocations.by_issuer.get(head.issuer)
         return held is None or (head.sequence >= held.sequence and all(head.digest != one.digest for one in held.lists))
+
+    @staticmethod
+    def _is_offered(state: _Link, head: SignedHead) -> bool:
+        """Whether this peer has given us this head already, or too many others."""
+        return len(state.offered) >= MAX_OFFERED or any(head.digest == one.digest for one in state.offered)
 
     def _held_pages(self, issuer: bytes) -> dict[bytes, bytes]:
         held = self._table.revocations.by_issuer.get(issuer)

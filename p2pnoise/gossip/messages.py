@@ -5,6 +5,7 @@
 A message of a version or type that we do not know is ignored and counted, so that newer nodes can say more.
 """
 
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -21,9 +22,10 @@ ID_SIZE = 16  # bytes of an item id on the wire: the first half of a SHA-256, 64
 BUCKETS = 64
 FINGERPRINT_SIZE = 8
 MAX_IDS = 3_000  # in one message: 48 kB
-MAX_WANT = 96  # items asked for at once: at most two messages of answers per question
-MAX_ITEMS_BYTES = 48_000  # a message of items is closed before it grows beyond this
+MAX_WANT = 512  # items asked for at once: 1,024 bytes each at most, half of what one question may draw
+MAX_ITEMS_BYTES = 56_000  # a message of items that has grown beyond this is closed
 MAX_ITEMS = 512
+MAX_WANT_STATEMENTS = 96
 DIGEST_SIZE = 32  # bytes of the digest that names a statement or a page
 MAX_WANT_PAGES = 8  # asked for at once: half a megabyte, half of what one question may draw
 
@@ -71,9 +73,9 @@ class GivenPage:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One fingerprint for each of the 64 buckets of the sender's item ids."""
+    """One fingerprint for each of the 64 buckets of the sender's item ids: see `items.fingerprint`."""
 
-    fingerprints: tuple[bytes, ...]
+    fingerprints: Sequence[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,21 +83,21 @@ class Ids:
     """All item ids that the sender holds in these buckets."""
 
     buckets: tuple[int, ...]
-    ids: tuple[bytes, ...]
+    ids: Set[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Announce:
     """Ids of items that the sender holds and takes to be news."""
 
-    ids: tuple[bytes, ...]
+    ids: Set[bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Want:
     """Asks for these items."""
 
-    ids: tuple[bytes, ...]
+    ids: Set[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +141,10 @@ Item: TypeAlias = CardItem | GrantItem | RecordItem
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """Items that were asked for; an empty message ends the answer."""
+    """Items that were asked for, in one or more messages; the `last` one ends the answer."""
 
-    items: tuple[Item, ...]
+    items: Collection[Item]
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +210,11 @@ def encode(message: Message) -> bytes:
         case Digest(fingerprints):
             fields = [b"".join(fingerprints)]
         case Ids(buckets, ids):
-            fields = [bytes(buckets), b"".join(ids)]
+            fields = [bytes(buckets), b"".join(sorted(ids))]
         case Announce(ids) | Want(ids):
-            fields = [b"".join(ids)]
-        case Items(items):
-            fields = [[_encode_item(item) for item in items]]
+            fields = [b"".join(sorted(ids))]
+        case Items(items, last):
+            fields = [[_encode_item(item) for item in items], last]
         case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
             fields = [b"".join(digests)]
         case GivenStatements(statements):
@@ -257,19 +260,19 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
         case 4, [bytes(joined)] if len(joined) == BUCKETS * FINGERPRINT_SIZE:
             return Digest(_split(joined, FINGERPRINT_SIZE))
         case 5, [bytes(buckets), bytes(joined)] if _is_ids(joined) and _is_buckets(buckets):
-            return Ids(tuple(buckets), _split(joined, ID_SIZE))
+            return Ids(tuple(buckets), frozenset(_split(joined, ID_SIZE)))
         case 6, [bytes(joined)] if _is_ids(joined):
-            return Announce(_split(joined, ID_SIZE))
+            return Announce(frozenset(_split(joined, ID_SIZE)))
         case 7, [bytes(joined)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
-            return Want(_split(joined, ID_SIZE))
-        case 8, [list(items)] if len(items) <= MAX_ITEMS:
+            return Want(frozenset(_split(joined, ID_SIZE)))
+        case 8, [list(items), bool(last)] if len(items) <= MAX_ITEMS:
             read = tuple(_read_item(item) for item in items)
-            return Items(tuple(item for item in read if item is not None)) if None not in read else None
+            return Items(tuple(item for item in read if item is not None), last) if None not in read else None
         case 9, [bytes(joined)] if _is_digests(joined, MAX_STATEMENTS):
             return HeldStatements(_split(joined, DIGEST_SIZE))
-        case 10, [bytes(joined)] if _is_digests(joined, MAX_WANT):
+        case 10, [bytes(joined)] if _is_digests(joined, MAX_WANT_STATEMENTS):
             return WantStatements(_split(joined, DIGEST_SIZE))
-        case 11, [list(statements)] if len(statements) <= MAX_WANT and all(map(_is_statement, statements)):
+        case 11, [list(statements)] if len(statements) <= MAX_WANT_STATEMENTS and all(map(_is_statement, statements)):
             return GivenStatements(tuple((label, raw) for label, raw in statements))
         case 12, [bytes(joined)] if _is_digests(joined, MAX_WANT_PAGES):
             return WantPages(_split(joined, DIGEST_SIZE))
@@ -318,7 +321,11 @@ def _is_bytes(value: Any, size: int) -> bool:
 
 
 def _is_ids(joined: bytes) -> bool:
-    return len(joined) % ID_SIZE == 0 and len(joined) <= MAX_IDS * ID_SIZE
+    """Whether these are ids in the one form of a set of them: ascending, none of them twice."""
+    if len(joined) % ID_SIZE or len(joined) > MAX_IDS * ID_SIZE:
+        return False
+    ids = _split(joined, ID_SIZE)
+    return list(ids) == sorted(set(ids))
 
 
 def _is_buckets(buckets: bytes) -> bool:

@@ -2,15 +2,18 @@
 
 On a new link both sides compare revocation lists (lists.py); only then is the peer judged. Then statements are
 compared (statements.py), and digests of the table: at once, and every few seconds with one peer chosen at random.
-Those are 64 fingerprints; where they differ, the ids; what is missing is asked for, at most 96 items at a time, so a
-receiver is never sent what it did not ask for. News is announced to all linked peers by id. Sans I/O: messages in,
-effects out, time and randomness handed in.
+Those are 64 fingerprints; where they differ, the ids; what is missing is asked for, at most 512 items at a time, so a
+receiver is never sent what it did not ask for. News is announced by id to all linked peers that have not told us of it,
+at once after a silence and gathered otherwise. Sans I/O: messages in, effects out, time and randomness handed in.
+
+Nothing here knows how ids, items and rows are kept: of ids it knows sets, and the table says what it can take and give
+in bulk. So the same overlay runs in a node and, ten thousand times, in a simulated world.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain
 
 from cards import AddressRecord, Card, CardError, Conflict, Fact, Grant, IdentityId, RevocationList
 from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED, Finding
@@ -37,12 +40,14 @@ from .effects import (
     StoreStatement,
 )
 from .evidence import proof_against, proof_of_twins
-from .items import body_id, grant_id, record_id
+from .items import ItemSet, body_id, grant_id, record_id
 from .lists import ListExchange
 from .messages import (
     BUCKETS,
     MAX_IDS,
+    MAX_ITEMS,
     MAX_ITEMS_BYTES,
+    MAX_WANT,
     Announce,
     CardItem,
     Digest,
@@ -73,6 +78,7 @@ ANTI_ENTROPY = 5 * SECOND  # between two digests to a random peer; a guess, meas
 OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with
     ("wrong-network", "denied", "expired", "rollback", "equivocation", "suspicious-jump", "pin-changed", "superseded")
 ) | {"node-conflict", "self-peer"}
+ANNOUNCE_PAUSE = SECOND // 5  # between two announcements; measured by `p2pnoise simulate`, figures in PROTOCOL.md
 MAX_EARLY = 1_000  # address records that came before the card of their node
 
 
@@ -92,13 +98,14 @@ class Overlay:
         self.ignored = 0  # messages of later versions
         self._random = random
         self._links: dict[LinkId, _Link] = {}
-        self._wants = Wants(table.items)
+        self._wants = Wants(table.items, most=MAX_WANT)
         self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
         self._early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
         self._next_round = 0
         self._effects: list[Effect] = []
-        self._news: dict[bytes, LinkId | None] = {}  # item id -> the link that it came by
+        self._news: dict[LinkId | None, ItemSet] = {}  # by the link that they came by, since the last announcement
+        self._quiet_until = 0  # no announcement before then
 
     def has(self, link: LinkId) -> bool:
         """Whether the peer of this link has been greeted, and is not gone."""
@@ -127,8 +134,7 @@ class Overlay:
             self._wants.close(link)
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
-            for other in self._wants.idle_with_queue():
-                self._ask(other, now)
+            self._ask_idle(now)
         return self._finish(now)
 
     def message(self, link: LinkId, message: Message | Unknown, now: Instant) -> list[Effect]:
@@ -143,8 +149,7 @@ class Overlay:
     def tick(self, now: Instant) -> list[Effect]:
         """Time passed; call at `deadline`, or at any other time."""
         if self._wants.overdue(now.monotonic):
-            for link in self._wants.idle_with_queue():
-                self._ask(link, now)
+            self._ask_idle(now)
         self._statements.tick(now)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = now.monotonic + ANTI_ENTROPY + self._random.randrange(ANTI_ENTROPY // 5)
@@ -158,8 +163,15 @@ class Overlay:
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which `tick` wants to be called, or None."""
-        dues = [self._next_round, self._wants.deadline(), self._lists.deadline(), self._statements.deadline()]
-        return min(due for due in dues if due is not None) if self._links else None
+        if not self._links:
+            return None
+        due = self._next_round
+        if self._news:
+            due = min(due, self._quiet_until)
+        for other in (self._wants.deadline(), self._lists.deadline(), self._statements.deadline()):
+            if other is not None and other < due:
+                due = other
+        return due
 
     @property
     def questions(self) -> dict[LinkId, tuple[int, int]]:
@@ -212,7 +224,7 @@ class Overlay:
         """An address record of our own making."""
         _, peer = self.table.offer_record(record, now.unix)
         if peer is not None:
-            self._news[record_id(record)] = None
+            self._note(None, {record_id(record)})
             self._effects.append(StorePeer(peer))
         return self._finish(now)
 
@@ -239,63 +251,70 @@ class Overlay:
             case Digest(theirs):
                 self._compare(link, theirs)
             case Ids(buckets, ids):
-                theirs_set = set(ids)
-                ours = (item for index in buckets for item in self.table.items.bucket(index))
-                extra = tuple(islice((item for item in ours if item not in theirs_set), MAX_IDS))
+                extra = self.table.items.in_buckets(buckets) - ids
                 if extra:
-                    self._send(link, Announce(extra))
+                    self._send(link, Announce(self.table.items.first(extra, MAX_IDS)))
                 self._offered(link, ids, now)
             case Announce(ids):
                 self._offered(link, ids, now)
             case Want(ids):
-                for batch in self._serve(ids):
-                    self._send(link, Items(batch))
-                self._send(link, Items(()))
-            case Items(items):
-                for item in items:
-                    self._take(link, item, now)
-                if not items:  # the end of an answer; what was not in it, this peer no longer has
-                    self._wants.settle(link)
-                for other in self._wants.idle_with_queue():
-                    self._ask(other, now)
+                batches = [*self._serve(ids)] or [()]
+                for number, batch in enumerate(batches, 1):
+                    self._send(link, Items(batch, last=number == len(batches)))
+            case Items(items, last):
+                self._take_all(link, items, now)
+                # The end of an answer: what was not in it, this peer no longer has, and others may.
+                if last and self._wants.settle(link):
+                    self._ask_idle(now)
+                elif last:
+                    self._ask(link, now)
 
-    def _compare(self, link: LinkId, theirs: tuple[bytes, ...]) -> None:
+    def _compare(self, link: LinkId, theirs: Sequence[bytes]) -> None:
         """Tell all our ids in the buckets that differ, as far as one message goes; the next digest tells the rest."""
-        buckets: list[int] = []
-        ids: list[bytes] = []
-        ours = self.table.items.fingerprints()
+        items = self.table.items
+        differing = items.differing(theirs)
+        if not differing:
+            return
         start = self._random.randrange(BUCKETS)  # or one overfull bucket would hide those behind it for ever
-        for index in (*range(start, BUCKETS), *range(start)):
-            if ours[index] != theirs[index] and len(ids) + self.table.items.bucket_size(index) <= MAX_IDS:
+        buckets, room = [], MAX_IDS
+        for index in sorted(differing, key=lambda index: (index - start) % BUCKETS):
+            size = items.bucket_size(index)
+            if size <= room:
                 buckets.append(index)
-                ids += self.table.items.bucket(index)
+                room -= size
         if buckets:
-            self._send(link, Ids(tuple(sorted(buckets)), tuple(ids)))
+            self._send(link, Ids(tuple(sorted(buckets)), items.in_buckets(buckets)))
 
-    def _offered(self, link: LinkId, ids: tuple[bytes, ...], now: Instant) -> None:
-        self._wants.queue(link, ids, now.monotonic)
+    def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
+        self._wants.queue(link, ids, self._all_news(), now.monotonic)
         self._ask(link, now)
+
+    def _ask_idle(self, now: Instant) -> None:
+        """Ask everybody whom we may ask something: what was asked of one may be asked of another now."""
+        for link in self._wants.idle_with_queue():
+            self._ask(link, now)
 
     def _ask(self, link: LinkId, now: Instant) -> None:
         batch = self._wants.next_batch(link, now.monotonic)
         if batch:
             self._send(link, Want(batch))
 
-    def _serve(self, ids: tuple[bytes, ...]) -> Iterator[tuple[Item, ...]]:
+    def _serve(self, ids: ItemSet) -> Iterator[Collection[Item]]:
         """The items of these ids that we hold, in batches that fit a message."""
+        bulk, others = self.table.bulk(ids)
+        yield from bulk
         batch: list[Item] = []
         size = 0
         answered: set[bytes] = set()
-        rows = [(peer, wanted) for wanted in ids if (peer := self.table.by_item(wanted)) is not None]
-        # Bodies first: they bring their grants along, and a record is of use to those who hold its card.
-        for peer, wanted in sorted(rows, key=lambda row: body_id(row[0].card.card_id) != row[1]):
-            if wanted in answered:
+        for wanted in sorted(others):  # so bodies first: they bring their grants along, and let records in
+            peer = self.table.by_item(wanted)
+            if peer is None or wanted in answered:
                 continue
             item, covers = _item(peer, wanted)
             answered |= covers
             batch.append(item)
             size += item.size
-            if size > MAX_ITEMS_BYTES:
+            if size > MAX_ITEMS_BYTES or len(batch) == MAX_ITEMS:
                 yield tuple(batch)
                 batch, size = [], 0
         if batch:
@@ -303,14 +322,23 @@ class Overlay:
 
     # Taking
 
+    def _take_all(self, link: LinkId, items: Collection[Item], now: Instant) -> None:
+        wanted = self._wants.wanted(link)
+        taken, others = self.table.take_bulk(items, wanted, now.unix) if wanted else (None, ())
+        if taken:
+            self._wants.answered(link, taken)
+            self._note(link, taken)
+        for item in others:
+            self._take(link, item, now)
+
     def _take(self, link: LinkId, item: Item, now: Instant) -> None:
         """Keep an item if we asked this peer for it and it holds; cheap checks come before signatures."""
-        if not self._wants.waiting(link):
+        if not self._wants.wanted(link):
             return
         try:
             match item:
                 case CardItem(raw):
-                    card = Card.parse(raw)
+                    card = self.table.read_card(raw)
                     body = body_id(card.card_id)
                     if self._wants.answered(link, [body]):
                         grants = [self._ids_of(link, card.card_id, one.kid, one.attrs) for one in card.grants]
@@ -326,7 +354,7 @@ class Overlay:
                     elif peer is None:
                         self._wants.reconsider(link, body_id(card_id), ids)
                 case RecordItem(raw):
-                    record = AddressRecord.parse(raw)
+                    record = self.table.read_record(raw)
                     if self._wants.answered(link, [record_id(record)]):
                         self._take_record(link, record, now)
         except CardError as error:
@@ -390,15 +418,12 @@ class Overlay:
         self._wants.refuse([record_id(record)], now.monotonic)
 
     def _record_changed(self, peer: Peer, record: AddressRecord, source: bytes, link: LinkId | None) -> None:
-        self._news[record_id(record)] = link
+        self._note(link, {record_id(record)})
         self._effects += [StorePeer(peer), RecordLearned(record, source)]
 
     def _changed(self, peer: Peer, known: Peer | None, link: LinkId | None, now: Instant) -> None:
         """A row changed: store it first, then tell the node and, when this input is done, the other peers."""
-        before = known.item_ids if known is not None else []
-        for item in peer.item_ids:
-            if item not in before:
-                self._news[item] = link
+        self._note(link, {*peer.item_ids} - {*(known.item_ids if known is not None else ())})
         self._effects.append(StorePeer(peer))
         if link is not None:
             self._effects.append(Learned(peer, self._links[link].node_id))
@@ -461,20 +486,40 @@ class Overlay:
         for peer in self.table.expire(now.unix):
             self._effects.append(StorePeer(peer))
         self._take_lists(now)
-        self._announce()
+        if self._news and now.monotonic >= self._quiet_until:
+            self._announce(now)
         self._statements.finish()
         self._effects += map(PageCame, self._lists.moved())
         self._effects += map(ListsCompared, self._lists.compared())
         effects, self._effects = self._effects, []
         return effects
 
-    def _announce(self) -> None:
-        if not self._news:
-            return
+    def _note(self, link: LinkId | None, ids: ItemSet) -> None:
+        """These have just come into the table, by this link."""
+        if ids:
+            self._news[link] = self._news.get(link, self.table.items.none) | ids
+
+    def _all_news(self) -> ItemSet:
+        found = self.table.items.none
+        for ids in self._news.values():
+            found |= ids
+        return found
+
+    def _announce(self, now: Instant) -> None:
+        """Tell the news to everybody who has not told us of it, nor given it."""
+        news = self.table.items.held(self._all_news())
         for link, state in self._links.items():
-            ids = tuple(item for item, source in self._news.items() if source != link and item in self.table.items)
-            if state.up and ids:
-                self._send(link, Announce(ids[:MAX_IDS]))
+            if not state.up:
+                continue
+            ids = news - self._wants.offered(link)
+            if link in self._news:
+                ids = ids - self._news[link]
+            while ids:
+                self._quiet_until = now.monotonic + ANNOUNCE_PAUSE
+                batch = self.table.items.first(ids, MAX_IDS)
+                self._send(link, Announce(batch))
+                ids = ids - batch
+            self._wants.forget_held(link)
         self._news.clear()
 
     def _send(self, link: LinkId, message: Message) -> None:

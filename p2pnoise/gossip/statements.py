@@ -15,8 +15,10 @@ from p2pnoise.instant import Instant
 
 from .effects import LinkId
 from .evidence import is_needed
+from .items import ItemSet, PlainSets
 from .messages import (
     MAX_ITEMS_BYTES,
+    MAX_WANT_STATEMENTS,
     GivenStatements,
     HeldStatements,
     Message,
@@ -31,20 +33,27 @@ MAX_NAMED = len(KINDS) * MAX_STATEMENTS  # digests that are remembered for one l
 MAX_EARLY = 1_000  # endings of identities that we have not met
 
 
+class _Statements(PlainSets):
+    """Digests of statements, some of which a table holds."""
+
+    def __init__(self, table: PeerTable) -> None:
+        self._table = table
+
+    def lacking(self, digests: ItemSet) -> ItemSet:
+        statements = self._table.facts.statements
+        return frozenset(digest for digest in digests if digest not in statements)
+
+
 class StatementExchange:
     """What is named, wanted and given on the links that are up. The overlay takes what it hands out, and says so."""
 
     def __init__(self, table: PeerTable, send: Callable[[LinkId, Message], None]) -> None:
         self._table = table
         self._send = send
-        self._wants = Wants(self)
+        self._wants = Wants(_Statements(table), most=MAX_WANT_STATEMENTS)
         self._named: dict[LinkId, tuple[bytes, ...]] = {}  # what each link's peer has named
         self._news: dict[bytes, LinkId | None] = {}  # digest -> the link that it came by
         self._early: OrderedDict[bytes, Statement] = OrderedDict()  # by identity key
-
-    def __contains__(self, digest: object) -> bool:
-        """Whether a statement is held, and need not be asked for."""
-        return digest in self._table.facts.statements
 
     def peer_up(self, link: LinkId) -> None:
         self._named[link] = ()
@@ -68,7 +77,7 @@ class StatementExchange:
         match message:
             case HeldStatements(digests):
                 self._named[link] = tuple(dict.fromkeys((*digests, *self._named[link])))[:MAX_NAMED]
-                self._wants.queue(link, digests, now.monotonic)
+                self._queue(link, digests, now)
                 self._ask(link, now)
             case WantStatements(digests):
                 for batch in self._serve(digests):
@@ -95,7 +104,7 @@ class StatementExchange:
         """Trust changed: what was refused may be taken now."""
         self._wants.forgive()
         for link, digests in self._named.items():
-            self._wants.queue(link, digests, now.monotonic)
+            self._queue(link, digests, now)
         self._ask_waiting(now)
 
     def early(self, card: Card, now: Instant) -> Statement | None:
@@ -120,6 +129,9 @@ class StatementExchange:
         """The monotonic nanosecond by which `tick` wants to be called, or None."""
         return self._wants.deadline()
 
+    def _queue(self, link: LinkId, digests: tuple[bytes, ...], now: Instant) -> None:
+        self._wants.queue(link, frozenset(digests), frozenset(), now.monotonic)
+
     def _ask_waiting(self, now: Instant) -> None:
         for link in self._wants.idle_with_queue():
             self._ask(link, now)
@@ -127,7 +139,7 @@ class StatementExchange:
     def _ask(self, link: LinkId, now: Instant) -> None:
         batch = self._wants.next_batch(link, now.monotonic)
         if batch:
-            self._send(link, WantStatements(batch))
+            self._send(link, WantStatements(tuple(sorted(batch))))
 
     def _serve(self, digests: tuple[bytes, ...]) -> Iterator[tuple[tuple[str, bytes], ...]]:
         """Those of these statements that we hold, in batches that fit a message."""
@@ -145,7 +157,7 @@ class StatementExchange:
 
     def _given(self, link: LinkId, label: str, raw: bytes, now: Instant) -> Statement | None:
         """The statement, if we asked for it and it matters; cheap checks come before signatures."""
-        if label not in KINDS or not self._wants.waiting(link):
+        if label not in KINDS or not self._wants.wanted(link):
             return None
         try:
             statement = KINDS[label].parse(raw)

@@ -1,12 +1,13 @@
 """Wants: which items were asked of which peer, so that nothing is asked twice at once and nothing comes unasked."""
 
-from collections import OrderedDict
-from collections.abc import Container, Iterable
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Iterable, Set
+from dataclasses import dataclass
+from typing import Protocol
 
 from p2pnoise.instant import SECOND
 
-from .messages import MAX_WANT
+from .items import ItemSet
 
 TIMEOUT = 10 * SECOND  # an answer that takes longer is asked for elsewhere; a guess, measured by `p2pnoise simulate`
 MAX_QUEUED = 10_000  # item ids that one peer announced and that we have not asked for yet
@@ -14,75 +15,114 @@ MAX_REFUSED = 10_000  # item ids that we looked at and did not take; not asked f
 REFUSAL = 600 * SECOND  # after this a refused item may be asked for once more: clocks are mended, grants begin. A guess
 
 
+class Holding(Protocol):
+    """What is held of what can be asked for, and the making of sets of it."""
+
+    @property
+    def none(self) -> ItemSet: ...
+
+    def first(self, ids: ItemSet, most: int, /) -> ItemSet: ...
+
+    def lacking(self, ids: ItemSet, /) -> ItemSet: ...
+
+
 @dataclass(slots=True)
 class _Asked:
-    open: bool = False  # whether the end of an answer is awaited: only then is the next question its own
-    wanted: set[bytes] = field(default_factory=set)  # asked of this peer, not yet answered
-    due: int = 0  # monotonic nanosecond by which it should have answered
-    queue: OrderedDict[bytes, None] = field(default_factory=OrderedDict)  # to be asked of it later
+    offered: ItemSet  # it told us of them: those that we lack, and those that came since from others
+    wanted: ItemSet  # asked of this peer, not yet answered
+    aside: ItemSet  # not to be asked of it again before trust changes
     strange: bool = False  # it gave what cannot be told from the rest of what was asked
-    aside: set[bytes] = field(default_factory=set)  # not to be asked of it again before trust changes
 
 
 class Wants:
     """The open questions of one node to all its links. Bounded per link by `MAX_QUEUED`, in all by `MAX_REFUSED`."""
 
-    def __init__(self, held: Container[bytes]) -> None:
-        self._held = held
+    def __init__(self, holding: Holding, *, most: int) -> None:
+        self._holding = holding
+        self._most = most  # items asked for at once
         self._links: dict[int, _Asked] = {}
-        self._anywhere: set[bytes] = set()
-        self._refused: OrderedDict[bytes, int] = OrderedDict()  # item id -> monotonic nanosecond of its refusal
+        self._open: dict[int, int] = {}  # link -> when its answer is late; in the order in which they were asked
+        self._anywhere = holding.none
+        self._refused = holding.none
+        self._refusals: deque[tuple[int, ItemSet]] = deque()  # what was refused together, and when
 
     def open(self, link: int) -> None:
-        self._links[link] = _Asked()
+        none = self._holding.none
+        self._links[link] = _Asked(offered=none, wanted=none, aside=none)
 
     def close(self, link: int) -> None:
+        self._open.pop(link, None)
         self._anywhere -= self._links.pop(link).wanted
 
-    def queue(self, link: int, ids: Iterable[bytes], now: int) -> None:
-        """Remember what the peer offers and we lack."""
-        while self._refused and next(iter(self._refused.values())) + REFUSAL <= now:
-            self._refused.popitem(last=False)
+    def queue(self, link: int, ids: ItemSet, news: ItemSet, now: int) -> None:
+        """Remember what the peer offers and we lack, or hold as `news` that we have not told it of."""
+        while self._refusals and self._refusals[0][0] + REFUSAL <= now:
+            self._refusals.popleft()
+            self._refused = self._holding.none
+            for _, refused in self._refusals:
+                self._refused |= refused
         asked = self._links[link]
-        known = (self._held, self._refused, asked.aside)
-        for item in ids:
-            if not any(item in one for one in known) and len(asked.queue) < MAX_QUEUED:
-                asked.queue[item] = None
+        new = self._holding.lacking(ids)
+        if new:
+            new = new - self._refused - asked.aside
+        if news:
+            new |= ids & news
+        if new:
+            offered = asked.offered | new
+            if len(offered) > MAX_QUEUED:
+                offered = asked.offered | self._holding.first(new - asked.offered, MAX_QUEUED - len(asked.offered))
+            asked.offered = offered
 
-    def next_batch(self, link: int, now: int) -> tuple[bytes, ...]:
+    def offered(self, link: int) -> ItemSet:
+        """What this peer holds, as far as it told us since `forget_held` and we lacked it or had it as news."""
+        return self._links[link].offered
+
+    def forget_held(self, link: int) -> None:
+        asked = self._links[link]
+        asked.offered = self._holding.lacking(asked.offered)
+
+    def next_batch(self, link: int, now: int) -> ItemSet:
         """What to ask of this peer now: nothing while it still owes an answer, or when others are asked for it all."""
         asked = self._links[link]
-        if asked.open:
-            return ()
-        elsewhere: list[bytes] = []
-        while asked.queue and len(asked.wanted) < MAX_WANT:
-            item, _ = asked.queue.popitem(last=False)
-            if item in self._anywhere:
-                elsewhere.append(item)
-            elif item not in self._held:
-                asked.wanted.add(item)
-        asked.queue.update(dict.fromkeys(elsewhere))
-        self._anywhere |= asked.wanted
-        asked.open = bool(asked.wanted)
-        asked.due = now + TIMEOUT
-        return tuple(sorted(asked.wanted))
+        if link in self._open or not asked.offered:
+            return self._holding.none
+        free = self._holding.lacking(asked.offered - self._anywhere) - self._refused
+        if free:
+            asked.wanted = self._holding.first(free, self._most)
+            asked.offered -= asked.wanted
+            self._anywhere |= asked.wanted
+            self._open[link] = now + TIMEOUT
+        return asked.wanted
+
+    def wanted(self, link: int) -> ItemSet:
+        """What was asked of this peer and has not come."""
+        return self._links[link].wanted
 
     def answered(self, link: int, ids: Iterable[bytes]) -> bool:
         """Whether one of `ids` was asked of this peer; they are not waited for any longer."""
         asked = self._links[link]
-        hits = asked.wanted.intersection(ids)
+        hits = asked.wanted & (ids if isinstance(ids, Set) else frozenset(ids))
+        if not hits:
+            return False
         asked.wanted -= hits
         self._anywhere -= hits
-        return bool(hits)
+        return True
 
-    def settle(self, link: int) -> None:
-        """The peer has answered as far as it can: what it did not give is not waited for any longer."""
+    def settle(self, link: int) -> bool:
+        """The peer has answered as far as it can: what it did not give is not waited for any longer.
+
+        Whether there is something of that kind, which others may be asked for.
+        """
         asked = self._links[link]
-        self._anywhere -= asked.wanted
-        if asked.strange and len(asked.aside) < MAX_QUEUED:
-            asked.aside |= asked.wanted
-        asked.wanted.clear()
-        asked.open = asked.strange = False
+        self._open.pop(link, None)
+        left = asked.wanted
+        if left:
+            self._anywhere -= left
+            if asked.strange and len(asked.aside) < MAX_QUEUED:
+                asked.aside |= left
+            asked.wanted = self._holding.none
+        asked.strange = False
+        return bool(left)
 
     def strange(self, link: int) -> None:
         """The peer gave a grant by a key that we do not know, so that nobody can say which of the ids it has.
@@ -93,50 +133,55 @@ class Wants:
 
     def put_aside(self, link: int, ids: Iterable[bytes]) -> None:
         """Do not ask this peer for these items again, until `forgive`; others may have them whole."""
-        aside = self._links[link].aside
-        aside.update(item for item in ids if len(aside) < MAX_QUEUED)
+        asked = self._links[link]
+        if len(asked.aside) < MAX_QUEUED:
+            asked.aside |= self._holding.none | frozenset(ids)
 
     def reconsider(self, link: int, item: bytes, reason: Iterable[bytes]) -> None:
         """The peer gave what an item that was put aside may have lacked, unless that was put aside with it."""
-        aside = self._links[link].aside
-        if aside.isdisjoint(reason):
-            aside.discard(item)
-
-    def waiting(self, link: int) -> bool:
-        """Whether this peer still owes us an item."""
-        return bool(self._links[link].wanted)
+        asked = self._links[link]
+        if not asked.aside & frozenset(reason):
+            asked.aside -= self._holding.none | frozenset((item,))
 
     def refuse(self, ids: Iterable[bytes], now: int) -> None:
         """Do not ask for these items again, until `forgive` or for `REFUSAL`."""
-        for item in ids:
-            self._refused[item] = now
-            self._refused.move_to_end(item)
-            if len(self._refused) > MAX_REFUSED:
-                self._refused.popitem(last=False)
+        new = self._holding.first(self._holding.none | frozenset(ids), MAX_REFUSED) - self._refused
+        if not new:
+            return
+        self._refusals.append((now, new))
+        self._refused |= new
+        while len(self._refused) > MAX_REFUSED:
+            _, oldest = self._refusals.popleft()
+            self._refused -= oldest
 
     def refused(self, item: bytes) -> bool:
         return item in self._refused
 
     def forgive(self) -> None:
         """Trust changed: what was refused may be taken now."""
-        self._refused.clear()
+        self._refusals.clear()
+        self._refused = self._holding.none
         for asked in self._links.values():
-            asked.aside.clear()
+            asked.aside = self._holding.none
 
     def overdue(self, now: int) -> list[int]:
         """Links whose answer is late; their questions are open to others from now on."""
-        late = [link for link, asked in self._links.items() if asked.open and now >= asked.due]
-        for link in late:
+        late = []
+        while self._open:
+            link, due = next(iter(self._open.items()))
+            if now < due:
+                break
             self.settle(link)
+            late.append(link)
         return late
 
     def idle_with_queue(self) -> list[int]:
-        return [link for link, asked in self._links.items() if asked.queue and not asked.open]
+        return [link for link, asked in self._links.items() if asked.offered and link not in self._open]
 
     @property
     def sizes(self) -> dict[int, tuple[int, int]]:
         """Of each link how many items were asked of its peer, and how many are to be."""
-        return {link: (len(asked.wanted), len(asked.queue)) for link, asked in self._links.items()}
+        return {link: (len(asked.wanted), len(asked.offered)) for link, asked in self._links.items()}
 
     def deadline(self) -> int | None:
-        return min((asked.due for asked in self._links.values() if asked.open), default=None)
+        return next(iter(self._open.values()), None)

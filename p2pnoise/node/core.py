@@ -12,6 +12,7 @@ from cards import (
     Card,
     Facts,
     Finding,
+    Memo,
     NodeId,
     NodeKey,
     Policy,
@@ -57,10 +58,11 @@ class NodeCore:
         entropy: Entropy,
         signatures: SignatureCache | None = None,
         overlay: Callable[..., Overlay] = Overlay,
+        memo: Memo | None = None,
     ) -> None:
         self.config = config
         self.node_id: NodeId = key.public
-        self.table = PeerTable(policy, own=key.public, own_card=card, signatures=signatures)
+        self.table = PeerTable(policy, own=key.public, own_card=card, signatures=signatures, memo=memo)
         self.bans = Bans(self.table)
         self._key = key
         self._effects: list[io.Effect] = []

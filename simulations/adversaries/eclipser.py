@@ -28,12 +28,12 @@ class OfUsAlone(HostileOverlay):
     def says(self, effect: Effect) -> list[Effect]:
         match effect:
             case SendMessage(link, Announce(ids)):
-                ours = tuple(one for one in ids if self._is_ours(one))
+                ours = frozenset(one for one in ids if self._is_ours(one))
                 return [SendMessage(link, Announce(ours))] if ours else []
             case SendMessage(_, Ids()):
                 return []
-            case SendMessage(link, Items(items)) if items:
-                return [SendMessage(link, Items(tuple(item for item in items if self._names_us(item))))]
+            case SendMessage(link, Items(items, last)):
+                return [SendMessage(link, Items(tuple(item for item in items if self._names_us(item)), last))]
         return [effect]
 
     def _is_ours(self, item: bytes) -> bool:

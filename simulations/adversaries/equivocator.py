@@ -46,13 +46,13 @@ class TwoFaces(HostileOverlay):
         return carrier.peer % 2 if carrier is not None else 0
 
     def peer_up(self, link: int, now: Instant) -> list[Effect]:
-        return [*super().peer_up(link, now), SendMessage(link, Announce((self._ids[self._face(link)],)))]
+        return [*super().peer_up(link, now), SendMessage(link, Announce(frozenset((self._ids[self._face(link)],))))]
 
     def message(self, link: int, message: Message | Unknown, now: Instant) -> list[Effect]:
         effects = super().message(link, message, now)
         face = self._face(link)
         if isinstance(message, Want) and self._ids[face] in message.ids and self.has(link):
-            effects.insert(0, SendMessage(link, Items((CardItem(self._faces[face].raw),))))
+            effects.insert(0, SendMessage(link, Items((CardItem(self._faces[face].raw),), last=False)))
             self.lied(link, "second card", plain=False)
         return effects
 

@@ -48,10 +48,10 @@ class Flooder(Around):
             case 2:
                 data = encode_value([1, 99, bytes(LARGEST)])
             case 3:
-                data = encode(Announce(tuple(draw(ID_SIZE) for _ in range(MAX_IDS))))
+                data = encode(Announce(frozenset(draw(ID_SIZE) for _ in range(MAX_IDS))))
             case 4:
                 held = [item for peer in self.core.table for item in peer.item_ids][:MAX_WANT]
-                data = encode(Want(tuple(held)))
+                data = encode(Want(frozenset(held)))
             case 5:
                 data = encode(Digest(tuple(draw(FINGERPRINT_SIZE) for _ in range(BUCKETS))))
             case 6:

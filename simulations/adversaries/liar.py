@@ -57,7 +57,7 @@ class Liar(HostileOverlay):
                 for kind, _ in wanted:
                     self.lied(link, kind, plain=kind not in HARMLESS)
                 if wanted:  # before the end of the answer
-                    effects.insert(0, SendMessage(link, Items(tuple(item for _, item in wanted))))
+                    effects.insert(0, SendMessage(link, Items(tuple(item for _, item in wanted), last=False)))
             case WantStatements(digests) if self.has(link):
                 for digest in sorted(set(digests) & set(self._endings)):
                     ending = self._endings[digest]
@@ -82,7 +82,7 @@ class Liar(HostileOverlay):
         else:
             name, item = self._make(kind, victim)
             self._made[name] = kind, item
-            told = Announce((name,))
+            told = Announce(frozenset((name,)))
         return [SendMessage(link, told)]
 
     def _make(self, kind: str, victim: Citizen) -> Lie:
@@ -103,8 +103,8 @@ class Liar(HostileOverlay):
 
     def _garbled(self, link: int, effect: Effect) -> Effect:
         match effect:
-            case SendMessage(_, Items(items)) if items:
-                return SendMessage(link, Items(tuple(self._spoilt(link, item) for item in items)))
+            case SendMessage(_, Items(items, last)):
+                return SendMessage(link, Items(tuple(self._spoilt(link, item) for item in items), last))
         return effect
 
     def _spoilt(self, link: int, item: Item) -> Item:

@@ -40,15 +40,15 @@ class OldNews(HostileOverlay):
             for _ in old:
                 self.lied(link, "replay", plain=False)
             if old:
-                effects.insert(0, SendMessage(link, Items(tuple(self._seen[one] for one in old))))
+                effects.insert(0, SendMessage(link, Items(tuple(self._seen[one] for one in old), last=False)))
         return effects
 
     def tick(self, now: Instant) -> list[Effect]:
         return [*super().tick(now), *self._offer(list(self.questions))]
 
     def _offer(self, links: list[int]) -> list[Effect]:
-        old = tuple(one for one in self._seen if one not in self.table.items)[-MAX_OFFERED:]
-        return [SendMessage(link, Announce(old)) for link in links if old and self.has(link)]
+        old = [one for one in self._seen if one not in self.table.items][-MAX_OFFERED:]
+        return [SendMessage(link, Announce(frozenset(old))) for link in links if old and self.has(link)]
 
 
 class Replayer(Around):

@@ -13,12 +13,12 @@ class Silent(HostileOverlay):
         match effect:
             case SendMessage(link, Announce(ids)):
                 own = self.table.by_node(self.table.own)
-                mine = tuple(one for one in ids if own is not None and one in own.item_ids)
+                mine = ids & frozenset(own.item_ids if own is not None else ())
                 return [SendMessage(link, Announce(mine))] if mine else []
             case SendMessage(_, Ids() | HeldStatements()):
                 return []
-            case SendMessage(link, Items(items)) if items:
-                return [SendMessage(link, Items(tuple(item for item in items if self._is_own(item))))]
+            case SendMessage(link, Items(items, last)):
+                return [SendMessage(link, Items(tuple(item for item in items if self._is_own(item)), last))]
         return [effect]
 
     def _is_own(self, item: Item) -> bool:

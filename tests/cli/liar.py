@@ -85,8 +85,8 @@ class Liar:
     def give(self, items):
         """Answer a question, in messages of as many as fit."""
         for start in range(0, len(items), 32):
-            self.gossip(Items(tuple(items[start : start + 32])))
-        self.gossip(Items(()))
+            self.gossip(Items(tuple(items[start : start + 32]), last=False))
+        self.gossip(Items((), last=True))
 
     def close(self):
         self.socket.close()

@@ -93,7 +93,7 @@ def gossip_messages() -> Iterator[bytes]:
         messages.GrantItem(world.RENEWED.card_id, *parts),
         messages.RecordItem(world.RECORDS["carl"].raw),
     )
-    ids = (bytes(range(16)), ada.card_id[:16])
+    ids = {bytes(range(16)), ada.card_id[:16]}
     said: tuple[messages.Message, ...] = (
         messages.Heads(world.REVOCATIONS.heads),
         messages.WantLists((bytes(world.ISSUER.public),)),
@@ -106,8 +106,8 @@ def gossip_messages() -> Iterator[bytes]:
         messages.Ids((0, 63), ids),
         messages.Announce(ids),
         messages.Want(ids),
-        messages.Items(items),
-        messages.Items(()),
+        messages.Items(items, last=False),
+        messages.Items((), last=True),
         messages.HeldStatements((world.ENDING.digest, bytes(32))),
         messages.WantStatements((world.ENDING.digest,)),
         messages.GivenStatements(((world.ENDING.label, world.ENDING.raw),)),

@@ -166,12 +166,12 @@ class Mesh:
         self.pump()
 
     def give(self, puppet, victim, *items):
-        """Answers the open question with these items, as an honest peer would: then the end."""
-        self.say(puppet, victim, Items(items), Items(()))
+        """Answers the open question with these items, as an honest peer would."""
+        self.say(puppet, victim, Items(items, last=True))
 
     def asked(self, puppet):
         """All ids that the puppet was asked for, in order, with repeats."""
-        return [item for want in puppet.heard_of(Want) for item in want.ids]
+        return [item for want in puppet.heard_of(Want) for item in sorted(want.ids)]
 
     def carry_out(self, speaker, done):
         speaker.done += done

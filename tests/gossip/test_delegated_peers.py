@@ -215,11 +215,11 @@ def test_what_came_before_its_delegation_is_asked_for_again_as_soon_as_that_has_
     wanted = grant_id(card.card_id, last(steps).public, grant.attrs)
     given = GrantItem(card.card_id, grant.kid, grant.attrs, grant.signature) if what == "grant" else CardItem(card.raw)
     ids = [wanted] if what == "grant" else [wanted, body_id(card.card_id)]
-    mesh.say(eve, ada, Announce(tuple(sorted(ids))))
+    mesh.say(eve, ada, Announce({*ids}))
     mesh.give(eve, ada, given)
     assert wanted not in ada.table.items
     give_statements(mesh, eve, ada, *chain(place, steps))
-    mesh.say(eve, ada, Announce(tuple(sorted(ids))))
+    mesh.say(eve, ada, Announce({*ids}))
     mesh.give(eve, ada, given)
     assert wanted in ada.table.items
     assert not ada.blamed
@@ -234,7 +234,7 @@ def test_the_grant_of_a_delegate_that_nobody_tells_of_is_asked_for_once(mesh, pl
     (grant,) = granted(place, SITE, card=bare).grants
     wanted = grant_id(bare.card_id, SITE.public, grant.attrs)
     for _ in range(3):
-        mesh.say(eve, ada, Announce((wanted,)))
+        mesh.say(eve, ada, Announce({wanted}))
         if eve.heard_of(Want):
             mesh.give(eve, ada, GrantItem(bare.card_id, grant.kid, grant.attrs, grant.signature))
         mesh.wait(6)
@@ -246,9 +246,9 @@ def test_what_one_peer_did_not_make_understood_is_asked_of_the_next(mesh, place)
     eve, carl = mesh.puppet("eve", ada), mesh.puppet("carl", ada)
     strange = granted(place, SITE, "dora")
     good = place.card("bob")
-    mesh.say(eve, ada, Announce((body_id(strange.card_id), body_id(good.card_id))))
+    mesh.say(eve, ada, Announce({body_id(strange.card_id), body_id(good.card_id)}))
     mesh.give(eve, ada, CardItem(strange.raw))  # and not the other one
-    mesh.say(carl, ada, Announce((body_id(good.card_id),)))
+    mesh.say(carl, ada, Announce({body_id(good.card_id)}))
     mesh.give(carl, ada, CardItem(good.raw))
     assert ada.table.by_identity(good.identity) is not None
 
@@ -260,10 +260,10 @@ def test_a_peer_of_a_delegate_is_given_to_whoever_asks(mesh, place):
     meet(mesh, ada, card)
     eve = mesh.puppet("eve", ada)
     (grant,) = card.grants
-    mesh.say(eve, ada, Want((grant_id(card.card_id, SITE.public, grant.attrs),)))
-    assert eve.heard_of(Items)[-2].items == (GrantItem(card.card_id, grant.kid, grant.attrs, grant.signature),)
-    mesh.say(eve, ada, Want((body_id(card.card_id),)))
-    assert eve.heard_of(Items)[-2].items == (CardItem(card.raw),)
+    mesh.say(eve, ada, Want({grant_id(card.card_id, SITE.public, grant.attrs)}))
+    assert eve.heard_of(Items)[-1].items == (GrantItem(card.card_id, grant.kid, grant.attrs, grant.signature),)
+    mesh.say(eve, ada, Want({body_id(card.card_id)}))
+    assert eve.heard_of(Items)[-1].items == (CardItem(card.raw),)
 
 
 # The end of a delegate

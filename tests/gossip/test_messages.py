@@ -13,6 +13,7 @@ from p2pnoise.gossip.messages import (
     MAX_ITEMS,
     MAX_MESSAGE,
     MAX_WANT,
+    MAX_WANT_STATEMENTS,
     Announce,
     CardItem,
     Digest,
@@ -38,6 +39,12 @@ from p2pnoise.gossip.messages import (
 ID = b"i" * 16
 KEY = b"k" * 32
 HEAD = Head(KEY, 7, b"d" * 32)
+
+
+def numbered(count):
+    return frozenset(number.to_bytes(16, "big") for number in range(count))
+
+
 MESSAGES = [
     Heads(()),
     Heads((HEAD,) * 16),
@@ -51,17 +58,18 @@ MESSAGES = [
     GivenPage(b""),
     GivenPage(b"x" * 62_000),
     Digest((b"f" * 8,) * 64),
-    Ids((), ()),
-    Ids((0, 5, 63), (ID,) * MAX_IDS),
-    Announce((ID,) * MAX_IDS),
-    Want((ID,) * MAX_WANT),
-    Items(()),
-    Items((CardItem(b"c"), GrantItem(KEY, b"h" * 8, b"attrs", b"s" * 64), RecordItem(b"r"))),
-    Items((CardItem(b""),) * MAX_ITEMS),
+    Ids((), frozenset()),
+    Ids((0, 5, 63), numbered(MAX_IDS)),
+    Announce(numbered(MAX_IDS)),
+    Want(numbered(MAX_WANT)),
+    Items((), last=True),
+    Items((CardItem(b"c"), GrantItem(KEY, b"h" * 8, b"attrs", b"s" * 64), RecordItem(b"r")), last=False),
+    Items((CardItem(b""),) * MAX_ITEMS, last=False),
+    Items((CardItem(b"x" * 1_024), *(RecordItem(b"x" * 109),) * 511), last=False),
     HeldStatements((KEY,) * 1_000),
-    WantStatements((KEY,) * MAX_WANT),
+    WantStatements((KEY,) * MAX_WANT_STATEMENTS),
     GivenStatements(()),
-    GivenStatements((("SUCCESSION", b"raw"),) * MAX_WANT),
+    GivenStatements((("SUCCESSION", b"raw"),) * MAX_WANT_STATEMENTS),
 ]
 
 
@@ -109,19 +117,23 @@ BAD = {
     "ids: bucket 64": pack([1, 5, b"\x40", b""]),
     "ids: a bucket twice": pack([1, 5, b"\x01\x01", b""]),
     "ids: buckets that go down": pack([1, 5, b"\x02\x01", b""]),
-    "ids: 3,001": pack([1, 5, b"\x00", ID * (MAX_IDS + 1)]),
+    "ids: 3,001": pack([1, 5, b"\x00", b"".join(sorted(numbered(MAX_IDS + 1)))]),
     "ids: no ids": pack([1, 5, b"\x00"]),
     "announce: half an id": pack([1, 6, bytes(24)]),
-    "announce: 3,001": pack([1, 6, ID * (MAX_IDS + 1)]),
-    "want: 97": pack([1, 7, ID * (MAX_WANT + 1)]),
-    "items: 513": pack([1, 8, [[1, b""]] * (MAX_ITEMS + 1)]),
-    "items: of type 4": pack([1, 8, [[4, b""]]]),
-    "items: a grant of two parts": pack([1, 8, [[2, b"", b""]]]),
-    "items: a card as text": pack([1, 8, [[1, "card"]]]),
-    "items: of type true": pack([1, 8, [[True, b"card"]]]),
-    "items: bare": pack([1, 8, [b"card"]]),
+    "announce: 3,001": pack([1, 6, b"".join(sorted(numbered(MAX_IDS + 1)))]),
+    "announce: an id twice": pack([1, 6, ID * 2]),
+    "announce: ids that go down": pack([1, 6, b"j" * 16 + ID]),
+    "want: 513": pack([1, 7, b"".join(sorted(numbered(MAX_WANT + 1)))]),
+    "items: 513": pack([1, 8, [[1, b""]] * (MAX_ITEMS + 1), False]),
+    "items: of type 4": pack([1, 8, [[4, b""]], False]),
+    "items: a grant of two parts": pack([1, 8, [[2, b"", b""]], False]),
+    "items: a card as text": pack([1, 8, [[1, "card"]], False]),
+    "items: of type true": pack([1, 8, [[True, b"card"]], False]),
+    "items: bare": pack([1, 8, [b"card"], False]),
+    "items: last as a number": pack([1, 8, [], 1]),
+    "items: nothing of last": pack([1, 8, []]),
     "too large": pack([1, 3, bytes(MAX_MESSAGE)]),
-    "trailing": encode(Items(())) + b"\x00",
+    "trailing": encode(Items((), last=True)) + b"\x00",
     "wide integer": b"\x93\xcd\x00\x01\x08\x90",
     "nothing": b"",
 }

@@ -6,7 +6,8 @@ import random
 import pytest
 
 from p2pnoise.gossip import effects, overlay
-from p2pnoise.gossip.messages import Heads, Items, Want
+from p2pnoise.gossip.messages import MAX_WANT, Announce, Heads, Items, Want
+from p2pnoise.instant import SECOND
 
 
 def line(mesh, called, **options):
@@ -55,6 +56,41 @@ def test_news_travel_at_once_without_waiting_for_a_round(mesh):
     mesh.pump()
     assert bob.table.by_node(card.node_id).provenance == "proven"
     assert bob.table.by_node(card.node_id).learned_from == ada.node_id
+
+
+def meet(mesh, speaker, name):
+    mesh.carry_out(speaker, speaker.overlay.offer_card(mesh.place.card(name), mesh.instant, live=True))
+    mesh.pump()
+
+
+def test_news_is_told_at_once_after_a_silence_and_then_gathered(mesh):
+    ada, bob = line(mesh, ["ada", "bob"])
+    mesh.wait(2)
+    bob.heard.clear()
+    for name in ("one", "two", "three"):
+        meet(mesh, ada, name)
+    (first,) = bob.heard_of(Announce)
+    assert len(first.ids) == 2  # body and grant
+    mesh.wait(overlay.ANNOUNCE_PAUSE / SECOND)
+    _, second = bob.heard_of(Announce)
+    assert len(second.ids) == 4
+    assert mesh.converged
+
+
+def test_who_told_us_of_an_item_is_not_told_of_it(mesh):
+    ada, bob, carl = (mesh.add(name) for name in ("ada", "bob", "carl"))
+    for one, other in itertools.combinations((ada, bob, carl), 2):
+        mesh.join(one, other)
+    mesh.wait(2)
+    for speaker in (ada, bob, carl):
+        speaker.heard.clear()
+    for speaker in (ada, bob):
+        mesh.carry_out(speaker, speaker.overlay.offer_card(mesh.place.card("new"), mesh.instant, live=True))
+    mesh.pump()
+    mesh.wait(1)
+    assert mesh.converged
+    assert [len(speaker.heard_of(Announce)) for speaker in (ada, bob, carl)] == [1, 1, 2]
+    assert [len(speaker.heard_of(Want)) for speaker in (ada, bob, carl)] == [1, 0, 0]
 
 
 def test_a_renewed_grant_travels_alone(mesh):
@@ -123,7 +159,7 @@ def test_no_item_is_given_to_or_taken_from_a_peer_that_is_not_judged(mesh):
     ada = mesh.add("ada")
     puppet = mesh.puppets["eve"] = type(ada)("eve", None, mesh.place.keys("eve")[0].public)
     mesh.join(puppet, ada)
-    mesh.say(puppet, ada, Want(tuple(ada.table.items._owners)))
+    mesh.say(puppet, ada, Want({*ada.table.items._owners}))
     assert not puppet.heard_of(Items)
 
 
@@ -260,4 +296,4 @@ def test_a_hundred_cards_come_in_batches_that_each_were_asked_for(mesh):
     mesh.join(ada, bob)
     mesh.wait(30)
     assert mesh.converged
-    assert max(len(want.ids) for want in ada.heard_of(Want)) <= 96
+    assert max(len(want.ids) for want in ada.heard_of(Want)) <= MAX_WANT

@@ -19,7 +19,7 @@ def eve(mesh, ada):
 
 
 def announce(mesh, eve, ada, *ids):
-    mesh.say(eve, ada, Announce(ids))
+    mesh.say(eve, ada, Announce(frozenset(ids)))
 
 
 def offers(mesh, eve, ada, answers):

@@ -48,7 +48,7 @@ def test_an_ending_that_came_first_is_applied_before_a_card_that_gossip_brings(m
     eve = mesh.puppet("eve", ada)
     mesh.say(eve, ada, HeldStatements((ending("carl").digest,)), given(ending("carl")), GivenStatements(()))
     carl = mesh.place.card("carl")
-    mesh.say(eve, ada, Announce((body_id(carl.card_id),)))
+    mesh.say(eve, ada, Announce({body_id(carl.card_id)}))
     mesh.give(eve, ada, CardItem(carl.raw))
     assert ada.table.by_identity(carl.identity) is None
     assert held(ada) == {ending("carl").digest}
@@ -60,7 +60,7 @@ def test_a_card_that_would_not_count_takes_no_place_for_its_ending(mesh, ending)
     eve = mesh.puppet("eve", ada)
     mesh.say(eve, ada, HeldStatements((ending("carl").digest,)), given(ending("carl")), GivenStatements(()))
     stranger = mesh.place.card("carl", issuer=mesh.place.stranger)
-    mesh.say(eve, ada, Announce((body_id(stranger.card_id),)))
+    mesh.say(eve, ada, Announce({body_id(stranger.card_id)}))
     mesh.give(eve, ada, CardItem(stranger.raw))
     assert held(ada) == set()
 

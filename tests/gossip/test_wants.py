@@ -2,6 +2,7 @@
 
 import pytest
 
+from p2pnoise.gossip.items import PlainSets
 from p2pnoise.gossip.messages import MAX_WANT
 from p2pnoise.gossip.wants import MAX_QUEUED, MAX_REFUSED, REFUSAL, TIMEOUT, Wants
 
@@ -13,50 +14,64 @@ def numbered(count, start=0):
     return [number.to_bytes(16, "big") for number in range(start, start + count)]
 
 
+def queue(wants, link, ids, now):
+    wants.queue(link, frozenset(ids), frozenset(), now)
+
+
+class Held(PlainSets):
+    """What is held, as a set that a test adds to."""
+
+    def __init__(self, held=()):
+        self.ids = {*held}
+
+    def lacking(self, ids):
+        return ids - self.ids
+
+
 @pytest.fixture
 def wants():
-    wants = Wants(set())
+    wants = Wants(Held(), most=MAX_WANT)
     wants.open(HERE)
     wants.open(THERE)
     return wants
 
 
 def test_an_item_is_asked_of_one_peer_at_a_time(wants):
-    wants.queue(HERE, [A], 0)
-    wants.queue(THERE, [A, B], 0)
-    assert wants.next_batch(HERE, 0) == (A,)
-    assert wants.next_batch(THERE, 0) == (B,)
+    queue(wants, HERE, [A], 0)
+    queue(wants, THERE, [A, B], 0)
+    assert wants.next_batch(HERE, 0) == {A}
+    assert wants.next_batch(THERE, 0) == {B}
 
 
 def test_a_peer_that_owes_an_answer_is_asked_nothing_more(wants):
-    wants.queue(HERE, [A], 0)
+    queue(wants, HERE, [A], 0)
     wants.next_batch(HERE, 0)
-    wants.queue(HERE, [B], 0)
-    assert wants.next_batch(HERE, 0) == ()
+    queue(wants, HERE, [B], 0)
+    assert wants.next_batch(HERE, 0) == set()
 
 
 def test_what_is_asked_elsewhere_is_asked_here_once_it_is_overdue(wants):
-    wants.queue(HERE, [A], 0)
-    wants.queue(THERE, [A], 0)
+    queue(wants, HERE, [A], 0)
+    queue(wants, THERE, [A], 0)
     wants.next_batch(HERE, 0)
-    assert wants.next_batch(THERE, 0) == ()
+    assert wants.next_batch(THERE, 0) == set()
     assert wants.overdue(TIMEOUT - 1) == []
     assert wants.deadline() == TIMEOUT
     assert wants.overdue(TIMEOUT) == [HERE]
-    assert wants.next_batch(THERE, TIMEOUT) == (A,)
+    assert wants.next_batch(THERE, TIMEOUT) == {A}
 
 
 def test_what_was_asked_of_a_peer_that_left_is_asked_elsewhere(wants):
-    wants.queue(HERE, [A], 0)
-    wants.queue(THERE, [A], 0)
+    queue(wants, HERE, [A], 0)
+    queue(wants, THERE, [A], 0)
     wants.next_batch(HERE, 0)
     wants.close(HERE)
     assert wants.idle_with_queue() == [THERE]
-    assert wants.next_batch(THERE, 0) == (A,)
+    assert wants.next_batch(THERE, 0) == {A}
 
 
 def test_only_what_was_asked_of_this_peer_is_an_answer(wants):
-    wants.queue(HERE, [A], 0)
+    queue(wants, HERE, [A], 0)
     wants.next_batch(HERE, 0)
     assert not wants.answered(THERE, [A])
     assert not wants.answered(HERE, [B])
@@ -65,7 +80,7 @@ def test_only_what_was_asked_of_this_peer_is_an_answer(wants):
 
 
 def test_an_answered_question_is_no_longer_overdue(wants):
-    wants.queue(HERE, [A], 0)
+    queue(wants, HERE, [A], 0)
     wants.next_batch(HERE, 0)
     wants.answered(HERE, [A])
     wants.settle(HERE)
@@ -75,83 +90,117 @@ def test_an_answered_question_is_no_longer_overdue(wants):
 
 def test_the_next_question_waits_for_the_end_of_the_answer(wants):
     """Or that end would be taken for the end of the next answer, whose items were then dropped as unasked."""
-    wants.queue(HERE, [A], 0)
+    queue(wants, HERE, [A], 0)
     wants.next_batch(HERE, 0)
     wants.answered(HERE, [A])
-    wants.queue(HERE, [B], 0)
+    queue(wants, HERE, [B], 0)
     assert wants.idle_with_queue() == []
-    assert wants.next_batch(HERE, 0) == ()
+    assert wants.next_batch(HERE, 0) == set()
     wants.settle(HERE)
     assert wants.idle_with_queue() == [HERE]
-    assert wants.next_batch(HERE, 0) == (B,)
+    assert wants.next_batch(HERE, 0) == {B}
 
 
 def test_what_an_answer_left_out_is_open_again(wants):
-    wants.queue(HERE, [A, B], 0)
-    wants.queue(THERE, [B], 0)
+    queue(wants, HERE, [A, B], 0)
+    queue(wants, THERE, [B], 0)
     wants.next_batch(HERE, 0)
     wants.answered(HERE, [A])
     wants.settle(HERE)
-    assert wants.next_batch(THERE, 0) == (B,)
+    assert wants.next_batch(THERE, 0) == {B}
 
 
 def test_what_is_held_is_not_asked_for():
-    wants = Wants({A})
+    wants = Wants(Held({A}), most=MAX_WANT)
     wants.open(HERE)
-    wants.queue(HERE, [A, B], 0)
-    assert wants.next_batch(HERE, 0) == (B,)
+    queue(wants, HERE, [A, B], 0)
+    assert wants.next_batch(HERE, 0) == {B}
 
 
 def test_what_came_meanwhile_is_not_asked_for():
-    held = set()
-    wants = Wants(held)
+    held = Held()
+    wants = Wants(held, most=MAX_WANT)
     wants.open(HERE)
-    wants.queue(HERE, [A, B], 0)
-    held.add(A)
-    assert wants.next_batch(HERE, 0) == (B,)
+    queue(wants, HERE, [A, B], 0)
+    held.ids.add(A)
+    assert wants.next_batch(HERE, 0) == {B}
 
 
 def test_a_batch_is_bounded(wants):
-    wants.queue(HERE, numbered(500), 0)
+    queue(wants, HERE, numbered(MAX_WANT + 100), 0)
     assert len(wants.next_batch(HERE, 0)) == MAX_WANT
 
 
 def test_the_queue_of_one_peer_is_bounded(wants):
-    wants.queue(HERE, numbered(MAX_QUEUED + 500), 0)
-    assert len(wants._links[HERE].queue) == MAX_QUEUED
+    queue(wants, HERE, numbered(MAX_QUEUED + 500), 0)
+    assert len(wants.offered(HERE)) == MAX_QUEUED
 
 
 def test_what_was_refused_is_not_asked_for_until_trust_changes(wants):
     wants.refuse([A], 0)
-    wants.queue(HERE, [A, B], 0)
-    assert wants.next_batch(HERE, 0) == (B,)
+    queue(wants, HERE, [A, B], 0)
+    assert wants.next_batch(HERE, 0) == {B}
     wants.settle(HERE)
     wants.forgive()
-    wants.queue(HERE, [A], 0)
-    assert wants.next_batch(HERE, 0) == (A,)
+    queue(wants, HERE, [A], 0)
+    assert wants.next_batch(HERE, 0) == {A}
 
 
 def test_a_refusal_ends_by_itself_after_a_while(wants):
     """Or a grant that begins in an hour would be refused for ever by whoever heard of it too early."""
     wants.refuse([A], 0)
     wants.refuse([B], 5)
-    wants.queue(HERE, [A, B], REFUSAL - 1)
-    assert wants.next_batch(HERE, 0) == ()
-    wants.queue(HERE, [A, B], REFUSAL)
-    assert wants.next_batch(HERE, 0) == (A,)
+    queue(wants, HERE, [A, B], REFUSAL - 1)
+    assert wants.next_batch(HERE, 0) == set()
+    queue(wants, HERE, [A, B], REFUSAL)
+    assert wants.next_batch(HERE, 0) == {A}
 
 
 def test_refusals_are_bounded(wants):
     wants.refuse(numbered(MAX_REFUSED + 500), 0)
+    assert len(wants._refused) == MAX_REFUSED
+    wants = Wants(Held(), most=MAX_WANT)
+    for item in numbered(MAX_REFUSED + 1):
+        wants.refuse([item], 0)
     assert len(wants._refused) == MAX_REFUSED
     assert not wants.refused(numbered(1)[0])
     assert wants.refused(numbered(1, MAX_REFUSED)[0])
 
 
 def test_nothing_is_left_behind_when_all_peers_are_gone(wants):
-    wants.queue(HERE, numbered(50), 0)
+    queue(wants, HERE, numbered(50), 0)
     wants.next_batch(HERE, 0)
     wants.close(HERE)
     wants.close(THERE)
     assert not wants._anywhere
     assert not wants._links
+
+
+def test_what_is_left_over_is_said_so_that_others_may_be_asked(wants):
+    queue(wants, HERE, [A, B], 0)
+    wants.next_batch(HERE, 0)
+    wants.answered(HERE, [A])
+    assert wants.settle(HERE)
+    queue(wants, HERE, [C], 0)
+    wants.next_batch(HERE, 0)
+    wants.answered(HERE, [C])
+    assert not wants.settle(HERE)
+
+
+def test_what_a_peer_told_of_is_known_until_it_is_held_and_no_news(wants):
+    """Or it would be told of what it has told us of itself."""
+    held = Held({A, B})
+    wants = Wants(held, most=MAX_WANT)
+    wants.open(HERE)
+    wants.queue(HERE, frozenset({A, B, C}), frozenset({A}), 0)
+    assert wants.offered(HERE) == {A, C}
+    assert wants.next_batch(HERE, 0) == {C}
+    wants.queue(HERE, frozenset({C}), frozenset(), 0)
+    wants.forget_held(HERE)
+    assert wants.offered(HERE) == {C}
+
+
+def test_a_refusal_that_is_repeated_takes_no_room(wants):
+    for _ in range(100):
+        wants.refuse([A], 0)
+    assert len(wants._refusals) == 1

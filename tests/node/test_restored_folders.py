@@ -345,8 +345,7 @@ def give(net, member, puppet, card):
     from p2pnoise.gossip.items import body_id  # noqa: PLC0415
     from p2pnoise.gossip.messages import Announce, CardItem, Items, encode  # noqa: PLC0415
 
-    puppet.frame(Kind.GOSSIP, encode(Announce((body_id(card.card_id),))))
-    puppet.frame(Kind.GOSSIP, encode(Items((CardItem(card.raw),))))
-    puppet.frame(Kind.GOSSIP, encode(Items(())))
+    puppet.frame(Kind.GOSSIP, encode(Announce({body_id(card.card_id)})))
+    puppet.frame(Kind.GOSSIP, encode(Items((CardItem(card.raw),), last=True)))
     assert puppet.link is not None
     assert puppet.told is not Code.NOT_TRUSTED

@@ -174,6 +174,7 @@ def test_a_renewed_card_of_ours_is_announced(net):
     ada, bob, carl = trio(net)
     renewed = net.grant(carl.core.card, serial=2)
     net.give(carl, io.OwnCardChanged(renewed))
+    net.wait(1)  # it may be gathered with other news
     for member in (ada, bob):
         (peer,) = [peer for peer in member.core.table if peer.card.name == "carl"]
         assert [grant.serial for grant in peer.card.grants] == [2]

@@ -1,0 +1,188 @@
+"""Checks of links, of who is taken for dead, of what a node has to carry, and of how a node ends; beside checks.py."""
+
+from dataclasses import dataclass
+
+from p2pnoise.events import Event
+from p2pnoise.instant import SECOND
+
+from .checks import NodeView, View, Watch, seconds
+from .disks import DiskError
+from .faults import Rotate, Schedule
+
+SILENT = "silent for"  # how a link that is taken for dead says why it ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NobodyFalselyDead:
+    """Honest nodes take for dead at most so many that run, in the whole run, which lasts its whole time."""
+
+    at_most: int = 0
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _FalselyDead(view, schedule, self.at_most)
+
+
+class _FalselyDead(Watch):
+    def __init__(self, view: View, schedule: Schedule, at_most: int) -> None:
+        super().__init__(view, schedule)
+        self.name = (
+            f"at most {at_most} who live are taken for dead" if at_most else "nobody who lives is taken for dead"
+        )
+        self.settled = False
+        self.metrics["falsely_dead"] = 0
+        self._at_most = at_most
+        self._count = 0
+
+    def told(self, node: NodeView, event: Event) -> None:
+        if not (node.honest and event.kind == "peer-lost" and str(getattr(event, "reason", "")).startswith(SILENT)):
+            return
+        lost = getattr(event, "node_id", b"")
+        victim = next((one for one in self.view.nodes if one.citizen.key.public == lost), None)
+        if victim is not None and victim.online:
+            self._count += 1
+            self.metrics["falsely_dead"] = self._count
+            if self._count > self._at_most:
+                self.broken(f"node {node.number} took node {victim.number} for dead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstNodeCarries:
+    """The first node sends at most so many bytes for each node that there is, until the run is over."""
+
+    bytes_a_node: float
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Load(view, schedule, self.bytes_a_node)
+
+
+class _Load(Watch):
+    def __init__(self, view: View, schedule: Schedule, most: float) -> None:
+        super().__init__(view, schedule)
+        self.name = f"the first node sends at most {most:g} bytes a node"
+        self._most = most
+
+    def finish(self) -> None:
+        load = self.view.nodes[0].bytes_sent / len(self.view.nodes)
+        self.metrics["first_node_bytes_a_node"] = round(load)
+        if load > self._most:
+            self.broken(f"{load:.0f}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SteadyViews:
+    """From second `after` on no honest node that runs loses a peer, or has fewer than `least` of them, to the end."""
+
+    after: float
+    least: int
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Views(view, schedule, self)
+
+
+class _Views(Watch):
+    def __init__(self, view: View, schedule: Schedule, said: SteadyViews) -> None:
+        super().__init__(view, schedule)
+        self.name = f"views are steady from second {said.after:g} on"
+        self.settled = False
+        self.metrics["peers_lost"] = 0
+        self._after = int(said.after * SECOND)
+        self._least = min(said.least, len(view.nodes) - 1)
+        self._lost = 0
+        self._next = self._after
+
+    def told(self, node: NodeView, event: Event) -> None:
+        if self.view.now >= self._after and node.honest and event.kind == "peer-lost":
+            self._lost += 1
+            self.metrics["peers_lost"] = self._lost
+            self.broken(f"node {node.number} lost a peer: {getattr(event, 'reason', '')}")
+
+    def look(self) -> None:
+        if self.view.now < self._next:
+            return
+        self._next = self.view.now + SECOND
+        for node in self.live():
+            if len(node.linked()) < self._least:
+                self.broken(f"node {node.number} has {len(node.linked())} peers, at least {self._least}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldKeysGone:
+    """No honest node is linked to a key that was rotated away, or holds a card of it, `within` seconds of the last."""
+
+    within: float
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _OldKeys(view, schedule, self.within)
+
+
+class _OldKeys(Watch):
+    def __init__(self, view: View, schedule: Schedule, within: float) -> None:
+        super().__init__(view, schedule)
+        self.name = f"keys that were rotated away are gone within {within:g} s"
+        self._last = max((int(one.at * SECOND) for one in schedule if isinstance(one, Rotate)), default=-1)
+        self._limit = int(within * SECOND)
+        self.settled = self._last < 0
+
+    def look(self) -> None:
+        if self._last < 0 or self.view.now < self._last or (self.settled and self.view.now % SECOND):
+            return
+        left = self._left()
+        if not self.settled and not left:
+            self.settled = True
+            self.metrics["old_keys_gone_after"] = seconds(self.view.now - self._last)
+        elif left and (self.settled or self.view.now > self._last + self._limit):
+            self.broken(left)
+
+    def _left(self) -> str:
+        old = {
+            bytes(card.node_id): citizen.number
+            for citizen in self.view.oracle.citizens
+            for card in citizen.cards
+            if card.node_id != citizen.key.public
+        }
+        for node in self.live():
+            for node_id in node.linked():
+                if node_id in old:
+                    return f"node {node.number} is linked to the old key of node {old[node_id]}"
+            for node_id, number in old.items():
+                if node.holds_node(node_id):
+                    return f"node {node.number} holds a card of the old key of node {number}"
+        return ""
+
+    def finish(self) -> None:
+        left = self._left() if self._last >= 0 else ""
+        if left and self.settled:
+            self.broken(left)
+        elif left:
+            self.undecided()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusesInWords:
+    """A node whose disk fails says so in one sentence, and no node is down in the end without having said why."""
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Sentences(view, schedule)
+
+
+class _Sentences(Watch):
+    name = "a node whose disk fails says so"
+
+    def __init__(self, view: View, schedule: Schedule) -> None:
+        super().__init__(view, schedule)
+        self.metrics["refused_by_disk"] = 0
+        self._said: dict[int, int] = {}
+
+    def failed(self, node: NodeView, error: Exception) -> None:
+        if not isinstance(error, DiskError):
+            return  # S5 is broken by that
+        self._said[node.number] = self._said.get(node.number, 0) + 1
+        self.metrics["refused_by_disk"] = sum(self._said.values())
+        sentence = str(error)
+        if not sentence.strip() or "\n" in sentence or "Traceback" in sentence or ": " not in sentence:
+            self.broken(f"node {node.number} says {sentence!r}")
+
+    def finish(self) -> None:
+        for node in self.view.nodes:
+            if node.honest and not node.online and node.number not in self._said:
+                self.broken(f"node {node.number} is down, and never said why")

@@ -1,0 +1,63 @@
+"""Report: what runs found, as one HTML file that works offline, and two of them side by side.
+
+    from simulations import report, results
+    report.write(results.read("sweeps/join"), Path("join.html"))
+
+The file asks for nothing outside itself, runs no script that shows anything, and is the same bytes for the same
+outcomes and the same matplotlib. Drawing needs the extra `sim`; comparing numbers does not.
+"""
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from p2pnoise.folder.fault import Fault
+from p2pnoise.folder.writing import check_target
+from p2pnoise.folder.writing import write as write_file
+from simulations.outcome import Outcome
+
+from .comparison import Comparison, Pair, compare
+
+__all__ = ["MARK", "Comparison", "Pair", "check", "compare", "write", "write_comparison"]
+
+MARK = b"<!doctype html>\n<!-- a report of p2pnoise simulate -->\n"
+"""How every report begins: such a file is replaced by the next one, any other is not."""
+_NEEDED = ("matplotlib", "jinja2", "igraph", "numpy")
+
+
+def check(path: Path) -> None:
+    """Raises `Fault` where `write` would, before a run that takes minutes rather than after it."""
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise Fault(f"a report needs {', '.join(missing)}", 'pip install "p2pnoise[sim]"')
+    try:
+        check_target(path, force=_is_report(path))
+    except Fault as fault:
+        hint = fault.hint.partition(", or replace it")[0]
+        raise Fault(str(fault), hint, code=fault.code) from None
+
+
+def write(outcomes: Sequence[Outcome], path: Path) -> None:
+    """The report of these outcomes at `path`, which holds nothing yet, or an earlier report. Raises `Fault`."""
+    check(path)
+    if not outcomes:
+        raise Fault("there is no outcome to report", "run the scenario first")
+    from .page import report  # noqa: PLC0415 - matplotlib is for those who draw
+
+    write_file(path, MARK + report(outcomes).encode(), force=True)
+
+
+def write_comparison(comparison: Comparison, path: Path) -> None:
+    """As `write`, for two runs or sweeps side by side. Raises `Fault`."""
+    check(path)
+    from .page import comparison_page  # noqa: PLC0415
+
+    write_file(path, MARK + comparison_page(comparison).encode(), force=True)
+
+
+def _is_report(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(MARK)) == MARK
+    except OSError:
+        return False

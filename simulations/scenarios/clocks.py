@@ -1,0 +1,40 @@
+"""Clocks are wrong, drift, and jump: is a good card ever refused, and does anybody storm?"""
+
+from collections.abc import Iterable
+
+from simulations import ClockLaw, ClockStep, Connected, Converged, EventsAtMost, Fault, Renew, Scenario, Setting
+
+NUMBER = 15
+RECORDED = ""
+
+
+def scenario(*, skew: int = 150, drift: int = 200, jump: int = 3600, share: float = 0.3) -> Scenario:
+    """All are off by up to `skew` seconds, within the leeway of 300 s between two of them, and drift by millionths.
+
+    A share jumps by `jump` seconds, forth or back, for half a minute, and back again.
+    """
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        chance = setting.chance
+        for number in setting.some(share):
+            at, way = 20 + 20 * chance.random(), chance.choice((-1, 1))
+            yield ClockStep(at=at, nodes=(number,), seconds=way * jump)
+            yield ClockStep(at=at + 30, nodes=(number,), seconds=-way * jump)
+        yield Renew(at=35, nodes=setting.some(0.2, but=()))
+        yield Renew(at=75, nodes=setting.some(0.2, but=()))
+
+    return Scenario(
+        nodes=50,
+        seconds=180,
+        clocks=ClockLaw(skew=skew, drift=drift),
+        faults=faults,
+        expects=[
+            Converged(within=10, since=0),
+            Converged(within=30),
+            Connected(),
+            EventsAtMost(kind="peer-refused", per_node=0),
+            EventsAtMost(kind="refused-by-peer", per_node=0),
+            EventsAtMost(kind="card-refused", per_node=0),
+            EventsAtMost(kind="peer-lost", per_node=0),
+        ],
+    )

@@ -1,0 +1,32 @@
+"""Nodes crash, some by a loss of power, and come back with their keys and old databases: does everybody take them?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Crash, Fault, Renew, Scenario, Setting
+
+NUMBER = 13
+RECORDED = ""
+
+
+def scenario(*, share: float = 0.3, down: float = 20.0, times: int = 3, within: float = 60.0) -> Scenario:
+    """`times` over a share of all crashes at moments of its own, and is down for up to `down` seconds.
+
+    Half of the crashes are losses of power, of which nobody is told. Some cards change meanwhile, those of the dead,
+    too. That no number is used twice is S2 and S3.
+    """
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        chance = setting.chance
+        for turn in range(times):
+            for number in setting.some(share, but=()):
+                at = 1 + 40 * (turn + chance.random())
+                until = at + down * chance.random()
+                yield Crash(at=at, until=until, nodes=(number,), silent=chance.random() < 0.5)
+            yield Renew(at=40.0 * (turn + 1), nodes=setting.some(0.1, but=()))
+
+    return Scenario(
+        nodes=50,
+        seconds=1 + 40 * times + down + within + 10,
+        faults=faults,
+        expects=[Converged(within=within), Connected()],
+    )

@@ -1,0 +1,30 @@
+"""The network is cut and whole again every five seconds: is there progress between, and no storm of dials?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, EventsAtMost, Fault, Partition, Renew, Scenario, Setting
+
+NUMBER = 9
+RECORDED = ""
+
+
+def scenario(*, period: float = 5.0, seconds: int = 120, within: float = 30.0) -> Scenario:
+    """The halves are others each time. In the middle some get new cards, which all have `within` so many seconds."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        for turn in range(int(seconds / (2 * period))):
+            begin = 10 + 2 * period * turn
+            yield Partition(at=begin, until=begin + period, nodes=setting.some(0.5))
+        yield Renew(at=10 + seconds / 2, nodes=setting.some(0.2))
+
+    return Scenario(
+        nodes=50,
+        seconds=10 + seconds + 90,
+        faults=faults,
+        expects=[
+            Converged(within=within, since=10 + seconds / 2),
+            Converged(within=60),
+            Connected(),
+            EventsAtMost(kind="dialling", per_node=seconds),
+        ],
+    )

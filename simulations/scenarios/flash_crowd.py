@@ -1,0 +1,21 @@
+"""Everybody comes within ten seconds, and the first node is all they know: does it bear that, and do all come in?"""
+
+from simulations import Connected, Converged, FirstNodeCarries, Scenario
+
+NUMBER = 2
+RECORDED = ""
+
+
+def scenario(*, seconds: float = 10.0, bytes_a_node: int = 20_000) -> Scenario:
+    """The first node may send `bytes_a_node` for each newcomer; whoever it sends away finds others, or comes again."""
+    return Scenario(
+        nodes=150,
+        seconds=seconds + 120,
+        start=seconds,
+        begin_with="first",
+        expects=[
+            Converged(within=seconds + 30, since=0),
+            Connected(),
+            FirstNodeCarries(bytes_a_node=bytes_a_node),
+        ],
+    )

@@ -1,0 +1,30 @@
+"""A third says goodbye while all are still learning: does anybody stumble, and is what they said known?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, EventsAtMost, Fault, Leave, NobodyFalselyDead, Scenario, Setting
+
+NUMBER = 31
+RECORDED = ""
+
+
+def scenario(*, share: float = 0.3, back: float = 20.0, within: float = 30.0) -> Scenario:
+    """Each leaves at a moment of its own in the first five seconds, and half of them come back."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        chance = setting.chance
+        for number in setting.some(share):
+            at = 0.5 + 4.5 * chance.random()
+            yield Leave(at=at, nodes=(number,), until=at + back * chance.random() if chance.random() < 0.5 else None)
+
+    return Scenario(
+        nodes=50,
+        seconds=5 + back + within + 10,
+        faults=faults,
+        expects=[
+            Converged(within=within),
+            Connected(),
+            NobodyFalselyDead(),
+            EventsAtMost(kind="connection-failed", per_node=0),
+        ],
+    )

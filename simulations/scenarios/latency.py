@@ -1,0 +1,23 @@
+"""Some are far away, a few very far: is everybody still found, and nobody who lives taken for dead?"""
+
+from simulations import Connected, Converged, NetworkLaw, NobodyFalselyDead, Scenario, ScenarioError
+
+NUMBER = 5
+RECORDED = ""
+LAWS = {
+    "uniform": NetworkLaw(latency="uniform", least=0.010, most=0.300, jitter=0.020),
+    "heavy": NetworkLaw(latency="heavy", least=0.020, most=3.0, jitter=0.050),
+    "regions": NetworkLaw(latency="regions", least=0.005, most=0.200, jitter=0.010),
+}
+
+
+def scenario(*, law: str = "heavy", seconds: float = 120.0, within: float = 30.0) -> Scenario:
+    """`law` is uniform (to 0.3 s one way), heavy (a Pareto tail to 3 s) or regions (six, to 0.2 s between them)."""
+    if law not in LAWS:
+        raise ScenarioError(f"latency: no law {law}", f"there are: {', '.join(LAWS)}")
+    return Scenario(
+        nodes=50,
+        seconds=seconds,
+        law=LAWS[law],
+        expects=[Converged(within=within), Connected(), NobodyFalselyDead()],
+    )

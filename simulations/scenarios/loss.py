@@ -1,0 +1,27 @@
+"""How long until everybody knows everybody, when some of all packets are lost?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Fault, Loss, NobodyFalselyDead, Renew, Scenario, Setting
+
+RECORDED = ""
+
+
+def scenario(*, share: float = 0.05, within: float = 30.0) -> Scenario:
+    """TCP sends them again: what is lost comes late, and holds up all behind it."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        yield Loss(at=0, until=setting.seconds, share=share)
+        yield Renew(at=60, nodes=setting.some(0.2))
+
+    return Scenario(
+        nodes=50,
+        seconds=120,
+        faults=faults,
+        expects=[
+            Converged(within=within, since=0),
+            Converged(within=within, since=60),
+            Connected(),
+            NobodyFalselyDead(),
+        ],
+    )

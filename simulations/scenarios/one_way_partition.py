@@ -1,0 +1,30 @@
+"""What one half sends does not arrive, what it is sent does: do links flap, and is all well when it is over?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, EventsAtMost, Fault, Partition, Renew, Scenario, Setting
+
+NUMBER = 8
+RECORDED = ""
+
+
+def scenario(*, seconds: float = 120.0, within: float = 330.0) -> Scenario:
+    """Both sides get new cards meanwhile. Nobody may lose a peer more often than it could have had one."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        half = setting.some(0.5)
+        rest = [number for number in range(setting.nodes) if number not in half]
+        yield Partition(at=20, until=20 + seconds, nodes=half, one_way=True)
+        yield Renew(at=30, nodes=(half[0], rest[0]))
+
+    return Scenario(
+        nodes=50,
+        seconds=20 + seconds + within + 10,
+        faults=faults,
+        expects=[
+            Converged(within=within),
+            Connected(),
+            EventsAtMost(kind="peer-lost", per_node=24),
+            EventsAtMost(kind="dialling", per_node=600),
+        ],
+    )

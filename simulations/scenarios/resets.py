@@ -1,0 +1,29 @@
+"""Every second some of all connections break: does the network still learn what is new, and how fast?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, EventsAtMost, Fault, Renew, Reset, Scenario, Setting
+
+NUMBER = 4
+RECORDED = ""
+
+
+def scenario(*, chance: float = 0.05, seconds: int = 60, within: float = 10.0) -> Scenario:
+    """Each connection breaks with `chance` in each second; in the middle of it some nodes get new cards."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        for second in range(seconds):
+            yield Reset(at=float(second), nodes=tuple(range(setting.nodes)), chance=chance)
+        yield Renew(at=seconds / 2, nodes=setting.some(0.2))
+
+    return Scenario(
+        nodes=50,
+        seconds=seconds + 60,
+        faults=faults,
+        expects=[
+            Converged(within=within, since=seconds / 2),
+            Converged(within=5),
+            Connected(),
+            EventsAtMost(kind="dialling", per_node=5 * seconds),
+        ],
+    )

@@ -1,0 +1,26 @@
+"""Many take new keys and many are revoked, all at once: are the old keys gone everywhere, and the others all there?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Cut, Fault, OldKeysGone, Revoke, Rotate, Scenario, Setting
+
+NUMBER = 29
+RECORDED = ""
+
+
+def scenario(*, rotate: float = 0.5, revoke: float = 0.2, seconds: float = 5.0) -> Scenario:
+    """All within `seconds`; whoever is revoked may have rotated just before."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        chance = setting.chance
+        for number in setting.some(rotate):
+            yield Rotate(at=20 + seconds * chance.random(), nodes=(number,))
+        for number in setting.some(revoke):
+            yield Revoke(at=20 + seconds * chance.random(), nodes=(number,), by=chance.randrange(setting.nodes))
+
+    return Scenario(
+        nodes=50,
+        seconds=20 + seconds + 120,
+        faults=faults,
+        expects=[Cut(within=10), OldKeysGone(within=30), Converged(within=30), Connected()],
+    )

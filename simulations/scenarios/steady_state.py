@@ -1,0 +1,21 @@
+"""Nothing happens: what does a node send to keep its place, and does it keep the peers that it has?"""
+
+from simulations import Connected, Converged, NobodyFalselyDead, Quiet, Scenario, SteadyViews
+
+NUMBER = 3
+RECORDED = ""
+
+
+def scenario(*, minutes: int = 10, bytes_per_second: int = 2_000, least: int = 5) -> Scenario:
+    """From the second minute on; the bound on what a node sends is the same for any number of nodes."""
+    return Scenario(
+        nodes=50,
+        seconds=60.0 * minutes,
+        expects=[
+            Converged(within=30),
+            Connected(),
+            Quiet(bytes_per_second=bytes_per_second, after=60),
+            SteadyViews(after=60, least=least),
+            NobodyFalselyDead(),
+        ],
+    )

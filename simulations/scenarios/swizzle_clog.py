@@ -1,0 +1,26 @@
+"""Nodes are clogged one after the other, and unclogged in another order: is all well after the last?"""
+
+from collections.abc import Iterable
+
+from simulations import Clog, Connected, Converged, Fault, Renew, Scenario, Setting
+
+NUMBER = 10
+RECORDED = ""
+
+
+def scenario(*, share: float = 0.5, seconds: float = 60.0, within: float = 60.0) -> Scenario:
+    """FoundationDB's swizzle-clogging; some get new cards while most are clogged."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        chance = setting.chance
+        for number in setting.some(share, but=()):
+            at = 10 + chance.random() * seconds / 2
+            yield Clog(at=at, until=10 + seconds / 2 + chance.random() * seconds / 2, nodes=(number,))
+        yield Renew(at=10 + seconds / 2, nodes=setting.some(0.2, but=()))
+
+    return Scenario(
+        nodes=50,
+        seconds=10 + seconds + within + 10,
+        faults=faults,
+        expects=[Converged(within=within), Connected()],
+    )
