@@ -27,6 +27,7 @@ from .scenario import Fidelity, Scenario, ScenarioError, ScenarioFile
 from .watching import Watching
 from .world import Make, World, honest
 
+NEVER = 1 << 62
 LOOK = SECOND // 40  # between two looks of the checks: what they time is as fine as that
 
 
@@ -129,7 +130,7 @@ class ByteExperiment:
             make=_maker(place.kind),
             clock=place.clock,
             dialable=place.dialable,
-            at=place.at,
+            at=place.at if place.kind == "honest" or not self.scenario.absent else NEVER,
         )
 
     @property

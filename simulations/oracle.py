@@ -51,7 +51,7 @@ class Citizen:
 
 @dataclass(frozen=True, slots=True)
 class Lie:
-    """Something false that was said: when, by which node, on which of its connections, and of which kind.
+    """Something false or worthless that was said: when, by which node, on which of its connections, to whom, and what.
 
     A `plain` one is seen by whoever hears it, and nobody honest says such a thing.
     """
@@ -59,8 +59,10 @@ class Lie:
     at: int
     node: int
     connection: int
+    to: int | None
     kind: str
     plain: bool
+    what: bytes = b""  # a name of it
 
 
 class Oracle:

@@ -44,15 +44,19 @@ class HostileOverlay(Overlay):
         """What is done in place of this."""
         return [effect]
 
-    def lied(self, link: int, kind: str, *, plain: bool) -> None:
+    def lied(self, link: int, kind: str, *, plain: bool, what: bytes = b"") -> None:
         """A lie is told on this link."""
-        tell(self.world, self.node, link, kind, plain=plain)
+        tell(self.world, self.node, link, kind, plain=plain, what=what)
 
 
-def tell(world: World, node: SimulatedNode, connection: io.ConnectionId, kind: str, *, plain: bool) -> None:
+def tell(
+    world: World, node: SimulatedNode, connection: io.ConnectionId, kind: str, *, plain: bool, what: bytes = b""
+) -> None:
     """Have the oracle know that something false is said on this connection."""
+    carrier = node.carriers.get(connection)
+    to = carrier.peer if carrier is not None else None
     world.census[f"lie: {kind}"] += 1
-    world.oracle.lies.append(Lie(world.now, node.number, connection, kind, plain))
+    world.oracle.lies.append(Lie(world.now, node.number, connection, to, kind, plain, what))
 
 
 def victim_of(world: World, node: SimulatedNode, *, but: Sequence[int] = ()) -> SimulatedNode:

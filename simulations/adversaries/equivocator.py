@@ -3,16 +3,20 @@
 Its issuer granted both: where it had not, the second one would count for nothing.
 """
 
+from dataclasses import replace
+
 from cards import Address, Card, make_card
 from p2pnoise.chance import Chance
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip.effects import Effect, SendMessage
 from p2pnoise.gossip.items import body_id
 from p2pnoise.gossip.messages import Announce, CardItem, Items, Message, Unknown, Want
-from p2pnoise.instant import Instant
+from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from simulations.oracle import NETWORK
 from simulations.world import SimulatedNode, World, honest
+
+BEGIN, REPENT = 3, 25  # seconds after its start
 
 from .around import Around, HostileOverlay
 
@@ -58,12 +62,35 @@ class TwoFaces(HostileOverlay):
 
 
 class Equivocator(Around):
-    """Shows one card in the handshakes of the even ones, the other in those of the odd ones."""
+    """Dials everybody at once, and shows one card in the handshakes of the even ones, the other in those of the odd.
+
+    In the end it signs a third of a higher number, and is as honest as all.
+    """
+
+    pause = SECOND
 
     def __init__(self, world: World, node: SimulatedNode) -> None:
-        core = honest(world, node, overlay=lambda table, *, random: TwoFaces(world, node, table, random=random))
+        core = honest(
+            world,
+            node,
+            config=replace(node.config, bootstrap=()),
+            overlay=lambda table, *, random: TwoFaces(world, node, table, random=random),
+        )
         super().__init__(world, node, core)
         self._dialled: dict[io.ConnectionId, Address] = {}
+        self._seconds = 0
+        self._repents = False
+
+    def act(self) -> None:
+        self._seconds += 1
+        if self._seconds == BEGIN:
+            others = [one for one in self.world.nodes if one.honest and one.online]
+            for number, one in enumerate(others):
+                wanted = io.ConnectWanted(number, one.citizen.key.public, one.address)
+                self.world.schedule(self.node.number, wanted)
+        if self._seconds == REPENT:
+            self._repents = True
+            self.world.schedule(self.node.number, io.OwnCardChanged(self.world.oracle.issue(self.node.citizen)))
 
     def takes(self, given: io.Input) -> bool:
         match given:
@@ -76,6 +103,8 @@ class Equivocator(Around):
         return False
 
     def _show(self, address: Address) -> None:
+        if self._repents:
+            return
         number = next((node.number for node in self.world.nodes if node.address == address), 0)
         self.core.table.own_card = self.node.citizen.cards[-1 - number % 2]
 

@@ -37,8 +37,8 @@ class OldNews(HostileOverlay):
                 self._seen.setdefault(record_id(peer.record), RecordItem(peer.record.raw))
         if isinstance(message, Want) and self.has(link):
             old = [one for one in sorted(message.ids) if one in self._seen and one not in self.table.items]
-            for _ in old:
-                self.lied(link, "replay", plain=False)
+            for one in old:
+                self.lied(link, "replay", plain=False, what=one)
             if old:
                 effects.insert(0, SendMessage(link, Items(tuple(self._seen[one] for one in old), last=False)))
         return effects
