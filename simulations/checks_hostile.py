@@ -124,8 +124,8 @@ class _Told(Watch):
 class Agreed:
     """What comes of two cards of one number, of the nodes of these kinds.
 
-    From second `known` on every honest node knows that there are two; from second `after` on, when the owner had time to
-    sign a higher number, all hold the same card, or none of them does.
+    From second `known` on every honest node knows that there are two; from second `after` on, when the owner had time
+    to sign a higher number, all hold the same card, or none of them does.
     """
 
     kinds: tuple[str, ...]

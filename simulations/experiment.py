@@ -84,11 +84,15 @@ class ByteExperiment:
         schedule: Schedule | None = None,
         parameters: Mapping[str, Value] | None = None,
         signatures: SignatureCache | None = None,
+        remember: bool = True,
     ) -> None:
+        """`signatures` in place of the world's; unless `remember`, no verdict is kept for another node either."""
         self.file, self.scenario, self.seed = file, scenario, seed
         self.parameters = dict(parameters or {})
         self._files = ExitStack()
-        self.world = self.make_world(seed, law=scenario.law, signatures=signatures, lifetime=scenario.lifetime)
+        self.world = self.make_world(
+            seed, law=scenario.law, signatures=signatures, remember=remember, lifetime=scenario.lifetime
+        )
         if scenario.disks == "files":
             self._use_files()
         self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)

@@ -16,9 +16,9 @@ from p2pnoise.node import effects as io
 from simulations.oracle import NETWORK
 from simulations.world import SimulatedNode, World, honest
 
-BEGIN, REPENT = 3, 25  # seconds after its start
-
 from .around import Around, HostileOverlay
+
+BEGIN, REPENT = 3, 25  # seconds after its start
 
 
 def sign_twice(world: World, node: SimulatedNode) -> None:
