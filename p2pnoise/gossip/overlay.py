@@ -75,10 +75,10 @@ from .table import Peer, PeerTable
 from .wants import Wants
 
 ANTI_ENTROPY = 5 * SECOND  # between two digests to a random peer; a guess, measured by `p2pnoise simulate`
+ANNOUNCE_PAUSE = SECOND // 5  # between two announcements; measured by `p2pnoise simulate`, figures in PROTOCOL.md
 OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with
     ("wrong-network", "denied", "expired", "rollback", "equivocation", "suspicious-jump", "pin-changed", "superseded")
 ) | {"node-conflict", "self-peer"}
-ANNOUNCE_PAUSE = SECOND // 5  # between two announcements; measured by `p2pnoise simulate`, figures in PROTOCOL.md
 MAX_EARLY = 1_000  # address records that came before the card of their node
 
 

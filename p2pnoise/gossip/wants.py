@@ -140,7 +140,7 @@ class Wants:
     def reconsider(self, link: int, item: bytes, reason: Iterable[bytes]) -> None:
         """The peer gave what an item that was put aside may have lacked, unless that was put aside with it."""
         asked = self._links[link]
-        if not asked.aside & frozenset(reason):
+        if not asked.aside & (self._holding.none | frozenset(reason)):
             asked.aside -= self._holding.none | frozenset((item,))
 
     def refuse(self, ids: Iterable[bytes], now: int) -> None:

@@ -57,8 +57,8 @@ class NodeCore:
         random: Chance,
         entropy: Entropy,
         signatures: SignatureCache | None = None,
-        overlay: Callable[..., Overlay] = Overlay,
         memo: Memo | None = None,
+        overlay: Callable[..., Overlay] = Overlay,
     ) -> None:
         self.config = config
         self.node_id: NodeId = key.public
