@@ -116,9 +116,11 @@ class Watch:
         return Check(name=self.name, holds=False, detail=detail + more, at=at, decided=self._decided)
 
     def live(self) -> list[NodeView]:
-        """The honest nodes that run and whose cards were not taken back."""
-        revoked = self.view.oracle.revoked
-        return [node for node in self.view.nodes if node.honest and node.online and node.number not in revoked]
+        """The honest nodes that run, whose cards were not taken back and whose keys nobody else has."""
+        nodes, revoked = self.view.nodes, self.view.oracle.revoked
+        others = {bytes(node.citizen.key.public) for node in nodes if not node.honest}
+        live = [node for node in nodes if node.honest and node.online and node.number not in revoked]
+        return [node for node in live if bytes(node.citizen.key.public) not in others] if others else live
 
 
 class Expectation(Protocol):
@@ -173,7 +175,7 @@ class _Convergence(Watch):
         taking_part = [node for node in self.live() if node.number not in self._apart]
         everybody = [node.citizen for node in taking_part]
         # Whoever knew all before the last had started knew too few.
-        if all(node.online or _was_started(node) for node in self.view.nodes):
+        if all(node.online or _was_started(node) for node in self.view.nodes if node.honest):
             for node in taking_part:
                 if node.number not in self._after and _knows(node, everybody):
                     self._after[node.number] = seconds(self.view.now - self._since)

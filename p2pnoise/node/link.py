@@ -357,7 +357,11 @@ class Link:
         return told
 
     def send_gossip(self, data: bytes) -> None:
-        self._send(encode_frame(Kind.GOSSIP, data))
+        self.send_frame(Kind.GOSSIP, data)
+
+    def send_frame(self, kind: int, payload: bytes) -> None:
+        """A frame of any type, also of one that there is not yet."""
+        self._send(encode_frame(kind, payload))
 
     def ping(self, now: int) -> None:
         """Ask whether the peer is there; any PONG answers."""
