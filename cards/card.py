@@ -149,7 +149,9 @@ class Card:
             raise CardError("too-many-signatures", f"{len(grants)} app signatures, limit {MAX_GRANTS}")
         if not all(isinstance(grant, list) and len(grant) == 3 for grant in grants):
             raise CardError("malformed", "an app signature is an array of three parts")
-        return cls.from_body(body, key_signature, node_signature, grants)
+        card = cls.from_body(body, key_signature, node_signature, grants)
+        card.__dict__["raw"] = raw  # as `raw` would find, since there is one form
+        return card
 
     @classmethod
     def from_body(cls, body: Any, key_signature: Any, node_signature: Any, grants: Iterable[list[Any]] = ()) -> Self:

@@ -63,7 +63,9 @@ class Signed:
         if not isinstance(envelope, list) or len(envelope) < 3:
             raise CardError("malformed", f"a {cls.what} is an array of a version, a body and signatures")
         fields.version(envelope[0], f"{cls.what} version")
-        return cls.from_parts(*envelope[1:])
+        signed = cls.from_parts(*envelope[1:])
+        signed.__dict__["raw"] = raw  # as `raw` would find, since there is one form
+        return signed
 
     @classmethod
     def from_parts(cls, body: Any, *signatures: Any) -> Self:

@@ -146,6 +146,8 @@ class Carriers:
         """Send `data`, or with none the end of this direction; with `more`, say when it has left."""
         carrier = node.carriers.get(connection)
         if carrier is not None:
+            for hear in self._world.on_bytes:
+                hear(node, connection, carrier.peer, data)
             packet = Packet(node.number, node.boot, connection, carrier.peer_connection, data)
             self._pass_on(_Held(carrier, carrier.peer_boot, packet, more), carrier.peer)
 

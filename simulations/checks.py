@@ -265,20 +265,34 @@ class _Cut(Watch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connected:
-    """In the end the links join all honest nodes that run to one network."""
+    """The links join all honest nodes that run to one network, `within` so many seconds of the last fault."""
+
+    within: float = 60.0
 
     def watch(self, view: View, schedule: Schedule) -> Watch:
-        return _Connection(view, schedule)
+        return _Connection(view, schedule, self.within)
 
 
 class _Connection(Watch):
-    name = "one connected network"
+    def __init__(self, view: View, schedule: Schedule, within: float) -> None:
+        super().__init__(view, schedule)
+        self.name = f"one connected network within {within:g} s"
+        self.settled = False
+        self._limit = int(within * SECOND)
+
+    def look(self) -> None:
+        if self.settled or self.view.now < self.calm:
+            return
+        parts = components(self.live())
+        if len(parts) == 1:
+            self.settled = True
+            self.metrics["connected_after"] = seconds(self.view.now - self.calm)
+        elif self.view.now > self.calm + self._limit and self._first is None:
+            self.broken(f"{len(parts)} parts, the smallest of {min(map(len, parts), default=0)} nodes")
 
     def finish(self) -> None:
-        parts = components(self.live())
-        self.metrics["components"] = len(parts)
-        if len(parts) > 1:
-            self.broken(f"{len(parts)} parts, the smallest of {min(map(len, parts))} nodes")
+        if not self.settled:
+            self.undecided()
 
 
 def components(nodes: Sequence[NodeView]) -> list[list[int]]:

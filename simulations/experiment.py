@@ -2,7 +2,7 @@
 
 import platform
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +13,7 @@ from p2pnoise import __version__
 from p2pnoise.config import Bootstrap
 from p2pnoise.instant import SECOND, ns
 
-from . import inspecting, striking
+from . import guard, inspecting, striking
 from .adversaries import KINDS as ADVERSARIES
 from .carriers import DIAL_TIMEOUT
 from .checks import seconds
@@ -23,7 +23,7 @@ from .invariants import ALWAYS, Clean
 from .oracle import NETWORK
 from .outcome import Outcome, Value
 from .population import Place, draw_schedule, settle
-from .scenario import Scenario, ScenarioError, ScenarioFile
+from .scenario import Fidelity, Scenario, ScenarioError, ScenarioFile
 from .watching import Watching
 from .world import Make, World, honest
 
@@ -68,6 +68,11 @@ class Experiment(Protocol):
 class ByteExperiment:
     """A scenario in the bytes world."""
 
+    fidelity: Fidelity = "bytes"
+    make_world: type[World] = World
+    libraries: tuple[str, ...] = ("cryptography", "msgpack")
+    """On which the bits of a run depend."""
+
     def __init__(
         self,
         file: ScenarioFile,
@@ -82,7 +87,7 @@ class ByteExperiment:
         self.file, self.scenario, self.seed = file, scenario, seed
         self.parameters = dict(parameters or {})
         self._files = ExitStack()
-        self.world = World(seed, law=scenario.law, signatures=signatures, lifetime=scenario.lifetime)
+        self.world = self.make_world(seed, law=scenario.law, signatures=signatures, lifetime=scenario.lifetime)
         if scenario.disks == "files":
             self._use_files()
         self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)
@@ -133,7 +138,8 @@ class ByteExperiment:
         return self.watching.settled or self.now >= ns(self.scenario.seconds)
 
     def advance(self, until: int) -> None:
-        self.world.run(min(until, ns(self.scenario.seconds)))
+        with guard.simulated():
+            self.world.run(min(until, ns(self.scenario.seconds)))
         self.watching.look()
 
     def overview(self) -> list[dict[str, Any]]:
@@ -153,7 +159,7 @@ class ByteExperiment:
         return Outcome(
             scenario=self.file.name,
             question=self.file.question,
-            fidelity="bytes",
+            fidelity=self.fidelity,
             nodes=len(world.nodes),
             seed=self.seed,
             virtual_seconds=seconds(after),
@@ -166,7 +172,7 @@ class ByteExperiment:
             kinds=watching.kinds(),
             events=events,
             schedule=tuple(fault.to_json() for fault in self.schedule),
-            versions=versions(),
+            versions=versions(self.libraries),
             trace_hash=world.trace_hash,
         )
 
@@ -179,7 +185,8 @@ class ByteExperiment:
         for node in world.live(honest=False):
             world.stop(node)
         longest = max((ns(node.config.close_timeout) for node in world.nodes), default=0)
-        world.run(world.now + max(longest, DIAL_TIMEOUT) + 2 * SECOND)
+        with guard.simulated():
+            world.run(world.now + max(longest, DIAL_TIMEOUT) + 2 * SECOND)
         for watch in self.watching.watches:
             if isinstance(watch, Clean):
                 watch.left_over(world)
@@ -199,7 +206,7 @@ def _maker(kind: str) -> Make:
     return ADVERSARIES[kind]
 
 
-def versions() -> dict[str, str]:
+def versions(libraries: Sequence[str]) -> dict[str, str]:
     """Of all that the bits of a run depend on."""
-    libraries = {name: version(name) for name in ("cryptography", "msgpack")}
-    return {"p2pnoise": __version__, "python": platform.python_version(), **libraries}
+    found = {name: version(name) for name in libraries}
+    return {"p2pnoise": __version__, "python": platform.python_version(), **found}

@@ -12,6 +12,7 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.keeping import change_of, read_back
 from p2pnoise.store import PeerStore, StoreError, hand_over
 
+from . import guard
 from .disks import DiskError
 
 CORRUPT_BITS = 8  # that one fault turns over
@@ -52,10 +53,11 @@ class FileDisk:
             raise DiskError(FULL.format(self.path.name))
         before, self._owner = self._owner, self._node_id()
         try:
-            if before not in (b"", self._owner) and self.path.exists():
-                hand_over(self.path, old=before, new=self._owner)
-            self._store = PeerStore(self.path, network=self._network, node_id=self._owner)
-            return read_back(self._store)
+            with guard.lifted():  # sqlite-utils draws names for its savepoints
+                if before not in (b"", self._owner) and self.path.exists():
+                    hand_over(self.path, old=before, new=self._owner)
+                self._store = PeerStore(self.path, network=self._network, node_id=self._owner)
+                return read_back(self._store)
         except StoreError as error:
             self._close()
             self._advice = error.hint
@@ -65,7 +67,8 @@ class FileDisk:
         if self.full or self._store is None:
             raise DiskError(FULL.format(self.path.name))
         try:
-            self._store.commit(change_of(change, self._now()) for change in changes)
+            with guard.lifted():
+                self._store.commit(change_of(change, self._now()) for change in changes)
         except StoreError as error:
             raise DiskError(str(error)) from None
 

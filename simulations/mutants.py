@@ -51,7 +51,7 @@ class Mutant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caught:
-    """The first seed that caught a mutant, and what it broke. `healthy`: without the mutant that seed breaks nothing."""
+    """The first seed that caught a mutant, and what it broke. `healthy`: without it that seed breaks nothing."""
 
     mutant: Mutant
     seed: int

@@ -70,8 +70,12 @@ def begin(
         faults = tuple(one if isinstance(one, Fault) else fault_from(one) for one in schedule)
     match fidelity:
         case "bytes":
-            make = ByteExperiment
-        case "messages" | "virtual":
+            make: type[ByteExperiment] = ByteExperiment
+        case "virtual":
+            from .virtual.experiment import VirtualExperiment  # noqa: PLC0415 - it needs what the others do not
+
+            make = VirtualExperiment
+        case "messages":
             raise ScenarioError(f"fidelity {fidelity}: not here yet", "")
     return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
 

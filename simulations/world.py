@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
-from cards import Address, SignatureCache
+from cards import Address, Memo, NodeKey, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.events import Event
-from p2pnoise.gossip import PeerTable
+from p2pnoise.gossip import Overlay, PeerTable
 from p2pnoise.gossip.effects import Store
 from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.node import effects as io
@@ -27,6 +27,7 @@ from .clocks import START, Clock
 from .disks import Disk, DiskError, MemoryDisk
 from .network import Lines, NetworkLaw
 from .oracle import YEAR, Citizen, Oracle
+from .signatures import CountingSignatures
 
 RESTORED_AT_ONCE = 1_000  # rows; the rest follows, as in the daemon
 MAX_IDLE_TICKS = 10_000  # one after the other without time passing: the node would be busy for ever
@@ -91,11 +92,16 @@ class SimulatedNode:
 
     @property
     def node(self) -> NodeCore:
-        """The core of a node that runs, adversaries included that have one."""
-        core = getattr(self.core, "core", self.core)
-        if not isinstance(core, NodeCore):
+        """The core of a node that runs, adversaries included that have one. Raises TypeError where there is none."""
+        core = self._own_core
+        if core is None:
             raise TypeError(f"node {self.number} is down, or has no core")
         return core
+
+    @property
+    def _own_core(self) -> NodeCore | None:
+        core = getattr(self.core, "core", self.core)
+        return core if isinstance(core, NodeCore) else None
 
     @property
     def table(self) -> PeerTable:
@@ -129,13 +135,16 @@ class SimulatedNode:
 
     def linked(self) -> list[bytes]:
         """The Node IDs of the peers that its application may count on, each once."""
-        return [bytes(link.node_id) for link in self.node.links.all.values() if link.counted_up and link.node_id]
+        core = self._own_core
+        links = core.links.all.values() if core is not None else ()
+        return [bytes(link.node_id) for link in links if link.counted_up and link.node_id]
 
 
 class World:
     """Nodes, the lines between them, and what is yet to happen. `now` is nanoseconds since the beginning.
 
-    `on_store`, `on_event` and `on_failure` are called as things happen; whoever listens changes nothing.
+    `on_store`, `on_event` and `on_failure` are called as things happen; whoever listens changes nothing. `on_bytes`
+    hears all that is sent on connections (from, its connection, to, bytes), as somebody on the path does.
     """
 
     def __init__(
@@ -145,6 +154,7 @@ class World:
         law: NetworkLaw | None = None,
         disk: Callable[[int], Disk] = lambda _number: MemoryDisk(),
         signatures: SignatureCache | None = None,
+        remember: bool = True,
         lifetime: int = YEAR,
     ) -> None:
         self.seed = seed
@@ -154,11 +164,14 @@ class World:
         self.census: Counter[str] = Counter()  # events of each kind that were told so far, by all nodes
         self.lines = Lines(law or NetworkLaw(), lambda concern: self.chance("lines", concern))
         # Facts, no opinions: whether these bytes are signed by this key is the same for every node.
-        self.signatures = signatures if signatures is not None else SignatureCache(limit=1_000_000)
+        self.signatures = signatures if signatures is not None else CountingSignatures()
+        # What is pure is the same for every node, too: each card is read and judged once.
+        self.memo = Memo(limit=1_000_000, signatures=self.signatures) if remember else None
         self.oracle = Oracle(self, lifetime=lifetime)
         self.on_store: list[Callable[[SimulatedNode, Store], None]] = []
         self.on_event: list[Callable[[SimulatedNode, Event], None]] = []
         self.on_failure: list[Callable[[SimulatedNode, Exception], None]] = []
+        self.on_bytes: list[Callable[[SimulatedNode, io.ConnectionId, int, bytes], None]] = []
         self.disk = disk
         self._queue: list[tuple[int, int, int, int, _Given]] = []  # (time, order, node, boot or -1 for any, what)
         self._order = 0
@@ -405,14 +418,23 @@ class World:
                 pass  # stored already, or of streams, which nobody here uses
 
 
-def honest(world: World, node: SimulatedNode) -> NodeCore:
-    """A node as the daemon runs it."""
+def honest(
+    world: World,
+    node: SimulatedNode,
+    *,
+    key: NodeKey | None = None,
+    config: NodeConfig | None = None,
+    overlay: Callable[..., Overlay] = Overlay,
+) -> NodeCore:
+    """A node as the daemon runs it, unless something else is said."""
     return NodeCore(
-        node.config,
-        key=node.citizen.key,
+        config or node.config,
+        key=key or node.citizen.key,
         card=node.citizen.card,
         policy=world.oracle.policy,
         random=world.chance("choices", node.number, node.boot),
         entropy=world.entropy(node.number, node.boot),
         signatures=world.signatures,
+        memo=world.memo,
+        overlay=overlay,
     )

@@ -205,3 +205,26 @@ def cards(*, seconds: float, cards: int, as_json: bool) -> None:
     from cli.bench import cards as bench  # noqa: PLC0415 - not for --help
 
     _run("cards", bench.run, seconds=seconds, cards=cards, as_json=as_json)
+
+
+@command.command()
+@click.option("--quick", is_flag=True, help="a few nodes each, to see that it runs; no targets then")
+@click.option("--only", multiple=True, metavar="LINE", help="one of the lines; may be given several times")
+@options.as_json
+def simulate(*, quick: bool, only: tuple[str, ...], as_json: bool) -> None:
+    """The simulator on one core: seconds until all know all, memory, node-seconds per second, against its targets.
+
+    Lines are bytes, messages, messages-twice, publishers, model and model-large; all of them take some 20 minutes. Each
+    is a process of its own. Seconds are processor time.
+
+    \b
+    Examples:
+      p2pnoise bench simulate --quick
+      p2pnoise bench simulate --only model --only model-large
+      p2pnoise bench simulate --json
+    """
+    from cli.bench import simulate as bench  # noqa: PLC0415 - not for --help
+
+    if unknown := [name for name in only if name not in bench.NAMES]:
+        raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(bench.NAMES)}", param_hint="--only")
+    _run("simulate", bench.run, quick=quick, only=only, as_json=as_json)

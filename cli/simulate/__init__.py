@@ -14,6 +14,7 @@ class _Verbs(LazyGroup):
         "show": ("cli.simulate.scenarios:show", "show a scenario, its parameters and its last answer"),
         "run": ("cli.simulate.run", "run a scenario once"),
         "sweep": ("cli.simulate.sweep", "run scenarios with many seeds each"),
+        "model": ("cli.simulate.model", "model how one thing spreads among a million nodes"),
         "compare": ("cli.simulate.compare", "lay two runs or sweeps side by side"),
         "replay": ("cli.simulate.replay", "run it again, hold it at a moment, and look inside its nodes"),
         "shrink": ("cli.simulate.shrink", "make a run that went wrong as small as it can be"),

@@ -128,9 +128,8 @@ def command(
             say(f"stopped: {done:,} of {len(tasks):,} runs are done; {rest}")
             raise
         if html is not None:
-            from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
-
             from simulations import results  # noqa: PLC0415
+            from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
 
             write(results.read(folder), html)
     if as_json:

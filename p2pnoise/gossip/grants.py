@@ -14,6 +14,9 @@ def merged(card: Card, counting: Iterable[Weighed]) -> Card:
     the fewest steps from an issuer of the policy, then the lowest hint: whoever may delegate has as many keys as it
     likes, and must not crowd out what the issuer itself granted.
     """
+    counting = tuple(counting)
+    if len(counting) == 1 and card.grants == (counting[0].grant,):  # nearly always
+        return card
     best: dict[IssuerId, Grant] = {}
     steps: dict[IssuerId, int] = {}
     for grant, authority, _ in counting:
@@ -33,6 +36,8 @@ def renewed(card: Card, counting: Iterable[Weighed]) -> Card:
 
 def _fitting(card: Card, grants: tuple[Grant, ...]) -> Card:
     """`card` with as many of `grants`, in their order, as one envelope holds."""
+    if grants == card.grants:
+        return card
     for count in range(min(len(grants), MAX_GRANTS), 1, -1):
         try:
             fitting = card.with_grants(grants[:count])

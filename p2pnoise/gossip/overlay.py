@@ -76,6 +76,9 @@ from .wants import Wants
 
 ANTI_ENTROPY = 5 * SECOND  # between two digests to a random peer; a guess, measured by `p2pnoise simulate`
 ANNOUNCE_PAUSE = SECOND // 5  # between two announcements; measured by `p2pnoise simulate`, figures in PROTOCOL.md
+OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with
+    ("wrong-network", "denied", "expired", "rollback", "equivocation", "suspicious-jump", "pin-changed", "superseded")
+) | {"node-conflict", "self-peer"}
 MAX_EARLY = 1_000  # address records that came before the card of their node
 
 
@@ -335,7 +338,7 @@ class Overlay:
         try:
             match item:
                 case CardItem(raw):
-                    card = Card.parse(raw)
+                    card = self.table.read_card(raw)
                     body = body_id(card.card_id)
                     if self._wants.answered(link, [body]):
                         grants = [self._ids_of(link, card.card_id, one.kid, one.attrs) for one in card.grants]
@@ -348,8 +351,10 @@ class Overlay:
                         self._take_card(link, peer.card.with_grants((given,)), ids, now)
                     elif self._wants.refused(body_id(card_id)):
                         self._wants.refuse(ids, now.monotonic)
+                    elif peer is None:
+                        self._wants.reconsider(link, body_id(card_id), ids)
                 case RecordItem(raw):
-                    record = AddressRecord.parse(raw)
+                    record = self.table.read_record(raw)
                     if self._wants.answered(link, [record_id(record)]):
                         self._take_record(link, record, now)
         except CardError as error:
@@ -377,18 +382,23 @@ class Overlay:
             self._changed(peer, known, None if ours is not None else link, now)
         if ours is not None:
             self._effects.append(OwnCardLearned(ours, giver))
-        # What is neither taken nor held already (an older grant, one too many) is not worth another question.
-        self._wants.refuse([item for item in ids if item not in self.table.items], now.monotonic)
+        missing = [item for item in ids if item not in self.table.items]
         if not verdict.ok:
             # Whoever has not heard of our newest card offers us the one before it: that is no fault.
             if any(
                 finding.exit in (MALFORMED, BINDING, BAD_SIGNATURE) and finding.code != "self-peer"
                 for finding in verdict.errors
             ):
+                # Nothing of it is refused: under the same ids others may give it as it was signed.
                 raise MessageError("; ".join(finding.message for finding in verdict.errors))
             self._effects.append(Refused(link, verdict))
             if any(finding.code in ("equivocation", "node-conflict") for finding in verdict.errors):
                 self._prove(proof_against(self.table, card), now)
+            if body_id(card.card_id) in ids and not any(finding.code in OF_THE_BODY for finding in verdict.errors):
+                self._wants.put_aside(link, missing)  # others may give it with grants that count
+                return
+        # What is neither taken nor held already (an older grant, one too many) is not worth another question.
+        self._wants.refuse(missing, now.monotonic)
 
     def _take_record(self, link: LinkId, record: AddressRecord, now: Instant) -> None:
         finding, peer = self.table.offer_record(record, now.unix)

@@ -1,8 +1,9 @@
 """The peer table: every verified card that counts, with its address record, and the trust they were judged by."""
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from cards import (
@@ -18,6 +19,7 @@ from cards import (
     IdentityId,
     IssuerId,
     Mark,
+    Memo,
     NodeId,
     Pin,
     Policy,
@@ -85,8 +87,15 @@ class PeerTable:
     """
 
     def __init__(
-        self, policy: Policy, *, own: NodeId, own_card: Card | None = None, signatures: SignatureCache | None = None
+        self,
+        policy: Policy,
+        *,
+        own: NodeId,
+        own_card: Card | None = None,
+        signatures: SignatureCache | None = None,
+        memo: Memo | None = None,
     ) -> None:
+        """`memo` is for worlds of many nodes, which may share one."""
         self.policy = policy
         self.facts = Facts()
         self.pins: Mapping[str, IdentityId] = {}
@@ -94,7 +103,15 @@ class PeerTable:
         self._untied: Mapping[str, IdentityId] = {}  # names and whom a first use no longer pins them to
         self.own = own
         self._own_card = own_card
-        self._signatures = signatures if signatures is not None else SignatureCache()
+        self._signatures = memo.signatures if memo is not None else signatures or SignatureCache()
+        self._verify_card: Callable[..., Verdict] = partial(verify_card, signatures=self._signatures)
+        self._check_record: Callable[..., Finding | None] = partial(AddressRecord.check, signatures=self._signatures)
+        self._intern: Callable[[Facts], Facts] = lambda facts: facts
+        self.read_card: Callable[[bytes], Card] = Card.parse  # a card as claimed; raises `CardError`
+        self.read_record: Callable[[bytes], AddressRecord] = AddressRecord.parse  # the same
+        if memo is not None:
+            self._verify_card, self._check_record, self._intern = memo.verify_card, memo.check_record, memo.facts
+            self.read_card, self.read_record = memo.card, memo.record
         self._peers: dict[bytes, Peer] = {}  # by identity key
         self._by_node: dict[bytes, bytes] = {}  # Node ID -> identity key
         self._marks: dict[bytes, Mark] = {}  # by identity key; never goes back
@@ -182,10 +199,10 @@ class PeerTable:
         Besides, a Node ID serves one identity, and only our `own` installation may speak for our node and identity.
         """
         try:
-            claim = card if isinstance(card, Card) else Card.parse(card)
+            claim = card if isinstance(card, Card) else self.read_card(card)
         except CardError as error:
             return Verdict(level="reject", findings=(error.finding,))
-        verdict = verify_card(
+        verdict = self._verify_card(
             claim,
             policy=self.policy,
             now=now,
@@ -195,7 +212,6 @@ class PeerTable:
             mark=self._marks.get(claim.identity),
             marks=self._marks,
             established=established,
-            signatures=self._signatures,
             thorough=thorough,
         )
         conflict = None if own else self._conflict(claim)
@@ -305,19 +321,19 @@ class PeerTable:
 
     def check_record(self, record: AddressRecord, now: int) -> Finding | None:
         """What keeps `record` from being believed, whoever's it is; nothing is changed."""
-        return record.check(
+        return self._check_record(
+            record,
             network=self.policy.network,
             now=self.facts.clock(self.policy, now),
             leeway=self.facts.leeway(self.policy, now),
-            signatures=self._signatures,
         )
 
     def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:
         """Keep `fact` if it is signed and news: what there is to say, and whether anything changed."""
         before = self.facts
-        self.facts, finding = before.add(
-            fact, policy=self.policy, now=now, marks=self._marks, signatures=self._signatures
-        )
+        facts, finding = before.add(fact, policy=self.policy, now=now, marks=self._marks, signatures=self._signatures)
+        if facts is not before:
+            self.facts = self._intern(facts)
         return finding, self.facts is not before
 
     def check_list(self, head: SignedHead, now: int) -> Finding | None:
@@ -343,7 +359,7 @@ class PeerTable:
                 self.facts, _ = self.facts.add(fact, policy=policy, now=now, signatures=self._signatures)
             elif self.check_statement(fact) is None:
                 statements[fact.digest] = fact
-        self.facts = self.facts.merge(Facts(statements=statements), now)
+        self.facts = self._intern(self.facts.merge(Facts(statements=statements), now))
 
     def touched_by(self, fact: Fact) -> list[Peer]:
         """The peers of whom a fact may change what they are worth: of a retirement or a manifest it may be all."""

@@ -131,6 +131,18 @@ class Wants:
         """
         self._links[link].strange = True
 
+    def put_aside(self, link: int, ids: Iterable[bytes]) -> None:
+        """Do not ask this peer for these items again, until `forgive`; others may have them whole."""
+        asked = self._links[link]
+        if len(asked.aside) < MAX_QUEUED:
+            asked.aside |= self._holding.none | frozenset(ids)
+
+    def reconsider(self, link: int, item: bytes, reason: Iterable[bytes]) -> None:
+        """The peer gave what an item that was put aside may have lacked, unless that was put aside with it."""
+        asked = self._links[link]
+        if not asked.aside & (self._holding.none | frozenset(reason)):
+            asked.aside -= self._holding.none | frozenset((item,))
+
     def refuse(self, ids: Iterable[bytes], now: int) -> None:
         """Do not ask for these items again, until `forgive` or for `REFUSAL`."""
         new = self._holding.first(self._holding.none | frozenset(ids), MAX_REFUSED) - self._refused
@@ -169,7 +181,7 @@ class Wants:
     @property
     def sizes(self) -> dict[int, tuple[int, int]]:
         """Of each link how many items were asked of its peer, and how many are to be."""
-        return {link: (len(asked.wanted), len(asked.queue)) for link, asked in self._links.items()}
+        return {link: (len(asked.wanted), len(asked.offered)) for link, asked in self._links.items()}
 
     def deadline(self) -> int | None:
         return next(iter(self._open.values()), None)

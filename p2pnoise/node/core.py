@@ -3,6 +3,7 @@
 Whoever drives it decides nothing: the trio driver and the simulator are two small drivers of the same object.
 """
 
+from collections.abc import Callable
 from typing import assert_never
 
 from cards import (
@@ -11,6 +12,7 @@ from cards import (
     Card,
     Facts,
     Finding,
+    Memo,
     NodeId,
     NodeKey,
     Policy,
@@ -42,6 +44,7 @@ class NodeCore:
     """One node. Every input returns what is to be done, in order; store effects come before what depends on them.
 
     `random` serves choices and jitter, `entropy` keys and ids. The core never raises for what a peer does.
+    `overlay` makes its gossip; simulations have some that means no good.
     """
 
     def __init__(
@@ -54,14 +57,16 @@ class NodeCore:
         random: Chance,
         entropy: Entropy,
         signatures: SignatureCache | None = None,
+        memo: Memo | None = None,
+        overlay: Callable[..., Overlay] = Overlay,
     ) -> None:
         self.config = config
         self.node_id: NodeId = key.public
-        self.table = PeerTable(policy, own=key.public, own_card=card, signatures=signatures)
+        self.table = PeerTable(policy, own=key.public, own_card=card, signatures=signatures, memo=memo)
         self.bans = Bans(self.table)
         self._key = key
         self._effects: list[io.Effect] = []
-        self._overlay = Overlay(self.table, random=random)
+        self._overlay = overlay(self.table, random=random)
         self._dialler = Dialler(config, own=key.public, random=random, bans=self.bans)
         self.links = Links(
             config,

@@ -1,7 +1,7 @@
 """Dials: whom to dial next, and when an address that failed may be tried again. No I/O; time is handed in."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,6 +61,7 @@ class Dialler:
         self._random = random
         self._bans = bans
         self._tried: OrderedDict[Address, _Tried] = OrderedDict()
+        self._offences: OrderedDict[NodeId, int] = OrderedDict()
 
     def configure(self, config: NodeConfig) -> None:
         """Other times and other peers to begin with. Each that is new is dialled at once, whatever links there are.
@@ -87,17 +88,31 @@ class Dialler:
     def failed(self, address: Address, now: int) -> float:
         """Seconds until `address` may be tried again: doubled with every failure, less up to half at random."""
         tried = self._remember(address)
-        longest = min(self._config.backoff_base * 2.0 ** min(tried.failures, 32), self._config.backoff_limit)
+        pause = self._pause(tried.failures)
         tried.failures += 1
-        pause = longest * (1 - self._random.random() / 2)
         tried.not_before = now + int(pause * SECOND)
         return pause
 
     def ended(self, address: Address, now: int) -> None:
         """A link to `address` ended by nobody's fault: not again at once, or a peer could keep us dialling."""
-        pause = self._config.backoff_base * (1 - self._random.random() / 2)
+        pause = self._pause(0)
         tried = self._remember(address)
         tried.not_before = max(tried.not_before, now + int(pause * SECOND))
+
+    def offended(self, node_id: NodeId, addresses: Iterable[Address], now: int) -> None:
+        """A peer said what no honest node says: the pause before we dial it doubles each time, whatever succeeds."""
+        offences = self._offences.pop(node_id, 0)
+        self._offences[node_id] = offences + 1
+        if len(self._offences) > MAX_REMEMBERED:
+            self._offences.popitem(last=False)
+        pause = self._pause(offences)
+        for address in addresses:
+            tried = self._remember(address)
+            tried.not_before = max(tried.not_before, now + int(pause * SECOND))
+
+    def _pause(self, failures: int) -> float:
+        longest = min(self._config.backoff_base * 2.0 ** min(failures, 32), self._config.backoff_limit)
+        return longest * (1 - self._random.random() / 2)
 
     def succeeded(self, address: Address) -> None:
         """The peer that we wanted answered there."""

@@ -266,6 +266,16 @@ class Links:
         elif not link.initiator and not link.was_up and not link.ended_by_us and not link.told_of and reason:
             self.emit(events.ConnectionFailed(address=link.address, reason=reason))
 
+    def _offended(self, connection: io.ConnectionId, why: str, now: Instant) -> None:
+        """A peer said what no honest node says: its link ends, and we dial it less and less."""
+        link = self.all[connection]
+        peer = self._table.by_node(link.node_id) if link.node_id is not None else None
+        known = peer.record.addresses if peer is not None and peer.record is not None else ()
+        if link.node_id is not None:
+            dialled = (link.address,) if link.initiator else ()
+            self._dialler.offended(link.node_id, (*dialled, *known), now.monotonic)
+        self.drop(connection, f"it broke the protocol: {why}", now)
+
     def _unlink(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
         """Take a link out of all that counts on it."""
         if link.streams.clear():
@@ -374,7 +384,7 @@ class Links:
                     self.admission.lists_compared(connection, now)
                 case gossip.Misbehaved(connection, reason):
                     if connection in self.all:
-                        self.drop(connection, f"it broke the protocol: {reason}", now)
+                        self._offended(connection, reason, now)
                 case (
                     gossip.Learned()
                     | gossip.OwnCardLearned()
@@ -412,7 +422,7 @@ class Links:
         try:
             message = decode(data)
         except MessageError as error:
-            self.drop(connection, f"it broke the protocol: {error}", now)
+            self._offended(connection, str(error), now)
         else:
             self.apply(self._overlay.message(connection, message, now), now)
 

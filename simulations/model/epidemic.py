@@ -16,11 +16,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["DEGREE", "Epidemic", "Graph"]
+__all__ = ["DEGREE", "RUMOURS", "Epidemic", "Graph"]
 
 Graph = Literal["uniform", "neighbours"]
 
 DEGREE = 8  # neighbours that a node is given; the mean degree of the message world's topology
+RUMOURS = 64  # things that are told together, a bit each of one word
 _BLOCK = 1 << 16  # nodes looked at together: what they need stays in a processor's cache
 
 
@@ -47,6 +48,52 @@ class Epidemic:
         course = self._uniform(random) if self.graph == "uniform" else self._neighbours(random)
         while counts[-1] < self.live and len(counts) <= rounds:
             counts.append(next(course))
+        return counts
+
+    def together(self, seed: int, *, rounds: int) -> NDArray[np.int64]:
+        """How many live nodes know each of `RUMOURS` things after 0, 1, 2 … rounds: a line for each thing.
+
+        All are told by the same contacts, as a network does; each begins at a node of its own choice.
+        """
+        random = np.random.Generator(np.random.SFC64(seed))
+        knows = np.zeros(self.nodes, np.uint64)  # a bit for each thing
+        np.bitwise_or.at(
+            knows, random.integers(self.live, size=RUMOURS), np.uint64(1) << np.arange(RUMOURS, dtype=np.uint64)
+        )
+        graph = random.integers(self.nodes, size=(self.nodes, DEGREE)) if self.graph == "neighbours" else None
+        counts = [self._count(knows)]
+        while counts[-1].min() < self.live and len(counts) <= rounds:
+            told = knows.copy()
+            for contact in range(self.contacts):
+                ours, partners = self._contacts(random, graph, contact)
+                told[ours] |= knows[partners]
+                np.bitwise_or.at(told, partners, knows[ours])
+            knows = told
+            counts.append(self._count(knows))
+        return np.array(counts).T
+
+    def _contacts(
+        self, random: np.random.Generator, graph: NDArray[np.int64] | None, contact: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Who contacts whom, where both are alive and nothing is lost; each live node at most once."""
+        ours = np.flatnonzero(random.random(self.live) >= self.loss)
+        if graph is None:
+            partners = random.integers(max(1, self.nodes - 1), size=len(ours))
+            partners += partners >= ours  # nobody contacts itself
+            partners %= self.nodes
+        elif self.contacts < DEGREE:
+            partners = graph[ours, random.integers(DEGREE, size=len(ours))]
+        else:
+            partners = graph[ours, contact]
+        alive = partners < self.live
+        return ours[alive], partners[alive]
+
+    @staticmethod
+    def _count(knows: NDArray[np.uint64]) -> NDArray[np.int64]:
+        counts = np.zeros(RUMOURS, np.int64)
+        for first in range(0, len(knows), _BLOCK):
+            bits = np.unpackbits(knows[first : first + _BLOCK].view(np.uint8).reshape(-1, RUMOURS // 8), axis=1)
+            counts += bits.sum(axis=0, dtype=np.int64)
         return counts
 
     def _uniform(self, random: np.random.Generator) -> Iterator[int]:

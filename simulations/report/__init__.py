@@ -16,9 +16,9 @@ from p2pnoise.folder.writing import check_target
 from p2pnoise.folder.writing import write as write_file
 from simulations.outcome import Outcome
 
-from .comparison import Comparison
+from .comparison import Comparison, Pair, compare
 
-__all__ = ["MARK", "Comparison", "check", "write", "write_comparison"]
+__all__ = ["MARK", "Comparison", "Pair", "check", "compare", "write", "write_comparison"]
 
 MARK = b"<!doctype html>\n<!-- a report of p2pnoise simulate -->\n"
 """How every report begins: such a file is replaced by the next one, any other is not."""

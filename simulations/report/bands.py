@@ -3,16 +3,16 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import TypeVar
 
 from simulations.outcome import Curve
 
-__all__ = ["HIGH", "LOW", "POINTS", "Band", "CurveBand", "finite", "thinned"]
+__all__ = ["HIGH", "LARGEST", "LOW", "POINTS", "Band", "CurveBand", "finite", "thinned"]
 
 T = TypeVar("T")
 
 LOW, HIGH = 0.05, 0.95
+LARGEST = 1e15  # what is larger is no figure, nor is what is none
 POINTS = 200
 """So many points a drawn or embedded curve has at most: more than a figure has room to tell apart."""
 
@@ -27,7 +27,7 @@ def percentile(ordered: Sequence[float], share: float) -> float:
 
 def finite(values: Iterable[object]) -> list[float]:
     """The numbers among `values` that can be drawn."""
-    return [float(one) for one in values if isinstance(one, int | float) and isfinite(one)]
+    return [float(one) for one in values if isinstance(one, int | float) and abs(one) < LARGEST]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,8 @@ def thinned(values: Sequence[T], limit: int) -> list[T]:
 def _clean(curve: Curve) -> list[tuple[float, float]]:
     """Its points in the order of time, some more than are drawn: hundreds of long curves are read in a second."""
     return sorted(
-        ((t, v) for t, v in thinned(curve, 4 * POINTS) if isfinite(t) and isfinite(v)), key=lambda point: point[0]
+        ((t, v) for t, v in thinned(curve, 4 * POINTS) if abs(t) < LARGEST and abs(v) < LARGEST),
+        key=lambda point: point[0],
     )
 
 

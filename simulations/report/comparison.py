@@ -8,7 +8,7 @@ from p2pnoise.folder.fault import Fault
 from simulations.outcome import Outcome, Value
 
 from .bands import Band
-from .groups import Group, grouped
+from .groups import Group, Invariant, grouped
 from .words import Unit, named, plain, unit_of
 
 __all__ = ["Compared", "Comparison", "Pair", "compare"]
@@ -29,6 +29,10 @@ class Compared:
         if self.one.median == 0:
             return 0.0 if self.other.median == 0 else None
         return (self.other.median - self.one.median) / abs(self.one.median)
+
+    @property
+    def change_text(self) -> str:
+        return "-" if self.change is None else f"{100 * self.change:+.1f} %"
 
     @property
     def overlap(self) -> bool:
@@ -59,6 +63,16 @@ class Pair:
         ]
 
     @property
+    def checks(self) -> list[tuple[str, str, str]]:
+        """What broke on either side, or is checked on one alone: its name, and in how many runs it held on each."""
+        one, other = ({check.name: check for check in group.invariants} for group in (self.one, self.other))
+        return [
+            (name, _held(one.get(name)), _held(other.get(name)))
+            for name in dict.fromkeys([*one, *other])
+            if not all(name in side and side[name].held == side[name].of for side in (one, other))
+        ]
+
+    @property
     def differences(self) -> list[tuple[str, str, str]]:
         """What was told to one and not to the other: name, the one's, the other's."""
         return [
@@ -73,6 +87,7 @@ class Pair:
             "a": _side(self.one),
             "b": _side(self.other),
             "differences": [{"what": what, "a": a, "b": b} for what, a, b in self.differences],
+            "checks": [{"check": name, "a": a, "b": b} for name, a, b in self.checks],
             "metrics": [metric.to_json() for metric in self.metrics],
         }
 
@@ -167,6 +182,10 @@ def _both(one: Mapping[str, Value], other: Mapping[str, Value]) -> list[tuple[st
 
 def _shown(value: Value) -> str:
     return "-" if value is None else f"{value:,}" if type(value) is int else str(value)
+
+
+def _held(check: Invariant | None) -> str:
+    return "not checked" if check is None else f"held in {check.held:,} of {check.of:,}"
 
 
 def _side(group: Group) -> dict[str, Any]:

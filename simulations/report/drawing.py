@@ -62,7 +62,7 @@ _STYLE: dict[Any, Any] = {
     "grid.linewidth": 0.8,
     "path.simplify": False,
 }
-_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 30, 42
+_LEFT, _RIGHT, _TOP, _BOTTOM = 50, 14, 30, 45
 PLOT = HEIGHT - _TOP - _BOTTOM
 """The height of what is between the axes."""
 _ROW = 14  # the height of a line of fault names
@@ -77,46 +77,46 @@ class Canvas:
 
     axes: "Axes"
     _taken: list[tuple[float, float, float, float]] = field(default_factory=list)
-    _occupied: list[Point] = field(default_factory=list)
+    _lines: list[Point] = field(default_factory=list)
+    _bands: list[Point] = field(default_factory=list)
 
-    def occupy(self, xs: Sequence[float], *edges: Sequence[float]) -> None:
-        """No label is to stand on the lines (xs, edge), nor between them."""
-        lines = [self._pixels(xs, edge) for edge in edges]
-        for line in lines:
-            self._occupied += _dense(line)
-        for low, high in zip(lines[0], lines[-1], strict=True):
-            steps = int(abs(high[1] - low[1]) // 6)
-            self._occupied += [(low[0], low[1] + (high[1] - low[1]) * step / steps) for step in range(1, steps)]
+    def occupy(self, xs: Sequence[float], ys: Sequence[float]) -> None:
+        """No label is to stand on the line (xs, ys)."""
+        self._lines += _dense(self._pixels(xs, ys))
+
+    def shade(self, low: Sequence[Point], high: Sequence[Point]) -> None:
+        """Nor on the band between two lines, if there is room elsewhere. Points of one position lie opposite."""
+        edges = [self._pixels(*zip(*edge, strict=True)) for edge in (low, high)]
+        for edge in edges:
+            self._bands += _dense(edge)
+        for (x0, y0), (x1, y1) in zip(*edges, strict=True):
+            steps = int(max(abs(x1 - x0), abs(y1 - y0)) // 6)
+            self._bands += [(x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps) for step in range(1, steps)]
 
     def occupy_upright(self, x: float) -> None:
         """No label is to stand on the upright line at x."""
         left = self._pixels([x], [0.0])[0][0]
         _, bottom, _, top = self._frame()
-        self._occupied += _dense([(left, bottom), (left, top)])
+        self._lines += _dense([(left, bottom), (left, top)])
 
     def label(self, text: str, xs: Sequence[float], ys: Sequence[float], colour: str) -> None:
         """Name the line (xs, ys) where there is room next to it; nowhere, if there is none."""
         text = ascii_text(text, 40)
         width, height = len(text) * _LETTER, SMALL * 1.25
         left, bottom, right, top = self._frame()
-        best: tuple[float, float, float] | None = None
-        line = _dense(self._pixels(xs, ys), 9)
-        for px, py in line:
+        spots = []
+        for px, py in _dense(self._pixels(xs, ys), 9):
             for dx in (7.0, -7.0 - width, -width / 2):
                 for dy in (-height / 2, 6.0, -6.0 - height, 14.0, -14.0 - height):
                     x, y = px + dx, py + dy
-                    if (
-                        x < left
-                        or x + width > right
-                        or y < bottom
-                        or y + height > top
-                        or not self._free(x, y, width, height)
-                    ):
-                        continue
-                    # Near the line, and rather to the right, where the eye ends.
-                    cost = abs(dx + width / 2) * 0.3 + abs(dy + height / 2) * 2 - 0.05 * x
-                    if best is None or cost < best[0]:
-                        best = (cost, x, y)
+                    if left <= x <= right - width and bottom <= y <= top - height:
+                        # Near the line, and rather to the right, where the eye ends.
+                        cost = abs(dx + width / 2) * 0.3 + abs(dy + height / 2) * 2 - 0.05 * x
+                        spots.append((cost, x, y))
+        spots.sort()
+        best = None
+        for obstacles in (self._lines + self._bands, self._lines):
+            best = best or next((spot for spot in spots if self._free(*spot[1:], width, height, obstacles)), None)
         if best is None:
             return
         _, x, y = best
@@ -138,13 +138,11 @@ class Canvas:
     def _pixels(self, xs: Sequence[float], ys: Sequence[float]) -> list[Point]:
         return [(float(x), float(y)) for x, y in self.axes.transData.transform(list(zip(xs, ys, strict=True)))]
 
-    def _free(self, x: float, y: float, width: float, height: float) -> bool:
+    def _free(self, x: float, y: float, width: float, height: float, obstacles: Sequence[Point]) -> bool:
         clear = all(
             x > right or x + width < left or y > top or y + height < bottom for left, bottom, right, top in self._taken
         )
-        return clear and not any(
-            x - 3 < px < x + width + 3 and y - 2 < py < y + height + 2 for px, py in self._occupied
-        )
+        return clear and not any(x - 3 < px < x + width + 3 and y - 2 < py < y + height + 2 for px, py in obstacles)
 
 
 def draw(
@@ -176,9 +174,11 @@ def draw(
             box = (_LEFT / WIDTH, _BOTTOM / size, (WIDTH - _LEFT - _RIGHT) / WIDTH, (size - _BOTTOM - top) / size)
             axes = figure.add_axes(box)
             axes.grid(axis="y")
-            axes.tick_params(length=3)
+            axes.tick_params(axis="x", length=3, pad=6)
             for axis, unit in ((axes.xaxis, x_unit), (axes.yaxis, y_unit)):
-                axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+                whole = unit is not None and unit.whole
+                steps = [1, 2, 5, 10] if whole else [1, 2, 2.5, 5, 10]
+                axis.set_major_locator(MaxNLocator(5, steps=steps, integer=whole))
                 if unit is not None:
                     axis.set_major_formatter(FuncFormatter(lambda value, _place, unit=unit: unit.tick(value)))
             axes.set_xlabel(ascii_text(x, 46), loc="right", labelpad=3)

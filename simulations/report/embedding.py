@@ -38,7 +38,7 @@ def embedded(groups: Sequence[Group]) -> dict[str, Any]:
         cut = any(len(curve) > POINTS for outcome in outcomes for curve in outcome.curves.values())
         return {"bands": bands, "outcomes": whole, "left_out": f"curves are cut to {POINTS} points" if cut else ""}
     ordered = sorted(outcomes, key=lambda outcome: outcome.ok)
-    bare = _fitting({name: value for name, value in one.to_json().items() if name not in _BULK} for one in ordered)
+    bare = _fitting(_fields(one, without=_BULK) for one in ordered)
     left_out = f"{', '.join(_BULK)} of each run"
     if len(bare) < len(outcomes):
         left_out += f"; {len(outcomes) - len(bare):,} of {len(outcomes):,} runs, of those that broke nothing first"

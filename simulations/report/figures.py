@@ -13,9 +13,11 @@ from .words import SHARE, UNITS, Unit, headed, named, plural, unit_of
 __all__ = ["Drawn", "Side", "curve", "dots", "spread"]
 
 _QUANTILES = 100  # steps of a cumulative curve
+_FEWEST = 5  # runs that are worth a dot each
 _BINS = 40  # columns of dots
 _MARKS = 20  # first breaks that are marked below a curve
 _ROWS = 3  # lines of fault names
+_LARGEST = 11.0  # pixels of a dot
 _DOTS_WIDTH, _DOTS_HEIGHT = 316, 120  # pixels of the plot of dots
 
 
@@ -30,10 +32,11 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the groups in a figure; `name` is empty where there is only one."""
+    """One of the groups in a figure; `letter` in text and `label` at its line are empty where it is the only one."""
 
     group: Group
-    name: str = ""
+    letter: str = ""
+    label: str = ""
     colour: str = "main"
 
     @property
@@ -62,16 +65,16 @@ def curve(name: str, sides: Sequence[Side], key: str) -> Drawn | None:
             if band.runs > 1:
                 axes.fill_between(band.times, band.low, band.high, color=COLOURS[side.colour], alpha=0.22, linewidth=0)
             axes.plot(band.times, band.median, color=COLOURS[side.colour], linewidth=1.9, linestyle=side.dashes)
-            shown = [index for index, t in enumerate(band.times) if t <= end]
-            canvas.occupy(
-                *([line[index] for index in shown] for line in (band.times, band.low, band.median, band.high))
-            )
+            shown = slice(0, 1 + max(place for place, t in enumerate(band.times) if t <= end))
+            canvas.occupy(band.times[shown], band.median[shown])
+            low, high = (list(zip(band.times[shown], edge[shown], strict=True)) for edge in (band.low, band.high))
+            canvas.shade(low, high)
         _mark_breaks(canvas, _breaks([side for side, _ in found], start, end))
         for side, band in found:
-            label = side.name or ("median" if band.runs > 1 else "")
+            label = side.label or ("median" if band.runs > 1 else "")
             if label:
                 canvas.label(label, band.times, band.median, side.colour)
-        if len(found) == 1 and found[0][1].runs > 1:
+        if len(found) == 1 and _is_seen(found[0][1]):
             canvas.label("5-95 % of runs", found[0][1].times, found[0][1].low, "soft")
 
     svg = draw(
@@ -98,6 +101,8 @@ def spread(name: str, sides: Sequence[Side], key: str) -> Drawn | None:
     unit = unit_of(name)
     most = max(lines[-1].most for _, lines in found)
     least = min(lines[0].least for _, lines in found)
+    if least == most:
+        return None  # all nodes alike: a number, and no picture
 
     def paint(canvas: Canvas) -> None:
         axes = canvas.axes
@@ -110,10 +115,10 @@ def spread(name: str, sides: Sequence[Side], key: str) -> Drawn | None:
             if side.group.runs > 1:
                 axes.fill_betweenx(heights, low, high, color=COLOURS[side.colour], alpha=0.22, linewidth=0)
             axes.plot(median, heights, color=COLOURS[side.colour], linewidth=1.9, linestyle=side.dashes)
-            for line in (low, median, high):
-                canvas.occupy(line, heights)
+            canvas.occupy(median, heights)
+            canvas.shade(list(zip(low, heights, strict=True)), list(zip(high, heights, strict=True)))
         for side, lines in found:
-            label = side.name or ("median run" if side.group.runs > 1 else "")
+            label = side.label or ("median run" if side.group.runs > 1 else "")
             if label:
                 heights = [step / _QUANTILES for step in range(_QUANTILES + 1)]
                 canvas.label(label, [band.median for band in lines], heights, side.colour)
@@ -137,7 +142,7 @@ def dots(name: str, group: Group, key: str) -> Drawn | None:
     """A figure of each run as a dot, so that the run that is unlike the others is seen; it is named."""
     runs = [(value, outcome) for outcome in group.outcomes for value in finite([outcome.metrics.get(name)])]
     band = Band.of(value for value, _ in runs)
-    if band is None or len(runs) < 5 or band.least == band.most:
+    if band is None or len(runs) < _FEWEST or band.most - band.least <= 1e-9 * abs(band.most):
         return None
     unit = unit_of(name)
     bins = max(10, min(_BINS, 8 + len(runs) // 3))
@@ -149,12 +154,13 @@ def dots(name: str, group: Group, key: str) -> Drawn | None:
         stacks[column] += 1
         places.append((band.least + (column + 0.5) * width, stacks[column], value, outcome))
     tallest = max(stacks.values())
-    dot = min(_DOTS_WIDTH / (bins + 4), _DOTS_HEIGHT / (tallest + 1))  # so that dots of a column touch each other
+    dot = min(_DOTS_WIDTH / (bins + 4), _DOTS_HEIGHT / (tallest + 2), _LARGEST)  # those of a column touch each other
+    plot = max(round(dot * (tallest + 2)), _DOTS_HEIGHT // 2)
 
     def paint(canvas: Canvas) -> None:
         axes = canvas.axes
         axes.set_xlim(band.least - 2 * width, band.most + 2 * width)
-        axes.set_ylim(0, _DOTS_HEIGHT / dot)
+        axes.set_ylim(0, plot / dot)
         axes.axvspan(band.low, band.high, color=COLOURS["main"], alpha=0.1, linewidth=0)
         for good, colour, marker in ((True, "main", "o"), (False, "hostile", "^")):
             xs = [x for x, _, _, outcome in places if outcome.ok is good]
@@ -184,10 +190,16 @@ def dots(name: str, group: Group, key: str) -> Drawn | None:
         x=unit.axis if unit in (UNITS["s"], UNITS["bytes"]) else named(name),
         y="runs",
         x_unit=unit,
-        y_unit=UNITS["count"],
-        height=_DOTS_HEIGHT + HEIGHT - PLOT,
+        y_unit=UNITS["runs"],
+        height=plot + HEIGHT - PLOT,
     )
     return Drawn(heading, finding, svg)
+
+
+def _is_seen(band: CurveBand) -> bool:
+    """Whether the band is anywhere more than a line."""
+    room = max(high - low for low, high in zip(band.low, band.high, strict=True))
+    return band.runs > 1 and room > 0.03 * (max(band.high) - min(band.low))
 
 
 def _common_spans(sides: Sequence[Side]) -> list[Span]:
@@ -251,8 +263,8 @@ def _mark_breaks(canvas: Canvas, times: Sequence[float]) -> None:
 
 
 def _curve_finding(side: Side, band: CurveBand, unit: Unit, end: float) -> str:
-    lead = f"{side.name}: " if side.name else ""
-    at_the_end = "at the end" if side.name else "At the end"
+    lead = f"{side.letter}: " if side.letter else ""
+    at_the_end = "at the end" if side.letter else "At the end"
     last = unit.show(band.median[-1])
     if band.runs == 1:
         if unit is SHARE and band.median[-1] >= 0.9995:
@@ -306,7 +318,7 @@ def _spread_finding(side: Side, lines: Sequence[Band], unit: Unit) -> str:
     text = f"half of the nodes: at most {unit.show(middle)}; the last one: {unit.show(most)}"
     if side.group.runs > 1:
         text += f" in the median run, {unit.show(lines[-1].most)} in the worst"
-    return f"{side.name}: {text}." if side.name else f"{_capital(text)}."
+    return f"{side.letter}: {text}." if side.letter else f"{_capital(text)}."
 
 
 def _capital(text: str) -> str:

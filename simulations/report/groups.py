@@ -16,7 +16,16 @@ __all__ = ["Failing", "Group", "Invariant", "Metric", "grouped"]
 # What a reader asks first comes first; what is not named here follows in the order of the alphabet.
 _FIRST = (
     *("converged_after", "known_all_after", "cut_after", "informed", "linked", "online"),
-    *("bytes_sent", "bytes_per_node_median", "bytes_per_node_most", "messages", "redundancy", "views", "links"),
+    *(
+        "bytes_sent",
+        "bytes_per_node_median",
+        "bytes_per_node_most",
+        "messages_sent",
+        "messages",
+        "redundancy",
+        "views",
+        "links",
+    ),
 )
 
 
@@ -30,6 +39,8 @@ class Invariant:
     first: int | None = None
     at: float | None = None
     detail: str = ""
+    undecided: int = 0
+    """Of those that did not hold, the runs that ended before anybody could say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +164,8 @@ class Group:
         if not broken:
             return Invariant(name, len(checks), len(checks))
         seed, first = broken[0]
-        return Invariant(name, len(checks) - len(broken), len(checks), seed, first.at, first.detail)
+        undecided = sum(not check.decided for _, check in broken)
+        return Invariant(name, len(checks) - len(broken), len(checks), seed, first.at, first.detail, undecided)
 
 
 def grouped(outcomes: Iterable[Outcome]) -> list[Group]:

@@ -33,6 +33,8 @@ DRAWN = 40
 SHOWN = 50
 """So many failing seeds, faults and trace hashes are listed; the others are counted."""
 _TILES = 4
+_LABEL = 16  # letters of a name that still find room in a figure
+_LATER = ("views", "attacker_share")  # what is of the links comes beside their picture
 _FOLDER = Path(__file__).parent
 
 
@@ -58,10 +60,11 @@ def report(outcomes: Sequence[Outcome]) -> str:
 
 def comparison_page(comparison: Comparison) -> str:
     """The page of two runs or sweeps side by side."""
-    pairs = [
-        (pair, _overlaid(pair, comparison.names, f"pair-{place}")) for place, pair in enumerate(comparison.pairs, 1)
-    ]
-    return _render("comparison.html.jinja", comparison=comparison, pairs=pairs, data=comparison.to_json())
+    labels = _labels(comparison.names)
+    pairs = [(pair, _overlaid(pair, labels, f"pair-{place}")) for place, pair in enumerate(comparison.pairs, 1)]
+    return _render(
+        "comparison.html.jinja", comparison=comparison, labels=labels, pairs=pairs, data=comparison.to_json()
+    )
 
 
 def _section(group: Group, anchor: str, *, drawn: bool) -> Section:
@@ -72,15 +75,22 @@ def _section(group: Group, anchor: str, *, drawn: bool) -> Section:
 
 def _figures(group: Group, key: str) -> list[Drawn]:
     side = [Side(group)]
-    timed = [name for name in group.curves if name not in {"views", "attacker_share"}]
+    timed = [name for name in group.curves if name not in _LATER and not (name == "online" and _all_stay(group))]
     drawn: list[Drawn | None] = [
         *(curve(name, side, key) for name in timed),
         *(dots(metric.name, group, key) for metric in _telling(group)),
         *(spread(name, side, key) for name in group.sample_names),
-        *(curve(name, side, key) for name in ("views", "attacker_share") if name in group.curves),
+        *(curve(name, side, key) for name in _LATER if name in group.curves),
         topology(group, key),
     ]
     return [figure for figure in drawn if figure is not None]
+
+
+def _all_stay(group: Group) -> bool:
+    """Whether nobody goes down once all are up: a picture of that shows nothing."""
+    low = group.curves["online"].low
+    up = next((place for place, share in enumerate(low) if share == 1), len(low))
+    return up < len(low) and min(low[up:]) == 1
 
 
 def _telling(group: Group) -> list[Metric]:
@@ -88,16 +98,25 @@ def _telling(group: Group) -> list[Metric]:
     return [metric for place, metric in enumerate(group.metrics) if place == 0 or metric.name == "redundancy"]
 
 
-def _overlaid(pair: Pair, names: tuple[str, str], key: str) -> list[Drawn]:
-    short = [Path(name).name or name for name in names]
-    labels = short if short[0] != short[1] else ["A", "B"]
-    sides = [Side(pair.one, f"A {labels[0]}", "main"), Side(pair.other, f"B {labels[1]}", "other")]
-    if labels == ["A", "B"]:
-        sides = [Side(pair.one, "A", "main"), Side(pair.other, "B", "other")]
+def _overlaid(pair: Pair, labels: Sequence[str], key: str) -> list[Drawn]:
+    sides = [
+        Side(group, letter, f"{letter} {label}" if len(label) <= _LABEL else letter, colour)
+        for group, letter, label, colour in zip((pair.one, pair.other), "AB", labels, ("main", "other"), strict=True)
+    ]
     both_curves = [name for name in pair.one.curves if name in pair.other.curves]
     both_samples = [name for name in pair.one.sample_names if name in pair.other.sample_names]
     drawn = [*(curve(name, sides, key) for name in both_curves), *(spread(name, sides, key) for name in both_samples)]
     return [figure for figure in drawn if figure is not None]
+
+
+def _labels(names: tuple[str, str]) -> list[str]:
+    """What two paths do not have in common, from the left and from the right."""
+    parts = [list(Path(name).parts) for name in names]
+    for end in (0, -1):
+        while min(map(len, parts)) > 1 and parts[0][end] == parts[1][end]:
+            for one in parts:
+                del one[end]
+    return ["/".join(one) for one in parts]
 
 
 def _tile(metric: Metric) -> tuple[str, str, str]:
@@ -125,10 +144,6 @@ def _strip(bands: Iterable[Band]) -> list[dict[str, str]]:
         }
         for band in found
     ]
-
-
-def _percent(change: float | None) -> str:
-    return "-" if change is None else f"{100 * change:+.1f} %"
 
 
 def _exact(value: float) -> str:
@@ -162,7 +177,6 @@ def _render(template: str, **given: Any) -> str:
         "plural": words.plural,
         "seconds": words.UNITS["s"].show,
         "exact": _exact,
-        "percent": _percent,
         "strip": _strip,
         "section_of": partial(fidelity.of),
     }

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any
+
+from .bands import LARGEST
 
 __all__ = ["Span", "spans"]
 
@@ -42,7 +43,7 @@ def _span(fault: Mapping[str, Any]) -> Span:
 
 
 def _second(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    return float(value) if isinstance(value, int | float) and abs(value) < LARGEST else None
 
 
 def _short(value: Any) -> str:

@@ -7,6 +7,8 @@ from itertools import pairwise
 
 from simulations.outcome import Outcome
 
+from .bands import Band
+
 __all__ = [
     "LONGEST",
     "SHARE",
@@ -50,6 +52,14 @@ class Unit:
     axis: str
     show: Callable[[float], str]
     tick: Callable[[float], str]
+    whole: bool = False
+    """Whether there are whole numbers of it alone."""
+
+    def band(self, band: Band) -> str:
+        """A median and what lies around it."""
+        if band.low == band.high:
+            return self.show(band.median)
+        return f"{self.show(band.median)} ({self.show(band.low)} to {self.show(band.high)})"
 
 
 def _three(value: float) -> str:
@@ -82,6 +92,7 @@ UNITS: Mapping[str, Unit] = {
     "bytes/s": Unit("bytes per second", lambda value: f"{_bytes(value)}/s", _bytes),
     "share": Unit("share", _share, lambda value: f"{100 * value:.3g} %"),
     "count": Unit("number", _three, _scaled),
+    "runs": Unit("runs", _three, _scaled, whole=True),
 }
 SHARE = UNITS["share"]
 
@@ -101,11 +112,17 @@ _CALLED: Mapping[str, tuple[str, str, str]] = {
     "converged_after": ("until all know all", "How long until all know all", "s"),
     "cut_after": ("until nobody is linked to the revoked", "How long a revoked card is still of use", "s"),
     "bytes_sent": ("bytes sent by a node", "What a node has to send", "bytes"),
-    "messages": ("messages sent by a node", "How many messages a node sends", "count"),
+    "messages": ("messages sent", "How many messages are sent", "count"),
+    "messages_sent": ("messages sent by a node", "How many messages a node sends", "count"),
+    "bytes_per_node_median": ("bytes sent by the median node", "What a node has to send", "bytes"),
+    "bytes_per_node_most": ("bytes sent by the busiest node", "What the busiest node has to send", "bytes"),
+    "links_per_node_median": ("links of the median node", "How many links a node has", "count"),
+    "links_per_node_most": ("links of the node with the most", "How many links a node has at most", "count"),
+    "components": ("pieces that the network is in", "In how many pieces the network is", "count"),
     "deliveries": ("deliveries, all nodes together", "How much is delivered", "count"),
     "handshakes": ("handshakes, all nodes together", "How many handshakes there are", "count"),
 }
-_ENDINGS = {"median": ", the median node", "most": ", the largest", "max": ", the largest", "min": ", the least"}
+_ENDINGS = {"median": ", the median", "most": ", the largest", "max": ", the largest", "min": ", the least"}
 
 
 def named(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Databases are torn, corrupt or full: does every node start or say why not, and serve nothing that it cannot prove?"""
+"""Databases are torn, corrupt or full: does every node start, or say why not, and serve nothing it cannot prove?"""
 
 from collections.abc import Iterable
 

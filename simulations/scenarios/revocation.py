@@ -13,4 +13,10 @@ def scenario(*, share: float = 0.05) -> Scenario:
     def faults(setting: Setting) -> Iterable[Fault]:
         yield Revoke(at=20, nodes=setting.some(share))
 
-    return Scenario(nodes=50, seconds=60, faults=faults, expects=[Cut(within=3), Converged(within=10)])
+    return Scenario(
+        nodes=50,
+        seconds=60,
+        faults=faults,
+        expects=[Cut(within=3), Converged(within=10)],
+        fidelities=("bytes", "virtual"),
+    )

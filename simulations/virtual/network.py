@@ -205,6 +205,8 @@ class Network:
 
     async def dial(self, source: int, target: int, address: Address, origin: Address) -> VirtualCarrier:
         """A connection from one node, whose address is `origin`, to another, if it listens there. Raises OSError."""
+        if not self._clockwork.reachable(source, target):
+            await trio.sleep_forever()
         await self._travel(source, target)
         there = self._listening.get(address)
         if there is None:
@@ -224,7 +226,7 @@ class Network:
 
     async def _travel(self, source: int, target: int) -> None:
         """The way of a packet of no size, which may never come."""
-        if not self._clockwork.reachable(source, target):
+        if self._clockwork.blocked(source, target):
             await trio.sleep_forever()
         await trio.sleep(self._clockwork.one_way(source, target) / SECOND)
 

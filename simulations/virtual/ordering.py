@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import trio
 from trio._core import _run  # what is replaced has no public name
 
-from p2pnoise.errors import P2PNoiseError
+from simulations.scenario import ScenarioError
 
 __all__ = ["KNOWN", "Ordering", "TrioVersionError"]
 
@@ -26,7 +26,7 @@ KNOWN = ("0.35.0",)
 T = TypeVar("T")
 
 
-class TrioVersionError(P2PNoiseError):
+class TrioVersionError(ScenarioError):
     """The version of trio that is installed was not read. Nothing was replaced, and nothing ran."""
 
 
@@ -61,7 +61,8 @@ class Ordering:
         if trio.__version__ not in KNOWN:
             raise TrioVersionError(
                 f"the fidelity virtual orders the tasks of trio {' or '.join(KNOWN)}, and this is trio "
-                f"{trio.__version__}"
+                f"{trio.__version__}",
+                f"pip install trio=={KNOWN[-1]}, or take the fidelity bytes",
             )
         status, nursery, ties = _run.CancelStatus, _run.Nursery, count()
         begin_status, begin_nursery = status.__attrs_post_init__, nursery.__init__

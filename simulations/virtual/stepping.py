@@ -5,9 +5,11 @@ virtual moment to the next, looked at, and run on, as the other worlds are. The 
 next moment at which something happens.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf
+from typing import Any
 
 import trio
 from trio._core import _run  # there is no public way to turn the loop of a run by hand
@@ -32,10 +34,13 @@ class Stepper:
         self._clock = MockClock()
         self._ended = trio.Event()
         self._over = False
-        self._context: dict[str, object] = {}  # what trio keeps of a run for each thread, while this one rests
+        # What trio keeps of a run for each thread, while this one rests.
+        self._context: dict[str, object] = {}
+        self._hooks: Any = None
         with guard.lifted(), self.in_force():  # trio opens a pair of sockets, by which signals wake it
             self._runner = _run.setup_runner(self._clock, [], False, True)  # noqa: FBT003 - as trio.run does
-            self._loop = _run.unrolled_run(self._runner, self._main, ())
+            # Signals need not wake what never waits for them.
+            self._loop = _run.unrolled_run(self._runner, self._main, (), host_uses_signal_set_wakeup_fd=True)
             next(self._loop)
             while not hasattr(self, "nursery"):
                 self.turn()
@@ -49,16 +54,19 @@ class Stepper:
     def in_force(self) -> Iterator[None]:
         """Let trio's own functions be about this run."""
         here = _run.GLOBAL_RUN_CONTEXT.__dict__
-        before = dict(here)
+        before, hooks = dict(here), sys.get_asyncgen_hooks()
         here.clear()
         here.update(self._context)
+        if self._hooks is not None:
+            sys.set_asyncgen_hooks(*self._hooks)
         try:
             with self._ordering.in_force():
                 yield
         finally:
-            self._context = dict(here)
+            self._context, self._hooks = dict(here), sys.get_asyncgen_hooks()
             here.clear()
             here.update(before)
+            sys.set_asyncgen_hooks(*hooks)
 
     @property
     def now(self) -> float:

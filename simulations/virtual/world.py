@@ -97,6 +97,9 @@ class VirtualWorld(World):
                 if not life.killed:
                     node.core = self._watch(life, life.running.core)
                 await life.ending.wait()
+        except StoreError as error:
+            if not life.killed:
+                self.fail(node, DiskError(str(error)))
         except Exception as error:  # noqa: BLE001 - a node that ends by itself is what a simulation is to find
             if not life.killed:
                 self.fail(node, error)

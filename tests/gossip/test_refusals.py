@@ -1,5 +1,7 @@
 """What is honestly offered and not taken: asked for once, blamed on nobody."""
 
+from dataclasses import replace
+
 import pytest
 
 from p2pnoise.gossip.items import body_id, grant_id, record_id
@@ -109,3 +111,44 @@ def test_a_renewed_grant_of_ours_that_crosses_an_offer_of_the_old_one_cuts_nobod
     mesh.give(eve, ada, old[1])
     assert not ada.blamed
     assert ada.table.by_node(ada.node_id).card.grants[0].serial == 2
+
+
+@pytest.mark.parametrize("part", ["key_signature", "node_signature"])
+def test_a_card_that_one_peer_garbles_is_asked_of_the_next(mesh, place, ada, part):
+    """The id says nothing of signatures: a liar who answers first must not keep the owner out."""
+    card = place.card("bob")
+    garbled = replace(card, **{part: bytes(64)})
+    eve, carl = mesh.puppet("eve", ada), mesh.puppet("carl", ada)
+    announce(mesh, eve, ada, body_id(card.card_id))
+    mesh.give(eve, ada, CardItem(garbled.raw))
+    assert [name for name, _ in ada.blamed] == ["eve"]
+    mesh.part(ada, eve)  # as the node does
+    announce(mesh, carl, ada, body_id(card.card_id))
+    mesh.give(carl, ada, CardItem(card.raw))
+    assert ada.table.by_node(card.node_id).card.raw == card.raw
+
+
+def test_a_card_that_one_peer_gives_without_its_grants_is_asked_of_the_next(mesh, place, ada):
+    card = place.card("bob")
+    eve, carl = mesh.puppet("eve", ada), mesh.puppet("carl", ada)
+    for _ in range(3):
+        announce(mesh, eve, ada, body_id(card.card_id))
+        mesh.give(eve, ada, CardItem(card.with_grants(()).raw))
+    assert mesh.asked(eve) == [body_id(card.card_id)]  # who is not asked again
+    assert not ada.blamed
+    announce(mesh, carl, ada, body_id(card.card_id))
+    mesh.give(carl, ada, CardItem(card.raw))
+    assert ada.table.by_node(card.node_id).card.raw == card.raw
+
+
+def test_a_card_that_was_put_aside_is_asked_for_again_when_its_bearer_has_a_grant_for_it(mesh, place, ada):
+    card = place.card("bob")
+    eve = mesh.puppet("eve", ada)
+    announce(mesh, eve, ada, body_id(card.card_id))
+    mesh.give(eve, ada, CardItem(card.with_grants(()).raw))
+    name, item = grant_item(card, place)
+    announce(mesh, eve, ada, name)
+    mesh.give(eve, ada, item)
+    announce(mesh, eve, ada, body_id(card.card_id), name)
+    mesh.give(eve, ada, CardItem(card.raw))
+    assert ada.table.by_node(card.node_id).card.raw == card.raw

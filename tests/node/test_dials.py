@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from cards import Address
+from cards import Address, NodeId
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.gossip import PeerTable
 from p2pnoise.instant import SECOND
@@ -13,6 +13,7 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.bans import Bans
 from p2pnoise.node.dials import Dialler
 from p2pnoise.node.frames import Kind
+from p2pnoise.node.link import Stage
 
 THERE = Address("10.0.0.99", 7060)
 
@@ -41,6 +42,40 @@ def test_a_success_begins_the_pauses_anew(dialler):
         dialler.failed(THERE, 0)
     dialler.succeeded(THERE)
     assert dialler.failed(THERE, 0) <= NodeConfig().backoff_base
+
+
+def test_who_breaks_the_protocol_is_dialled_less_and_less_though_every_dial_succeeds(dialler):
+    bob, pauses = NodeId(bytes([9, *bytes(31)])), []
+    for _ in range(30):
+        dialler.offended(bob, [THERE], 0)
+        dialler.ended(THERE, 0)  # which comes with every end of a link
+        pauses.append(dialler._tried[THERE].not_before / SECOND)
+        dialler.succeeded(THERE)
+    config = NodeConfig()
+    for number, pause in enumerate(pauses):
+        longest = min(config.backoff_base * 2**number, config.backoff_limit)
+        assert longest / 2 <= pause <= longest
+
+
+def test_a_peer_that_breaks_the_protocol_on_every_link_is_dialled_ever_less(net):
+    bob = net.member("bob", target_links=0)
+    ada = net.member("ada", bootstrap=(Bootstrap(bob.address),))
+    for _ in range(60):
+        for number, link in list(bob.links.items()):
+            if link.stage is Stage.UP:
+                link.send_gossip(b"nonsense")
+                bob.core.links.agenda.touch(number)
+        net.give(bob, io.Tick())
+        net.wait(1)
+    assert len(ada.told("peer-lost")) > 3
+    assert len(dialled(ada)) < 12
+
+
+def test_remembered_offences_are_bounded(dialler, monkeypatch):
+    monkeypatch.setattr(dials, "MAX_REMEMBERED", 5)
+    for number in range(20):
+        dialler.offended(NodeId(bytes([number + 2, *bytes(31)])), [], 0)
+    assert len(dialler._offences) == 5
 
 
 def test_remembered_failures_are_bounded(dialler, monkeypatch):

@@ -1,0 +1,156 @@
+"""`p2pnoise simulate model`: epidemics of a million nodes, as arrays."""
+
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import options
+from cli.output import Fault, answer, answer_json, say
+
+from .run import outcome_lines
+
+if TYPE_CHECKING:
+    from simulations import Outcome
+    from simulations.model.epidemic import Graph
+
+_MAX_NODES = 100_000_000  # `neighbours` takes 40 bytes for each
+_MAX_CONTACTS = 8  # as simulations.model.epidemic says, which --help does not wait for
+
+
+def _nodes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
+    """A number, also of the form 1e6."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not (2 <= number <= _MAX_NODES and number == int(number)):
+        raise click.BadParameter(f"{value!r} is no number from 2 to {_MAX_NODES:,}, such as 1000000 or 1e6")
+    return int(number)
+
+
+def _number(_ctx: click.Context, _parameter: click.Parameter, value: float) -> float:
+    if math.isnan(value):  # in no range, and in none of the comparisons that would say so
+        raise click.BadParameter("not a number")
+    return value
+
+
+@click.command()
+@click.option("--nodes", default="1e6", show_default=True, callback=_nodes, help="how many")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="the same seed, the same counts")
+@click.option(
+    "--loss",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    callback=_number,
+    help="share of contacts that are lost",
+)
+@click.option(
+    "--dead",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.0,
+    show_default=True,
+    callback=_number,
+    help="share of nodes that never take part",
+)
+@click.option(
+    "--graph",
+    type=click.Choice(["uniform", "neighbours"]),
+    default="uniform",
+    show_default=True,
+    help="whom a node contacts: anybody, or one of 8 that it was given",
+)
+@click.option(
+    "--contacts",
+    type=click.IntRange(1, _MAX_CONTACTS),
+    default=1,
+    show_default=True,
+    help="how many contacts a node makes in a round",
+)
+@click.option(
+    "--period",
+    type=click.FloatRange(0, 86400, min_open=True),
+    default=1.0,
+    show_default=True,
+    callback=_number,
+    metavar="SECONDS",
+    help="how long a round takes, in virtual time",
+)
+@click.option("--rounds", type=click.IntRange(1, 10_000), default=200, show_default=True, help="after which it ends")
+@click.option(
+    "--fit",
+    type=options.PATH,
+    metavar="FILE",
+    help="a sweep, or outcomes, of an event world: fit an epidemic to the smallest size there, compare the others",
+)
+@click.option("--out", type=options.PATH, metavar="FILE", help="write the outcome there")
+@click.option("--html", type=options.PATH, metavar="FILE", help="write a report there, for a browser")
+@options.as_json
+def command(
+    *,
+    nodes: int,
+    seed: int,
+    loss: float,
+    dead: float,
+    graph: "Graph",
+    contacts: int,
+    period: float,
+    rounds: int,
+    fit: Path | None,
+    out: Path | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
+    """Model how one thing spreads among a million nodes. No code of a node runs in it.
+
+    In each round every node contacts others, and both then know what either did. With --fit, the epidemic that looks
+    most like what an event world found, at its smallest size, is compared with what it found at its others, and says
+    what it would be with --nodes. That needs numpy: the extra `sim`.
+
+    \b
+    Examples:
+      p2pnoise simulate model --nodes 1e6 --loss 0.1
+      p2pnoise simulate model --nodes 1e7 --graph neighbours --json
+      p2pnoise simulate model --nodes 1e6 --fit sweeps/sizes --html sizes.html
+    """
+    from cli import files  # noqa: PLC0415 - not for --help
+
+    try:
+        from simulations.model.epidemic import Epidemic  # noqa: PLC0415
+        from simulations.model.modelling import modelled  # noqa: PLC0415
+    except ImportError as error:
+        raise Fault(f"{error.name} is not installed", 'pip install "p2pnoise[sim]"') from None
+    begun = time.perf_counter()
+    if fit is not None:
+        outcome = _predicted(fit, nodes=nodes, seed=seed)
+    else:
+        epidemic = Epidemic(nodes=nodes, loss=loss, dead=dead, graph=graph, contacts=contacts)
+        outcome = modelled(epidemic, seed=seed, rounds=rounds, period=period)
+    wall = time.perf_counter() - begun
+    if out is not None:
+        files.write(out, (outcome.line() + "\n").encode(), secret=False, force=True)
+    if html is not None:
+        from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
+
+        write([outcome], html)
+    if as_json:
+        answer_json(outcome.to_json())
+    else:
+        answer(*outcome_lines(outcome))
+        say(f"took {wall:.1f} s of real time")
+    if not outcome.ok:
+        raise SystemExit(1)
+
+
+def _predicted(path: Path, *, nodes: int, seed: int) -> "Outcome":
+    from simulations import results  # noqa: PLC0415
+    from simulations.model.fit import courses_of, fit  # noqa: PLC0415
+    from simulations.model.modelling import predicted  # noqa: PLC0415
+
+    smallest, *others = courses_of(results.read(path))
+    found = fit(smallest, seed=seed)
+    compared = [found.compare(course, seed=seed) for course in others]
+    return predicted(found, found.predict(nodes, seed=seed), compared, seed=seed)
