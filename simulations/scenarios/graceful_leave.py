@@ -9,7 +9,7 @@ RECORDED = ""
 
 
 def scenario(*, share: float = 0.3, back: float = 20.0, within: float = 30.0) -> Scenario:
-    """Each leaves at a moment of its own in the first five seconds, and half of them come back; the first node stays."""
+    """Each leaves at a moment of its own in the first five seconds, half of them come back; the first node stays."""
 
     def faults(setting: Setting) -> Iterable[Fault]:
         chance = setting.chance

@@ -244,9 +244,22 @@ def test_a_revoked_node_that_comes_back_breaks_it(view):
 def test_a_network_of_two_parts_is_not_connected(view):
     view.link((0, 1), (2, 3))
     assert components(view.nodes) == [[0, 1], [2, 3]]
-    assert answer(Connected().watch(view, ())).detail == "2 parts, the smallest of 2 nodes"
+    watch = Connected(within=5).watch(view, (Clog(at=0, until=10, nodes=(1,)),))
+    for second in (9, 14.9):
+        at(view, watch, second)
+        assert watch.check.holds
+    at(view, watch, 15.1)
+    assert watch.check.detail == "2 parts, the smallest of 2 nodes"
+
+
+def test_a_network_is_connected_once_its_last_part_is(view):
+    watch = Connected(within=5).watch(view, ())
+    view.link((0, 1), (2, 3))
+    at(view, watch, 1)
     view.link((3, 0))
-    assert answer(Connected().watch(view, ())).holds
+    at(view, watch, 2)
+    assert answer(watch).holds
+    assert watch.metrics["connected_after"] == 2
 
 
 @pytest.mark.parametrize(("sent", "holds"), [(4_000, True), (4_100, False)])
