@@ -34,8 +34,16 @@ def keep_links_to_liars(patch):
 
 
 def refuse_what_came_garbled_from_everybody(patch):
-    """As it was once: whoever answers first with the grants left out keeps a card out for ten minutes."""
-    patch.setattr(Wants, "put_aside", lambda self, _link, ids: self.refuse(ids, 0))
+    """As it was once: whoever answers first and wrongly keeps a card out for ten minutes."""
+    honest = Overlay._take_card
+
+    def take(self, link, card, ids, now):
+        try:
+            honest(self, link, card, ids, now)
+        finally:
+            self._wants.refuse([item for item in ids if item not in self.table.items], now.monotonic)
+
+    patch.setattr(Overlay, "_take_card", take)
 
 
 def take_a_card_under_any_noise_key(patch):
