@@ -13,7 +13,7 @@ from p2pnoise.gossip.messages import MessageError, Unknown, decode
 from p2pnoise.gossip.wants import Wants
 from p2pnoise.node import admission, links, pairing
 from p2pnoise.node.admission import Admission
-from p2pnoise.node.frames import FrameError, Hello
+from p2pnoise.node.frames import Code, FrameError
 from p2pnoise.node.link import Link, Stage
 from p2pnoise.node.links import Links
 from simulations import begin, find, run
@@ -76,14 +76,14 @@ def forget_refusals(patch):
 
 
 def count_before_the_first_frame(patch):
-    """A first message alone makes a peer (P10)."""
+    """A first message alone, which may be a recording, ends an older link to the same node (P10)."""
     honest = Admission.judge
 
     def judge(self, connection, link, *presented):
         honest(self, connection, link, *presented)
-        if link.stage is Stage.GREETING and not link.initiator:
-            link.hello = Hello(bytes(16), b"")
-            self.greeted(connection, link, link.hello, presented[-1])
+        older = pairing.rival(self._links.all, connection) if link.stage is Stage.GREETING else None
+        if older is not None and not link.initiator:
+            self._links.close(older, Code.GOODBYE, presented[-1])
 
     patch.setattr(Admission, "judge", judge)
 
@@ -177,7 +177,7 @@ MUTANTS = [
     Mutant(forget_numbers, "equivocation", 1, "S2, S3"),
     Mutant(take_older_addresses, "replay", 1, "S2, S3"),
     Mutant(forget_refusals, "replay", 1, "nobody asks for the same replay"),
-    Mutant(count_before_the_first_frame, "replay", 1, "at most 0 duplicate-node"),
+    Mutant(count_before_the_first_frame, "replay", 1, "at most 0 peer-lost"),
     Mutant(prove_no_conflict, "equivocation", 1, "all know of each equivocator"),
     Mutant(never_tell_of_twins, "cloned-key", 1, "at least 1 duplicate-node"),
     Mutant(wait_for_strangers, "slowloris", 1, "a connection without a greeting"),
