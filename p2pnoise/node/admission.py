@@ -23,6 +23,7 @@ from .link import Link, Stage
 if TYPE_CHECKING:
     from .links import Links
 
+VISIT = 2 * SECOND  # how long whoever comes to a crowded node stays: time to learn whom else there is; a guess
 MAX_SHOWN = 10_000  # identities, before those of peers that are gone are forgotten; a guess
 MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
 
@@ -196,6 +197,8 @@ class Admission:
         link.admit(now.monotonic)
         self._links.moved(connection)
         link.deadline = _end_of(link.verdict, now)
+        if not link.initiator and self._links.crowded:
+            link.leaves_at = now.monotonic + VISIT
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)
         older = [
