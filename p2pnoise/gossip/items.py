@@ -6,7 +6,7 @@ a world that simulates thousands of nodes has sets of another make.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -96,6 +96,12 @@ class ItemIndex(PlainSets):
 
     def __contains__(self, item: object) -> bool:
         return item in self._owners
+
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._owners)
 
     def owner(self, item: bytes) -> bytes | None:
         return self._owners.get(item)
