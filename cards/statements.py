@@ -61,7 +61,7 @@ class SignatureCache:
     """Signature facts by the digest of the exact bytes, so that no signature is verified twice; at most `limit`.
 
     False ones are remembered too, or a stranger could make us verify one card for ever. Holding facts and no
-    opinions, one cache may serve many nodes of a simulation; verdicts never can.
+    opinions, one cache may serve many nodes of a simulation; of verdicts see `Memo`.
     """
 
     def __init__(self, limit: int = 100_000) -> None:
