@@ -148,8 +148,7 @@ class NodeCore:
             self._dialler.stale = True
         if only is not None and only in self.links.all and now.monotonic < self._due:
             # What waits for its time need not be looked at: a node may have much of it.
-            self.links.flush(now)
-            self._due = min(self._due, self.links.next_due())
+            self._due = min(self._due, self.links.flush(now))
         else:
             self._pass_time(now)
             self.links.flush(now)

@@ -465,8 +465,12 @@ class Links:
             self.all[connection].sent()
             self.agenda.touch(connection)
 
-    def flush(self, now: Instant) -> None:
-        """Hand out the bytes that links have gathered during one input: one write for each."""
+    def flush(self, now: Instant) -> int:
+        """Hand out the bytes that links have gathered during one input: one write for each.
+
+        The nanosecond by which `tick` is wanted for one of these, or `NEVER`.
+        """
+        due = NEVER
         self._serve()
         while touched := self.agenda.take_touched():
             for connection in touched:
@@ -477,19 +481,22 @@ class Links:
                 link.busy = len(link.streams) > 0
             self._serve()  # streams that have ended just now made places
             for connection in touched:
-                self._book(connection, self.all[connection])
+                due = min(due, self._book(connection, self.all[connection]))
+        return due
 
     def _serve(self) -> None:
         for connection in self.openings.serve():
             self.agenda.touch(connection)
 
-    def _book(self, connection: io.ConnectionId, link: Link) -> None:
-        """Note when this link is to be looked at again."""
+    def _book(self, connection: io.ConnectionId, link: Link) -> int:
+        """Note when this link is to be looked at again, and say it."""
         if link.draining or link.on_demand:  # which last until nobody waits for them, or there are enough others
             self.agenda.watched[connection] = None
-        else:
-            self.agenda.watched.pop(connection, None)
-        self.agenda.book(connection, self.deadline(link))
+        elif connection in self.agenda.watched:
+            del self.agenda.watched[connection]
+        due = self.deadline(link)
+        self.agenda.book(connection, due)
+        return due
 
     def next_due(self) -> int:
         """The monotonic nanosecond by which `tick` is wanted for any link, or `NEVER`."""

@@ -114,9 +114,11 @@ class Openings:
 
     def serve(self) -> list[io.ConnectionId]:
         """Open what can be opened by now; the links that somebody waited for."""
+        if not self._wishes:
+            return []
         return [
             connection
-            for connection, link in (self._links.items() if self._wishes else ())
+            for connection, link in self._links.items()
             for goal in (_goals(link) if link.carries else ())
             if link.node_id is not None and goal in self._wishes and self._open(connection, link, goal, link.node_id)
         ]
