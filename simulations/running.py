@@ -6,6 +6,7 @@ from typing import Any
 
 from p2pnoise.instant import SECOND
 
+from .comparing import without_adversaries
 from .experiment import LOOK, ByteExperiment, Experiment
 from .faults import Fault, Schedule, fault_from
 from .outcome import Outcome, Value
@@ -48,7 +49,21 @@ def run(
         while not running.over:
             running.advance(running.now + LOOK)
             progress(running.now / SECOND, running.scenario.seconds)
-        return running.outcome()
+        outcome = running.outcome()
+    if running.scenario.compares:
+        calm = replace(file, make=lambda **given: without_adversaries(file.make(**given)))
+        baseline = run(
+            calm,
+            nodes=nodes,
+            seed=seed,
+            fidelity=fidelity,
+            parameters=parameters,
+            schedule=schedule,
+            seconds=seconds,
+        )
+        compared = tuple(one.check(outcome, baseline) for one in running.scenario.compares)
+        outcome = replace(outcome, checks=(*outcome.checks, *compared))
+    return outcome
 
 
 def begin(
@@ -76,7 +91,9 @@ def begin(
 
             make = VirtualExperiment
         case "messages":
-            raise ScenarioError(f"fidelity {fidelity}: not here yet", "")
+            from .messages.experiment import MessageExperiment  # noqa: PLC0415 - it needs what the others do not
+
+            return MessageExperiment(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
     return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
 
 
@@ -98,4 +115,4 @@ def _fitting(
 def expectations_of(scenario: Scenario) -> list[str]:
     """What a scenario expects, in words."""
     world = World(0)
-    return [one.watch(world, ()).name for one in scenario.expects]
+    return [*(one.watch(world, ()).name for one in scenario.expects), *(one.name for one in scenario.compares)]
