@@ -10,7 +10,6 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from cards import AddressRecord, Card, Fact, make_record
 from p2pnoise.gossip import Overlay
