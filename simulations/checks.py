@@ -174,7 +174,7 @@ class _Convergence(Watch):
         if self.settled or self.view.now < self._since:
             return
         taking_part = [node for node in self.live() if node.number not in self._apart]
-        everybody = [node.citizen for node in taking_part]
+        everybody = [node.citizen for node in taking_part if node.citizen.cards]
         # Whoever knew all before the last had started knew too few.
         if all(node.online or _was_started(node) for node in self.view.nodes if node.honest):
             for node in taking_part:

@@ -111,6 +111,10 @@ def command(
 
     with faults():
         tasks = tasks_of(_files(names, every=every), seeds, nodes=nodes, fidelity=fidelity, parameters=parameters)
+    if html is not None:
+        from simulations.report import check  # noqa: PLC0415
+
+        check(html)
     where = _engine(engine, workers=workers, scheduler=scheduler, wait=wait)
     begun, done = time.perf_counter(), 0
     with _folder(out) as folder:
@@ -131,7 +135,7 @@ def command(
             from simulations import results  # noqa: PLC0415
             from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
 
-            write(results.read(folder), html)
+            write(results.read(folder), html, failures=results.failures(folder))
     if as_json:
         answer_json(_to_json(found))
     else:

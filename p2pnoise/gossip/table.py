@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cards import (
     AddressRecord,
@@ -93,6 +93,14 @@ class Peer:
         return {grant_id(card_id, one.authority.key, one.grant.attrs): one.grant for one in self.verdict.counting}
 
 
+class InBulk(NamedTuple):
+    """What came of many items: which are `new` here, which are `done` with, and which need a look at each."""
+
+    new: ItemSet
+    done: ItemSet
+    others: Iterable[Item]
+
+
 class PeerTable:
     """The verified peers, ours included, with the trust they were judged by. Bounded by `MAX_PEERS`.
 
@@ -174,9 +182,9 @@ class PeerTable:
         """Items of these ids that can be given without a look at each, in batches; and the ids of the others."""
         return (), ids
 
-    def take_bulk(self, items: Collection[Item], wanted: ItemSet, now: int) -> tuple[ItemSet, Iterable[Item]]:  # noqa: ARG002 - for other tables
-        """Take those of these items that are wanted and need no look at each: their ids; and the other items."""
-        return self.items.none, items
+    def take_bulk(self, items: Collection[Item], _wanted: ItemSet, _now: int, /) -> InBulk:
+        """Take those of these items that are wanted and need no look at each."""
+        return InBulk(self.items.none, self.items.none, items)
 
     # Judging
 

@@ -58,6 +58,8 @@ def main() -> None:
     try:
         conductor.fork()
         trio.run(conductor.lead)
+    except Exception as error:  # noqa: BLE001 - said to whoever ordered it
+        print(_reason(error), file=sys.stderr, flush=True)  # noqa: T201
     finally:
         conductor.kill_all()
         shutil.rmtree(order["folder"], ignore_errors=True)  # whoever gave it may be no more
@@ -137,14 +139,14 @@ class _Conductor:
             nursery.start_soon(self._watch_processors, begun)
             await self._tell(streams, f"begin {begun}")
             kill_at = self._plan.kill_at or self._plan.seconds
-            await trio.sleep(begun + kill_at - PING_BEFORE - time.monotonic())
+            await _sleep_until(begun + kill_at - PING_BEFORE)
             await self._tell(streams, "ping")
-            await trio.sleep(begun + kill_at - LOOK_BEFORE - time.monotonic())
+            await _sleep_until(begun + kill_at - LOOK_BEFORE)
             await self._tell(streams, "look")
             await self._until(lambda child: "figures" in child.said, 10)
-            await trio.sleep(begun + kill_at - time.monotonic())
+            await _sleep_until(begun + kill_at)
             killed_at = self._kill()
-            await trio.sleep(begun + self._plan.seconds - time.monotonic())
+            await _sleep_until(begun + self._plan.seconds)
             rest = [stream for number, stream in enumerate(streams) if number != self._plan.killed]
             await self._tell(rest, "end")
             await self._until(lambda child: "lost_at" in child.said or child.number == self._plan.killed, 10)
@@ -222,9 +224,21 @@ def _last_act() -> Iterator[None]:
         yield
         code = 0
     except BaseException as error:  # noqa: BLE001 - said by whoever has nobody to raise it to
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        print(_reason(error), file=sys.stderr, flush=True)  # noqa: T201
     finally:
         os._exit(code)
+
+
+def _reason(error: BaseException) -> str:
+    """In one line; of several errors the first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"
+
+
+async def _sleep_until(moment: float) -> None:
+    """Until a second of the system's monotonic clock, which a busy machine may have missed."""
+    await trio.sleep(max(0.0, moment - time.monotonic()))
 
 
 def _die_with_parent() -> None:

@@ -94,7 +94,7 @@ class _Process:
 
     async def _live(self) -> None:
         inhabitant = self._inhabitant
-        await trio.sleep(inhabitant.at - self._now())
+        await trio.sleep(max(0.0, inhabitant.at - self._now()))  # a busy machine may be late
         async with open_node(
             key=inhabitant.key,
             card=inhabitant.card,

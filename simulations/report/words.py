@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from simulations.outcome import Outcome
+from simulations.results import Failure
 
 from .bands import Band
 
@@ -168,7 +169,7 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(parts[:12]) + (f" and {len(parts) - 12:,} more" if len(parts) > 12 else "")
 
 
-def repeat(outcome: Outcome) -> str:
+def repeat(outcome: Outcome | Failure) -> str:
     """The command that repeats one run; empty where none does."""
     if outcome.fidelity not in _REPEATABLE:
         return ""

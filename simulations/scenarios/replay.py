@@ -30,5 +30,6 @@ def scenario(*, replayers: float = 0.2) -> Scenario:
             ToldOnce(kind="replayed handshake", most=1_000, least=5),
             EventsAtMost(kind="duplicate-node", per_node=0),
             EventsAtMost(kind="own-key-elsewhere", per_node=0),
+            EventsAtMost(kind="peer-lost", per_node=0),
         ],
     )

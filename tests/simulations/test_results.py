@@ -27,6 +27,23 @@ def test_a_sweep_is_read_by_the_name_of_its_folder(tmp_path):
     assert [one.seed for one in results.read(str(tmp_path))] == [1, 2, 3]
 
 
+def test_a_sweep_is_read_in_the_order_of_its_tasks_whichever_was_done_first(tmp_path):
+    numbered = [f'{{"task":{task},{one.line()[1:]}\n' for task, one in enumerate(sweep(3))]
+    (tmp_path / results.LINES).write_text("".join(reversed(numbered)))
+    assert [one.seed for one in results.read(tmp_path)] == [1, 2, 3]
+
+
+def test_runs_without_an_outcome_are_read_beside_the_others(tmp_path):
+    (tmp_path / results.LINES).write_text(lines(sweep(1)))
+    assert results.failures(tmp_path) == []
+    task = {"scenario": "loss", "nodes": 9, "seed": 4, "fidelity": "bytes", "parameters": {"loss": 0.1}}
+    (tmp_path / "failures.jsonl").write_text(
+        json.dumps({"task": 7, **task, "failure": "KeyError: 3", "trace": ""}) + "\n"
+    )
+    assert results.failures(tmp_path) == [results.Failure(**task, failure="KeyError: 3")]
+    assert results.failures(tmp_path / results.LINES) == []
+
+
 def test_one_run_may_be_indented_for_people(tmp_path):
     file = tmp_path / "run.json"
     file.write_text(json.dumps(outcome().to_json(), indent=2))

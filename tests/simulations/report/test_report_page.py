@@ -17,6 +17,7 @@ from simulations import report
 from simulations.outcome import Outcome
 from simulations.report import embedding, page
 from simulations.report.bands import POINTS
+from simulations.results import Failure
 from tests.simulations.report.made import QUESTION, VERSIONS, hostile_outcome, outcome, sweep
 
 
@@ -293,6 +294,16 @@ def test_of_very_many_groups_those_that_broke_are_drawn(monkeypatch):
     assert [a["href"] for tag, a in said.elements if tag == "a"] == ["#group-1", "#group-5"]
 
 
+@pytest.mark.parametrize("outcomes", [[], sweep(3, broken=()), [outcome(1), outcome(1, nodes=9)]])
+def test_a_run_without_an_outcome_is_named_before_all_figures(outcomes):
+    failure = Failure(scenario="loss", nodes=9, seed=4, fidelity="bytes", failure="KeyError: <b>")
+    text = page.report(outcomes, [failure])
+    assert "1 run ended without an outcome" in text[: text.find("<svg")]
+    assert "KeyError: &lt;b&gt;" in text
+    assert "p2pnoise simulate run loss --nodes 9 --seed 4 --fidelity bytes" in text
+    assert "All checks held in all runs<" not in text
+
+
 def test_many_failing_runs_are_counted():
     text = read(*sweep(60, broken=range(1, 61))).text
     assert "in 60 of 60 runs" in text
@@ -343,6 +354,6 @@ def test_nothing_heavy_is_imported_by_those_who_draw_nothing():
 def test_somebodys_own_style_of_matplotlib_changes_nothing(monkeypatch):
     before = page.report([outcome()])
     monkeypatch.setitem(mpl.rcParams, "font.size", 30.0)
-    monkeypatch.setitem(mpl.rcParams, "svg.fonttype", "path")
+    monkeypatch.setitem(mpl.rcParams, "xtick.direction", "in")
     assert page.report([outcome()]) == before
     assert mpl.rcParams["font.size"] == 30.0
