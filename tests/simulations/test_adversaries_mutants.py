@@ -171,7 +171,7 @@ MUTANTS = [
     Mutant(skip_signatures, "forged-cards", 1, "S1"),
     Mutant(skip_the_signatures_of_addresses, "forged-cards", 1, "S1"),
     Mutant(keep_links_to_liars, "forged-cards", 1, "a plain lie ends its link"),
-    Mutant(refuse_what_came_garbled_from_everybody, "forged-cards", 1, "all know all"),
+    Mutant(refuse_what_came_garbled_from_everybody, "forged-cards", 5, "all know all"),
     Mutant(take_a_card_under_any_noise_key, "stolen-card", 1, "S1"),
     Mutant(forget_numbers, "replay", 1, "S2, S3"),
     Mutant(forget_numbers, "equivocation", 1, "S2, S3"),
