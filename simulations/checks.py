@@ -166,14 +166,15 @@ class _Convergence(Watch):
         but = f" but the {' and '.join(said.apart_from)}" if said.apart_from else ""
         since = f" of second {said.since:g}" if said.since is not None else ""
         self.name = f"all{but} know all within {within:.4g} s{since}"
-        self._figures = "_".join(("converged", "but", *said.apart_from, "after") if but else ("converged", "after"))
+        apart = "".join(f"_but_{kind}" for kind in said.apart_from)
+        self._figure = f"{apart}_since_{said.since:g}" if said.since is not None else f"{apart}_after"
         self._after: dict[int, float] = {}  # node -> seconds after which it knew all
 
     def look(self) -> None:
         if self.settled or self.view.now < self._since:
             return
         taking_part = [node for node in self.live() if node.number not in self._apart]
-        everybody = [node.citizen for node in taking_part]
+        everybody = [node.citizen for node in taking_part if node.citizen.cards]
         # Whoever knew all before the last had started knew too few.
         if all(node.online or _was_started(node) for node in self.view.nodes if node.honest):
             for node in taking_part:
@@ -194,12 +195,12 @@ class _Convergence(Watch):
             return
         self.settled = True
         taken = [self._after[node.number] for node in taking_part]
-        self.metrics[self._figures] = max(taken)
-        self.samples[f"known_all{self._figures.removeprefix('converged')}"] = tuple(taken)
+        self.metrics[f"converged{self._figure}"] = max(taken)
+        self.samples[f"known_all{self._figure}"] = tuple(taken)
 
     def finish(self) -> None:
         if not self.settled:
-            self.metrics[self._figures] = None
+            self.metrics[f"converged{self._figure}"] = None
             self.undecided()
 
 

@@ -187,6 +187,8 @@ class ByteExperiment:
     def _wind_down(self) -> None:
         """Have all say goodbye on lines that are whole again, and see whether anything is left."""
         world = self.world
+        world.on_event.clear()  # what is asked is answered: whoever says goodbye now is nobody's loss
+        world.on_store.clear()
         world.calm_down()
         for node in world.live(honest=False):
             world.stop(node)

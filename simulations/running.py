@@ -91,7 +91,9 @@ def begin(
 
             make = VirtualExperiment
         case "messages":
-            raise ScenarioError(f"fidelity {fidelity}: not here yet", "")
+            from .messages.experiment import MessageExperiment  # noqa: PLC0415 - it needs what the others do not
+
+            return MessageExperiment(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
     return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
 
 

@@ -95,6 +95,8 @@ class Scenario:
     """How many of each kind there are among the nodes: below 1 a share, else a number. Kinds: adversaries/."""
     absent: bool = False
     """The adversaries have their places, and never come: what the others do then is what they can be compared with."""
+    publishers: int | None = None
+    """How many nodes have cards, the first ones; the others only learn them. None is all. At fidelity messages."""
     expects: Sequence["Expectation"] = ()
     compares: Sequence["Comparison"] = ()
     """With the same run without adversaries."""

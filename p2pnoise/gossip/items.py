@@ -7,6 +7,7 @@ a world that simulates thousands of nodes has sets of another make.
 
 import hashlib
 from collections.abc import Iterable, Sequence, Set
+from functools import lru_cache
 from typing import TypeAlias
 
 from cards import AddressRecord
@@ -18,16 +19,24 @@ ItemSet: TypeAlias = Set[bytes]
 
 _BODY, _RECORD, _GRANT = range(3)  # in the order in which they are asked for: a body brings its grants along
 _MODULUS = 1 << 256
+_remembered = lru_cache(maxsize=16_384)  # some 4 MB each; one item is asked for a dozen times while it comes in
 
 
+@_remembered
 def body_id(card_id: bytes) -> bytes:
     return _id(_BODY, digest("p2pnoise/v1/item.body", card_id))
 
 
 def record_id(record: AddressRecord) -> bytes:
-    return _id(_RECORD, digest("p2pnoise/v1/item.record", record.body))
+    return _record_id(record.body)
 
 
+@_remembered
+def _record_id(body: bytes) -> bytes:
+    return _id(_RECORD, digest("p2pnoise/v1/item.record", body))
+
+
+@_remembered
 def grant_id(card_id: bytes, key: bytes, attrs: bytes) -> bytes:
     """By the key that signed, an issuer's or a delegate's: whom a delegate speaks for depends on the policy."""
     return _id(_GRANT, digest("p2pnoise/v1/item.grant", card_id, key, hashlib.sha256(attrs).digest()))
@@ -42,6 +51,7 @@ def bucket_of(item: bytes) -> int:
     return item[0] % BUCKETS
 
 
+@_remembered
 def share(item: bytes) -> int:
     """What an id adds to the sum of its bucket."""
     return int.from_bytes(hashlib.sha256(item).digest(), "big")

@@ -91,6 +91,11 @@ class ListExchange:
                 self._given(link, page, now)
         return None
 
+    @property
+    def busy(self) -> bool:
+        """Whether lists or pages of them are awaited, or a peer whose lists are not ours yet."""
+        return bool(self._busy or self._claimed or self._moved)
+
     def whole(self, now: Instant) -> Iterator[tuple[LinkId, SignedHead, list[bytes]]]:
         """The lists whose pages are all there, to be taken one by one; of the others it asks for what is missing."""
         while (found := self._next_whole(now)) is not None:

@@ -230,6 +230,11 @@ def _encode_item(item: Item) -> list[Any]:
             return [_ITEM_TYPES[GrantItem], card_id, kid, attrs, signature]
 
 
+def item_size(item: Item) -> int:
+    """How many bytes of a message an item takes."""
+    return len(encode_value(_encode_item(item)))
+
+
 def decode(data: bytes) -> Message | Unknown:
     """The message in `data`. Raises `MessageError` and nothing else."""
     try:

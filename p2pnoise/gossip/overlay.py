@@ -104,7 +104,8 @@ class Overlay:
         self._early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
         self._next_round = 0
         self._effects: list[Effect] = []
-        self._news: dict[LinkId | None, ItemSet] = {}  # by the link that they came by, since the last announcement
+        self._news: ItemSet = table.items.none  # what came since the last announcement
+        self._came_by: dict[LinkId | None, ItemSet] = {}  # the same, by the link
         self._quiet_until = 0  # no announcement before then
 
     def has(self, link: LinkId) -> bool:
@@ -286,7 +287,7 @@ class Overlay:
             self._send(link, Ids(tuple(sorted(buckets)), items.in_buckets(buckets)))
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
-        self._wants.queue(link, ids, self._all_news(), now.monotonic)
+        self._wants.queue(link, ids, self._news, now.monotonic)
         self._ask(link, now)
 
     def _ask_idle(self, now: Instant) -> None:
@@ -324,10 +325,11 @@ class Overlay:
 
     def _take_all(self, link: LinkId, items: Collection[Item], now: Instant) -> None:
         wanted = self._wants.wanted(link)
-        taken, others = self.table.take_bulk(items, wanted, now.unix) if wanted else (None, ())
-        if taken:
-            self._wants.answered(link, taken)
-            self._note(link, taken)
+        if not wanted:
+            return
+        taken, done, others = self.table.take_bulk(items, wanted, now.unix)
+        self._wants.answered(link, done)
+        self._note(link, taken)
         for item in others:
             self._take(link, item, now)
 
@@ -483,44 +485,41 @@ class Overlay:
 
     def _finish(self, now: Instant) -> list[Effect]:
         """Take the lists that are whole, announce what is new, see whose lists are compared, hand out all effects."""
-        for peer in self.table.expire(now.unix):
-            self._effects.append(StorePeer(peer))
-        self._take_lists(now)
+        self._effects += map(StorePeer, self.table.expire(now.unix))
+        if self._lists.busy:
+            self._take_lists(now)
         if self._news and now.monotonic >= self._quiet_until:
             self._announce(now)
         self._statements.finish()
-        self._effects += map(PageCame, self._lists.moved())
-        self._effects += map(ListsCompared, self._lists.compared())
+        if self._lists.busy:
+            self._effects += map(PageCame, self._lists.moved())
+            self._effects += map(ListsCompared, self._lists.compared())
         effects, self._effects = self._effects, []
         return effects
 
     def _note(self, link: LinkId | None, ids: ItemSet) -> None:
         """These have just come into the table, by this link."""
         if ids:
-            self._news[link] = self._news.get(link, self.table.items.none) | ids
-
-    def _all_news(self) -> ItemSet:
-        found = self.table.items.none
-        for ids in self._news.values():
-            found |= ids
-        return found
+            self._news |= ids
+            self._came_by[link] = self._came_by.get(link, self.table.items.none) | ids
 
     def _announce(self, now: Instant) -> None:
         """Tell the news to everybody who has not told us of it, nor given it."""
-        news = self.table.items.held(self._all_news())
+        news = self.table.items.held(self._news)
         for link, state in self._links.items():
             if not state.up:
                 continue
             ids = news - self._wants.offered(link)
-            if link in self._news:
-                ids = ids - self._news[link]
+            if link in self._came_by:
+                ids = ids - self._came_by[link]
             while ids:
                 self._quiet_until = now.monotonic + ANNOUNCE_PAUSE
                 batch = self.table.items.first(ids, MAX_IDS)
                 self._send(link, Announce(batch))
                 ids = ids - batch
             self._wants.forget_held(link)
-        self._news.clear()
+        self._news = self.table.items.none
+        self._came_by.clear()
 
     def _send(self, link: LinkId, message: Message) -> None:
         self._effects.append(SendMessage(link, message))

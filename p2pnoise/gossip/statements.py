@@ -115,7 +115,9 @@ class StatementExchange:
 
     def finish(self) -> None:
         """Name what is new to everybody else."""
-        for link in self._named if self._news else ():
+        if not self._news:
+            return
+        for link in self._named:
             digests = tuple(digest for digest, source in self._news.items() if source != link)
             if digests:
                 self._send(link, HeldStatements(digests))

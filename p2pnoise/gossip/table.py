@@ -3,8 +3,8 @@
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Literal
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
 
 from cards import (
     AddressRecord,
@@ -48,7 +48,7 @@ MAX_PEERS = 50_000  # cards; the next is refused. Three items each fill the 64 b
 _SLACK = 1_000  # ends in the heap that no row needs any longer, beyond one for each row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Peer:
     """One identity of the table. `provenance`: proven by its node signature, or live in a handshake with us."""
 
@@ -67,17 +67,38 @@ class Peer:
     def node_id(self) -> NodeId:
         return self.verified.card.node_id
 
-    @property
-    def item_ids(self) -> list[bytes]:
-        """The ids of everything that stands in this row: body, grants, record."""
-        ids = [body_id(self.card.card_id), *self.grants]
-        return ids + ([record_id(self.record)] if self.record is not None else [])
+    def with_record(self, record: AddressRecord | None) -> "Peer":
+        """This row with another address record, or none."""
+        changed = Peer(
+            verified=self.verified,
+            verdict=self.verdict,
+            provenance=self.provenance,
+            first_seen=self.first_seen,
+            learned_from=self.learned_from,
+            record=record,
+        )
+        changed.__dict__["grants"] = self.grants
+        return changed
 
-    @property
+    @cached_property
+    def item_ids(self) -> tuple[bytes, ...]:
+        """The ids of everything that stands in this row: body, grants, record."""
+        ids = (body_id(self.card.card_id), *self.grants)
+        return ids if self.record is None else (*ids, record_id(self.record))
+
+    @cached_property
     def grants(self) -> Mapping[bytes, Grant]:
         """The grants that count, by item id."""
         card_id = self.card.card_id
         return {grant_id(card_id, one.authority.key, one.grant.attrs): one.grant for one in self.verdict.counting}
+
+
+class InBulk(NamedTuple):
+    """What came of many items: which are `new` here, which are `done` with, and which need a look at each."""
+
+    new: ItemSet
+    done: ItemSet
+    others: Iterable[Item]
 
 
 class PeerTable:
@@ -161,9 +182,9 @@ class PeerTable:
         """Items of these ids that can be given without a look at each, in batches; and the ids of the others."""
         return (), ids
 
-    def take_bulk(self, items: Collection[Item], wanted: ItemSet, now: int) -> tuple[ItemSet, Iterable[Item]]:  # noqa: ARG002 - for other tables
-        """Take those of these items that are wanted and need no look at each: their ids; and the other items."""
-        return self.items.none, items
+    def take_bulk(self, items: Collection[Item], _wanted: ItemSet, _now: int, /) -> InBulk:
+        """Take those of these items that are wanted and need no look at each."""
+        return InBulk(self.items.none, self.items.none, items)
 
     # Judging
 
@@ -264,7 +285,7 @@ class PeerTable:
         if known is not None and known.card.raw == kept.raw and known.provenance == peer.provenance:
             return verdict, None
         self._put(peer)
-        self._marks[card.identity] = Mark(card.sequence, card.card_id, card.next_key_digest)
+        self._marks[card.identity] = card.mark
         return verdict, peer
 
     def newer_own(self, card: Card, now: int) -> Card | None:
@@ -315,7 +336,7 @@ class PeerTable:
         finding = self.check_record(record, now)
         if finding is not None:
             return finding, None
-        changed = replace(peer, record=record)
+        changed = peer.with_record(record)
         self._put(changed)
         return None, changed
 
@@ -448,7 +469,7 @@ class PeerTable:
             if peer is None:
                 continue
             if peer.record is not None and peer.record.not_after <= now:
-                self._put(replace(peer, record=None))
+                self._put(peer.with_record(None))
                 peer = self._peers[identity]
             if peer.verdict.valid_until <= now:
                 due[identity] = peer
@@ -459,14 +480,19 @@ class PeerTable:
             self._superseded[bytes(card.node_id)] = card
 
     def _put(self, peer: Peer) -> None:
-        old = self._peers.get(peer.card.identity)
-        if old is not None:
-            self._remove(old)
-        identity = bytes(peer.card.identity)
+        identity, ids = peer.card.identity, peer.item_ids
+        old = self._peers.get(identity)
+        held = old.item_ids if old is not None else ()
+        if old is not None and old.node_id != peer.node_id:
+            del self._by_node[old.node_id]
         self._peers[identity] = peer
-        self._by_node[bytes(peer.node_id)] = identity
-        for item in peer.item_ids:
-            self.items.add(item, identity)
+        self._by_node[peer.node_id] = identity
+        for item in held:
+            if item not in ids:
+                self.items.remove(item)
+        for item in ids:
+            if item not in held:
+                self.items.add(item, identity)
         self._push_end(peer)
         if len(self._ends) > 2 * len(self._peers) + _SLACK:  # or a node that renews its record for ever would fill it
             self._ends.clear()
@@ -475,8 +501,8 @@ class PeerTable:
 
     def _push_end(self, peer: Peer) -> None:
         """Note the next time at which something of this row ends; `expire` looks what, and notes the next."""
-        ends = [peer.verdict.valid_until, *([peer.record.not_after] if peer.record is not None else [])]
-        heapq.heappush(self._ends, (min(ends), bytes(peer.card.identity)))
+        end, record = peer.verdict.valid_until, peer.record
+        heapq.heappush(self._ends, (min(end, record.not_after) if record is not None else end, peer.card.identity))
 
     def _remove(self, peer: Peer) -> None:
         del self._peers[peer.card.identity]

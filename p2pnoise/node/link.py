@@ -120,6 +120,7 @@ class Link:
         self.streams = Streams(
             initiator=initiator, send=self._send, most=config.max_streams, window=config.stream_window
         )
+        self.leaves_at: int | None = None  # of a visitor: when it is to make room for the next
         self.draining = False  # another link to its peer has taken its place: no stream is opened on it any more
         self.on_demand = False  # dialled because an application wanted a stream
         self.busy = False  # whether it had streams when it was last looked at

@@ -31,7 +31,6 @@ _LARGE, _HUGE = 20_000, 2_000_000  # nodes from which on one pass does, and node
 _RUNS_OF_HUGE = 12
 _ROUNDS = 400
 _MOST = 0.99  # of all must come to know, or there is no course to fit
-_GRID = 400  # points of time at which shares are compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +39,8 @@ class Course:
 
     nodes: int
     times: Floats
+    """Those at which anybody looked."""
     shares: Floats
-
-    def at(self, times: Floats) -> Floats:
-        return np.interp(times, self.times, self.shares)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +96,7 @@ def courses_of(outcomes: Iterable[Outcome]) -> list[Course]:
             by_size.setdefault(outcome.nodes, []).append(np.asarray(outcome.curves["informed"], float))
     courses = []
     for nodes, curves in sorted(by_size.items()):
-        times = np.linspace(0, max(curve[-1, 0] for curve in curves), _GRID)
+        times = np.unique(np.concatenate([curve[:, 0] for curve in curves]))
         # A run ends when all know all; what a curve ends with goes on.
         shares = np.mean([np.interp(times, curve[:, 0], curve[:, 1]) for curve in curves], axis=0)
         courses.append(Course(nodes, times, shares))
@@ -162,7 +159,17 @@ def _first(times: NDArray[Any], shares: Floats, level: float) -> float:
 
 
 def _difference(course: Course, times: Floats, shares: Floats) -> Difference:
-    grid = np.linspace(0, max(course.times[-1], times[-1]), _GRID)
-    between = np.abs(course.at(grid) - np.interp(grid, times, shares))
+    """At the moments at which the course was looked at; after the last one it stays as it is."""
+    grid = np.concatenate([course.times, times[times > course.times[-1]]])
+    found = np.interp(grid, course.times, course.shares)
+    between = np.abs(found - _between_rounds(grid, times, shares))
     worst = int(np.argmax(between))
     return Difference(course.nodes, float(between[worst]), float(grid[worst]))
+
+
+def _between_rounds(grid: Floats, times: Floats, shares: Floats) -> Floats:
+    """Shares at any time. A network has no rounds: between two, the odds grow by a constant factor, as epidemics do."""
+    share = np.clip(shares, 1e-9, 1 - 1e-9)
+    odds = np.interp(grid, times, np.log(share / (1 - share)))
+    told: Floats = 1 / (1 + np.exp(-odds))
+    return told

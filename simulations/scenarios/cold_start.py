@@ -13,5 +13,5 @@ def scenario(*, within: float = 2.0, per_doubling: float = 1.0) -> Scenario:
         seconds=60,
         begin_with="first",
         expects=[Converged(within=within, per_doubling=per_doubling), Connected()],
-        fidelities=("bytes", "virtual"),
+        fidelities=("bytes", "virtual", "messages"),
     )

@@ -14,7 +14,7 @@ def scenario(*, seconds: float = 10.0, bytes_a_node: int = 20_000) -> Scenario:
         start=seconds,
         begin_with="first",
         expects=[
-            Converged(within=seconds + 30, since=0),
+            Converged(within=seconds + 30),
             Connected(),
             FirstNodeCarries(bytes_a_node=bytes_a_node),
         ],

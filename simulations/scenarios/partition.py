@@ -23,5 +23,5 @@ def scenario(*, seconds: float = 60.0) -> Scenario:
         seconds=20 + seconds + 400,
         faults=faults,
         expects=[Converged(within=330), Connected(), Cut(within=330, at_last=True)],
-        fidelities=("bytes", "virtual"),
+        fidelities=("bytes", "virtual", "messages"),
     )

@@ -18,5 +18,5 @@ def scenario(*, share: float = 0.05) -> Scenario:
         seconds=60,
         faults=faults,
         expects=[Cut(within=3), Converged(within=10)],
-        fidelities=("bytes", "virtual"),
+        fidelities=("bytes", "virtual", "messages"),
     )

@@ -1,0 +1,95 @@
+"""Invariants of the message world: what holds in every run of it. What they do not see, the bytes world shows."""
+
+from p2pnoise.gossip.messages import CardItem
+from p2pnoise.instant import SECOND
+from simulations.checks import NodeView, View, Watch
+from simulations.faults import Schedule
+
+from .registry import BODY, numbers_of
+from .world import MessageNode, MessageWorld
+
+MAX_INPUTS = 5_000  # a node and virtual second, over ten of them; a guess, as in the bytes world
+GRACE = 2  # seconds for what ended to be noticed
+SAMPLE = 100  # tables that are looked through
+
+
+class _OfMessages(Watch):
+    """A check that sees the inside of this world."""
+
+    def __init__(self, view: View, schedule: Schedule) -> None:
+        super().__init__(view, schedule)
+        if not isinstance(view, MessageWorld):
+            raise TypeError("a check of the message world alone")
+        self.world = view
+
+    def sample(self) -> list[MessageNode]:
+        live = self.world.live()
+        return live[:: 1 + len(live) // SAMPLE]
+
+
+class Genuine(_OfMessages):
+    """S1: every card that any node holds was signed by its owner and granted by the issuer. All are looked at."""
+
+    name = "S1 only genuine cards"
+
+    def finish(self) -> None:
+        registry, oracle, held = self.world.registry, self.world.oracle, 0
+        for node in self.world.nodes:
+            held |= node.table.items.bits
+        for number in numbers_of(held & registry.kinds[BODY]):
+            item = registry.item(number)
+            card = registry.memo.card(item.raw) if isinstance(item, CardItem) else None
+            if card is None or bytes(card.card_id) not in oracle.signed:
+                self.broken(f"item {number} is no card that its owner signed")
+            elif any((one.attrs, one.signature) not in oracle.granted for one in card.grants):
+                self.broken(f"{card.label} has a grant that no issuer signed")
+
+
+class Timely(_OfMessages):
+    """S6: no card stands in a table after its end; a hundred tables are looked through in the end."""
+
+    name = "S6 nothing expired is kept"
+
+    def finish(self) -> None:
+        for node in self.sample():
+            unix = node.clock.instant(self.world.now).unix - GRACE
+            if any(peer.verdict.valid_until <= unix for peer in node.table):
+                self.broken(f"node {node.number} keeps a card that has ended")
+
+
+class Calm(_OfMessages):
+    """S7: nobody is busy without end."""
+
+    name = "S7 no busy loop"
+
+    def __init__(self, view: View, schedule: Schedule) -> None:
+        super().__init__(view, schedule)
+        self._next = 0
+        self._inputs: dict[int, int] = {}
+
+    def look(self) -> None:
+        if self.world.now < self._next:
+            return
+        self._next = self.world.now + 10 * SECOND
+        for node in self.world.nodes:
+            taken = node.inputs - self._inputs.get(node.number, 0)
+            self._inputs[node.number] = node.inputs
+            if taken > 10 * MAX_INPUTS:
+                self.broken(f"node {node.number} took {taken} inputs in ten seconds, at most {10 * MAX_INPUTS}")
+
+
+class Honest(_OfMessages):
+    """S5: no honest node breaks the protocol in the eyes of another, and none raises."""
+
+    name = "S5 nobody is blamed"
+
+    def failed(self, node: NodeView, error: Exception) -> None:
+        self.broken(f"node {node.number}: {type(error).__name__}: {error}")
+
+    def finish(self) -> None:
+        blamed = self.world.census["misbehaved"]
+        if blamed:
+            self.broken(f"{blamed} links were ended for what honest nodes said")
+
+
+ALWAYS: tuple[type[Watch], ...] = (Genuine, Honest, Timely, Calm)

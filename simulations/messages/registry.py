@@ -1,0 +1,353 @@
+"""Registry: every item of a world, once: its id as a number, the card, grant or record, and what it is worth.
+
+What thousands of nodes hold is then a set of numbers for each: the bits of one integer. An item is *plain* while its
+identity has one card body, with the grants that it came with, and at most one record; whatever is plain can be taken
+and given by the thousand. Of everything else each item is looked at, by the code that looks at it in a node.
+"""
+
+from collections.abc import Iterator, Set
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from cards import AddressRecord, Card, Facts, Memo, Policy
+from p2pnoise.gossip.items import body_id, bucket_of, record_id, share
+from p2pnoise.gossip.messages import BUCKETS, CardItem, GrantItem, Item, RecordItem, item_size
+from p2pnoise.gossip.table import Peer
+
+BODY, RECORD, GRANT = range(3)  # the kinds of items, as in their ids
+_FOREVER = 1 << 62
+_PLANES = 6  # sizes of one kind may differ by less than 2**6 bytes
+_SLACK = 3  # by which an item may be smaller than the first one of its kind
+
+
+@dataclass(slots=True)
+class Judged:
+    """What items are worth by one policy and one set of facts, from second `since` until `until`."""
+
+    policy: Policy
+    facts: Facts
+    known: int = 0
+    good: int = 0
+    since: int = 0
+    until: int = _FOREVER
+
+
+class ItemBits(Set[bytes]):
+    """Some items of a world: a set of ids that is one integer."""
+
+    __slots__ = ("bits", "registry")
+
+    def __init__(self, registry: "Registry", bits: int) -> None:
+        self.registry = registry
+        self.bits = bits
+
+    def __bool__(self) -> bool:
+        return self.bits != 0
+
+    def __len__(self) -> int:
+        return self.bits.bit_count()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (self.registry.ids[number] for number in numbers_of(self.bits))
+
+    def __contains__(self, item: object) -> bool:
+        number = self.registry.numbers.get(item)
+        return number is not None and self.bits >> number & 1 == 1
+
+    # Each of these is done some hundred million times in a large world, with nothing on one side more often than not.
+
+    def __or__(self, other: Set[Any]) -> "ItemBits":
+        bits = other.bits if type(other) is ItemBits else self.registry.bits_of(other)
+        return ItemBits(self.registry, self.bits | bits) if bits else self
+
+    def __and__(self, other: Set[Any]) -> "ItemBits":
+        bits = other.bits if type(other) is ItemBits else self.registry.bits_of(other)
+        return ItemBits(self.registry, self.bits & bits)
+
+    def __sub__(self, other: Set[Any]) -> "ItemBits":
+        bits = other.bits if type(other) is ItemBits else self.registry.bits_of(other)
+        return ItemBits(self.registry, self.bits & ~bits) if bits else self
+
+    __ror__, __rand__ = __or__, __and__
+
+    def __rsub__(self, other: Set[Any]) -> "ItemBits":
+        return ItemBits(self.registry, self.registry.bits_of(other)) - self
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Set) and self.bits == self.registry.bits_of(other)
+
+    def __hash__(self) -> int:
+        return hash(self.bits)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} items>"
+
+
+@dataclass(slots=True)
+class _Identity:
+    """What was ever held of one identity, anywhere."""
+
+    numbers: list[int] = field(default_factory=list)
+    bodies: list[tuple[int, Card]] = field(default_factory=list)
+    plain: bool = True
+
+
+class Registry:
+    """One for each world. `memo` verifies whatever any node is to believe."""
+
+    def __init__(self, memo: Memo | None = None) -> None:
+        self.memo = memo if memo is not None else Memo(1_000_000)
+        self.numbers: dict[object, int] = {}  # by id
+        self.ids: list[bytes] = []
+        self.owners: list[bytes | None] = []  # identity keys; None of an id of which nobody has the item
+        self.kinds = [0, 0, 0, 0]  # bits, by the two highest of the id
+        self.buckets = [0] * BUCKETS  # bits
+        self.plain = 0
+        self.asked_for = 0  # bodies and records
+        self.identities: dict[bytes, _Identity] = {}
+        self.by_node: dict[bytes, list[tuple[int, bytes]]] = {}  # Node ID -> numbers of bodies, with their identity
+        self._rows: dict[tuple[int, ...], tuple[Peer, Peer]] = {}  # proven, and met in person
+        self._with_grants: list[int] = []  # bodies with at least so many grants and one more, each after its record
+        self._items: dict[int, Item] = {}
+        self._bases = [0, 0, 0]
+        self._planes = [[0] * _PLANES for _ in range(3)]
+        self._judged: dict[tuple[int, int], Judged] = {}
+
+    # Numbers
+
+    def number(self, item: bytes) -> int:
+        """The number of this id, a new one if it is new."""
+        known = self.numbers.get(item)
+        return known if known is not None else self._new(item)
+
+    def _new(self, item: bytes, at: int | None = None) -> int:
+        number = len(self.ids) if at is None else at
+        if at is None:
+            self.ids.append(item)
+            self.owners.append(None)
+        self.ids[number] = item
+        self.numbers[item] = number
+        bit = 1 << number
+        self.kinds[item[0] >> 6] |= bit
+        if item[0] >> 6 != GRANT:
+            self.asked_for |= bit
+        self.buckets[bucket_of(item)] |= bit
+        return number
+
+    def bits_of(self, ids: Set[Any]) -> int:
+        if isinstance(ids, ItemBits):
+            return ids.bits
+        bits = 0
+        for item in ids:
+            bits |= 1 << self.number(item)
+        return bits
+
+    def first(self, bits: int, most: int) -> int:
+        """The first so many of them: bodies, then records, then the rest, in the order of their numbers."""
+        taken = 0
+        for kind in self.kinds:
+            found = bits & kind
+            count = found.bit_count()
+            if count >= most:
+                return taken | lowest(found, most)
+            taken |= found
+            most -= count
+        return taken
+
+    # Items
+
+    def enter(self, peer: Peer) -> tuple[int, ...]:
+        """The numbers of all that stands in this row, which was verified."""
+        card_id, identity = peer.card.card_id, bytes(peer.card.identity)
+        known = self.identities.setdefault(identity, _Identity())
+        body, grants = body_id(card_id), peer.grants
+        if body not in self.numbers:
+            self._enter_card(known, identity, peer, grants)
+        numbers = [self.numbers[body]]
+        for item, grant in grants.items():
+            number = self.number(item)
+            if self.owners[number] is None:
+                self._disown(known)
+                self._enter(known, identity, number, GrantItem(card_id, grant.kid, grant.attrs, grant.signature))
+            numbers.append(number)
+        if peer.record is not None:
+            item = record_id(peer.record)
+            if item not in self.numbers:
+                place = numbers[0] + 1
+                if self.ids[place] == b"" and known.plain:
+                    number = self._new(item, place)
+                else:
+                    self._disown(known)
+                    number = self._new(item)
+                self._enter(known, identity, number, RecordItem(peer.record.raw))
+            numbers.append(self.numbers[item])
+        return tuple(sorted(numbers))
+
+    def _enter_card(self, known: _Identity, identity: bytes, peer: Peer, grants: Any) -> None:
+        """The body, a place for its record, and its grants, one after another."""
+        card = peer.card
+        number = self._new(body_id(card.card_id))
+        self.ids.append(b"")
+        self.owners.append(None)
+        holders = self.by_node.setdefault(bytes(card.node_id), [])
+        holders.append((number, identity))
+        if known.bodies or len(holders) > 1 or any(item in self.numbers for item in grants):
+            self._disown(known)
+            for _, other in holders:
+                self._disown(self.identities[other])
+        known.bodies.append((number, card))
+        self._enter(known, identity, number, CardItem(card.raw))
+        for index, (item, grant) in enumerate(grants.items()):
+            one = self.number(item)
+            self._enter(known, identity, one, GrantItem(card.card_id, grant.kid, grant.attrs, grant.signature))
+            if index == len(self._with_grants):
+                self._with_grants.append(0)
+            self._with_grants[index] |= 1 << number
+
+    def _enter(self, known: _Identity, identity: bytes, number: int, item: Item) -> None:
+        self.owners[number] = identity
+        self._items[number] = item
+        known.numbers.append(number)
+        kind = self.ids[number][0] >> 6
+        size = item_size(item)
+        if not self._bases[kind]:
+            self._bases[kind] = max(size - _SLACK, 0)
+        extra = size - self._bases[kind]
+        if not 0 <= extra < 1 << _PLANES:
+            self._disown(known)
+        elif known.plain:
+            self.plain |= 1 << number
+            for index, plane in enumerate(self._planes[kind]):
+                if extra >> index & 1:
+                    self._planes[kind][index] = plane | 1 << number
+
+    def _disown(self, known: _Identity) -> None:
+        """Nothing of this identity is plain any more."""
+        known.plain = False
+        for number in known.numbers:
+            self.plain &= ~(1 << number)
+
+    def grants_of(self, bits: int) -> int:
+        """The grants that come along with these plain bodies."""
+        grants = 0
+        for index, bodies in enumerate(self._with_grants):
+            grants |= (bits & bodies) << index + 2
+        return grants
+
+    def size(self, bits: int) -> int:
+        """How many bytes the items of these plain numbers are in a message."""
+        total = 0
+        for kind, base in enumerate(self._bases):
+            found = bits & self.kinds[kind]
+            if found:
+                total += base * found.bit_count()
+                for index, plane in enumerate(self._planes[kind]):
+                    if plane:
+                        total += (found & plane).bit_count() << index
+        return total
+
+    def item(self, number: int) -> Item:
+        return self._items[number]
+
+    # Worth
+
+    def good(self, policy: Policy, facts: Facts, now: int, bits: int) -> tuple[int, int]:
+        """Which of these plain items count for whoever goes by this policy and these facts and has no pins, until when.
+
+        Nothing, if it is not known for this second.
+        """
+        key = id(policy), id(facts)
+        judged = self._judged.get(key)
+        if judged is None or now >= judged.until:
+            judged = self._judged[key] = Judged(policy, facts)
+        unknown = bits & ~judged.known
+        if unknown:
+            self._judge(judged, unknown, now)
+        if now < judged.since:
+            return 0, now
+        return bits & judged.good, judged.until
+
+    def _judge(self, judged: Judged, bits: int, now: int) -> None:
+        judged.since = max(judged.since, now)
+        judged.known |= bits
+        clock, leeway = judged.facts.clock(judged.policy, now), judged.facts.leeway(judged.policy, now)
+        for number in numbers_of(bits):
+            match self._items[number]:
+                case CardItem(raw):
+                    verdict = self.memo.verify_card(
+                        self.memo.card(raw), policy=judged.policy, now=now, facts=judged.facts, pins={}, marks={}
+                    )
+                    counting = {bytes(one.grant.signature) for one in verdict.counting}
+                    whole = all(bytes(one.signature) in counting for one in self.memo.card(raw).grants)
+                    if verdict.ok and whole and not any(one.code == "first-use" for one in verdict.findings):
+                        judged.good |= 1 << number | self.grants_of(1 << number)
+                        judged.until = min(judged.until, verdict.valid_until)
+                case RecordItem(raw):
+                    record = self.memo.record(raw)
+                    finding = self.memo.check_record(record, network=judged.policy.network, now=clock, leeway=leeway)
+                    if finding is None:
+                        judged.good |= 1 << number
+                        judged.until = min(judged.until, record.not_after)
+                case GrantItem():
+                    pass  # it counts with its body
+
+    def newest(self, card: Card, record: AddressRecord | None) -> int:
+        """The bits of this card's body and of this record; nothing where nobody holds both."""
+        body = self.numbers.get(body_id(card.card_id))
+        address = self.numbers.get(record_id(record)) if record is not None else None
+        return 1 << body | 1 << address if body is not None and address is not None else 0
+
+    # Rows
+
+    def row(self, numbers: tuple[int, ...], *, live: bool) -> Peer:
+        """The row in which these stand, with the verdict of whoever judged it last."""
+        proven, met = self._rows[numbers]
+        return met if live else proven
+
+    def keep_row(self, numbers: tuple[int, ...], peer: Peer) -> None:
+        same = replace(peer, first_seen=0, learned_from=b"")
+        self._rows[numbers] = replace(same, provenance="proven"), replace(same, provenance="live")
+
+
+def numbers_of(bits: int) -> Iterator[int]:
+    """The numbers in a set, ascending."""
+    start = 0
+    data = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    for byte in data:
+        if byte:
+            for bit in range(8):
+                if byte >> bit & 1:
+                    yield start + bit
+        start += 8
+
+
+def lowest(bits: int, most: int) -> int:
+    """The `most` lowest of more than so many bits."""
+    taken, shift, width = 0, 0, bits.bit_length()
+    while width > 64:
+        half = width // 2
+        low = bits & (1 << half) - 1
+        count = low.bit_count()
+        if count > most:
+            bits, width = low, half
+        else:
+            taken |= low << shift
+            most -= count
+            bits >>= half
+            shift += half
+            width -= half
+    for bit in range(width):
+        if most and bits >> bit & 1:
+            taken |= 1 << shift + bit
+            most -= 1
+    return taken
+
+
+def shares(registry: Registry, bits: int) -> list[tuple[int, int]]:
+    """The sum and the number of the ids in each bucket, as fingerprints are made of them."""
+    sums, counts = [0] * BUCKETS, [0] * BUCKETS
+    for number in numbers_of(bits):
+        item = registry.ids[number]
+        sums[bucket_of(item)] += share(item)
+        counts[bucket_of(item)] += 1
+    return list(zip(sums, counts, strict=True))

@@ -1,0 +1,50 @@
+"""Sizes: how many bytes a message would be if it were written, without writing it."""
+
+from p2pnoise.gossip.messages import (
+    BUCKETS,
+    FINGERPRINT_SIZE,
+    ID_SIZE,
+    Announce,
+    Digest,
+    Ids,
+    Items,
+    Message,
+    Want,
+    encode,
+)
+
+from .table import Parcel
+
+_HEAD = 3  # the array, the version and the type of a message
+_FRAME = 3  # the header of the frame around it
+_TRANSPORT = 20  # two lengths and a tag around all frames of one write: NoiseSocket
+
+
+def message_size(message: Message) -> int:
+    """`len(encode(message))`."""
+    match message:
+        case Announce(ids) | Want(ids):
+            return _HEAD + _binary(len(ids) * ID_SIZE)
+        case Ids(buckets, ids):
+            return _HEAD + _binary(len(buckets)) + _binary(len(ids) * ID_SIZE)
+        case Digest():
+            return _HEAD + _binary(BUCKETS * FINGERPRINT_SIZE)
+        case Items(Parcel() as parcel, _):
+            count = len(parcel)
+            return _HEAD + (1 if count < 16 else 3) + parcel.size + 1
+        case _:
+            return len(encode(message))
+
+
+def write_size(messages: int) -> int:
+    """What a node's link adds to so many bytes of messages that leave together."""
+    return _TRANSPORT + messages
+
+
+def frame_size(message: Message) -> int:
+    """A message as it stands in a write."""
+    return _FRAME + message_size(message)
+
+
+def _binary(size: int) -> int:
+    return size + (2 if size < 256 else 3 if size < 65_536 else 5)

@@ -1,0 +1,375 @@
+"""Table: the peer table of one of very many nodes: numbers of items in the bits of one integer, rows made on demand.
+
+It is a `PeerTable` on other shelves. What is plain is taken and given in bulk; for all else the code is that of a node.
+Not kept is what nobody here asks for: when a row was first seen, and who told of it.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, overload
+
+from cards import Card, Mark, NodeId, Policy, Verdict
+from p2pnoise.gossip.items import ItemSet, body_id, fingerprint
+from p2pnoise.gossip.messages import BUCKETS, MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
+from p2pnoise.gossip.overlay import MAX_EARLY
+from p2pnoise.gossip.table import MAX_PEERS, InBulk, Peer, PeerTable
+
+from .registry import BODY, RECORD, ItemBits, Registry, numbers_of, shares
+
+_FOREVER = 1 << 62
+
+
+class Parcel(Collection[Item]):
+    """Plain items, by reference; those who look inside find them as they would travel."""
+
+    __slots__ = ("bits", "registry", "size")
+
+    def __init__(self, registry: Registry, bits: int, size: int | None = None) -> None:
+        self.registry = registry
+        self.bits = bits
+        self.size = registry.size(bits) if size is None else size  # bytes in a message
+
+    def __len__(self) -> int:
+        return self.bits.bit_count()
+
+    def __iter__(self) -> Iterator[Item]:
+        return map(self.registry.item, sorted(numbers_of(self.bits), key=lambda number: self.registry.ids[number]))
+
+    def __contains__(self, item: object) -> bool:
+        return item in tuple(self)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Collection) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.bits)
+
+
+class Fingerprints(Sequence[bytes]):
+    """What a table holds, in the place of the fingerprints that it has, which are made when somebody looks."""
+
+    __slots__ = ("bits", "registry")
+
+    def __init__(self, registry: Registry, bits: int) -> None:
+        self.registry = registry
+        self.bits = bits
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
+        made = tuple(fingerprint(total, count) for total, count in shares(self.registry, self.bits))
+        return made[index]
+
+    def __len__(self) -> int:
+        return BUCKETS
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self[:])
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Fingerprints):
+            return self.bits == other.bits
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(self.bits)
+
+
+class DenseItems:
+    """The items of one table: what `ItemIndex` is in a node."""
+
+    __slots__ = ("bits", "early", "none", "registry")
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self.bits = 0
+        self.early = 0  # records that came before the cards of their nodes, and are kept for them
+        self.none: ItemSet = ItemBits(registry, 0)
+
+    def __contains__(self, item: object) -> bool:
+        number = self.registry.numbers.get(item)
+        return number is not None and self.bits >> number & 1 == 1
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(ItemBits(self.registry, self.bits))
+
+    def owner(self, item: bytes) -> bytes | None:
+        return self.registry.owners[self.registry.numbers[item]] if item in self else None
+
+    def first(self, ids: ItemSet, most: int) -> ItemSet:
+        bits = self.registry.bits_of(ids)
+        if bits.bit_count() <= most:
+            return ids
+        return ItemBits(self.registry, self.registry.first(bits, most))
+
+    def held(self, ids: ItemSet) -> ItemSet:
+        return ItemBits(self.registry, self.registry.bits_of(ids) & self.bits)
+
+    def lacking(self, ids: ItemSet) -> ItemSet:
+        bits = self.registry.bits_of(ids)
+        return ItemBits(self.registry, bits & ~(self.bits | self.early if self.early else self.bits))
+
+    def in_buckets(self, indexes: Iterable[int]) -> ItemSet:
+        mask = 0
+        for index in indexes:
+            mask |= self.registry.buckets[index]
+        return ItemBits(self.registry, self.bits & mask)
+
+    def bucket_size(self, index: int) -> int:
+        return (self.bits & self.registry.buckets[index]).bit_count()
+
+    def fingerprints(self) -> Sequence[bytes]:
+        return Fingerprints(self.registry, self.bits)
+
+    def differing(self, theirs: Sequence[bytes]) -> list[int]:
+        if not isinstance(theirs, Fingerprints):
+            return [index for index, ours in enumerate(self.fingerprints()) if ours != theirs[index]]
+        other = self.bits ^ theirs.bits
+        return [index for index, mask in enumerate(self.registry.buckets) if other & mask] if other else []
+
+
+class _Rows(Mapping[bytes, Peer]):
+    """The rows of a table by identity key: views of what it holds."""
+
+    def __init__(self, table: "DenseTable") -> None:
+        self._table = table
+
+    def __getitem__(self, identity: bytes) -> Peer:
+        row = self._table.row(identity)
+        if row is None:
+            raise KeyError(identity)
+        return row
+
+    def get(self, identity: bytes, default: Any = None) -> Any:
+        row = self._table.row(identity)
+        return row if row is not None else default
+
+    def __contains__(self, identity: object) -> bool:
+        return isinstance(identity, bytes) and self._table.row(identity) is not None
+
+    def __len__(self) -> int:
+        return self._table.count
+
+    def __iter__(self) -> Iterator[bytes]:
+        registry = self._table.items.registry
+        for number in numbers_of(self._table.items.bits & registry.kinds[BODY]):
+            owner = registry.owners[number]
+            if owner is not None:
+                yield owner
+
+
+class _Nodes(Mapping[bytes, bytes]):
+    """Identity keys by Node ID."""
+
+    def __init__(self, items: DenseItems) -> None:
+        self._items = items
+
+    def __getitem__(self, node_id: bytes) -> bytes:
+        for number, identity in self._items.registry.by_node.get(node_id, ()):
+            if self._items.bits >> number & 1:
+                return identity
+        raise KeyError(node_id)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (node_id for node_id in self._items.registry.by_node if node_id in self)
+
+    def __contains__(self, node_id: object) -> bool:
+        return isinstance(node_id, bytes) and self.get(node_id) is not None
+
+
+class _Marks(Mapping[bytes, Mark]):
+    """The marks of a table: of each identity the newest body that it ever held, or what was restored."""
+
+    def __init__(self, table: "DenseTable") -> None:
+        self._table = table
+        self._told: dict[bytes, Mark] = {}
+
+    def __getitem__(self, identity: bytes) -> Mark:
+        mark = self._told.get(identity)
+        known = self._table.items.registry.identities.get(identity)
+        ever = self._table.items.bits | self._table.gone
+        for number, card in known.bodies if known is not None else ():
+            if ever >> number & 1 and (mark is None or card.sequence > mark.sequence):
+                mark = Mark(card.sequence, card.card_id, card.next_key_digest)
+        if mark is None:
+            raise KeyError(identity)
+        return mark
+
+    def __bool__(self) -> bool:
+        return True  # nobody need count
+
+    def __setitem__(self, identity: bytes, mark: Mark) -> None:
+        known = self._table.items.registry.identities.get(identity)
+        for number, card in known.bodies if known is not None else ():
+            if card.card_id == mark.card_id and (self._table.items.bits | self._table.gone) >> number & 1:
+                return  # which says as much
+        self._told[bytes(identity)] = mark
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return (identity for identity in self._table.items.registry.identities if identity in self)
+
+
+class DenseTable(PeerTable):
+    """One node's. `count` is the number of its rows, `gone` the bodies that it held once, `live` those it met."""
+
+    def __init__(self, registry: Registry, policy: Policy, *, own: NodeId, own_card: Card | None = None) -> None:
+        super().__init__(policy, own=own, own_card=own_card, memo=registry.memo)
+        self.items: DenseItems = DenseItems(registry)  # type: ignore[assignment]
+        self.count = 0
+        self.gone = 0
+        self.live = 0
+        self.taken_cards = self.taken_records = 0  # in bulk
+        self._next_end = _FOREVER
+        self._peers = _Rows(self)  # type: ignore[assignment]
+        self._by_node = _Nodes(self.items)  # type: ignore[assignment]
+        self._marks = _Marks(self)  # type: ignore[assignment]
+
+    def row(self, identity: bytes) -> Peer | None:
+        """What it holds of this identity."""
+        numbers = self._numbers(identity)
+        if not numbers:
+            return None
+        return self.items.registry.row(numbers, live=any(self.live >> number & 1 for number in numbers))
+
+    def _numbers(self, identity: bytes) -> tuple[int, ...]:
+        known = self.items.registry.identities.get(identity)
+        bits = self.items.bits
+        return tuple(sorted(number for number in known.numbers if bits >> number & 1)) if known is not None else ()
+
+    # In bulk
+
+    def bulk(self, ids: ItemSet) -> tuple[Iterable[Collection[Item]], ItemSet]:
+        registry = self.items.registry
+        asked = registry.bits_of(ids) & self.items.bits
+        plain = asked & registry.plain
+        # A body brings its grants along, as far as they are held, which all are.
+        given = plain & ~registry.grants_of(plain & registry.kinds[BODY])
+        return self._batches(given), ItemBits(registry, asked ^ plain)
+
+    def _batches(self, bits: int) -> Iterator[Parcel]:
+        """In messages as large as those of a node, to within the difference of one item to the next."""
+        registry = self.items.registry
+        while bits:
+            count, size = bits.bit_count(), registry.size(bits)
+            fitting = min(MAX_ITEMS, count if size <= MAX_ITEMS_BYTES else count * MAX_ITEMS_BYTES // size + 1)
+            if fitting >= count:
+                yield Parcel(registry, bits, size)
+                return
+            batch = registry.first(bits, fitting)
+            yield Parcel(registry, batch)
+            bits ^= batch
+
+    def take_bulk(self, items: Collection[Item], wanted: ItemSet, now: int, /) -> InBulk:
+        if not isinstance(items, Parcel):
+            return InBulk(self.items.none, self.items.none, items)
+        registry, held = self.items.registry, self.items.bits
+        fresh = items.bits & registry.bits_of(wanted) & ~held
+        good, until = registry.good(self.policy, self.facts, now, fresh & registry.plain)
+        new = good & registry.kinds[BODY]
+        own = registry.by_node.get(self.own, ())
+        # A pin may speak against any name; our own card from somebody else is to be looked at; a table has an end.
+        if self.pins or self.count + new.bit_count() > MAX_PEERS or any(new >> number & 1 for number, _ in own):
+            return InBulk(self.items.none, self.items.none, items)
+        taken = new | registry.grants_of(new)
+        # A record counts where the card of its node does, which stands just before it; until then it is kept apart.
+        records = good & registry.kinds[RECORD]
+        waiting = self.items.early | records
+        if waiting:
+            ready = waiting & (held | new) << 1
+            waiting ^= ready
+            self.items.early = waiting if waiting.bit_count() <= MAX_EARLY else 0
+            taken |= ready
+            self.taken_records += ready.bit_count()
+        if taken:
+            count = new.bit_count()
+            self.count += count
+            self.taken_cards += count
+            self.items.bits = held | taken
+            self._next_end = min(self._next_end, until)
+        left = fresh & registry.asked_for & ~(good | taken)
+        done = (items.bits & ~left if left else items.bits) | taken
+        return InBulk(ItemBits(registry, taken), ItemBits(registry, done), Parcel(registry, left) if left else ())
+
+    # One by one
+
+    def offer_card(
+        self, card: Card, now: int, *, source: bytes, live: bool = False, own: bool = False
+    ) -> tuple[Verdict, Peer | None]:
+        number = self._plain_body(card) if not own else None
+        if number is None:
+            return super().offer_card(card, now, source=source, live=live, own=own)
+        registry, bit = self.items.registry, 1 << number
+        good, until = registry.good(self.policy, self.facts, now, bit)
+        full = not self.items.bits & bit and self.count >= MAX_PEERS
+        if not good or full or self.pins:
+            return super().offer_card(card, now, source=source, live=live, own=own)
+        known = bool(self.items.bits & bit)
+        changed = not known or (live and not self.live & bit)
+        self.items.bits |= bit | registry.grants_of(bit) | self.items.early & bit << 1
+        self.items.early &= ~(bit << 1)
+        self.count += not known
+        self.live |= bit if live else 0
+        self._next_end = min(self._next_end, until)
+        row = self.row(bytes(card.identity))
+        assert row is not None  # noqa: S101 - it was put just now
+        return row.verdict, row if changed else None
+
+    def _plain_body(self, card: Card) -> int | None:
+        """The number of this card, if it is plain, as it was verified, and not of ourselves."""
+        registry = self.items.registry
+        number = registry.numbers.get(body_id(card.card_id))
+        if number is None or not registry.plain >> number & 1 or card.node_id == self.own:
+            return None
+        item = registry.item(number)
+        return number if isinstance(item, CardItem) and item.raw == card.raw else None
+
+    def expire(self, now: int) -> list[Peer]:
+        if now < self._next_end:
+            return []
+        due = []
+        self._next_end = _FOREVER
+        for peer in list(self):
+            if peer.record is not None and peer.record.not_after <= now:
+                self._put(replace(peer, record=None))
+            if peer.verdict.valid_until <= now:
+                due.append(peer)
+            else:
+                self._next_end = min(self._next_end, _end(peer))
+        return self.reconsider(due, now)
+
+    def _put(self, peer: Peer) -> None:
+        registry, identity = self.items.registry, bytes(peer.card.identity)
+        if self._numbers(identity):
+            self._remove_numbers(identity)
+        numbers = registry.enter(peer)
+        registry.keep_row(numbers, peer)
+        for number in numbers:
+            self.items.bits |= 1 << number
+            if peer.provenance == "live" and registry.kinds[BODY] >> number & 1:
+                self.live |= 1 << number
+        self.count += 1
+        self._next_end = min(self._next_end, _end(peer))
+
+    def _remove(self, peer: Peer) -> None:
+        self._remove_numbers(bytes(peer.card.identity))
+
+    def _remove_numbers(self, identity: bytes) -> None:
+        mask = 0
+        for number in self._numbers(identity):
+            mask |= 1 << number
+        self.gone |= mask & self.items.registry.kinds[BODY]
+        self.items.bits &= ~mask
+        self.live &= ~mask
+        self.count -= 1
+
+
+def _end(peer: Peer) -> int:
+    return min(peer.verdict.valid_until, peer.record.not_after if peer.record is not None else _FOREVER)

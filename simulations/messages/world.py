@@ -1,0 +1,534 @@
+"""World: very many overlays and the links between them, in integer nanoseconds; messages are handed over as values.
+
+As in the bytes world everything random comes from the seed, no clock is read and no set of bytes is iterated. Which two
+are linked is drawn before: a ring and random pairs. A link that is cut comes back after a pause, while both ends run.
+"""
+
+import hashlib
+import random
+import struct
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from cards import AddressRecord, Card, Fact, make_record
+from p2pnoise.gossip import Overlay
+from p2pnoise.gossip import effects as gossip
+from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Unknown, Want, encode
+from p2pnoise.instant import SECOND, Instant
+from simulations.clocks import START, Clock
+from simulations.faults import Fault
+from simulations.network import Lines, NetworkLaw
+from simulations.oracle import NETWORK, YEAR, Citizen, Oracle
+
+from .citizens import listener
+from .dice import Dice
+from .queue import Queue
+from .registry import ItemBits, Registry
+from .sizes import frame_size, write_size
+from .table import DenseTable, Fingerprints, Parcel
+
+DEGREE = 8  # links of a node, on average
+RELINK = 2 * SECOND  # until a link that was cut is tried again; a guess: a node dials another peer sooner
+SILENCE = 30 * SECOND  # until a peer that says nothing is given up: ping_interval and ping_timeout of a node
+HANDSHAKE = 330  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
+_REMEMBERED = 10_000  # messages that are no sets of items, with their sizes
+
+_WORD = struct.Struct("<QIIq")
+
+
+@dataclass(slots=True, eq=False)
+class Link:
+    """A link between two nodes: `dialler` and `other` are their numbers, `number` is its own at both ends."""
+
+    number: int
+    dialler: int
+    other: int
+    one_way: int
+    alive: bool = True
+    last: list[int] = field(default_factory=lambda: [0, 0])  # arrivals, at the dialler and at the other
+    held: list[tuple[int, Message]] = field(default_factory=list)  # what could not pass, by whom it was sent
+
+    def peer_of(self, number: int) -> int:
+        return self.other if number == self.dialler else self.dialler
+
+
+class MessageNode:
+    """A place in the world. What it has stored stays when it is down: its table. `overlay` is of this start."""
+
+    __slots__ = (
+        "_linked",
+        "boot",
+        "bytes_sent",
+        "citizen",
+        "clock",
+        "held_down",
+        "inputs",
+        "kind",
+        "links",
+        "messages_sent",
+        "neighbours",
+        "number",
+        "overlay",
+        "record",
+        "table",
+        "tick",
+        "up",
+        "world",
+    )
+
+    def __init__(self, world: "MessageWorld", number: int, citizen: Citizen, kind: str, clock: Clock) -> None:
+        self.world = world
+        self.number = number
+        self.citizen = citizen
+        self.kind = kind
+        self.clock = clock
+        own_card = citizen.cards[-1] if citizen.cards else None
+        self.table = DenseTable(world.registry, world.oracle.policy, own=citizen.key.public, own_card=own_card)
+        self.overlay: Overlay | None = None
+        self.record: AddressRecord | None = None
+        self.links: dict[int, Link] = {}
+        self.up: dict[int, bytes] = {}  # links whose peer was judged well, with its Node ID
+        self.neighbours: list[int] = []  # whom it is to be linked with
+        self.boot = 0
+        self.held_down = 0  # faults that keep it from starting
+        self.bytes_sent = 0
+        self.messages_sent = 0
+        self.inputs = 0
+        self.tick: int | None = None
+        self._linked: list[bytes] | None = None
+
+    @property
+    def honest(self) -> bool:
+        return self.kind == "honest"
+
+    @property
+    def online(self) -> bool:
+        return self.overlay is not None
+
+    @property
+    def known(self) -> int:
+        return self.table.count
+
+    def lacks(self, citizens: Sequence[Citizen]) -> int:
+        wanted, unknown = self.world.newest_of(citizens)
+        lacking = wanted & ~self.table.items.bits
+        bodies = lacking & self.world.registry.kinds[0]
+        records = lacking & self.world.registry.kinds[1] & ~(bodies << 1)
+        return unknown + bodies.bit_count() + records.bit_count()
+
+    def holds(self, citizen: Citizen) -> bool:
+        return self.table.by_identity(bytes(citizen.identity.public)) is not None
+
+    def holds_node(self, node_id: bytes) -> bool:
+        return self.table.by_node(node_id) is not None
+
+    def linked(self) -> list[bytes]:
+        if self._linked is None:
+            self._linked = list(dict.fromkeys(self.up.values()))
+        return self._linked
+
+    def forget_linked(self) -> None:
+        self._linked = None
+
+
+class MessageWorld:
+    """Nodes, links, and what is yet to happen. `now` is nanoseconds since the beginning."""
+
+    def __init__(self, seed: int, *, law: NetworkLaw | None = None, lifetime: int = YEAR) -> None:
+        self.seed = seed
+        self.now = 0
+        self.nodes: list[MessageNode] = []
+        self.deliveries = 0
+        self.bytes_delivered = 0
+        self.census: Counter[str] = Counter()
+        self.registry = Registry()
+        self.lines = Lines(law or NetworkLaw(), lambda concern: self.chance("lines", concern))
+        self.oracle = Oracle(self, lifetime=lifetime)
+        self._queue = Queue()
+        self._links = 0
+        self._blocked: list[Link] = []
+        self._trace = hashlib.blake2b(digest_size=16)
+        self._said: dict[Message, tuple[int, int]] = {}
+        self._plain_lines = not self.lines.law.jitter and self.lines.law.bytes_per_second is None
+        self._impaired = 0  # faults that are in force on the lines
+        self._newest: tuple[Sequence[Citizen], int, int, int] = ((), 0, 0, 0)
+
+    def chance(self, *label: object) -> random.Random:
+        """The seeded stream for one concern."""
+        name = "/".join(map(str, (self.seed, *label)))
+        return random.Random(hashlib.sha256(name.encode()).digest())  # noqa: S311 - repeatable is what is wanted
+
+    def entropy(self, *label: object) -> Callable[[int], bytes]:
+        """The seeded stand-in for os.urandom: keys of a simulated world are worth nothing outside it."""
+        return self.chance("entropy", *label).randbytes
+
+    @property
+    def unix(self) -> int:
+        """Seconds since 1970 by a clock that is right."""
+        return START + self.now // SECOND
+
+    @property
+    def trace_hash(self) -> str:
+        """BLAKE2b over every delivery so far: time, from, to, and a digest of what the message says."""
+        return self._trace.copy().hexdigest()
+
+    def note(self, what: str) -> None:
+        """Make something part of the trace."""
+        self._trace.update(b"%d %s\n" % (self.now, what.encode()))
+
+    def live(self) -> list[MessageNode]:
+        """The honest nodes that run."""
+        return [node for node in self.nodes if node.online and node.honest]
+
+    def newest_of(self, citizens: Sequence[Citizen]) -> tuple[int, int]:
+        """The bits of the newest card and record of all of these, and of how many no node holds one yet."""
+        known, wanted, unknown, entered = self._newest
+        if known is not citizens or entered != len(self.registry.ids):
+            wanted = unknown = 0
+            for citizen in citizens:
+                bits = self.registry.newest(citizen.card, self.nodes[citizen.number].record)
+                wanted |= bits
+                unknown += not bits
+            self._newest = citizens, wanted, unknown, len(self.registry.ids)
+        return wanted, unknown
+
+    # Living here
+
+    def add(
+        self, *, at: int = 0, kind: str = "honest", clock: Clock | None = None, silent: bool = False
+    ) -> MessageNode:
+        """A newcomer, who starts at nanosecond `at`. A `silent` one has no card, and only learns."""
+        number = len(self.nodes)
+        citizen = listener(self.oracle, number) if silent else self.oracle.settle(number)
+        node = MessageNode(self, number, citizen, kind, clock or Clock())
+        self.nodes.append(node)
+        self.alarm(at, lambda: self.start(node))
+        return node
+
+    def join(self, pairs: Iterable[tuple[int, int]] | None = None, *, degree: int = DEGREE) -> None:
+        """Say who is linked with whom, or draw it: a ring, and random pairs until there are `degree` a node."""
+        for one, other in sorted(pairs if pairs is not None else self._draw_pairs(degree)):
+            self.nodes[one].neighbours.append(other)
+            self.nodes[other].neighbours.append(one)
+
+    def _draw_pairs(self, degree: int) -> set[tuple[int, int]]:
+        count = len(self.nodes)
+        chance = self.chance("topology")
+        pairs = {(number, number + 1) for number in range(count - 1)}
+        if count > 2:
+            pairs.add((0, count - 1))
+        wanted = min(count * degree // 2, count * (count - 1) // 2)
+        while len(pairs) < wanted:
+            one, other = chance.randrange(count), chance.randrange(count)
+            if one != other:
+                pairs.add((min(one, other), max(one, other)))
+        return pairs
+
+    def start(self, node: MessageNode) -> None:
+        """Have a node that is down begin, with what it had stored."""
+        if node.online:
+            return
+        node.boot += 1
+        instant = node.clock.instant(self.now)
+        seed = self.chance("choices", node.number, node.boot).getrandbits(64)
+        overlay = node.overlay = Overlay(node.table, random=Dice(seed))
+        self._do(node, overlay.offer_fact(self.oracle.lists[0], instant))
+        if node.citizen.cards:
+            self.install(node)
+            node.record = make_record(
+                node.citizen.key,
+                network=NETWORK,
+                addresses=[str(node.citizen.address)],
+                sequence=max(node.record.sequence + 1 if node.record is not None else 0, instant.unix_ms),
+                now=instant.unix,
+            )
+            self._do(node, overlay.offer_record(node.record, instant))
+        for other in node.neighbours:
+            if self.nodes[other].online:
+                self._connect(node.number, other)
+
+    def install(self, node: MessageNode) -> None:
+        """Show the newest card of this citizen from now on."""
+        card = node.citizen.card
+        node.table.own_card = card
+        if node.overlay is not None:
+            self._do(node, node.overlay.offer_card(card, node.clock.instant(self.now), live=True, own=True))
+
+    def kill(self, node: MessageNode, *, silent: bool = False) -> None:
+        """End a node at this moment; its peers are told by its system, or find out."""
+        for link in list(node.links.values()):
+            link.alive = False
+            wait = SILENCE if silent else link.one_way
+            self.alarm(self.now + wait, self._dropper(self.nodes[link.peer_of(node.number)], link))
+        node.links.clear()
+        node.up.clear()
+        node.forget_linked()
+        node.overlay = None
+        node.tick = None
+        node.boot += 1
+
+    def offer_fact(self, node: MessageNode, fact: Fact) -> None:
+        """Its operator hands a node a fact."""
+        if node.overlay is not None:
+            self._do(node, node.overlay.offer_fact(fact, node.clock.instant(self.now)))
+
+    # Links
+
+    def _connect(self, one: int, other: int) -> None:
+        """`one` dials: a connection, and a handshake of two messages."""
+        way = self.lines.one_way(one, other)
+        boots = self.nodes[one].boot, self.nodes[other].boot
+
+        def done() -> None:
+            ends = self.nodes[one], self.nodes[other]
+            if (ends[0].boot, ends[1].boot) != boots or not (ends[0].online and ends[1].online):
+                return  # whoever starts anew dials anew
+            if any(link.peer_of(one) == other for link in ends[0].links.values()):
+                return
+            if self._impaired and (self.lines.blocked(one, other) or self.lines.blocked(other, one)):
+                self._again(one, other)
+                return
+            self._links += 1
+            link = Link(self._links, one, other, way)
+            self.alarm(self.now + way, lambda: self._greet(ends[1], link))
+            self._greet(ends[0], link)
+
+        self.alarm(self.now + 4 * way, done)
+
+    def _again(self, one: int, other: int) -> None:
+        boots = self.nodes[one].boot, self.nodes[other].boot
+
+        def retry() -> None:
+            if (self.nodes[one].boot, self.nodes[other].boot) == boots:
+                self._connect(one, other)
+
+        self.alarm(self.now + RELINK, retry)
+
+    def _greet(self, node: MessageNode, link: Link) -> None:
+        overlay, peer = node.overlay, self.nodes[link.peer_of(node.number)]
+        if overlay is None or not link.alive:
+            return
+        node.links[link.number] = link
+        card = len(node.citizen.card.raw) if node.citizen.cards else 0
+        node.bytes_sent += HANDSHAKE + card
+        node.inputs += 1
+        effects = overlay.peer_greeted(link.number, bytes(peer.citizen.key.public), node.clock.instant(self.now))
+        self._do(node, effects)
+
+    def cut(self, link: Link) -> None:
+        """Break a link at both ends; what is on its way is lost. It is tried again while both ends run."""
+        if not link.alive:
+            return
+        link.alive = False
+        for number in (link.dialler, link.other):
+            self._drop(self.nodes[number], link)
+        if self.nodes[link.dialler].online and self.nodes[link.other].online:
+            self._again(link.dialler, link.other)
+
+    def _dropper(self, node: MessageNode, link: Link) -> Callable[[], None]:
+        return lambda: self._drop(node, link)
+
+    def _drop(self, node: MessageNode, link: Link) -> None:
+        if node.links.pop(link.number, None) is not None and node.overlay is not None:
+            if node.up.pop(link.number, None) is not None:
+                node.forget_linked()
+                self.census["peer-lost"] += 1
+            self._do(node, node.overlay.peer_down(link.number, node.clock.instant(self.now)))
+
+    def _judge(self, node: MessageNode, link: Link) -> None:
+        """What admission does in a node: judge the card that the peer showed, and let it take part or go."""
+        overlay, peer = node.overlay, self.nodes[link.peer_of(node.number)]
+        if overlay is None or link.number not in node.links:
+            return
+        instant = node.clock.instant(self.now)
+        if peer.citizen.cards:
+            card = peer.table.own_card
+            if not self._counts(node, peer, card, instant):
+                self.census["peer-rejected"] += 1
+                self.cut(link)
+                return
+            self._do(node, overlay.offer_card(card, instant, live=True))
+        self.census["peer-verified"] += 1
+        node.up[link.number] = bytes(peer.citizen.key.public)
+        node.forget_linked()
+        self._do(node, overlay.peer_up(link.number, instant))
+
+    @staticmethod
+    def _counts(node: MessageNode, peer: MessageNode, card: Card, instant: Instant) -> bool:
+        return node.table.judge(card, instant.unix, peer_static=bytes(peer.citizen.key.public)).ok
+
+    def _recheck(self, node: MessageNode) -> None:
+        """Trust changed: whose card counts no longer is cut."""
+        instant = node.clock.instant(self.now)
+        for link in list(node.links.values()):
+            peer = self.nodes[link.peer_of(node.number)]
+            if peer.citizen.cards and not self._counts(node, peer, peer.table.own_card, instant):
+                self.cut(link)
+
+    def impair(self, fault: Fault) -> None:
+        """From now on this is wrong with the lines."""
+        self._impaired += 1
+        self.lines.begin(fault)
+
+    def mend(self, fault: Fault) -> None:
+        """This is over: let pass what was held and is not blocked any more."""
+        self._impaired -= 1
+        self.lines.end(fault)
+        blocked, self._blocked = self._blocked, []
+        for link in blocked:
+            held, link.held = link.held, []
+            for source, message in held:
+                if link.alive:
+                    self._send(self.nodes[source], link, message, 0)
+
+    def give_up(self) -> None:
+        """Cut the links on which nothing passes: nobody has answered for so long."""
+        lines = self.lines
+        for node in self.nodes:
+            for link in list(node.links.values()):
+                if lines.blocked(link.dialler, link.other) or lines.blocked(link.other, link.dialler):
+                    self.cut(link)
+
+    # What happens
+
+    def told(self) -> Counter[str]:
+        """How many events of each kind there were, items that came in bulk included."""
+        told = Counter(self.census)
+        told["card-learned"] += sum(node.table.taken_cards for node in self.nodes)
+        told["address-learned"] += sum(node.table.taken_records for node in self.nodes)
+        return told
+
+    def alarm(self, at: int, ring: Callable[[], None]) -> None:
+        """Have `ring` called at a nanosecond, or now where that is past."""
+        self._queue.push(max(at, self.now), -1, ring, None)
+
+    def run(self, until: int, *, stop: Callable[[], bool] | None = None) -> bool:
+        """Let things happen until nanosecond `until`, or until `stop` says so after one; whether it did."""
+        queue, nodes = self._queue, self.nodes
+        while (happening := queue.pop(until)) is not None:
+            time, _, number, link, message = happening
+            self.now = time
+            if number < 0:
+                link()
+            else:
+                node = nodes[number]
+                overlay = node.overlay
+                if link is None:
+                    if node.tick != time or overlay is None:
+                        continue  # the deadline has moved since
+                    node.tick = None
+                    node.inputs += 1
+                    self._do(node, overlay.tick(node.clock.instant(time)))
+                elif link.alive and overlay is not None:
+                    self.deliveries += 1
+                    node.inputs += 1
+                    self._trace.update(_WORD.pack(time, link.number, number, self._digest(message)))
+                    self._do(node, overlay.message(link.number, message, node.clock.instant(time)))
+            if stop is not None and stop():
+                return True
+        self.now = max(self.now, until)
+        return False
+
+    @property
+    def underway(self) -> int:
+        """How much is yet to happen: messages on their way, ticks, alarms."""
+        return len(self._queue)
+
+    def _do(self, node: MessageNode, effects: list[gossip.Effect]) -> None:
+        """Carry out what an overlay wants, and note when it wants to be asked again."""
+        last = -1
+        for effect in effects:
+            if type(effect) is gossip.SendMessage:
+                number = effect.link
+                link = node.links.get(number)
+                if link is not None:
+                    self._send(node, link, effect.message, 0 if number == last else write_size(0))
+                    last = number
+            else:
+                self._carry_out(node, effect)
+        overlay = node.overlay
+        if overlay is not None:
+            due = overlay.deadline()
+            if due is not None:
+                due = max(node.clock.world_time(due) if node.clock.drift else due, self.now)
+                if node.tick is None or due < node.tick:
+                    node.tick = due
+                    self._queue.push(due, node.number, None, None)
+
+    def _carry_out(self, node: MessageNode, effect: gossip.Effect) -> None:
+        match effect:
+            case gossip.ListsCompared(number):
+                if number in node.links:
+                    self._judge(node, node.links[number])
+            case gossip.FactApplied():
+                self.census["fact-applied"] += 1
+                self._recheck(node)
+            case gossip.Misbehaved(number, _):
+                self.census["misbehaved"] += 1
+                if number in node.links:
+                    self.cut(node.links[number])
+            case gossip.Learned():
+                self.census["card-learned"] += 1
+            case gossip.RecordLearned():
+                self.census["address-learned"] += 1
+            case _:
+                pass  # all that is stored is in the table
+
+    def _send(self, node: MessageNode, link: Link, message: Message, extra: int) -> None:
+        number = node.number
+        size = extra + self._size(message)
+        node.bytes_sent += size
+        node.messages_sent += 1
+        there = link.peer_of(number)
+        side = number == link.dialler
+        if self._plain_lines and not self._impaired and not link.held:
+            arrival = self.now + link.one_way
+        else:
+            if link.held or self.lines.blocked(number, there):
+                if not link.held:
+                    self._blocked.append(link)
+                link.held.append((number, message))
+                return
+            _, arrival = self.lines.arrival(number, there, size, self.now)
+        arrival = link.last[side] = max(link.last[side], arrival)
+        self._queue.push(arrival, there, link, message)
+
+    def _size(self, message: Message) -> int:
+        if _is_of_bits(message):
+            return frame_size(message)
+        return self._remember(message)[0]
+
+    def _digest(self, message: Message) -> int:
+        match message:
+            case Announce(ItemBits(bits=bits)):
+                return hash(bits)
+            case Want(ItemBits(bits=bits)):
+                return hash(bits) ^ 1
+            case Items(Parcel(bits=bits), last):
+                return hash(bits) ^ 2 + last
+            case Ids(_, ItemBits(bits=bits)):
+                return hash(bits) ^ 4
+            case Digest(Fingerprints(bits=bits)):
+                return hash(bits) ^ 5
+            case _:
+                return self._remember(message)[1]
+
+    def _remember(self, message: Message) -> tuple[int, int]:
+        said = self._said.get(message)
+        if said is None:
+            if len(self._said) >= _REMEMBERED:
+                self._said.clear()
+            written = encode(message)
+            digest = hashlib.blake2b(written, digest_size=8).digest()
+            said = self._said[message] = frame_size(message), int.from_bytes(digest, "little", signed=True)
+        return said
+
+
+def _is_of_bits(message: Message | Unknown) -> bool:
+    match message:
+        case Items(items, _):
+            return isinstance(items, Parcel)
+        case Announce() | Want() | Ids() | Digest():
+            return True
+    return False

@@ -1,0 +1,17 @@
+"""How long does it take until everybody holds the cards of a few, where all others only listen?"""
+
+from simulations import Connected, Converged, Scenario
+
+RECORDED = ""
+
+
+def scenario(*, publishers: int = 100) -> Scenario:
+    """The first nodes have cards, the others have none; all pass on what they learn."""
+    return Scenario(
+        nodes=1_000,
+        smoke=40,
+        seconds=60,
+        publishers=publishers,
+        expects=[Converged(within=30), Connected()],
+        fidelities=("messages",),
+    )
