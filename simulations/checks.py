@@ -285,6 +285,8 @@ class _Connection(Watch):
     def look(self) -> None:
         if self.settled or self.view.now < self.calm:
             return
+        if not all(node.online or _was_started(node) for node in self.view.nodes):
+            return
         parts = components(self.live())
         if len(parts) == 1:
             self.settled = True
