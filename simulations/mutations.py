@@ -3,7 +3,7 @@
 They reach into what is private, on purpose: what they replace is the guard itself.
 """
 
-# ruff: noqa: SLF001, ANN001, ANN002, ANN003, ANN202, ARG001, ARG005 - as said above; what is replaced has its types
+# ruff: noqa: SLF001, ANN001, ANN002, ANN003, ANN202, ARG001 - as said above; what is replaced has its types
 # mypy: disable-error-code="no-untyped-def"
 
 import dataclasses
