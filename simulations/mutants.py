@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from . import mutations
+from .experiment import LOOK
 from .mutations import Patch, applied
 from .outcome import Check, Value
-from .running import run
+from .running import begin, run
+from .scenario import find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,15 +42,26 @@ class Caught:
 def hunt(mutant: Mutant, *, seeds: int = 200) -> Caught | None:
     """Try seeds from 1 on; None where none of them caught it."""
 
-    def broken(seed: int) -> tuple[Check, ...]:
-        return run(mutant.scenario, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters).broken
-
     for seed in range(1, seeds + 1):
         with applied(mutant.mutation):
-            found = broken(seed)
+            found = _broken(mutant, seed)
         if found:
-            return Caught(mutant=mutant, seed=seed, check=found[0], healthy=not broken(seed))
+            return Caught(mutant=mutant, seed=seed, check=found[0], healthy=not _broken(mutant, seed))
     return None
+
+
+def _broken(mutant: Mutant, seed: int) -> tuple[Check, ...]:
+    """What this seed breaks, as soon as it breaks anything: without one of its rules a network may storm for hours."""
+    file = find(mutant.scenario)
+    if file.run is not None:
+        return run(file, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters).broken
+    with begin(file, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters) as running:
+        while not running.over:
+            running.advance(running.now + LOOK)
+            found = tuple(check for check in running.watching.checks if not check.holds)
+            if found:
+                return found
+        return running.outcome().broken
 
 
 MUTANTS: tuple[Mutant, ...] = (
