@@ -44,7 +44,7 @@ def informed(world, count):
 
 @pytest.mark.parametrize(("count", "seed"), [(30, 1), (50, 2)])
 def test_over_the_same_links_it_is_the_bytes_world_to_within_a_few_hundredths(count, seed):
-    """All begin at once, in both worlds with the links that the bytes world then has: time within 5 %, bytes within 3."""
+    """All begin at once, in both worlds with the links that the bytes world has: time within 5 %, bytes within 3."""
     messages, world = MessageWorld(seed), World(seed)
     for _ in range(count):
         messages.add()
