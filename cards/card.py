@@ -207,6 +207,11 @@ class Card:
             raise CardError("too-large", f"card of {len(raw)} bytes, limit {MAX_CARD}")
         return raw
 
+    @cached_property
+    def mark(self) -> Mark:
+        """What is remembered of the identity once this card was accepted."""
+        return Mark(self.sequence, self.card_id, self.next_key_digest)
+
     @property
     def label(self) -> str:
         """What people call it: the name, or the beginning of the Node ID."""

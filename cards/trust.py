@@ -130,10 +130,9 @@ class TrustStore:
         card = verdict.claim
         if card is None or not verdict.ok:
             return self
-        mark = Mark(card.sequence, card.card_id, card.next_key_digest)
         first = any(finding.code == "first-use" for finding in verdict.findings) and card.name is not None
         pins = {**self.pins, card.name: card.identity} if first and card.name is not None else self.pins
-        return replace(self, marks={**self.marks, bytes(card.identity): mark}, pins=pins)
+        return replace(self, marks={**self.marks, bytes(card.identity): card.mark}, pins=pins)
 
 
 class VerdictCache:

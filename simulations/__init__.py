@@ -1,8 +1,11 @@
 """Simulations: the same NodeCore as the daemon's, in a world of virtual time, seeded and repeatable bit for bit."""
 
 from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet, Watch
+from .checks_hostile import Ignored, Included, OneLink, SlotsFreed, Told
+from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import FirstNodeCarries, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .clocks import ClockLaw
+from .comparing import Comparison, NoWorse
 from .faults import (
     ClockStep,
     Clog,
@@ -28,10 +31,12 @@ from .scenario import Scenario, ScenarioError, ScenarioFile, Setting, all_scenar
 from .world import World
 
 __all__ = [
+    "Agreed",
     "Check",
     "ClockLaw",
     "ClockStep",
     "Clog",
+    "Comparison",
     "Connected",
     "Converged",
     "Crash",
@@ -42,12 +47,18 @@ __all__ = [
     "Expectation",
     "Fault",
     "FirstNodeCarries",
+    "Ignored",
+    "Included",
     "Lag",
     "Leave",
+    "LiesCost",
+    "LiesEndLinks",
     "Loss",
     "NetworkLaw",
+    "NoWorse",
     "NobodyFalselyDead",
     "OldKeysGone",
+    "OneLink",
     "Outcome",
     "Partition",
     "Quiet",
@@ -62,8 +73,11 @@ __all__ = [
     "Schedule",
     "ScheduleError",
     "Setting",
+    "SlotsFreed",
     "Slow",
     "SteadyViews",
+    "Told",
+    "ToldOnce",
     "Watch",
     "World",
     "all_scenarios",

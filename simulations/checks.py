@@ -116,9 +116,11 @@ class Watch:
         return Check(name=self.name, holds=False, detail=detail + more, at=at, decided=self._decided)
 
     def live(self) -> list[NodeView]:
-        """The honest nodes that run and whose cards were not taken back."""
-        revoked = self.view.oracle.revoked
-        return [node for node in self.view.nodes if node.honest and node.online and node.number not in revoked]
+        """The honest nodes that run, whose cards were not taken back and whose keys nobody else has."""
+        nodes, revoked = self.view.nodes, self.view.oracle.revoked
+        others = {bytes(node.citizen.key.public) for node in nodes if not node.honest}
+        live = [node for node in nodes if node.honest and node.online and node.number not in revoked]
+        return [node for node in live if bytes(node.citizen.key.public) not in others] if others else live
 
 
 class Expectation(Protocol):
@@ -164,7 +166,8 @@ class _Convergence(Watch):
         but = f" but the {' and '.join(said.apart_from)}" if said.apart_from else ""
         since = f" of second {said.since:g}" if said.since is not None else ""
         self.name = f"all{but} know all within {within:.4g} s{since}"
-        self._figures = "_".join(("converged", "but", *said.apart_from, "after") if but else ("converged", "after"))
+        apart = "".join(f"_but_{kind}" for kind in said.apart_from)
+        self._figure = f"{apart}_since_{said.since:g}" if said.since is not None else f"{apart}_after"
         self._after: dict[int, float] = {}  # node -> seconds after which it knew all
 
     def look(self) -> None:
@@ -173,7 +176,7 @@ class _Convergence(Watch):
         taking_part = [node for node in self.live() if node.number not in self._apart]
         everybody = [node.citizen for node in taking_part if node.citizen.cards]
         # Whoever knew all before the last had started knew too few.
-        if all(node.online or _was_started(node) for node in self.view.nodes):
+        if _all_started(self.view):
             for node in taking_part:
                 if node.number not in self._after and _knows(node, everybody):
                     self._after[node.number] = seconds(self.view.now - self._since)
@@ -192,12 +195,12 @@ class _Convergence(Watch):
             return
         self.settled = True
         taken = [self._after[node.number] for node in taking_part]
-        self.metrics[self._figures] = max(taken)
-        self.samples[f"known_all{self._figures.removeprefix('converged')}"] = tuple(taken)
+        self.metrics[f"converged{self._figure}"] = max(taken)
+        self.samples[f"known_all{self._figure}"] = tuple(taken)
 
     def finish(self) -> None:
         if not self.settled:
-            self.metrics[self._figures] = None
+            self.metrics[f"converged{self._figure}"] = None
             self.undecided()
 
 
@@ -205,8 +208,9 @@ def _knows(node: NodeView, everybody: Sequence[Citizen]) -> bool:
     return node.known >= len(everybody) and node.lacks(everybody) == 0
 
 
-def _was_started(node: NodeView) -> bool:
-    return bool(getattr(node, "boot", 1))
+def _all_started(view: View) -> bool:
+    """Whether all the honest have come; whoever went since came, too."""
+    return all(node.online or getattr(node, "boot", 1) for node in view.nodes if node.honest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,7 +287,7 @@ class _Connection(Watch):
         if self.settled or self.view.now < self.calm:
             return
         parts = components(self.live())
-        if len(parts) == 1:
+        if len(parts) == 1 and _all_started(self.view):
             self.settled = True
             self.metrics["connected_after"] = seconds(self.view.now - self.calm)
         elif self.view.now > self.calm + self._limit and self._first is None:

@@ -7,7 +7,7 @@ from p2pnoise.instant import SECOND
 
 from .checks import NodeView, View, Watch, seconds
 from .disks import DiskError
-from .faults import Rotate, Schedule
+from .faults import Crash, Rotate, Schedule
 
 SILENT = "silent for"  # how a link that is taken for dead says why it ended
 
@@ -47,12 +47,16 @@ class _FalselyDead(Watch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstNodeCarries:
-    """The first node sends at most so many bytes for each node that there is, until the run is over."""
+    """The first node sends each node at most `bytes_a_node`, and `bytes_a_card` for each card that there is.
+
+    Who has a table for all cannot send less than all of it to whoever begins there, if nobody else gives it.
+    """
 
     bytes_a_node: float
+    bytes_a_card: float = 0.0
 
     def watch(self, view: View, schedule: Schedule) -> Watch:
-        return _Load(view, schedule, self.bytes_a_node)
+        return _Load(view, schedule, self.bytes_a_node + self.bytes_a_card * len(view.nodes))
 
 
 class _Load(Watch):
@@ -159,30 +163,32 @@ class _OldKeys(Watch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusesInWords:
-    """A node whose disk fails says so in one sentence, and no node is down in the end without having said why."""
+    """A node whose disk fails says so in one sentence, and runs again when its operator has done what it said."""
 
     def watch(self, view: View, schedule: Schedule) -> Watch:
         return _Sentences(view, schedule)
 
 
 class _Sentences(Watch):
-    name = "a node whose disk fails says so"
+    name = "a node whose disk fails says why, and comes back"
 
     def __init__(self, view: View, schedule: Schedule) -> None:
         super().__init__(view, schedule)
         self.metrics["refused_by_disk"] = 0
-        self._said: dict[int, int] = {}
+        self._refusals = 0
+        self._for_good = {n for one in schedule if isinstance(one, Crash) and one.until is None for n in one.nodes}
+        self._said: dict[int, str] = {}
 
     def failed(self, node: NodeView, error: Exception) -> None:
         if not isinstance(error, DiskError):
             return  # S5 is broken by that
-        self._said[node.number] = self._said.get(node.number, 0) + 1
-        self.metrics["refused_by_disk"] = sum(self._said.values())
-        sentence = str(error)
+        sentence = self._said[node.number] = str(error)
+        self._refusals += 1
+        self.metrics["refused_by_disk"] = self._refusals
         if not sentence.strip() or "\n" in sentence or "Traceback" in sentence or ": " not in sentence:
             self.broken(f"node {node.number} says {sentence!r}")
 
     def finish(self) -> None:
         for node in self.view.nodes:
-            if node.honest and not node.online and node.number not in self._said:
-                self.broken(f"node {node.number} is down, and never said why")
+            if node.honest and not node.online and node.number not in self._for_good:
+                self.broken(f"node {node.number} is down, {self._said.get(node.number, 'and never said why')}")

@@ -27,6 +27,7 @@ from .scenario import Fidelity, Scenario, ScenarioError, ScenarioFile
 from .watching import Watching
 from .world import Make, World, honest
 
+NEVER = 1 << 62
 LOOK = SECOND // 40  # between two looks of the checks: what they time is as fine as that
 
 
@@ -34,6 +35,9 @@ class Experiment(Protocol):
     """A run that can be held at any moment. A context manager: it may have files."""
 
     scenario: Scenario
+
+    watching: Watching
+    """Its checks, as far as they have seen by now."""
 
     @property
     def now(self) -> int:
@@ -83,16 +87,23 @@ class ByteExperiment:
         schedule: Schedule | None = None,
         parameters: Mapping[str, Value] | None = None,
         signatures: SignatureCache | None = None,
+        remember: bool = True,
     ) -> None:
+        """`signatures` in place of the world's; unless `remember`, no verdict is kept for another node either."""
         self.file, self.scenario, self.seed = file, scenario, seed
         self.parameters = dict(parameters or {})
         self._files = ExitStack()
-        self.world = self.make_world(seed, law=scenario.law, signatures=signatures, lifetime=scenario.lifetime)
+        self.world = self.make_world(
+            seed, law=scenario.law, signatures=signatures, remember=remember, lifetime=scenario.lifetime
+        )
         if scenario.disks == "files":
             self._use_files()
         self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)
         for place in settle(scenario, nodes, self.world.chance):
             self._add(place)
+        for node in self.world.nodes:
+            if not node.honest:
+                ADVERSARIES[node.kind].prepare(self.world, node)
         striking.plan(self.world, self.schedule)
         self.watching = Watching(self.world, self.schedule, scenario.expects, ALWAYS)
         for watch in self.watching.watches:
@@ -126,7 +137,7 @@ class ByteExperiment:
             make=_maker(place.kind),
             clock=place.clock,
             dialable=place.dialable,
-            at=place.at,
+            at=place.at if place.kind == "honest" or not self.scenario.absent else NEVER,
         )
 
     @property
@@ -179,6 +190,8 @@ class ByteExperiment:
     def _wind_down(self) -> None:
         """Have all say goodbye on lines that are whole again, and see whether anything is left."""
         world = self.world
+        world.on_event.clear()  # what is asked is answered: whoever says goodbye now is nobody's loss
+        world.on_store.clear()
         world.calm_down()
         for node in world.live(honest=False):
             world.stop(node)
@@ -201,7 +214,7 @@ def _maker(kind: str) -> Make:
         return honest
     if kind not in ADVERSARIES:
         raise ScenarioError(f"no adversary of kind {kind}", f"there are: {', '.join(ADVERSARIES)}")
-    return ADVERSARIES[kind]
+    return ADVERSARIES[kind].make
 
 
 def versions(libraries: Sequence[str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from .disks import DiskError
 
 CORRUPT_BITS = 8  # that one fault turns over
 FULL = "{}: database or disk is full"
+TAKEN_FOR_ANOTHERS = ("check the path", "upgrade p2pnoise")  # advice after which an operator who knows better does so
 
 
 class FileDisk:
@@ -39,10 +40,12 @@ class FileDisk:
         self._now = now
         self._store: PeerStore | None = None
         self._owner = b""  # the Node ID that it was opened with
+        self._advice = ""  # what a start that was refused told its operator to do
         self._faults: list[str] = []  # that strike when the node is down
 
     def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
         self._abandon()
+        self._advice = ""
         for how in self._faults:
             self._damage(how)
         self._faults.clear()
@@ -57,6 +60,7 @@ class FileDisk:
                 return read_back(self._store)
         except StoreError as error:
             self._close()
+            self._advice = error.hint
             raise DiskError(str(error)) from None
 
     def keep(self, changes: Sequence[Store]) -> None:
@@ -76,14 +80,10 @@ class FileDisk:
             self._faults.append(how)
 
     def mend(self) -> None:
-        """There is room again; and what a refused start told its operator to do, they have done."""
+        """There is room again; and where the last start was told to move the file aside, its operator has done so."""
         self.full = False
-        if self._store is None and not self._faults and self.path.exists():
-            try:
-                with guard.lifted():
-                    PeerStore(self.path, network=self._network, node_id=self._node_id()).close()
-            except StoreError:
-                self._move_aside()
+        if "aside" in self._advice or any(hint in self._advice for hint in TAKEN_FOR_ANOTHERS):
+            self._move_aside()
 
     def _damage(self, how: str) -> None:
         files = [one for one in self._files() if one.stat().st_size]

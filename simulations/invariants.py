@@ -1,6 +1,8 @@
 """Invariants: what holds in every run, whatever goes wrong and whoever means no good (S1 to S7)."""
 
-from cards import Card
+from cards import AddressRecord, Card
+from cards.statements import frame, verify
+from p2pnoise.events import Event, PeerVerified
 from p2pnoise.gossip.effects import Store, StorePeer
 from p2pnoise.gossip.table import MAX_PEERS, Peer
 from p2pnoise.instant import SECOND
@@ -15,13 +17,18 @@ GRACE = 2 * SECOND  # for what ended to be noticed: clocks count whole seconds
 
 
 class Genuine(Watch):
-    """S1: every card in a table was signed by its owner, for this node key, and granted by the issuer.
+    """S1: every card in a table was signed by its owner for this node key, and granted by an issuer; every address was
+    signed by its node; and every link is one to whoever has the key that its card names.
 
     Each is looked at when it is stored; and what stands in a table, as what a start took from its disk does, when the
     run is over, too.
     """
 
-    name = "S1 only genuine cards"
+    name = "S1 only genuine cards, addresses and peers"
+
+    def __init__(self, view: View, schedule: Schedule) -> None:
+        super().__init__(view, schedule)
+        self._proven: set[bytes] = set()  # address records whose signature holds
 
     def stored(self, node: NodeView, change: Store) -> None:
         if isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest:
@@ -34,12 +41,35 @@ class Genuine(Watch):
                 self._judge(node, peer)
 
     def _judge(self, node: NodeView, peer: Peer) -> None:
-        card = peer.card
+        card, record = peer.card, peer.record
         genuine = self.view.oracle.signed.get(bytes(card.card_id))
         if genuine is None or _essence(genuine) != _essence(card):
             self.broken(f"node {node.number} took a card of {card.label} that its owner never signed")
         elif any((one.attrs, one.signature) not in self.view.oracle.granted for one in peer.grants.values()):
             self.broken(f"node {node.number} took a grant for {card.label} that no issuer signed")
+        if record is not None and not self._proves(record):
+            self.broken(f"node {node.number} took an address of {card.label} that its node never signed")
+
+    def _proves(self, record: AddressRecord) -> bool:
+        if record.raw not in self._proven and all(
+            verify(key, signature, frame(record.context, record.body))
+            for key, signature in zip(record.signers, record.signatures, strict=True)
+        ):
+            self._proven.add(record.raw)
+        return record.raw in self._proven
+
+    def told(self, node: NodeView, event: Event) -> None:
+        if not (isinstance(event, PeerVerified) and node.honest and isinstance(node, SimulatedNode)):
+            return
+        for connection, link in node.node.links.all.items():
+            carrier = node.carriers.get(connection)
+            if link.node_id != event.node_id or not link.counted_up or carrier is None:
+                continue
+            other = self.view.oracle.citizens[carrier.peer]
+            if link.node_id not in {other.key.public, *(card.node_id for card in other.cards)}:
+                self.broken(
+                    f"node {node.number} took node {carrier.peer} for {link.node_id.short}, whose key it has not"
+                )
 
 
 class Steady(Watch):
@@ -52,16 +82,20 @@ class Steady(Watch):
         # Whoever lost its database lost its memory with it.
         self._forgetful = {n for fault in schedule if isinstance(fault, DiskFault) for n in fault.nodes}
         self._seen: dict[tuple[int, bytes], tuple[int, bytes]] = {}
-        self._records: dict[tuple[bytes, int], bytes] = {}  # Node ID and number of every address record that was taken
+        self._named: dict[tuple[bytes, int], bytes] = {}  # Node ID and number of every address record that was taken
+        self._records: dict[tuple[int, bytes], int] = {}
 
     def stored(self, node: NodeView, change: Store) -> None:
         if not (isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest):
             return
         record = change.peer.record
-        if record is not None and record.raw != self._records.setdefault(
-            (bytes(record.node_id), record.sequence), record.raw
-        ):
+        named = (bytes(record.node_id), record.sequence) if record is not None else None
+        shared = {bytes(one.citizen.key.public) for one in self.view.nodes if not one.honest}  # by clones, say
+        if record is None or named is None or named[0] in shared:
+            pass
+        elif record.raw != self._named.setdefault(named, record.raw):
             self.broken(f"node {node.number} took a second address record of one number for {change.peer.card.label}")
+        self._addresses(node, record)
         card, key = change.peer.card, (node.number, bytes(change.peer.card.identity))
         before, card_id = self._seen.get(key, (0, b""))
         if node.number in self._forgetful or card.sequence > before:
@@ -70,6 +104,14 @@ class Steady(Watch):
             self.broken(f"node {node.number} took number {card.sequence} of {card.label} after {before}")
         elif card_id != card.card_id:
             self.broken(f"node {node.number} took two bodies of {card.label} with number {before}")
+
+    def _addresses(self, node: NodeView, record: AddressRecord | None) -> None:
+        if record is None or node.number in self._forgetful:
+            return
+        key = node.number, bytes(record.node_id)
+        if record.sequence < self._records.get(key, 0):
+            self.broken(f"node {node.number} took older addresses of {record.node_id.short}")
+        self._records[key] = record.sequence
 
 
 class Bounded(Watch):

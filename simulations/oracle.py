@@ -4,7 +4,7 @@ Checks compare with it what nodes believe. Keys come from the seed and are worth
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from cards import (
@@ -49,10 +49,27 @@ class Citizen:
         return self.cards[-1]
 
 
+@dataclass(frozen=True, slots=True)
+class Lie:
+    """Something false or worthless that was said: when, by which node, on which of its connections, to whom, and what.
+
+    A `plain` one is seen by whoever hears it, and nobody honest says such a thing.
+    """
+
+    at: int
+    node: int
+    connection: int
+    to: int | None
+    kind: str
+    plain: bool
+    what: bytes = b""  # a name of it
+
+
 class Oracle:
-    """The owners and the issuer of a world.
+    """The owners and the issuers of a world.
 
     `signed` has every card by its id that its owner signed, honest or not; `granted` attrs and signature of each grant.
+    `lies` are what adversaries have said so far.
     """
 
     def __init__(self, world: _World, *, issuer: str = "sim", lifetime: int = YEAR) -> None:
@@ -65,6 +82,9 @@ class Oracle:
         self.revoked: dict[int, int] = {}  # node number -> nanosecond at which its list was handed in
         self.signed: dict[bytes, Card] = {}
         self.granted: set[tuple[bytes, bytes]] = set()
+        self.lies: list[Lie] = []
+        self.rogues: dict[str, IssuerKey] = {}
+        self.rogue_lists: dict[str, RevocationList] = {}
 
     def settle(self, number: int) -> Citizen:
         """A newcomer with a card that the issuer grants."""
@@ -108,6 +128,23 @@ class Oracle:
         citizen.cards.append(card)
         self.signed[bytes(card.card_id)] = card
         return card
+
+    def rogue(self, name: str, *, accepted: bool) -> IssuerKey:
+        """Another issuer, whom all accept who start from now on, or nobody; its list is in `rogue_lists`."""
+        if name not in self.rogues:
+            self.rogues[name] = IssuerKey.generate(self._world.entropy("issuer", name))
+            self.rogue_lists[name] = make_list(self.rogues[name], network=NETWORK, sequence=1, now=self._world.unix)
+            if accepted:
+                self.policy = replace(self.policy, issuers={**self.policy.issuers, name: self.rogues[name].public})
+        return self.rogues[name]
+
+    def defect(self, citizen: Citizen, name: str) -> None:
+        """The citizen's card is one of this rogue issuer from now on, and of no other."""
+        entropy, issuer = self._world.entropy("rogue grant", citizen.number), self.rogues[name]
+        card = grant(issuer, citizen.card.with_grants(()), serial=1, now=self._world.unix, entropy=entropy)
+        citizen.cards[-1] = self.signed[bytes(card.card_id)] = card
+        if name in self.policy.issuers:
+            self.granted |= {(one.attrs, one.signature) for one in card.grants}
 
     def rotate(self, citizen: Citizen) -> Card:
         """The citizen takes a new node key, and a card that says so."""

@@ -12,38 +12,57 @@ pandas: a row is a dict, and all rows of one call have the same columns.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from p2pnoise.folder.fault import Fault, os_fault
 
-from .outcome import Outcome
+from .outcome import Outcome, Value
 
-__all__ = ["LINES", "curves", "read", "rows", "samples"]
+__all__ = ["LINES", "Failure", "curves", "failures", "read", "rows", "samples"]
 
 LINES = "outcomes.jsonl"
 """The file of a sweep's folder that holds an outcome in each line."""
 
+_FAILURES = "failures.jsonl"
+_OTHER = "name the folder of a sweep, or a file of outcomes"
+
 Row: TypeAlias = dict[str, Any]
+Taken = TypeVar("Taken")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A run of a sweep that has no outcome, since the simulator or its process broke, and the reason."""
+
+    scenario: str
+    nodes: int
+    seed: int
+    fidelity: str
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+    failure: str
 
 
 def read(path: str | Path) -> list[Outcome]:
     """The outcomes of a sweep's folder, of a file with one in each line, or of the JSON of a single run.
 
-    A last line that was cut off in the middle is left out: a sweep writes it again when it goes on. Raises `Fault`.
+    Those of a sweep come in the order of its tasks, whichever was done first. A last line that was cut off in the
+    middle is left out: a sweep writes it again when it goes on. Raises `Fault`.
     """
     path = Path(path)
     file = path / LINES if path.is_dir() else path
-    try:
-        text = file.read_text(encoding="utf-8")
-    except OSError as error:
-        if path.is_dir():
-            raise Fault(f"{path} holds no {LINES}", "name the folder of a sweep, or a file of outcomes") from None
-        raise os_fault(error, file) from None
-    except UnicodeDecodeError:
-        raise Fault(f"{file} is no text", "name the folder of a sweep, or a file of outcomes") from None
-    return list(_outcomes(text, file))
+    if path.is_dir() and not file.exists():
+        raise Fault(f"{path} holds no {LINES}", _OTHER)
+    found = list(_lines(file, _outcome))
+    return [outcome for _, outcome in sorted(found, key=lambda numbered: numbered[0])]
+
+
+def failures(path: str | Path) -> list[Failure]:
+    """The runs of a sweep's folder that have no outcome, none for anything but a folder. Raises `Fault`."""
+    file = Path(path) / _FAILURES
+    return list(_lines(file, _failure)) if file.exists() else []
 
 
 def rows(outcomes: Iterable[Outcome]) -> list[Row]:
@@ -74,23 +93,36 @@ def samples(outcomes: Iterable[Outcome], *names: str) -> list[Row]:
     ]
 
 
-def _outcomes(text: str, file: Path) -> Iterator[Outcome]:
-    lines = text.splitlines(keepends=True)
-    if text.lstrip().startswith("{") and len(lines) > 1 and lines[0].strip() == "{":
-        lines = [text]  # one run, indented for people
+def _outcome(value: Any) -> tuple[int, Outcome]:
+    return int(value.get("task", 0)), Outcome.from_json(value)
+
+
+def _failure(value: Any) -> Failure:
+    return Failure(**{one.name: value[one.name] for one in fields(Failure)})
+
+
+def _lines(file: Path, take: Callable[[Any], Taken]) -> Iterator[Taken]:
+    """What `take` makes of each line, or of a whole file that is one object, indented for people."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise os_fault(error, file) from None
+    except UnicodeDecodeError:
+        raise Fault(f"{file} is no text", _OTHER) from None
+    lines = text.split("\n")
+    ended = not lines[-1]
+    lines = [text] if lines[0].strip() == "{" else lines
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            yield Outcome.from_json(json.loads(line))
+            yield take(json.loads(line))
         except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
-            if number == len(lines) > 1 and not line.endswith("\n"):
+            if number == len(lines) > 1 and not ended:
                 return
             said = f"{type(error).__name__}: {error}"[:200]
-            raise Fault(
-                f"{file}, line {number}: no outcome of a simulation ({said})",
-                "name the folder of a sweep, or a file made by p2pnoise simulate run --json",
-            ) from None
+            hint = "name the folder of a sweep, or a file made by p2pnoise simulate run --out"
+            raise Fault(f"{file}, line {number}: no outcome of a simulation ({said})", hint) from None
 
 
 def _identity(outcome: Outcome) -> Row:

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from p2pnoise.instant import SECOND
 
+from .comparing import without_adversaries
 from .experiment import LOOK, ByteExperiment, Experiment
 from .faults import Fault, Schedule, fault_from
 from .outcome import Outcome, Value
 from .scenario import MAX_NODES, Fidelity, Scenario, ScenarioError, ScenarioFile, find
-from .world import World
 
 Progress = Callable[[float, float], None]
 """Hears the virtual seconds that have passed, and those after which the run is over at the latest."""
@@ -48,7 +49,21 @@ def run(
         while not running.over:
             running.advance(running.now + LOOK)
             progress(running.now / SECOND, running.scenario.seconds)
-        return running.outcome()
+        outcome = running.outcome()
+    if running.scenario.compares:
+        calm = replace(file, make=lambda **given: without_adversaries(file.make(**given)))
+        baseline = run(
+            calm,
+            nodes=nodes,
+            seed=seed,
+            fidelity=fidelity,
+            parameters=parameters,
+            schedule=schedule,
+            seconds=seconds,
+        )
+        compared = tuple(one.check(outcome, baseline) for one in running.scenario.compares)
+        outcome = replace(outcome, checks=(*outcome.checks, *compared))
+    return outcome
 
 
 def begin(
@@ -98,6 +113,6 @@ def _fitting(
 
 
 def expectations_of(scenario: Scenario) -> list[str]:
-    """What a scenario expects, in words."""
-    world = World(0)
-    return [one.watch(world, ()).name for one in scenario.expects]
+    """What a scenario expects of so many nodes as it has by itself, in words."""
+    view: Any = SimpleNamespace(nodes=range(scenario.nodes), now=0)
+    return [*(one.watch(view, ()).name for one in scenario.expects), *(one.name for one in scenario.compares)]

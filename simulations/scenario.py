@@ -38,6 +38,7 @@ from .outcome import Outcome, Value
 
 if TYPE_CHECKING:
     from .checks import Expectation
+    from .comparing import Comparison
 
 Fidelity = Literal["bytes", "messages", "virtual"]
 MAX_NODES = 200_000
@@ -92,10 +93,20 @@ class Scenario:
     faults: Callable[[Setting], Iterable[Fault]] = _nothing
     adversaries: Mapping[str, float] = field(default_factory=dict)
     """How many of each kind there are among the nodes: below 1 a share, else a number. Kinds: adversaries/."""
+    absent: bool = False
+    """The adversaries have their places, and never come: what the others do then is what they can be compared with."""
     publishers: int | None = None
     """How many nodes have cards, the first ones; the others only learn them. None is all. At fidelity messages."""
     expects: Sequence["Expectation"] = ()
+    compares: Sequence["Comparison"] = ()
+    """With the same run without adversaries."""
     fidelities: tuple[Fidelity, ...] = ("bytes",)
+    """At which it runs, the usual one first. What runs at `bytes` runs at `virtual`, too, as long as all nodes are the
+    daemon's own and their clocks run alike."""
+
+    def __post_init__(self) -> None:
+        if "bytes" in self.fidelities and not self.adversaries and not self.clocks.drift:
+            object.__setattr__(self, "fidelities", tuple(dict.fromkeys((*self.fidelities, "virtual"))))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,10 +88,10 @@ def _reset(world: World, fault: Reset) -> None:
 
 def _revoke(world: World, fault: Revoke) -> None:
     new = world.oracle.revoke(tuple(node.number for node in _hit(world, fault)), world.now)
-    # The operator goes to the next node that runs, where this one does not.
+    # The operator goes to the next node that runs and counts, where this one does not: nobody listens to the others.
     count = len(world.nodes)
     at_hand = [world.nodes[(fault.by + turn) % count] for turn in range(count)]
-    for node in [one for one in at_hand if one.honest and one.online][:1]:
+    for node in [one for one in at_hand if one.honest and one.online and one.number not in world.oracle.revoked][:1]:
         world.schedule(node.number, io.FactOffered(new, "operator"))
 
 

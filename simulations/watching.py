@@ -86,7 +86,8 @@ class Watching:
 
     def edges(self) -> tuple[tuple[int, int], ...]:
         """Which nodes are linked, by the word of either."""
-        numbers = {bytes(node.citizen.key.public): node.number for node in self._view.nodes}
+        first_the_others = sorted(self._view.nodes, key=lambda node: node.honest)  # who may use an honest one's key
+        numbers = {bytes(node.citizen.key.public): node.number for node in first_the_others}
         pairs = {
             (min(node.number, numbers[other]), max(node.number, numbers[other]))
             for node in self._view.nodes

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
-from cards import Address, Memo, NodeKey, SignatureCache
+from cards import Address, Card, Memo, Policy, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip import Overlay, PeerTable
@@ -403,6 +403,8 @@ class World:
             case io.SendBytes(connection, data, more):
                 node.bytes_sent += len(data)
                 node.messages_sent += 1
+                for overhear in self.on_bytes if connection in node.carriers else ():
+                    overhear(node, connection, node.carriers[connection].peer, data)
                 self.carriers.send(node, connection, data, more=more)
             case io.Emit(event):
                 self.census[event.kind] += 1
@@ -422,16 +424,17 @@ def honest(
     world: World,
     node: SimulatedNode,
     *,
-    key: NodeKey | None = None,
+    card: Card | None = None,
     config: NodeConfig | None = None,
+    policy: Policy | None = None,
     overlay: Callable[..., Overlay] = Overlay,
 ) -> NodeCore:
     """A node as the daemon runs it, unless something else is said."""
     return NodeCore(
         config or node.config,
-        key=key or node.citizen.key,
-        card=node.citizen.card,
-        policy=world.oracle.policy,
+        key=node.citizen.key,
+        card=card or node.citizen.card,
+        policy=policy or world.oracle.policy,
         random=world.chance("choices", node.number, node.boot),
         entropy=world.entropy(node.number, node.boot),
         signatures=world.signatures,

@@ -18,6 +18,7 @@ class _Verbs(LazyGroup):
         "compare": ("cli.simulate.compare", "lay two runs or sweeps side by side"),
         "replay": ("cli.simulate.replay", "run it again, hold it at a moment, and look inside its nodes"),
         "shrink": ("cli.simulate.shrink", "make a run that went wrong as small as it can be"),
+        "validate": ("cli.simulate.validate", "compare the simulator with real processes"),
         "mutants": ("cli.simulate.mutants", "break the node's rules one by one, and see who notices"),
     }
 

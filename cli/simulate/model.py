@@ -123,6 +123,10 @@ def command(
         from simulations.model.modelling import modelled  # noqa: PLC0415
     except ImportError as error:
         raise Fault(f"{error.name} is not installed", 'pip install "p2pnoise[sim]"') from None
+    if html is not None:
+        from simulations.report import check  # noqa: PLC0415
+
+        check(html)
     begun = time.perf_counter()
     if fit is not None:
         outcome = _predicted(fit, nodes=nodes, seed=seed)

@@ -50,6 +50,10 @@ def command(
     from cli import files  # noqa: PLC0415 - not for --help
     from simulations import run  # noqa: PLC0415
 
+    if html is not None:
+        from simulations.report import check  # noqa: PLC0415
+
+        check(html)
     begun = time.perf_counter()
     with faults(), progress_bar() as progress:
         outcome = run(

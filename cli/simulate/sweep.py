@@ -111,6 +111,10 @@ def command(
 
     with faults():
         tasks = tasks_of(_files(names, every=every), seeds, nodes=nodes, fidelity=fidelity, parameters=parameters)
+    if html is not None:
+        from simulations.report import check  # noqa: PLC0415
+
+        check(html)
     where = _engine(engine, workers=workers, scheduler=scheduler, wait=wait)
     begun, done = time.perf_counter(), 0
     with _folder(out) as folder:
@@ -131,7 +135,7 @@ def command(
             from simulations import results  # noqa: PLC0415
             from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
 
-            write(results.read(folder), html)
+            write(results.read(folder), html, failures=results.failures(folder))
     if as_json:
         answer_json(_to_json(found))
     else:
@@ -214,12 +218,17 @@ def _lines(found: "Swept") -> list[str]:
 def _row(summary: "Summary") -> tuple[str, ...]:
     names = [*(name for name in summary.metrics if name.endswith("_after")), "bytes_per_node_median"]
     words = [
-        f"{name.replace('_', ' ')} {band.median:,.5g} ({band.low:,.5g}-{band.high:,.5g})"
+        f"{name.replace('_', ' ')} {_short(band.median)} ({_short(band.low)}-{_short(band.high)})"
         for name in names
         if (band := summary.metrics.get(name))
     ]
     numbers = (summary.task.nodes, summary.seeds, summary.held, len(summary.broken), len(summary.failed))
     return (summary.task.scenario, *(f"{one:,}" for one in numbers), "  ".join(words))
+
+
+def _short(figure: float) -> str:
+    """Four figures, or all that stand before the point."""
+    return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"
 
 
 def _again(summary: "Summary", seed: int) -> str:

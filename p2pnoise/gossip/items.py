@@ -7,6 +7,7 @@ a world that simulates thousands of nodes has sets of another make.
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence, Set
+from functools import lru_cache
 from typing import TypeAlias
 
 from cards import AddressRecord
@@ -18,16 +19,24 @@ ItemSet: TypeAlias = Set[bytes]
 
 _BODY, _RECORD, _GRANT = range(3)  # in the order in which they are asked for: a body brings its grants along
 _MODULUS = 1 << 256
+_remembered = lru_cache(maxsize=16_384)  # some 4 MB each; one item is asked for a dozen times while it comes in
 
 
+@_remembered
 def body_id(card_id: bytes) -> bytes:
     return _id(_BODY, digest("p2pnoise/v1/item.body", card_id))
 
 
 def record_id(record: AddressRecord) -> bytes:
-    return _id(_RECORD, digest("p2pnoise/v1/item.record", record.body))
+    return _record_id(record.body)
 
 
+@_remembered
+def _record_id(body: bytes) -> bytes:
+    return _id(_RECORD, digest("p2pnoise/v1/item.record", body))
+
+
+@_remembered
 def grant_id(card_id: bytes, key: bytes, attrs: bytes) -> bytes:
     """By the key that signed, an issuer's or a delegate's: whom a delegate speaks for depends on the policy."""
     return _id(_GRANT, digest("p2pnoise/v1/item.grant", card_id, key, hashlib.sha256(attrs).digest()))
@@ -42,6 +51,7 @@ def bucket_of(item: bytes) -> int:
     return item[0] % BUCKETS
 
 
+@_remembered
 def share(item: bytes) -> int:
     """What an id adds to the sum of its bucket."""
     return int.from_bytes(hashlib.sha256(item).digest(), "big")
@@ -63,6 +73,11 @@ class PlainSets:
     """The making of sets of ids, as far as it is not `|`, `&` and `-`. Of these here: frozensets."""
 
     none: ItemSet = frozenset()
+
+    @staticmethod
+    def gathering() -> ItemSet:
+        """An empty set to be added to, by `|=`, and to be given to nobody."""
+        return set()
 
     @staticmethod
     def first(ids: ItemSet, most: int) -> ItemSet:
@@ -93,11 +108,11 @@ class ItemIndex(PlainSets):
 
     def held(self, ids: ItemSet) -> ItemSet:
         """Those of these ids that are here."""
-        return frozenset(item for item in ids if item in self._owners)
+        return ids - self.lacking(ids)
 
     def lacking(self, ids: ItemSet) -> ItemSet:
         """Those of these ids that are not here."""
-        return frozenset(item for item in ids if item not in self._owners)
+        return frozenset(ids).difference(self._owners)
 
     def in_buckets(self, indexes: Iterable[int]) -> ItemSet:
         """All ids of these buckets."""

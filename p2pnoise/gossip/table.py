@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from cards import (
@@ -18,6 +18,7 @@ from cards import (
     Grant,
     IdentityId,
     IssuerId,
+    Judge,
     Mark,
     Memo,
     NodeId,
@@ -48,7 +49,7 @@ MAX_PEERS = 50_000  # cards; the next is refused. Three items each fill the 64 b
 _SLACK = 1_000  # ends in the heap that no row needs any longer, beyond one for each row
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Peer:
     """One identity of the table. `provenance`: proven by its node signature, or live in a handshake with us."""
 
@@ -67,13 +68,29 @@ class Peer:
     def node_id(self) -> NodeId:
         return self.verified.card.node_id
 
-    @property
-    def item_ids(self) -> list[bytes]:
-        """The ids of everything that stands in this row: body, grants, record."""
-        ids = [body_id(self.card.card_id), *self.grants]
-        return ids + ([record_id(self.record)] if self.record is not None else [])
+    def with_record(self, record: AddressRecord | None) -> "Peer":
+        """This row with another address record, or none."""
+        changed = Peer(
+            verified=self.verified,
+            verdict=self.verdict,
+            provenance=self.provenance,
+            first_seen=self.first_seen,
+            learned_from=self.learned_from,
+            record=record,
+        )
+        # Worked out once already, where it takes longest.
+        held = self.item_ids if self.record is None else self.item_ids[:-1]
+        changed.__dict__["grants"] = self.grants
+        changed.__dict__["item_ids"] = held if record is None else (*held, record_id(record))
+        return changed
 
-    @property
+    @cached_property
+    def item_ids(self) -> tuple[bytes, ...]:
+        """The ids of everything that stands in this row: body, grants, record."""
+        ids = (body_id(self.card.card_id), *self.grants)
+        return ids if self.record is None else (*ids, record_id(self.record))
+
+    @cached_property
     def grants(self) -> Mapping[bytes, Grant]:
         """The grants that count, by item id."""
         card_id = self.card.card_id
@@ -112,13 +129,12 @@ class PeerTable:
         self.own = own
         self._own_card = own_card
         self._signatures = memo.signatures if memo is not None else signatures or SignatureCache()
-        self._verify_card: Callable[..., Verdict] = partial(verify_card, signatures=self._signatures)
-        self._check_record: Callable[..., Finding | None] = partial(AddressRecord.check, signatures=self._signatures)
-        self._intern: Callable[[Facts], Facts] = lambda facts: facts
+        self._memo = memo
+        self._judge: Judge | None = None  # of the memo, under the policy and facts that were in force
+        self._keys: tuple[Policy, Facts, Mapping[bytes, list[IssuerId]]] | None = None
         self.read_card: Callable[[bytes], Card] = Card.parse  # a card as claimed; raises `CardError`
         self.read_record: Callable[[bytes], AddressRecord] = AddressRecord.parse  # the same
         if memo is not None:
-            self._verify_card, self._check_record, self._intern = memo.verify_card, memo.check_record, memo.facts
             self.read_card, self.read_record = memo.card, memo.record
         self._peers: dict[bytes, Peer] = {}  # by identity key
         self._by_node: dict[bytes, bytes] = {}  # Node ID -> identity key
@@ -182,8 +198,14 @@ class PeerTable:
 
     def keys_of(self, kid: bytes) -> list[IssuerId]:
         """The keys of accepted issuers and of their delegates that the hint of a grant may mean."""
-        delegates = (authority.key for authority in self.facts.authorities(self.policy))
-        return [key for key in dict.fromkeys((*self.policy.issuers.values(), *delegates)) if key.hint == kid]
+        known = self._keys
+        if known is None or known[0] is not self.policy or known[1] is not self.facts:
+            delegates = (authority.key for authority in self.facts.authorities(self.policy))
+            keys: dict[bytes, list[IssuerId]] = {}
+            for key in dict.fromkeys((*self.policy.issuers.values(), *delegates)):
+                keys.setdefault(key.hint, []).append(key)
+            known = self._keys = self.policy, self.facts, keys
+        return known[2].get(kid, [])
 
     def mark(self, identity: bytes) -> Mark | None:
         return self._marks.get(identity)
@@ -210,22 +232,46 @@ class PeerTable:
             claim = card if isinstance(card, Card) else self.read_card(card)
         except CardError as error:
             return Verdict(level="reject", findings=(error.finding,))
-        verdict = self._verify_card(
-            claim,
-            policy=self.policy,
-            now=now,
-            peer_static=peer_static,
-            facts=self.facts,
-            pins=self.pins,
-            mark=self._marks.get(claim.identity),
-            marks=self._marks,
-            established=established,
-            thorough=thorough,
-        )
+        judge = self._judge_now() if self._memo is not None else None
+        mark = self._marks.get(claim.identity)
+        if judge is not None:
+            verdict = judge.verify_card(
+                claim,
+                now=now,
+                peer_static=peer_static,
+                pins=self.pins,
+                mark=mark,
+                marks=self._marks,
+                established=established,
+                thorough=thorough,
+            )
+        else:
+            verdict = verify_card(
+                claim,
+                policy=self.policy,
+                now=now,
+                peer_static=peer_static,
+                facts=self.facts,
+                pins=self.pins,
+                mark=mark,
+                marks=self._marks,
+                established=established,
+                signatures=self._signatures,
+                thorough=thorough,
+            )
         conflict = None if own else self._conflict(claim)
         if conflict is None:
             return verdict
         return replace(verdict, level="reject", findings=(*verdict.findings, conflict))
+
+    def _judge_now(self) -> Judge | None:
+        judge, memo = self._judge, self._memo
+        if memo is not None and (judge is None or judge.policy is not self.policy or judge.facts is not self.facts):
+            judge = self._judge = memo.judge(self.policy, self.facts)
+        return judge
+
+    def _intern(self, facts: Facts) -> Facts:
+        return self._memo.facts(facts) if self._memo is not None else facts
 
     def _conflict(self, card: Card) -> Finding | None:
         known = self._peers.get(card.identity)
@@ -272,7 +318,7 @@ class PeerTable:
         if known is not None and known.card.raw == kept.raw and known.provenance == peer.provenance:
             return verdict, None
         self._put(peer)
-        self._marks[card.identity] = Mark(card.sequence, card.card_id, card.next_key_digest)
+        self._marks[card.identity] = card.mark
         return verdict, peer
 
     def newer_own(self, card: Card, now: int) -> Card | None:
@@ -323,17 +369,21 @@ class PeerTable:
         finding = self.check_record(record, now)
         if finding is not None:
             return finding, None
-        changed = replace(peer, record=record)
+        changed = peer.with_record(record)
         self._put(changed)
         return None, changed
 
     def check_record(self, record: AddressRecord, now: int) -> Finding | None:
         """What keeps `record` from being believed, whoever's it is; nothing is changed."""
-        return self._check_record(
-            record,
+        judge = self._judge_now()
+        if judge is not None and self._memo is not None:
+            _, clock, leeway = judge.time(now)
+            return self._memo.check_record(record, network=self.policy.network, now=clock, leeway=leeway)
+        return record.check(
             network=self.policy.network,
             now=self.facts.clock(self.policy, now),
             leeway=self.facts.leeway(self.policy, now),
+            signatures=self._signatures,
         )
 
     def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:
@@ -456,7 +506,7 @@ class PeerTable:
             if peer is None:
                 continue
             if peer.record is not None and peer.record.not_after <= now:
-                self._put(replace(peer, record=None))
+                self._put(peer.with_record(None))
                 peer = self._peers[identity]
             if peer.verdict.valid_until <= now:
                 due[identity] = peer
@@ -467,14 +517,19 @@ class PeerTable:
             self._superseded[bytes(card.node_id)] = card
 
     def _put(self, peer: Peer) -> None:
-        old = self._peers.get(peer.card.identity)
-        if old is not None:
-            self._remove(old)
-        identity = bytes(peer.card.identity)
+        identity, ids = peer.card.identity, peer.item_ids
+        old = self._peers.get(identity)
+        held = old.item_ids if old is not None else ()
+        if old is not None and old.node_id != peer.node_id:
+            del self._by_node[old.node_id]
         self._peers[identity] = peer
-        self._by_node[bytes(peer.node_id)] = identity
-        for item in peer.item_ids:
-            self.items.add(item, identity)
+        self._by_node[peer.node_id] = identity
+        for item in held:
+            if item not in ids:
+                self.items.remove(item)
+        for item in ids:
+            if item not in held:
+                self.items.add(item, identity)
         self._push_end(peer)
         if len(self._ends) > 2 * len(self._peers) + _SLACK:  # or a node that renews its record for ever would fill it
             self._ends.clear()
@@ -483,8 +538,8 @@ class PeerTable:
 
     def _push_end(self, peer: Peer) -> None:
         """Note the next time at which something of this row ends; `expire` looks what, and notes the next."""
-        ends = [peer.verdict.valid_until, *([peer.record.not_after] if peer.record is not None else [])]
-        heapq.heappush(self._ends, (min(ends), bytes(peer.card.identity)))
+        end, record = peer.verdict.valid_until, peer.record
+        heapq.heappush(self._ends, (min(end, record.not_after) if record is not None else end, peer.card.identity))
 
     def _remove(self, peer: Peer) -> None:
         del self._peers[peer.card.identity]

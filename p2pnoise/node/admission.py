@@ -23,6 +23,8 @@ from .link import Link, Stage
 if TYPE_CHECKING:
     from .links import Links
 
+VISIT = 2 * SECOND  # how long whoever comes to a crowded node stays: time to learn whom else there is; a guess
+MAX_SHOWN = 10_000  # identities, before those of peers that are gone are forgotten; a guess
 MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
 
 
@@ -47,6 +49,7 @@ class Admission:
         self._dialler = dialler
         self._bans = bans
         self._contests = pairing.Contests()
+        self._shown: set[bytes] = set()  # the identities that linked peers have shown, and some that are gone
         self._last_hash: dict[bytes, bytes] = {}  # Node ID -> handshake hash of the last link that broke
 
     def configure(self, config: NodeConfig) -> None:
@@ -113,6 +116,7 @@ class Admission:
         """The peer lives: from here on it counts. Its older link, if there is one, decides what comes next (P11)."""
         if link.ending:
             return
+        self._note_shown(link.verdict)
         older = pairing.rival(self._links.all, connection)
         other = self._links.all[older] if older is not None else None
         if older is None or other is None:
@@ -193,6 +197,8 @@ class Admission:
         link.admit(now.monotonic)
         self._links.moved(connection)
         link.deadline = _end_of(link.verdict, now)
+        if not link.initiator and self._links.crowded:
+            link.leaves_at = now.monotonic + VISIT
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)
         older = [
@@ -234,14 +240,25 @@ class Admission:
         if link.stage is not Stage.UP and waits_for_lists(verdict):
             return
         link.verdict = verdict
+        self._note_shown(verdict)
         if not verdict.ok:
             self.close_refused(connection, Code.of(verdict.errors), now)
         elif link.stage is Stage.UP:
             link.deadline = _end_of(verdict, now)
             self._links.agenda.touch(connection)
 
+    def _note_shown(self, verdict: Verdict | None) -> None:
+        if verdict is None or verdict.claim is None:
+            return
+        self._shown.add(verdict.claim.identity)
+        if len(self._shown) > MAX_SHOWN + 2 * len(self._links.all):
+            verdicts = (link.verdict for link in self._links.all.values())
+            self._shown = {one.claim.identity for one in verdicts if one is not None and one.claim is not None}
+
     def follow(self, card: Card, now: Instant) -> None:
         """Where an identity has moved to another node, the link to the one that it left is cut."""
+        if card.identity not in self._shown:  # nearly all that gossip brings
+            return
         claims = [link.verdict.claim for link in self._links.all.values() if link.greeted and link.verdict is not None]
         if any(claim and claim.identity == card.identity and claim.node_id != card.node_id for claim in claims):
             self.recheck(now)

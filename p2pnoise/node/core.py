@@ -103,6 +103,11 @@ class NodeCore:
         """Of each link how many items were asked of its peer, and how many are to be."""
         return self._overlay.questions
 
+    @property
+    def ignored(self) -> int:
+        """How many gossip messages of later versions came."""
+        return self._overlay.ignored
+
     def held_until(self, node_id: NodeId) -> int:
         """Until when we do not dial this node, as our operator asked, in monotonic nanoseconds; 0 where we do."""
         return self._dialler.held_until(node_id)

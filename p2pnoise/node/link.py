@@ -120,6 +120,7 @@ class Link:
         self.streams = Streams(
             initiator=initiator, send=self._send, most=config.max_streams, window=config.stream_window
         )
+        self.leaves_at: int | None = None  # of a visitor: when it is to make room for the next
         self.draining = False  # another link to its peer has taken its place: no stream is opened on it any more
         self.on_demand = False  # dialled because an application wanted a stream
         self.busy = False  # whether it had streams when it was last looked at
@@ -356,7 +357,11 @@ class Link:
         return told
 
     def send_gossip(self, data: bytes) -> None:
-        self._send(encode_frame(Kind.GOSSIP, data))
+        self.send_frame(Kind.GOSSIP, data)
+
+    def send_frame(self, kind: int, payload: bytes) -> None:
+        """A frame of any type, also of one that there is not yet."""
+        self._send(encode_frame(kind, payload))
 
     def ping(self, now: int) -> None:
         """Ask whether the peer is there; any PONG answers."""

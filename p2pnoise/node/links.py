@@ -17,7 +17,7 @@ from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
 from . import telling
-from .admission import Admission
+from .admission import VISIT, Admission
 from .agenda import NEVER, Agenda
 from .bans import Bans
 from .dials import Dialler
@@ -39,6 +39,7 @@ from .openings import Openings
 from .pings import Pings
 
 MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws half of it
+ROOM = 8  # of so many places one is for visitors; a guess: 16 of 128
 DISCONNECTED = "disconnected by the operator"
 MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
@@ -71,6 +72,15 @@ class Links:
         self.openings = Openings(self.all, table=overlay.table, dialler=dialler, bans=bans, out=out)
         self.pings = Pings(self.all, out)
         self.admission = Admission(self, config, boot_id=entropy(16), overlay=overlay, dialler=dialler, bans=bans)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the places that are left are for visitors: whoever comes learns of others, and goes to them.
+
+        Or a full node would turn newcomers away for ever: of 150 that began with one node, 21 stayed out.
+        """
+        most = self._config.max_links
+        return len(self.all) > most - max(1, most // ROOM)
 
     def configure(self, config: NodeConfig) -> None:
         """Other limits and times from now on, for links that begin and in what is asked of all."""
@@ -317,6 +327,8 @@ class Links:
                 self.drop(connection, "no new keys in time", now)
             elif now.monotonic >= self._idle_due(link):
                 self.close(connection, Code.GOODBYE, now, reason="idle")
+            elif link.leaves_at is not None and now.monotonic >= link.leaves_at:
+                self._see_off(connection, link, now)
             elif link.stage is Stage.UP and now.monotonic >= self._ping_due(link):
                 if link.pinged_at is None:
                     link.ping(now.monotonic)
@@ -327,8 +339,19 @@ class Links:
         """The monotonic nanosecond by which `tick` is wanted for this link, or `NEVER`."""
         due = link.deadline if link.deadline is not None else NEVER
         if link.stage is Stage.UP:
-            due = min(due, self._ping_due(link), self._idle_due(link), link.key_deadline or NEVER)
+            due = min(
+                due, self._ping_due(link), self._idle_due(link), link.key_deadline or NEVER, link.leaves_at or NEVER
+            )
         return due
+
+    def _see_off(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
+        """A visitor has been here long enough; it stays where places are free again, or while it has streams."""
+        if not self.crowded:
+            link.leaves_at = None
+        elif len(link.streams):
+            link.leaves_at = now.monotonic + VISIT
+        else:
+            self.close(connection, Code.GOODBYE, now, reason="made room for others")
 
     def _overdue(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
         match link.stage:

@@ -1,5 +1,7 @@
 """Telling: links and gossip effects as events for the application. Pure translation, nothing is decided here."""
 
+from functools import lru_cache
+
 from cards import (
     Address,
     Conflict,
@@ -80,7 +82,7 @@ def gossiped(
                 node_id=peer.node_id,
                 name=peer.card.name,
                 sequence=peer.card.sequence,
-                learned_from=NodeId(teller),
+                learned_from=_node_id(teller),
                 known_peers=len(table),
             )
         case gossip.OwnCardLearned(card, giver):
@@ -101,6 +103,11 @@ def gossiped(
             return events.PeerPinned(node_id=peer.node_id, name=peer.card.label, identity=peer.card.identity)
         case gossip.FactApplied():
             return _applied(effect, table, source or NodeId(effect.source).short)
+
+
+@lru_cache(maxsize=1_024)  # each peer that is linked tells of very many others
+def _node_id(raw: bytes) -> NodeId:
+    return NodeId(raw)
 
 
 def _applied(effect: gossip.FactApplied, table: PeerTable, source: str) -> events.Event:

@@ -25,7 +25,7 @@ from cards.facts import KINDS, Statement
 from cards.revocation import IssuerRevocations
 
 from .errors import StoreError
-from .schema import MOVE_ASIDE, connect, version
+from .schema import MOVE_ASIDE, connect, damaged, version
 
 _PUT_PEER = """
 INSERT INTO peers (identity, node_id, name, sequence, not_after, standing, provenance, card, record,
@@ -320,4 +320,5 @@ def _bytes(value: object) -> bool:
 
 
 def _failed(path: Path, error: sqlite3.Error) -> StoreError:
-    return StoreError(f"{path}: {error}", "check the disk, and that nothing else writes this file")
+    other = StoreError(f"{path}: {error}", "check the disk, and that nothing else writes this file")
+    return damaged(error, path) or other

@@ -179,6 +179,11 @@ def _explain(error: sqlite3.Error, path: Path) -> StoreError:
         return StoreError(f"{path}: in use by another process", "stop the other node on this folder first")
     if "not a database" in text:
         return StoreError(f"{path}: not a SQLite file", MOVE_ASIDE)
-    if "malformed" in text or "corrupt" in text:
-        return StoreError(f"{path}: damaged: {text}", MOVE_ASIDE)
-    return StoreError(f"{path}: {text}", "check the disk, the path and its permissions")
+    return damaged(error, path) or StoreError(f"{path}: {text}", "check the disk, the path and its permissions")
+
+
+def damaged(error: sqlite3.Error, path: Path) -> StoreError | None:
+    """What to say where the file itself is broken: its pages, or the names of its tables and columns."""
+    signs = ("malformed", "corrupt", "no such ", "has no column", "duplicate column")
+    broken = any(sign in str(error) for sign in signs)
+    return StoreError(f"{path}: damaged: {error}", MOVE_ASIDE) if broken else None

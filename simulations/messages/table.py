@@ -101,6 +101,9 @@ class DenseItems:
     def owner(self, item: bytes) -> bytes | None:
         return self.registry.owners[self.registry.numbers[item]] if item in self else None
 
+    def gathering(self) -> ItemSet:
+        return self.none
+
     def first(self, ids: ItemSet, most: int) -> ItemSet:
         bits = self.registry.bits_of(ids)
         if bits.bit_count() <= most:

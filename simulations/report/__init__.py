@@ -15,6 +15,7 @@ from p2pnoise.folder.fault import Fault
 from p2pnoise.folder.writing import check_target
 from p2pnoise.folder.writing import write as write_file
 from simulations.outcome import Outcome
+from simulations.results import Failure
 
 from .comparison import Comparison, Pair, compare
 
@@ -37,14 +38,17 @@ def check(path: Path) -> None:
         raise Fault(str(fault), hint, code=fault.code) from None
 
 
-def write(outcomes: Sequence[Outcome], path: Path) -> None:
-    """The report of these outcomes at `path`, which holds nothing yet, or an earlier report. Raises `Fault`."""
+def write(outcomes: Sequence[Outcome], path: Path, *, failures: Sequence[Failure] = ()) -> None:
+    """The report of these outcomes at `path`, which holds nothing yet, or an earlier report. Raises `Fault`.
+
+    `failures` are the runs of a sweep that have no outcome; what is left out of a report would be taken for good.
+    """
     check(path)
-    if not outcomes:
+    if not outcomes and not failures:
         raise Fault("there is no outcome to report", "run the scenario first")
     from .page import report  # noqa: PLC0415 - matplotlib is for those who draw
 
-    write_file(path, MARK + report(outcomes).encode(), force=True)
+    write_file(path, MARK + report(outcomes, failures).encode(), force=True)
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:

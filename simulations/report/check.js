@@ -21,7 +21,8 @@ if (location.hash === "#check") addEventListener("load", () => {
   }
   const said = {
     scrollWidth: root.scrollWidth, clientWidth: root.clientWidth, height: Math.ceil(document.body.getBoundingClientRect().bottom),
-    pictures: pictures.length, flat: pictures.filter(one => one.getBoundingClientRect().height < 100).length,
+    pictures: pictures.map(one => one.getBoundingClientRect()).map(box => [box.left, box.top, box.width, box.height]),
+    flat: pictures.filter(one => one.getBoundingClientRect().height < 100).length,
     wide, cut, over, requests: performance.getEntriesByType("resource").length,
     data: JSON.parse(document.getElementById("data").textContent) !== null,
   };

@@ -1,10 +1,11 @@
 """Figures: each one idea, drawn for all runs of a group at once, or for two groups over each other."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .bands import Band, CurveBand, finite, percentile
+from .bands import Band, CurveBand, finite
 from .drawing import COLOURS, HEIGHT, PLOT, Canvas, draw, rows_of
 from .groups import Group
 from .spans import Span
@@ -13,6 +14,7 @@ from .words import SHARE, UNITS, Unit, headed, named, plural, unit_of
 __all__ = ["Drawn", "Side", "curve", "dots", "spread"]
 
 _QUANTILES = 100  # steps of a cumulative curve
+_WHOLE = 1 - 1e-9  # a share that is all of it, after rounding
 _FEWEST = 5  # runs that are worth a dot each
 _BINS = 40  # columns of dots
 _MARKS = 20  # first breaks that are marked below a curve
@@ -267,8 +269,8 @@ def _curve_finding(side: Side, band: CurveBand, unit: Unit, end: float) -> str:
     at_the_end = "at the end" if side.letter else "At the end"
     last = unit.show(band.median[-1])
     if band.runs == 1:
-        if unit is SHARE and band.median[-1] >= 0.9995:
-            full = next(t for t, value in zip(band.times, band.median, strict=True) if value >= 0.9995)
+        if unit is SHARE and band.median[-1] >= _WHOLE:
+            full = next(t for t, value in zip(band.times, band.median, strict=True) if value >= _WHOLE)
             return f"{lead}{last} from {UNITS['s'].show(full)} on."
         return f"{lead}{last} at the end, {UNITS['s'].show(band.times[-1])}."
     half = _reached(side.group, unit, band)
@@ -285,12 +287,12 @@ def _curve_finding(side: Side, band: CurveBand, unit: Unit, end: float) -> str:
 
 def _reached(group: Group, unit: Unit, band: CurveBand) -> str | None:
     """When the runs reached the whole, for a share that nearly all of them brought there."""
-    if unit is not SHARE or band.median[-1] < 0.9995:
+    if unit is not SHARE or band.median[-1] < _WHOLE:
         return None
     name = next(name for name, one in group.curves.items() if one is band)
     full = []
     for outcome in group.outcomes:
-        reached = next((t for t, value in outcome.curves.get(name, ()) if value >= 0.9995), None)
+        reached = next((t for t, value in outcome.curves.get(name, ()) if value >= _WHOLE), None)
         if reached is not None:
             full.append(reached)
     times = Band.of(full)
@@ -309,8 +311,13 @@ def _quantiles(group: Group, name: str) -> list[Band] | None:
     ordered = [values for values in ordered if values]
     if not ordered:
         return None
-    bands = [Band.of(percentile(values, step / _QUANTILES) for values in ordered) for step in range(_QUANTILES + 1)]
+    bands = [Band.of(_at(values, step / _QUANTILES) for values in ordered) for step in range(_QUANTILES + 1)]
     return [band for band in bands if band is not None]
+
+
+def _at(ordered: Sequence[float], share: float) -> float:
+    """The figure of the node up to which `share` of the nodes come: that of a node that there is."""
+    return ordered[max(0, math.ceil(share * len(ordered) - 1e-9) - 1)]
 
 
 def _spread_finding(side: Side, lines: Sequence[Band], unit: Unit) -> str:

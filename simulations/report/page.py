@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from p2pnoise import __version__
 from simulations.outcome import Outcome
+from simulations.results import Failure
 
 from . import fidelity, words
 from .bands import Band
@@ -50,12 +51,12 @@ class Section:
     drawn: bool
 
 
-def report(outcomes: Sequence[Outcome]) -> str:
+def report(outcomes: Sequence[Outcome], failures: Sequence[Failure] = ()) -> str:
     """The page of one run or of many."""
     groups = grouped(outcomes)
     chosen = {id(group) for group in sorted(groups, key=lambda group: not group.failing)[:DRAWN]}
     sections = [_section(group, f"group-{place}", drawn=id(group) in chosen) for place, group in enumerate(groups, 1)]
-    return _render("report.html.jinja", sections=sections, data=embedded(groups), runs=len(outcomes))
+    return _render("report.html.jinja", sections=sections, data=embedded(groups), runs=len(outcomes), failures=failures)
 
 
 def comparison_page(comparison: Comparison) -> str:
@@ -174,6 +175,7 @@ def _render(template: str, **given: Any) -> str:
         "svg": Markup,
         "version": __version__,
         "shown": SHOWN,
+        "repeat": words.repeat,
         "plural": words.plural,
         "seconds": words.UNITS["s"].show,
         "exact": _exact,

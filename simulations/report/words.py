@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from simulations.outcome import Outcome
+from simulations.results import Failure
 
 from .bands import Band
 
@@ -82,8 +83,9 @@ def _bytes(value: float) -> str:
 
 
 def _share(value: float) -> str:
-    shown = 100 * value
-    return f"{shown:.3g} %" if shown < 99.95 or shown > 100.05 else "100 %"
+    if 0.9995 <= value < 1 - 1e-9:
+        return "> 99.9 %"  # nearly all is not all
+    return f"{100 * value:.3g} %"
 
 
 UNITS: Mapping[str, Unit] = {
@@ -101,7 +103,7 @@ _REPEATABLE = ("bytes", "messages", "virtual")
 # What the simulator itself measures: what it is called, the heading of its figure, its unit. A scenario's own figures
 # are called by their names.
 _CALLED: Mapping[str, tuple[str, str, str]] = {
-    "informed": ("share of all cards that a node holds", "How the cards spread", "share"),
+    "informed": ("share known of all there is to know", "How knowledge spreads", "share"),
     "linked": ("share of nodes that are linked", "How nodes get linked", "share"),
     "online": ("share of honest nodes that are up", "Who is up", "share"),
     "attacker_share": ("share of honest nodes' links that lead to attackers", "How far attackers get", "share"),
@@ -110,6 +112,7 @@ _CALLED: Mapping[str, tuple[str, str, str]] = {
     "redundancy": ("copies received for each that was needed", "How much comes twice", "count"),
     "known_all_after": ("until a node knows all", "How long a node waits for the last card", "s"),
     "converged_after": ("until all know all", "How long until all know all", "s"),
+    "connected_after": ("until the network is in one piece", "How long until the network is in one piece", "s"),
     "cut_after": ("until nobody is linked to the revoked", "How long a revoked card is still of use", "s"),
     "bytes_sent": ("bytes sent by a node", "What a node has to send", "bytes"),
     "messages": ("messages sent", "How many messages are sent", "count"),
@@ -166,7 +169,7 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(parts[:12]) + (f" and {len(parts) - 12:,} more" if len(parts) > 12 else "")
 
 
-def repeat(outcome: Outcome) -> str:
+def repeat(outcome: Outcome | Failure) -> str:
     """The command that repeats one run; empty where none does."""
     if outcome.fidelity not in _REPEATABLE:
         return ""

@@ -6,7 +6,7 @@ NUMBER = 3
 RECORDED = ""
 
 
-def scenario(*, minutes: int = 10, bytes_per_second: int = 2_000, least: int = 5) -> Scenario:
+def scenario(*, minutes: int = 5, bytes_per_second: int = 2_000, least: int = 5) -> Scenario:
     """From the second minute on; the bound on what a node sends is the same for any number of nodes."""
     return Scenario(
         nodes=50,

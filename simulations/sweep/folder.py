@@ -120,18 +120,17 @@ class SweepFolder:
         """Raises `Fault` unless the manifest that is there is of this very sweep; its commit is only told to people."""
         try:
             found = json.loads(path.read_bytes())
-            theirs, tasks = found["software"], found["tasks"]
             known = found["format"] == _FORMAT
+            theirs, tasks = dict(found["software"]), [Task(**task) for task in found["tasks"]]
         except OSError as error:
             raise os_fault(error, path) from None
         except (ValueError, KeyError, TypeError):
             known = False
-        if not known:
+        if not known or not tasks:
             raise Fault(f"{path} is no manifest of a sweep", "name a folder that is new", code=MALFORMED)
-        if tasks != wanted["tasks"]:
+        if tasks != list(self.tasks):
             raise Fault(
-                f"{self.path} is of another sweep: {len(tasks)} tasks there, "
-                f"{len(wanted['tasks'])} here, or the same number of other ones",
+                f"{self.path} is of another sweep: {_told(tasks)} there, {_told(self.tasks)} here",
                 "name a folder that is new, or give the options that this one was begun with",
                 code=CONFLICT,
             )
@@ -170,3 +169,13 @@ class SweepFolder:
 
 def _digest(line: str) -> bytes:
     return hashlib.blake2b(line.encode(), digest_size=16).digest()
+
+
+def _told(tasks: Sequence[Task]) -> str:
+    """What tells one sweep from another, in a few words."""
+    names = sorted({task.scenario for task in tasks})
+    seeds, nodes = {task.seed for task in tasks}, {task.nodes for task in tasks}
+    few = names[0] if len(names) == 1 else f"{len(names)} scenarios"
+    sizes = f"{min(nodes)} nodes" if len(nodes) == 1 else f"{min(nodes)} to {max(nodes)} nodes"
+    told = sorted({f"{name} {value}" for task in tasks for name, value in task.parameters.items()})
+    return ", ".join((few, sizes, f"seeds {min(seeds)} to {max(seeds)}", *told))

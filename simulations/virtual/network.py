@@ -6,6 +6,7 @@ A direction is ended by the sender; a host that is gone answers nothing (silent)
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 import trio
@@ -13,6 +14,8 @@ import trio
 from cards import Address
 from p2pnoise.instant import SECOND
 from p2pnoise.node.driver.surroundings import Accept, Carrier, ListenError, Listening
+from simulations.carriers import KNOCKS, SYN
+from simulations.network import Lines
 
 __all__ = ["Clockwork", "Network", "VirtualCarrier"]
 
@@ -27,33 +30,22 @@ class Clockwork(Protocol):
     """Who has things happen at their time, and knows what lies between nodes. Nanoseconds."""
 
     now: int
+    lines: Lines
 
-    def alarm(self, at: int, ring: Callable[[], None]) -> None:
-        """Have `ring` called at a nanosecond."""
-        ...
-
-    def blocked(self, source: int, target: int) -> bool:
-        """Whether nothing passes this way now."""
-        ...
-
-    def one_way(self, source: int, target: int) -> int:
-        """How long a packet of no size takes."""
-        ...
-
-    def arrival(self, source: int, target: int, size: int) -> tuple[int, int]:
-        """When what is sent now has left, and when it arrives."""
+    def at(self, moment: int, happen: Callable[[], None]) -> None:
+        """Have something happen at a nanosecond."""
         ...
 
     def delivered(self, source: int, target: int, data: bytes) -> None:
         """This has arrived; none is the end."""
         ...
 
-    def reachable(self, source: int, target: int) -> bool:
-        """Whether a dial gets an answer, if only a refusal."""
+    def hears(self, target: int, source: int) -> bool:
+        """Whether a node's system hears who knocks, and can answer."""
         ...
 
-    def online(self, node: int) -> bool:
-        """Whether the node runs."""
+    def is_dark(self, node: int) -> bool:
+        """Whether not even its system says anything."""
         ...
 
     def joined(self, ours: "VirtualCarrier", theirs: "VirtualCarrier") -> None:
@@ -68,7 +60,6 @@ class _Way:
         "arrived",
         "broken",
         "ended",
-        "held",
         "last",
         "news",
         "reader",
@@ -85,7 +76,6 @@ class _Way:
         self.underway = 0  # bytes that were sent and not read
         self.unsent = 0  # of these, bytes that have not left
         self.last = 0  # when the last of them arrives, so that what is sent later never arrives earlier
-        self.held: list[bytes] = []  # what cannot pass now
         self.ended = False  # by the sender, and nothing comes after what has arrived
         self.broken = False
         self.news = trio.lowlevel.ParkingLot()  # for both sides
@@ -96,7 +86,6 @@ class _Way:
     def break_off(self) -> None:
         self.broken = True
         self.arrived.clear()
-        self.held.clear()
         self.change()
 
 
@@ -108,6 +97,17 @@ class VirtualCarrier:
         self.incoming, self.outgoing = incoming, outgoing
         self._ending = False  # our direction; what we sent before still arrives
         self.closed = False
+        self.number = 0  # by which the node at this end knows it; 0 before it does
+
+    @property
+    def peer(self) -> int:
+        """Who is at the other end."""
+        return self.outgoing.target
+
+    @property
+    def peer_connection(self) -> int:
+        """The number of the other end, over there."""
+        return self.outgoing.reader.number
 
     def send_now(self, data: bytes) -> int:
         way = self.outgoing
@@ -186,7 +186,7 @@ class Network:
     def __init__(self, clockwork: Clockwork) -> None:
         self._clockwork = clockwork
         self._listening: dict[Address, _Listening] = {}
-        self._held: dict[_Way, None] = {}  # those on which something cannot pass
+        self._held: dict[tuple[int, int], list[tuple[_Way, bytes]]] = {}  # what cannot pass from one node to another
 
     def listen(self, addresses: Sequence[Address]) -> Listening:
         """Accept what is dialled there. Raises ListenError."""
@@ -205,9 +205,13 @@ class Network:
 
     async def dial(self, source: int, target: int, address: Address, origin: Address) -> VirtualCarrier:
         """A connection from one node, whose address is `origin`, to another, if it listens there. Raises OSError."""
-        if not self._clockwork.reachable(source, target):
-            await trio.sleep_forever()
         await self._travel(source, target)
+        for pause in KNOCKS:
+            if self._clockwork.hears(target, source):
+                break
+            await trio.sleep(pause / SECOND)
+        else:
+            await trio.sleep_forever()
         there = self._listening.get(address)
         if there is None:
             await self._travel(target, source)
@@ -218,38 +222,37 @@ class Network:
         self._clockwork.joined(ours, theirs)
         there.arrive(theirs, Address(origin.host, EPHEMERAL))
         try:
-            await self._travel(target, source)
+            back.last = await self._travel(target, source)
         except BaseException:
             ours.close()
             raise
         return ours
 
-    async def _travel(self, source: int, target: int) -> None:
-        """The way of a packet of no size, which may never come."""
-        if self._clockwork.blocked(source, target):
-            await trio.sleep_forever()
-        await trio.sleep(self._clockwork.one_way(source, target) / SECOND)
+    async def _travel(self, source: int, target: int) -> int:
+        """The way of a segment without data; when it came."""
+        _, arrives = self._clockwork.lines.arrival(source, target, SYN, self._clockwork.now)
+        await trio.sleep((arrives - self._clockwork.now) / SECOND)
+        return arrives
 
     # What is on its way
 
     def send(self, way: _Way, data: bytes) -> None:
         """Have `data` arrive; none is the end of the direction."""
         way.unsent += len(data)
-        if way.held or self._clockwork.blocked(way.source, way.target):
-            way.held.append(data)
-            self._held[way] = None
-        else:
-            self._depart(way, data)
+        self._pass_on(way, data)
 
-    def _depart(self, way: _Way, data: bytes) -> None:
-        left, arrives = self._clockwork.arrival(way.source, way.target, len(data))
+    def _pass_on(self, way: _Way, data: bytes) -> None:
+        clock, size = self._clockwork, len(data)
+        if clock.lines.blocked(way.source, way.target):
+            self._held.setdefault((way.source, way.target), []).append((way, data))
+            return
+        left, arrives = clock.lines.arrival(way.source, way.target, size or SYN, clock.now)
         way.last = max(way.last, arrives)
-        size = len(data)
-        if left > self._clockwork.now:
-            self._clockwork.alarm(left, lambda: self._left(way, size))
+        if left > clock.now:
+            clock.at(left, partial(self._left, way, size))
         else:
             way.unsent -= size
-        self._clockwork.alarm(way.last, lambda: self._arrive(way, data))
+        clock.at(way.last, partial(self._arrive, way, data))
 
     def _left(self, way: _Way, size: int) -> None:
         way.unsent -= size
@@ -259,9 +262,9 @@ class Network:
         if way.broken:
             return
         if way.reader.closed:
-            if data and self._clockwork.online(way.target):  # its system knows no such connection, and says so
-                back = self._clockwork.one_way(way.target, way.source)
-                self._clockwork.alarm(self._clockwork.now + back, way.reader.break_off)
+            if data and not self._clockwork.is_dark(way.target):  # its system knows no such connection, and says so
+                back = self._clockwork.lines.one_way(way.target, way.source)
+                self._clockwork.at(self._clockwork.now + back, way.reader.break_off)
             return
         self._clockwork.delivered(way.source, way.target, data)
         if data:
@@ -270,13 +273,21 @@ class Network:
             way.ended = True
         way.change()
 
+    def held(self, source: int, target: int) -> int:
+        """How much waits until it can pass."""
+        return len(self._held.get((source, target), ()))
+
     def release(self) -> None:
         """Something may pass that could not."""
-        for way in [way for way in self._held if not self._clockwork.blocked(way.source, way.target)]:
-            del self._held[way]
-            held, way.held = way.held, []
-            for data in held:
-                self._depart(way, data)
+        held, self._held = self._held, {}
+        for waiting in held.values():
+            for way, data in waiting:
+                if not way.broken:
+                    self._pass_on(way, data)
+
+    def forget(self, node: int) -> None:
+        """What a node's system holds is gone with it."""
+        self._held = {pair: waiting for pair, waiting in self._held.items() if pair[0] != node}
 
 
 class _Listening:

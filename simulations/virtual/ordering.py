@@ -3,7 +3,8 @@
 Left alone, trio 0.35 shuffles what is ready by a generator that nobody seeds, cancels in the order of sets of objects,
 which is that of their addresses, and lets addresses decide which of two equal deadlines comes first. Nothing public
 changes that (python-trio issues 239, 2022 and 2675), so that its own names are replaced for as long as a run lasts, and
-only in versions whose source was read for it.
+only in versions whose source was read for it. Its other sets need no order: a nursery's children are gone through when
+a task moves out of `Nursery.start`, alone; and whoever is woken by an Event is sorted before it runs.
 """
 
 import random
@@ -64,16 +65,12 @@ class Ordering:
                 f"{trio.__version__}",
                 f"pip install trio=={KNOWN[-1]}, or take the fidelity bytes",
             )
-        status, nursery, ties = _run.CancelStatus, _run.Nursery, count()
-        begin_status, begin_nursery = status.__attrs_post_init__, nursery.__init__
+        status, ties = _run.CancelStatus, count()
+        begin = status.__attrs_post_init__
 
         def status_begins(self: Any) -> None:
             self._children, self._tasks = _Ordered(), _Ordered()
-            begin_status(self)
-
-        def nursery_begins(self: Any, *args: Any, **named: Any) -> None:
-            begin_nursery(self, *args, **named)
-            self._children = _Ordered()
+            begin(self)
 
         def add_deadline(self: Any, deadline: float, cancel_scope: Any) -> None:
             heappush(self._heap, (deadline, next(ties), cancel_scope))
@@ -83,10 +80,6 @@ class Ordering:
             (_run, "_r", random.Random(seed)),  # noqa: S311 - repeatable is what is wanted
             (_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True),
             (status, "__attrs_post_init__", status_begins),
-            # `Nursery.start` goes through these when a task has started.
-            (status, "children", property(lambda self: _Ordered(self._children))),
-            (status, "tasks", property(lambda self: _Ordered(self._tasks))),
-            (nursery, "__init__", nursery_begins),
             (_run.Deadlines, "add", add_deadline),
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from heapq import heappop
 from math import ceil, inf
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import trio
 
@@ -24,6 +24,7 @@ from p2pnoise.node.driver.opening import open_node_in
 from p2pnoise.node.driver.surroundings import Carrier, Keeper, Listening
 from p2pnoise.noise import Entropy
 from p2pnoise.store import StoreError
+from simulations.carriers import Carriers
 from simulations.clocks import START
 from simulations.disks import DiskError
 from simulations.world import SimulatedNode, World, _Alarm, honest
@@ -33,6 +34,12 @@ from .ordering import Ordering
 from .stepping import Stepper
 
 __all__ = ["VirtualWorld"]
+
+
+class _Passage(NamedTuple):
+    """Something on its way. No alarm of the world: it still comes when nothing more is to go wrong."""
+
+    ring: Callable[[], None]
 
 
 @dataclass(eq=False)
@@ -52,8 +59,9 @@ class VirtualWorld(World):
     def __init__(self, seed: int, **given: Any) -> None:
         super().__init__(seed, **given)
         self._network = Network(self)
+        self.carriers = _Ends(self._network, self, push=self._push, hand=self._hand)
         self._lives: dict[int, _Life] = {}
-        self._connections = 0
+        self._ends: dict[int, list[VirtualCarrier]] = {}
         self._trio = Stepper(Ordering(self.chance("scheduling").getrandbits(64)))
 
     def close(self) -> None:
@@ -78,6 +86,7 @@ class VirtualWorld(World):
             raise ValueError(f"node {node.number} is a {node.kind}, and the fidelity virtual runs the daemon's nodes")
         node.boot += 1
         node.failure = ""
+        node.dark = False
         life = self._lives[node.number] = _Life(node)
         self._trio.nursery.start_soon(self._live, life)
 
@@ -93,6 +102,7 @@ class VirtualWorld(World):
                 facts=[self.oracle.lists[0]],
                 config=node.config,
                 on_event=lambda event: self._hear(life, event),
+                memo=self.memo,
             ) as life.running:
                 if not life.killed:
                     node.core = self._watch(life, life.running.core)
@@ -117,6 +127,8 @@ class VirtualWorld(World):
                 sent = [effect for effect in effects if isinstance(effect, io.SendBytes)]
                 node.messages_sent += len(sent)
                 node.bytes_sent += sum(len(effect.data) for effect in sent)
+                if isinstance(given, io.Accepted | io.Connected):
+                    self._number(life)
             return effects
 
         core.handle = watched  # type: ignore[method-assign]
@@ -133,22 +145,14 @@ class VirtualWorld(World):
 
     def kill(self, node: SimulatedNode, *, silent: bool = False) -> None:
         life = self._lives.pop(node.number, None)
-        if life is None:
-            return
         with self._trio.in_force():
-            life.killed = True
-            for carrier in self._ends(node).values():
-                if silent:
-                    carrier.vanish()
-                else:
-                    carrier.close()
-            self._network.unlisten([node.address])
-            if life.running is not None:
-                life.running.hurry()
-            life.ending.set()
-        node.core = None
-        node.carriers.clear()
-        node.boot += 1
+            super().kill(node, silent=silent)
+            if life is not None:
+                life.killed = True
+                self._network.unlisten([node.address])
+                if life.running is not None:
+                    life.running.hurry()
+                life.ending.set()
 
     # What happens
 
@@ -165,17 +169,17 @@ class VirtualWorld(World):
 
     def _pass_time(self, until: int) -> bool:
         """Go to the next moment at which something happens, and have it happen; whether there is one by `until`."""
-        due = self._trio.due
-        woken = ceil(due * SECOND) if due < inf else None
-        planned = self._queue[0][0] if self._queue else None
-        moment = min((one for one in (woken, planned) if one is not None), default=None)
-        if moment is None or moment > until:
+        wakes = self._trio.due
+        moments = [self._queue[0][0]] if self._queue else []
+        moment = min([*moments, ceil(wakes * SECOND)] if wakes < inf else moments, default=until + 1)
+        if moment > until:
             return False
         self.now = max(self.now, moment)
-        self._trio.pass_to(max(due, self.now / SECOND) if woken == moment else self.now / SECOND)
+        # As a float the moment may be a little before the one at which a sleeper wakes.
+        self._trio.pass_to(max(wakes, self.now / SECOND) if wakes * SECOND <= self.now else self.now / SECOND)
         while self._queue and self._queue[0][0] <= self.now:
             _, _, number, boot, given = heappop(self._queue)
-            if isinstance(given, _Alarm):
+            if isinstance(given, _Alarm | _Passage):
                 given.ring()
             else:
                 self._happen(self.nodes[number], boot, given)
@@ -190,28 +194,18 @@ class VirtualWorld(World):
         else:
             self._trio.nursery.start_soon(life.running.offer, given)
 
-    def reset(self, node: SimulatedNode, connection: io.ConnectionId) -> None:
-        self._ends(node)[connection].break_off()
-
-    def release(self) -> None:
-        self._network.release()
-
     # What the network asks
 
-    def blocked(self, source: int, target: int) -> bool:
-        return self.lines.blocked(source, target)
+    def at(self, moment: int, happen: Callable[[], None]) -> None:
+        passage = cast("Any", _Passage(happen))
+        self._push(max(moment - self.now, 0), -1, -1, passage)
 
-    def reachable(self, source: int, target: int) -> bool:
-        return self.nodes[target].dialable and not self.carriers.is_cut(source, target)
+    def hears(self, target: int, source: int) -> bool:
+        node = self.nodes[target]
+        return node.dialable and not node.dark and not self.carriers.is_cut(source, target)
 
-    def online(self, node: int) -> bool:
-        return self.nodes[node].online
-
-    def one_way(self, source: int, target: int) -> int:
-        return self.lines.one_way(source, target)
-
-    def arrival(self, source: int, target: int, size: int) -> tuple[int, int]:
-        return self.lines.arrival(source, target, size, self.now)
+    def is_dark(self, node: int) -> bool:
+        return self.nodes[node].dark
 
     def delivered(self, source: int, target: int, data: bytes) -> None:
         self.deliveries += 1
@@ -219,16 +213,58 @@ class VirtualWorld(World):
         self._trace.update(data)
 
     def joined(self, ours: VirtualCarrier, theirs: VirtualCarrier) -> None:
-        self._connections += 1
         for end in (ours, theirs):
-            ends = self._ends(self.nodes[end.outgoing.source])
-            for number in [number for number, carrier in ends.items() if carrier.closed]:
-                del ends[number]
-            ends[self._connections] = end
+            ends = self._ends.setdefault(end.outgoing.source, [])
+            ends[:] = [one for one in ends if not one.closed]
+            ends.append(end)
 
-    def _ends(self, node: SimulatedNode) -> dict[io.ConnectionId, VirtualCarrier]:
-        """The connections of a node, each by a number that both ends have."""
-        return cast("dict[io.ConnectionId, VirtualCarrier]", node.carriers)
+    def ends_of(self, node: SimulatedNode) -> list[VirtualCarrier]:
+        """Its ends of all connections, those of which it knows nothing yet among them."""
+        return self._ends.setdefault(node.number, [])
+
+    def _number(self, life: _Life) -> None:
+        """Let the node's connections be known by the numbers that its core has for them, as in the bytes world."""
+        assert life.running is not None  # noqa: S101 - whoever has connections runs
+        driven = life.running._driver.carriers._connections  # noqa: SLF001 - a world looks inside
+        carriers = _carriers(life.node)
+        carriers.clear()
+        for number, connection in driven.items():
+            end = cast("VirtualCarrier", connection.carrier)
+            end.number = number
+            if not end.closed:
+                carriers[number] = end
+
+
+class _Ends(Carriers):
+    """The connections of this world, for those who ask a world for them."""
+
+    def __init__(self, network: Network, world: "VirtualWorld", **given: Any) -> None:
+        super().__init__(world, **given)
+        self._network = network
+        self._virtual = world
+
+    def held(self, source: int, target: int) -> int:
+        return self._network.held(source, target)
+
+    def end_all(self, node: SimulatedNode, *, silent: bool) -> None:
+        for end in self._virtual.ends_of(node):
+            if silent:
+                end.vanish()
+            else:
+                end.close()
+        node.carriers.clear()
+        if silent:
+            self._network.forget(node.number)
+
+    def release(self) -> None:
+        self._network.release()
+
+    def reset(self, node: SimulatedNode, connection: io.ConnectionId) -> None:
+        _carriers(node).pop(connection).break_off()
+
+
+def _carriers(node: SimulatedNode) -> dict[io.ConnectionId, VirtualCarrier]:
+    return cast("dict[io.ConnectionId, VirtualCarrier]", node.carriers)
 
 
 class _Surroundings:

@@ -329,6 +329,24 @@ def _damage_log(shelf, copies, rng):
     assert len(shelf.read()[2]) >= 5
 
 
+@pytest.mark.parametrize(("table", "column"), [("marks", "identity"), ("peers", "provenance"), ("lists", "raw")])
+def test_a_column_that_lost_its_name_is_said_to_be_damage_and_what_to_do(shelf, table, column):
+    # One bit of the schema turned over: SQLite's own check finds nothing, and only reading fails.
+    shelf.open().close()
+    db = sqlite3.connect(shelf.path)
+    db.execute("PRAGMA writable_schema=ON")
+    spoilt = chr(ord(column[0]) ^ 1) + column[1:]
+    db.execute(
+        "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE type = 'table' AND name = ?",
+        (f'"{column}"', f'"{spoilt}"', table),
+    )
+    db.commit()
+    db.close()
+    with pytest.raises(StoreError, match="damaged: no such column") as refused:
+        shelf.read()
+    assert "move it aside" in refused.value.hint
+
+
 def test_a_damaged_card_is_never_served(shelf):
     """Flips within the cards themselves, past all that SQLite would notice."""
     rng = random.Random(9)

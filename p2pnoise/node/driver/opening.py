@@ -6,7 +6,7 @@ from pathlib import Path
 
 import trio
 
-from cards import Address, Card, Fact, IdentityId, NodeKey, Policy, RevocationList
+from cards import Address, Card, Fact, IdentityId, Memo, NodeKey, Policy, RevocationList
 from p2pnoise.config import NodeConfig, listen_address
 from p2pnoise.events import Event, Stopped
 from p2pnoise.node import effects as io
@@ -84,8 +84,9 @@ async def open_node_in(
     config: NodeConfig | None = None,
     handlers: Mapping[str, Handler] | None = None,
     on_event: Callable[[Event], None] = lambda _event: None,
+    memo: Memo | None = None,
 ) -> AsyncIterator[Node]:
-    """As `open_node`, in any surroundings."""
+    """As `open_node`, in any surroundings. `memo` is for worlds of many nodes, which may share one."""
     told = tuple(one if isinstance(one, Address) else Address.parse(one) for one in advertise)
     core = NodeCore(
         config or NodeConfig(),
@@ -94,6 +95,7 @@ async def open_node_in(
         policy=policy,
         random=surroundings.random,
         entropy=surroundings.entropy,
+        memo=memo,
     )
     keeper = await surroundings.open_keeper(network=policy.network, node_id=key.public)
     listeners = Listeners(on_event)

@@ -120,7 +120,9 @@ def test_failures_are_kept_with_the_place_in_the_code_and_tried_again(tmp_path):
 def test_a_folder_of_another_sweep_is_refused_and_unchanged(tmp_path):
     run(tmp_path, tasks(3))
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
-    with pytest.raises(Fault, match="is of another sweep: 3 tasks there, 4 here"):
+    with pytest.raises(
+        Fault, match=r"is of another sweep: stand-in, 3 nodes, seeds 1 to 3 there, .* seeds 1 to 4 here"
+    ):
         run(tmp_path, tasks(4))
     assert {file: file.read_bytes() for file in tmp_path.iterdir()} == before
 
@@ -133,7 +135,17 @@ def test_a_folder_of_other_software_is_refused(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{}", "[]", '{"format": "p2pnoise sweep 1"}', '{"format": 7, "tasks": []}', "\udcff"]
+    "text",
+    [
+        "",
+        "{}",
+        "[]",
+        '{"format": "p2pnoise sweep 1", "software": {}, "tasks": [7]}',
+        '{"format": "p2pnoise sweep 1", "software": [], "tasks": []}',
+        '{"format": "p2pnoise sweep 1"}',
+        '{"format": 7, "tasks": []}',
+        "\udcff",
+    ],
 )
 def test_a_manifest_that_is_none_is_refused(text, tmp_path):
     (tmp_path / "manifest.json").write_text(text, errors="surrogateescape")

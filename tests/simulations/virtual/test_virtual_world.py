@@ -29,6 +29,7 @@ from simulations import (
     Rotate,
     ScenarioError,
     Slow,
+    all_scenarios,
     find,
     run,
 )
@@ -60,16 +61,27 @@ def test_the_bytes_world_does_the_same_without_the_driver(ask):
     here, there = (ask(fidelity=one, nodes=12, expects=[Converged(within=30)]) for one in ("virtual", "bytes"))
     assert here.ok
     assert there.ok
-    assert here.events == there.events
+    assert here.events == pytest.approx(there.events, rel=0.1)
     assert here.metrics["converged_after"] == pytest.approx(there.metrics["converged_after"], rel=0.1)
     for figure in ("bytes_sent", "messages_sent"):
-        assert here.samples[figure] == pytest.approx(there.samples[figure], rel=0.05)
+        assert sum(here.samples[figure]) == pytest.approx(sum(there.samples[figure]), rel=0.1)
 
 
-@pytest.mark.parametrize("name", ["cold-start", "partition", "revocation"])
+def _hold(name, seed):
+    outcome = run(name, nodes=8, seed=seed, fidelity="virtual")
+    assert outcome.ok, (seed, outcome.broken)
+
+
+@pytest.mark.parametrize("name", ["cold-start", "crash-restart", "duplicate-connections", "revocation"])
 def test_scenarios_that_ship_hold_at_this_fidelity(name):
-    outcome = run(name, nodes=8, seed=2, fidelity="virtual")
-    assert outcome.ok, outcome.broken
+    _hold(name, 2)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [one.name for one in all_scenarios() if "virtual" in one.make().fidelities])
+def test_all_scenarios_of_the_daemons_own_nodes_hold_at_this_fidelity(name):
+    for seed in range(1, 6):
+        _hold(name, seed)
 
 
 # The same seed, the same bits.
@@ -101,6 +113,16 @@ def test_processes_that_hash_differently_have_one_trace():
         for seed in ("1", "2")
     }
     assert len(lines) == 1
+
+
+def test_what_nodes_share_of_what_is_pure_changes_nothing(ask):
+    hashes = set()
+    for remember in (True, False):
+        with ask(begun=True) as running:
+            running.world.memo = running.world.memo if remember else None
+            running.advance(8 * SECOND)
+            hashes.add(running.world.trace_hash)
+    assert len(hashes) == 1
 
 
 def test_it_may_be_run_in_pieces_of_any_size(ask):
@@ -221,6 +243,15 @@ def test_clocks_may_be_wrong_and_lines_narrow_and_nodes_behind_a_nat(ask):
     assert outcome.ok, outcome.broken
 
 
+def test_a_run_may_be_held_and_looked_into(ask):
+    with ask(begun=True, faults=lambda _: [Clog(at=5, nodes=(1,), until=60)]) as running:
+        running.advance(25 * SECOND)
+        state = running.inspect(1)
+        assert len(running.overview()) == 5
+    assert state["online"]
+    assert sum(one["held"] for one in state["connections"]) > 0
+
+
 # What it refuses.
 
 
@@ -238,7 +269,7 @@ def test_what_it_cannot_run_it_refuses(ask):
         ask(adversaries={"liar": 1})
     with pytest.raises(ScenarioError, match="by one clock"):
         ask(clocks=ClockLaw(drift=10))
-    assert find("cold-start").make().fidelities == ("bytes", "virtual")
+    assert "virtual" not in find("clocks").make().fidelities
 
 
 def test_a_node_that_reaches_for_the_real_world_ends_the_run(ask, monkeypatch):
@@ -247,7 +278,7 @@ def test_a_node_that_reaches_for_the_real_world_ends_the_run(ask, monkeypatch):
     real = driver.Driver._note_idle
     monkeypatch.setattr(driver.Driver, "_note_idle", lambda self: (os.urandom(1), real(self)))
     with pytest.raises(RealWorldError, match=r"os\.urandom"):
-        ask()
+        ask(expects=[Converged(within=30)])
 
 
 def test_trio_is_as_it_was_when_the_run_is_over(ask):
@@ -257,9 +288,6 @@ def test_trio_is_as_it_was_when_the_run_is_over(ask):
         (_run, "_r"),
         (_run, "_ALLOW_DETERMINISTIC_SCHEDULING"),
         (_run.CancelStatus, "__attrs_post_init__"),
-        (_run.CancelStatus, "children"),
-        (_run.CancelStatus, "tasks"),
-        (_run.Nursery, "__init__"),
         (_run.Deadlines, "add"),
     ]
     before = [vars(owner)[name] for owner, name in places]

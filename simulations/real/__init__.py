@@ -1,0 +1,1 @@
+"""The simulated network in reality: processes with sockets, to compare with."""

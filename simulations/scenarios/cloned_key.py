@@ -1,0 +1,23 @@
+"""A node's folder is copied, and both copies run: does anybody notice, and do all others go on?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Fault, Renew, Scenario, Setting, Told
+
+RECORDED = ""
+
+
+def scenario(*, clones: float = 1.0) -> Scenario:
+    """The copy has the same key and card, and another address."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        yield Renew(at=15, nodes=setting.some(0.3))
+
+    return Scenario(
+        nodes=40,
+        seconds=90,
+        begin_with="first",
+        faults=faults,
+        adversaries={"clone": clones},
+        expects=[Converged(within=60), Connected(), Told(kind="duplicate-node")],
+    )

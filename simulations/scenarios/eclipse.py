@@ -1,0 +1,23 @@
+"""Many members dial one victim alone and tell it of one another alone: does it still find the others?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Fault, Renew, Scenario, Setting
+
+RECORDED = ""
+
+
+def scenario(*, eclipsers: float = 0.4) -> Scenario:
+    """The victim begins with an honest node, as all do. To its being started anew today's gossip has no answer."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        yield Renew(at=15, nodes=setting.some(0.3))
+
+    return Scenario(
+        nodes=40,
+        seconds=60,
+        begin_with="first",
+        faults=faults,
+        adversaries={"eclipser": eclipsers},
+        expects=[Converged(within=30), Connected()],
+    )

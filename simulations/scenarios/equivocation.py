@@ -1,0 +1,17 @@
+"""A member signs two cards of one number and shows each to half of the others: do all come to think the same of it?"""
+
+from simulations import Agreed, Connected, Converged, Scenario
+
+NUMBER = 18
+RECORDED = ""
+
+
+def scenario(*, equivocators: float = 1.0) -> Scenario:
+    """Its issuer granted both. Whoever holds one keeps it and takes no other, until there is one of a higher number."""
+    return Scenario(
+        nodes=40,
+        seconds=90,
+        begin_with="first",
+        adversaries={"equivocator": equivocators},
+        expects=[Converged(within=30), Connected(), Agreed(kinds=("equivocator",), known=15, after=60)],
+    )

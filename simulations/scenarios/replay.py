@@ -1,0 +1,35 @@
+"""Old cards, old addresses and recorded handshakes come again: does any replace newer ones, or count for a peer?"""
+
+from collections.abc import Iterable
+
+from p2pnoise.config import NodeConfig
+from simulations import Connected, Converged, EventsAtMost, Fault, Renew, Scenario, Setting, ToldOnce
+
+NUMBER = 17
+RECORDED = ""
+
+
+def scenario(*, replayers: float = 0.2) -> Scenario:
+    """Addresses are renewed every five seconds, some cards now and then; a share of all offers the old ones again."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        for second in (5, 10, 15):
+            yield Renew(at=second, nodes=setting.some(0.3))
+
+    return Scenario(
+        nodes=40,
+        seconds=60,
+        begin_with="first",
+        config=NodeConfig(record_refresh=5.0),
+        faults=faults,
+        adversaries={"replayer": replayers},
+        expects=[
+            Converged(within=20),
+            Connected(),
+            ToldOnce(kind="replay", least=10),
+            ToldOnce(kind="replayed handshake", most=1_000, least=5),
+            EventsAtMost(kind="duplicate-node", per_node=0),
+            EventsAtMost(kind="own-key-elsewhere", per_node=0),
+            EventsAtMost(kind="peer-lost", per_node=0),
+        ],
+    )

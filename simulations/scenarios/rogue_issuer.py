@@ -1,0 +1,25 @@
+"""A rogue issuer grants many cards: nobody accepts it, or all do. Who gets in, and do the others go on?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Excluded, Expectation, Fault, Included, Renew, Scenario, Setting
+
+RECORDED = ""
+
+
+def scenario(*, sybils: float = 0.3, accepted: bool = False) -> Scenario:
+    """Where all accept the issuer its members are members: what they may not do is keep the others from one another."""
+    kind = "accepted-sybil" if accepted else "sybil"
+    their: Expectation = Included(kinds=(kind,)) if accepted else Excluded(kinds=(kind,))
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        yield Renew(at=15, nodes=setting.some(0.3))
+
+    return Scenario(
+        nodes=40,
+        seconds=60,
+        begin_with="first",
+        faults=faults,
+        adversaries={kind: sybils},
+        expects=[Converged(within=30), Connected(), their],
+    )

@@ -1,0 +1,26 @@
+"""Half of the members take all and pass nothing on, and the first node is gone: does news still reach everybody?"""
+
+from collections.abc import Iterable
+
+from simulations import Converged, Fault, Leave, Renew, Scenario, Setting
+
+NUMBER = 26
+RECORDED = ""
+
+
+def scenario(*, silent: float = 0.5) -> Scenario:
+    """Newcomers begin with the first node, which is honest; it leaves when all know all."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        yield Leave(at=20, nodes=(0,))
+        for second in (25, 30, 35):
+            yield Renew(at=second, nodes=setting.some(0.3))
+
+    return Scenario(
+        nodes=40,
+        seconds=100,
+        begin_with="first",
+        faults=faults,
+        adversaries={"silent": silent},
+        expects=[Converged(within=60)],
+    )

@@ -1,0 +1,29 @@
+"""A stolen card is shown under another Noise key: does anybody take the thief for its owner?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Excluded, Fault, Renew, Scenario, Setting, Told
+
+NUMBER = 19
+RECORDED = ""
+
+
+def scenario(*, thieves: float = 0.2) -> Scenario:
+    """A share of all dials with cards of others; whoever is dialled instead of its owner answers with one."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        yield Renew(at=15, nodes=setting.some(0.3))
+
+    return Scenario(
+        nodes=40,
+        seconds=60,
+        begin_with="first",
+        faults=faults,
+        adversaries={"thief": thieves},
+        expects=[
+            Converged(within=30),
+            Connected(),
+            Excluded(kinds=("thief",)),
+            Told(kind="peer-refused", reason="not-trusted", least=5),
+        ],
+    )

@@ -1,0 +1,88 @@
+"""What was verified once is remembered: is all the same where nothing is, or where liars were remembered first?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from random import Random
+
+from cards import Card, SignatureCache
+from p2pnoise.gossip import PeerTable
+from p2pnoise.instant import SECOND
+from simulations import Connected, Converged, Outcome, Scenario, World, find
+from simulations.adversaries.liar import GARBLED, garble
+from simulations.experiment import LOOK, ByteExperiment
+from simulations.outcome import Check, Value
+from simulations.signatures import CountingSignatures
+
+NUMBER = 32
+RECORDED = ""
+
+Way = tuple[str, Callable[[], SignatureCache], bool]
+WAYS: tuple[Way, ...] = (
+    ("on", CountingSignatures, True),
+    ("off", lambda: CountingSignatures(limit=0), False),
+    ("of 16 facts", lambda: CountingSignatures(limit=16), False),
+    ("poisoned", CountingSignatures, True),
+)
+"""The name, the cache of signatures, and whether verdicts are remembered for other nodes, too."""
+
+
+def scenario(*, liars: float = 0.2) -> Scenario:
+    """A share of all garbles cards and forges them, so that what does not hold is remembered, too."""
+    return Scenario(
+        nodes=30,
+        seconds=60,
+        begin_with="first",
+        adversaries={"liar": liars},
+        expects=[Converged(within=50), Connected()],
+    )
+
+
+def run(
+    *,
+    nodes: int,
+    seed: int,
+    fidelity: str,  # noqa: ARG001 - there is one
+    parameters: Mapping[str, Value],
+    progress: Callable[[float, float], None],
+) -> Outcome:
+    """The same run once for each of `WAYS`; what is returned is the first, with what the others differ in."""
+    file = replace(find("verification-cache"), run=None)
+    made = file.with_parameters(parameters)
+    outcomes: dict[str, Outcome] = {}
+    asked: dict[str, float | int | None] = {}
+    for number, (name, signatures, remember) in enumerate(WAYS):
+        cache = signatures()
+        with ByteExperiment(
+            file, made, nodes=nodes, seed=seed, parameters=parameters, signatures=cache, remember=remember
+        ) as running:
+            if name == "poisoned":
+                poison(running.world)
+            while not running.over:
+                running.advance(running.now + LOOK)
+                progress(running.now / SECOND / len(WAYS) + number * made.seconds / len(WAYS), made.seconds)
+            outcomes[name] = running.outcome()
+        asked[f"signatures_asked_{name.replace(' ', '_')}"] = getattr(cache, "asked", None)
+    first = outcomes["on"]
+    same = tuple(_beside(first, outcomes[name], name) for name, _, _ in WAYS[1:])
+    return replace(first, checks=(*first.checks, *same), metrics={**first.metrics, **asked})
+
+
+def _beside(first: Outcome, other: Outcome, name: str) -> Check:
+    label = f"the same with the cache {name}"
+    if first.trace_hash != other.trace_hash:
+        return Check(name=label, holds=False, detail=f"trace {other.trace_hash} beside {first.trace_hash}")
+    held = {check.name: check.holds for check in other.checks}
+    differs = [check.name for check in first.checks if held.get(check.name) is not check.holds]
+    return Check(name=label, holds=not differs, detail=", ".join(differs))
+
+
+def poison(world: World) -> None:
+    """Have the world's caches see every card garbled in every way, before anybody sees it whole."""
+    oracle, chance = world.oracle, Random(world.seed)  # noqa: S311 - repeatable is what is wanted
+    table = PeerTable(oracle.policy, own=oracle.citizens[0].key.public, signatures=world.signatures, memo=world.memo)
+    table.offer_fact(oracle.lists[0], world.unix)
+    for citizen in oracle.citizens[1:]:
+        for kind in GARBLED:
+            if kind != "cut":
+                spoilt = Card.parse(garble(citizen.card.raw, kind, chance.randrange))
+                table.offer_card(spoilt, world.unix, source=b"")
