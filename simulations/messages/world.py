@@ -470,6 +470,8 @@ class MessageWorld:
             case gossip.FactApplied():
                 self.census["fact-applied"] += 1
                 self._recheck(node)
+            case gossip.StorePeer(peer) if not peer.verdict.ok:  # it has ended
+                self._recheck(node)
             case gossip.Misbehaved(number, _):
                 self.census["misbehaved"] += 1
                 if number in node.links:
