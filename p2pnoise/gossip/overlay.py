@@ -169,7 +169,10 @@ class Overlay:
         due = self._next_round
         if self._news:
             due = min(due, self._quiet_until)
-        for other in (self._wants.deadline(), self._lists.deadline(), self._statements.deadline()):
+        others = [self._wants.deadline(), self._statements.deadline()]
+        if self._lists.busy:
+            others.append(self._lists.deadline())
+        for other in others:
             if other is not None and other < due:
                 due = other
         return due
@@ -307,7 +310,9 @@ class Overlay:
         batch: list[Item] = []
         size = 0
         answered: set[bytes] = set()
-        for wanted in sorted(others):  # so bodies first: they bring their grants along, and let records in
+        for wanted in (
+            sorted(others) if others else ()
+        ):  # so bodies first: they bring their grants along, and let records in
             peer = self.table.by_item(wanted)
             if peer is None or wanted in answered:
                 continue
@@ -485,13 +490,15 @@ class Overlay:
 
     def _finish(self, now: Instant) -> list[Effect]:
         """Take the lists that are whole, announce what is new, see whose lists are compared, hand out all effects."""
-        self._effects += map(StorePeer, self.table.expire(now.unix))
-        if self._lists.busy:
+        gone, busy = self.table.expire(now.unix), self._lists.busy
+        if gone:
+            self._effects += map(StorePeer, gone)
+        if busy:
             self._take_lists(now)
         if self._news and now.monotonic >= self._quiet_until:
             self._announce(now)
         self._statements.finish()
-        if self._lists.busy:
+        if busy:
             self._effects += map(PageCame, self._lists.moved())
             self._effects += map(ListsCompared, self._lists.compared())
         effects, self._effects = self._effects, []

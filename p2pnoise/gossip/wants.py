@@ -199,4 +199,4 @@ class Wants:
         return {link: (len(asked.wanted) - len(asked.given), len(asked.offered)) for link, asked in self._links.items()}
 
     def deadline(self) -> int | None:
-        return next(iter(self._open.values()), None)
+        return next(iter(self._open.values())) if self._open else None

@@ -16,12 +16,18 @@ from p2pnoise.gossip.messages import (
 from .table import Parcel
 
 _HEAD = 3  # the array, the version and the type of a message
-_FRAME = 3  # the header of the frame around it
-_TRANSPORT = 20  # two lengths and a tag around all frames of one write: NoiseSocket
+FRAME = 3  # the header of the frame around it
+TRANSPORT = 20  # two lengths and a tag around all frames of one write: NoiseSocket
 
 
 def message_size(message: Message) -> int:
     """`len(encode(message))`."""
+    size = size_of_sets(message)
+    return size if size is not None else len(encode(message))
+
+
+def size_of_sets(message: Message) -> int | None:
+    """The size of a message that is of sets of items, by their number; None of another."""
     match message:
         case Announce(ids) | Want(ids):
             return _HEAD + _binary(len(ids) * ID_SIZE)
@@ -32,18 +38,7 @@ def message_size(message: Message) -> int:
         case Items(Parcel() as parcel, _):
             count = len(parcel)
             return _HEAD + (1 if count < 16 else 3) + parcel.size + 1
-        case _:
-            return len(encode(message))
-
-
-def write_size(messages: int) -> int:
-    """What a node's link adds to so many bytes of messages that leave together."""
-    return _TRANSPORT + messages
-
-
-def frame_size(message: Message) -> int:
-    """A message as it stands in a write."""
-    return _FRAME + message_size(message)
+    return None
 
 
 def _binary(size: int) -> int:

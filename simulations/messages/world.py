@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from cards import AddressRecord, Card, Fact, make_record
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Unknown, Want, encode
+from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from simulations.clocks import START, Clock
 from simulations.faults import Fault
@@ -25,7 +25,7 @@ from .citizens import listener
 from .dice import Dice
 from .queue import Queue
 from .registry import ItemBits, Registry
-from .sizes import frame_size, write_size
+from .sizes import FRAME, TRANSPORT, size_of_sets
 from .table import DenseTable, Fingerprints, Parcel
 
 DEGREE = 8  # links of a node, on average
@@ -173,6 +173,12 @@ class MessageWorld:
         """BLAKE2b over every delivery so far: time, from, to, and a digest of what the message says."""
         return self._trace.copy().hexdigest()
 
+    def shown(self, clock: Clock) -> Instant:
+        """What a clock shows now."""
+        if clock.drift or clock.skew:
+            return clock.instant(self.now)
+        return Instant(self.now, START + self.now // SECOND)
+
     def note(self, what: str) -> None:
         """Make something part of the trace."""
         self._trace.update(b"%d %s\n" % (self.now, what.encode()))
@@ -230,7 +236,7 @@ class MessageWorld:
         if node.online:
             return
         node.boot += 1
-        instant = node.clock.instant(self.now)
+        instant = self.shown(node.clock)
         seed = self.chance("choices", node.number, node.boot).getrandbits(64)
         overlay = node.overlay = Overlay(node.table, random=Dice(seed))
         self._do(node, overlay.offer_fact(self.oracle.lists[0], instant))
@@ -253,7 +259,7 @@ class MessageWorld:
         card = node.citizen.card
         node.table.own_card = card
         if node.overlay is not None:
-            self._do(node, node.overlay.offer_card(card, node.clock.instant(self.now), live=True, own=True))
+            self._do(node, node.overlay.offer_card(card, self.shown(node.clock), live=True, own=True))
 
     def kill(self, node: MessageNode, *, silent: bool = False) -> None:
         """End a node at this moment; its peers are told by its system, or find out."""
@@ -271,7 +277,7 @@ class MessageWorld:
     def offer_fact(self, node: MessageNode, fact: Fact) -> None:
         """Its operator hands a node a fact."""
         if node.overlay is not None:
-            self._do(node, node.overlay.offer_fact(fact, node.clock.instant(self.now)))
+            self._do(node, node.overlay.offer_fact(fact, self.shown(node.clock)))
 
     # Links
 
@@ -313,7 +319,7 @@ class MessageWorld:
         card = len(node.citizen.card.raw) if node.citizen.cards else 0
         node.bytes_sent += HANDSHAKE + card
         node.inputs += 1
-        effects = overlay.peer_greeted(link.number, bytes(peer.citizen.key.public), node.clock.instant(self.now))
+        effects = overlay.peer_greeted(link.number, bytes(peer.citizen.key.public), self.shown(node.clock))
         self._do(node, effects)
 
     def cut(self, link: Link) -> None:
@@ -334,14 +340,14 @@ class MessageWorld:
             if node.up.pop(link.number, None) is not None:
                 node.forget_linked()
                 self.census["peer-lost"] += 1
-            self._do(node, node.overlay.peer_down(link.number, node.clock.instant(self.now)))
+            self._do(node, node.overlay.peer_down(link.number, self.shown(node.clock)))
 
     def _judge(self, node: MessageNode, link: Link) -> None:
         """What admission does in a node: judge the card that the peer showed, and let it take part or go."""
         overlay, peer = node.overlay, self.nodes[link.peer_of(node.number)]
         if overlay is None or link.number not in node.links:
             return
-        instant = node.clock.instant(self.now)
+        instant = self.shown(node.clock)
         if peer.citizen.cards:
             card = peer.table.own_card
             if not self._counts(node, peer, card, instant):
@@ -360,7 +366,7 @@ class MessageWorld:
 
     def _recheck(self, node: MessageNode) -> None:
         """Trust changed: whose card counts no longer is cut."""
-        instant = node.clock.instant(self.now)
+        instant = self.shown(node.clock)
         for link in list(node.links.values()):
             peer = self.nodes[link.peer_of(node.number)]
             if peer.citizen.cards and not self._counts(node, peer, peer.table.own_card, instant):
@@ -419,12 +425,12 @@ class MessageWorld:
                         continue  # the deadline has moved since
                     node.tick = None
                     node.inputs += 1
-                    self._do(node, overlay.tick(node.clock.instant(time)))
+                    self._do(node, overlay.tick(self.shown(node.clock)))
                 elif link.alive and overlay is not None:
                     self.deliveries += 1
                     node.inputs += 1
                     self._trace.update(_WORD.pack(time, link.number, number, self._digest(message)))
-                    self._do(node, overlay.message(link.number, message, node.clock.instant(time)))
+                    self._do(node, overlay.message(link.number, message, self.shown(node.clock)))
             if stop is not None and stop():
                 return True
         self.now = max(self.now, until)
@@ -443,7 +449,7 @@ class MessageWorld:
                 number = effect.link
                 link = node.links.get(number)
                 if link is not None:
-                    self._send(node, link, effect.message, 0 if number == last else write_size(0))
+                    self._send(node, link, effect.message, 0 if number == last else TRANSPORT)
                     last = number
             else:
                 self._carry_out(node, effect)
@@ -464,6 +470,8 @@ class MessageWorld:
             case gossip.FactApplied():
                 self.census["fact-applied"] += 1
                 self._recheck(node)
+            case gossip.StorePeer(peer) if not peer.verdict.ok:  # it has ended
+                self._recheck(node)
             case gossip.Misbehaved(number, _):
                 self.census["misbehaved"] += 1
                 if number in node.links:
@@ -477,7 +485,10 @@ class MessageWorld:
 
     def _send(self, node: MessageNode, link: Link, message: Message, extra: int) -> None:
         number = node.number
-        size = extra + self._size(message)
+        size = size_of_sets(message)
+        if size is None:
+            size = self._remember(message)[0]
+        size += FRAME + extra
         node.bytes_sent += size
         node.messages_sent += 1
         there = link.peer_of(number)
@@ -493,11 +504,6 @@ class MessageWorld:
             _, arrival = self.lines.arrival(number, there, size, self.now)
         arrival = link.last[side] = max(link.last[side], arrival)
         self._queue.push(arrival, there, link, message)
-
-    def _size(self, message: Message) -> int:
-        if _is_of_bits(message):
-            return frame_size(message)
-        return self._remember(message)[0]
 
     def _digest(self, message: Message) -> int:
         match message:
@@ -521,14 +527,5 @@ class MessageWorld:
                 self._said.clear()
             written = encode(message)
             digest = hashlib.blake2b(written, digest_size=8).digest()
-            said = self._said[message] = frame_size(message), int.from_bytes(digest, "little", signed=True)
+            said = self._said[message] = len(written), int.from_bytes(digest, "little", signed=True)
         return said
-
-
-def _is_of_bits(message: Message | Unknown) -> bool:
-    match message:
-        case Items(items, _):
-            return isinstance(items, Parcel)
-        case Announce() | Want() | Ids() | Digest():
-            return True
-    return False

@@ -2,7 +2,9 @@
 
 from simulations import Connected, Converged, Scenario
 
-RECORDED = ""
+RECORDED = (
+    """10,000 nodes, 100 publishers, 8 links a node (seed 1): all hold all after 1.95 s; median 92 kB sent a node."""
+)
 
 
 def scenario(*, publishers: int = 100) -> Scenario:
