@@ -25,9 +25,10 @@ QUICK = {"start": 1.0, "settle": 4.0}
 
 
 def fleets():
-    """The processes that descend from this one and are of a fleet."""
+    """The processes of a fleet that are this one's, or nobody's any more; others may test beside us."""
     found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if "simulations.real.fleet" in line]
+    lines = [line for line in found.splitlines() if "simulations.real.fleet" in line]
+    return [line for line in lines if line.split()[1] in ("1", str(os.getpid()))]
 
 
 @pytest.fixture(autouse=True)
