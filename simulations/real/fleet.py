@@ -51,6 +51,9 @@ class _Child:
 
 
 def main() -> None:
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # They are meant for whoever started us, too, whose end is the end of our input: nobody else would tidy up.
+        signal.signal(one, signal.SIG_IGN)
     order = json.loads(sys.stdin.readline())
     with suppress(OSError):  # where it may: what else this machine does is no part of the network
         os.setpriority(os.PRIO_PROCESS, 0, URGENT)

@@ -105,14 +105,13 @@ def _section(validation: Validation) -> Iterator[str]:
     for row in body:
         yield _cells(row)
     yield ""
-    yield "Real runs: " + "; ".join(map(_run, validation.real)) + "."
+    yield "How busy the processors were in each real run: " + ", ".join(map(_busy, validation.real)) + "."
     yield ""
 
 
-def _run(run: RealRun) -> str:
+def _busy(run: RealRun) -> str:
     busy = "unknown" if run.busy is None else f"{run.busy:.0%}"
-    why = "" if is_valid(run) else ", invalid"
-    return f"seed {run.seed} processors busy {busy}{why}"
+    return busy if is_valid(run) else f"{busy} (invalid)"
 
 
 def _cells(row: tuple[str, ...]) -> str:

@@ -178,7 +178,7 @@ def test_a_page_says_what_was_compared_and_which_runs_were_not_valid(validation)
     assert "## 4 nodes in network namespaces, with a relay that takes 50 ms one way, give or take 5 ms" in text
     assert "| knows all | 200.0 ms | 200.0 ms | +0.0% | 1.370 s |" in text
     assert "| bytes | 12,345 |" in text
-    assert "seed 1 processors busy 10%; seed 2 processors busy 90%, invalid." in text
+    assert "How busy the processors were in each real run: 10%, 90% (invalid)." in text
     assert "**The simulator does as reality does" in text
 
 

@@ -25,9 +25,10 @@ QUICK = {"start": 1.0, "settle": 4.0}
 
 
 def fleets():
-    """The processes that descend from this one and are of a fleet."""
+    """The processes of a fleet that are this one's, or nobody's any more; others may test beside us."""
     found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in found.splitlines() if "simulations.real.fleet" in line]
+    lines = [line for line in found.splitlines() if "simulations.real.fleet" in line]
+    return [line for line in lines if line.split()[1] in ("1", str(os.getpid()))]
 
 
 @pytest.fixture(autouse=True)
@@ -113,8 +114,11 @@ def test_a_run_that_fails_says_why(monkeypatch):
         run_processes("partition", nodes=2, seed=1, parameters={})
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_whatever_ends_whoever_started_them_ends_all_processes(how, tmp_path):
+@pytest.mark.parametrize(
+    ("how", "together"),
+    [(signal.SIGKILL, False), (signal.SIGTERM, False), (signal.SIGTERM, True), (signal.SIGINT, True)],
+)
+def test_whatever_ends_whoever_started_them_ends_all_processes(how, together, tmp_path):
     program = (
         "from simulations.real.processes import run_processes\n"
         "print('begun', flush=True)\n"
@@ -126,13 +130,14 @@ def test_whatever_ends_whoever_started_them_ends_all_processes(how, tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
     )
     assert one.stdout.readline() == b"begun\n"
     deadline = time.monotonic() + 20
     while not list(tmp_path.glob("*/*.db")) and time.monotonic() < deadline:
         time.sleep(0.05)  # until the first node has its database
     assert list(tmp_path.glob("*/*.db"))
-    one.send_signal(how)
+    os.killpg(one.pid, how) if together else one.send_signal(how)
     one.wait()
     one.stdout.close()
     while list(tmp_path.iterdir()) and time.monotonic() < deadline + 20:
