@@ -40,7 +40,7 @@ _JOBS = (
     _Job(name="bytes", fidelity="bytes", nodes=1_000, quick=12, seconds=60),
     _Job(name="messages", nodes=10_000, quick=50, seconds=180, gibibytes=2, steady=10, rate=20_000),
     _Job(name="messages-twice", nodes=20_000, quick=100, seconds=600),
-    _Job(name="publishers", nodes=100_000, quick=200, scenario="publishers", seconds=240),
+    _Job(name="publishers", nodes=100_000, quick=200, scenario="few-publishers", seconds=240),
     _Job(name="model", fidelity="model", nodes=1_000_000, quick=10_000, seconds=1),
     _Job(name="model-large", fidelity="model", nodes=10_000_000, quick=100_000, seconds=10),
 )
@@ -79,7 +79,7 @@ def _measured(job: _Job, *, quick: bool) -> Mapping[str, float | None]:
 
 def _results(job: _Job, found: Mapping[str, float | None], *, quick: bool) -> list[Result]:
     nodes = job.quick if quick else job.nodes
-    title = f"{job.fidelity}, {nodes:,} nodes" + (", 100 cards" if job.scenario == "publishers" else "")
+    title = f"{job.fidelity}, {nodes:,} nodes" + (", 100 cards" if job.scenario == "few-publishers" else "")
     rows: tuple[tuple[str, str, str, float | None, Target], ...] = (
         ("until all know" if job.fidelity != "model" else "one epidemic", "s", "cpu", job.seconds, at_most(1.0)),
         ("memory", "GiB", "gibibytes", job.gibibytes, at_most(1.0)),

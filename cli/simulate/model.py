@@ -82,9 +82,11 @@ def _number(_ctx: click.Context, _parameter: click.Parameter, value: float) -> f
 @click.option("--rounds", type=click.IntRange(1, 10_000), default=200, show_default=True, help="after which it ends")
 @click.option(
     "--fit",
+    "fits",
     type=options.PATH,
-    metavar="FILE",
-    help="a sweep, or outcomes, of an event world: fit an epidemic to the smallest size there, compare the others",
+    multiple=True,
+    metavar="FOLDER",
+    help="a sweep of spread: fit to the smallest size, compare with the others; may be given several times",
 )
 @click.option("--out", type=options.PATH, metavar="FILE", help="write the outcome there")
 @click.option("--html", type=options.PATH, metavar="FILE", help="write a report there, for a browser")
@@ -99,22 +101,22 @@ def command(
     contacts: int,
     period: float,
     rounds: int,
-    fit: Path | None,
+    fits: tuple[Path, ...],
     out: Path | None,
     html: Path | None,
     as_json: bool,
 ) -> None:
     """Model how one thing spreads among a million nodes. No code of a node runs in it.
 
-    In each round every node contacts others, and both then know what either did. With --fit, the epidemic that looks
-    most like what an event world found, at its smallest size, is compared with what it found at its others, and says
-    what it would be with --nodes. That needs numpy: the extra `sim`.
+    In each round every node contacts others, and both then know what either did. With --fit, what looks most like what
+    the message world found of the scenario spread, at its smallest size, is compared with what was found at the others,
+    and says what it would be with --nodes. It needs numpy: the extra `sim`.
 
     \b
     Examples:
       p2pnoise simulate model --nodes 1e6 --loss 0.1
       p2pnoise simulate model --nodes 1e7 --graph neighbours --json
-      p2pnoise simulate model --nodes 1e6 --fit sweeps/sizes --html sizes.html
+      p2pnoise simulate model --nodes 1e6 --fit sizes/1000 --fit sizes/10000 --html million.html
     """
     from cli import files  # noqa: PLC0415 - not for --help
 
@@ -128,8 +130,8 @@ def command(
 
         check(html)
     begun = time.perf_counter()
-    if fit is not None:
-        outcome = _predicted(fit, nodes=nodes, seed=seed)
+    if fits:
+        outcome = _predicted(fits, nodes=nodes, seed=seed)
     else:
         epidemic = Epidemic(nodes=nodes, loss=loss, dead=dead, graph=graph, contacts=contacts)
         outcome = modelled(epidemic, seed=seed, rounds=rounds, period=period)
@@ -149,12 +151,12 @@ def command(
         raise SystemExit(1)
 
 
-def _predicted(path: Path, *, nodes: int, seed: int) -> "Outcome":
+def _predicted(paths: tuple[Path, ...], *, nodes: int, seed: int) -> "Outcome":
     from simulations import results  # noqa: PLC0415
     from simulations.model.fit import courses_of, fit  # noqa: PLC0415
     from simulations.model.modelling import predicted  # noqa: PLC0415
 
-    smallest, *others = courses_of(results.read(path))
+    smallest, *others = courses_of(one for path in paths for one in results.read(path))
     found = fit(smallest, seed=seed)
     compared = [found.compare(course, seed=seed) for course in others]
     return predicted(found, found.predict(nodes, seed=seed), compared, seed=seed)

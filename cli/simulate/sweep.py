@@ -45,7 +45,7 @@ def _nodes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int 
 
 @click.command()
 @click.argument("names", metavar="[SCENARIO]...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="every scenario that is simulated")
+@click.option("--all", "every", is_flag=True, help="every scenario that ships")
 @click.option(
     "--seeds", default="200", show_default=True, callback=_seeds, help="how many, from 1; or a range like 7-9"
 )
@@ -153,7 +153,7 @@ def _files(names: tuple[str, ...], *, every: bool) -> "list[ScenarioFile]":
     if every == bool(names):
         raise Fault("name scenarios, or --all", "p2pnoise simulate list shows them", code=USAGE)
     if every:
-        return [file for file in all_scenarios() if file.run is None]  # those of real processes are no sweep's
+        return all_scenarios()
     return [find(name) for name in dict.fromkeys(names)]
 
 
