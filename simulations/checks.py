@@ -176,7 +176,7 @@ class _Convergence(Watch):
         taking_part = [node for node in self.live() if node.number not in self._apart]
         everybody = [node.citizen for node in taking_part if node.citizen.cards]
         # Whoever knew all before the last had started knew too few.
-        if all(node.online or _was_started(node) for node in self.view.nodes if node.honest):
+        if _all_started(self.view):
             for node in taking_part:
                 if node.number not in self._after and _knows(node, everybody):
                     self._after[node.number] = seconds(self.view.now - self._since)
@@ -208,8 +208,9 @@ def _knows(node: NodeView, everybody: Sequence[Citizen]) -> bool:
     return node.known >= len(everybody) and node.lacks(everybody) == 0
 
 
-def _was_started(node: NodeView) -> bool:
-    return bool(getattr(node, "boot", 1))
+def _all_started(view: View) -> bool:
+    """Whether all the honest have come; whoever went since came, too."""
+    return all(node.online or getattr(node, "boot", 1) for node in view.nodes if node.honest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,10 +286,8 @@ class _Connection(Watch):
     def look(self) -> None:
         if self.settled or self.view.now < self.calm:
             return
-        if not all(node.online or _was_started(node) for node in self.view.nodes):
-            return
         parts = components(self.live())
-        if len(parts) == 1:
+        if len(parts) == 1 and _all_started(self.view):
             self.settled = True
             self.metrics["connected_after"] = seconds(self.view.now - self.calm)
         elif self.view.now > self.calm + self._limit and self._first is None:

@@ -47,12 +47,16 @@ class _FalselyDead(Watch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstNodeCarries:
-    """The first node sends at most so many bytes for each node that there is, until the run is over."""
+    """The first node sends each node at most `bytes_a_node`, and `bytes_a_card` for each card that there is.
+
+    Who has a table for all cannot send less than all of it to whoever begins there, if nobody else gives it.
+    """
 
     bytes_a_node: float
+    bytes_a_card: float = 0.0
 
     def watch(self, view: View, schedule: Schedule) -> Watch:
-        return _Load(view, schedule, self.bytes_a_node)
+        return _Load(view, schedule, self.bytes_a_node + self.bytes_a_card * len(view.nodes))
 
 
 class _Load(Watch):

@@ -6,8 +6,8 @@ NUMBER = 2
 RECORDED = ""
 
 
-def scenario(*, seconds: float = 10.0, bytes_a_node: int = 20_000) -> Scenario:
-    """The first node may send `bytes_a_node` for each newcomer; whoever it sends away finds others, or comes again."""
+def scenario(*, seconds: float = 10.0, bytes_a_node: int = 8_000, bytes_a_card: int = 800) -> Scenario:
+    """The first node may send each newcomer `bytes_a_node`, and all cards once; whoever it sends away comes again."""
     return Scenario(
         nodes=150,
         seconds=seconds + 120,
@@ -16,6 +16,6 @@ def scenario(*, seconds: float = 10.0, bytes_a_node: int = 20_000) -> Scenario:
         expects=[
             Converged(within=seconds + 30),
             Connected(),
-            FirstNodeCarries(bytes_a_node=bytes_a_node),
+            FirstNodeCarries(bytes_a_node=bytes_a_node, bytes_a_card=bytes_a_card),
         ],
     )

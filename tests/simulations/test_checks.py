@@ -257,6 +257,10 @@ def test_a_network_is_connected_once_its_last_part_is(view):
     view.link((0, 1), (2, 3))
     at(view, watch, 1)
     view.link((3, 0))
+    view.nodes[1].boot, view.nodes[1].online = 0, False
+    at(view, watch, 1.5)
+    assert not watch.settled  # somebody is still to come
+    view.nodes[1].online = True
     at(view, watch, 2)
     assert answer(watch).holds
     assert watch.metrics["connected_after"] == 2
@@ -324,8 +328,10 @@ def test_who_is_taken_for_dead_and_lives_breaks_it(view):
 def test_a_first_node_that_sends_too_much_for_each_newcomer_breaks_it(view):
     view.nodes[0].bytes_sent = 4 * 1_000
     assert answer(FirstNodeCarries(bytes_a_node=1_000).watch(view, ())).holds
-    view.nodes[0].bytes_sent += 1
+    view.nodes[0].bytes_sent += 4 * 10 * 4
     assert not answer(FirstNodeCarries(bytes_a_node=1_000).watch(view, ())).holds
+    assert answer(FirstNodeCarries(bytes_a_node=1_000, bytes_a_card=10).watch(view, ())).holds
+    assert not answer(FirstNodeCarries(bytes_a_node=1_000, bytes_a_card=9).watch(view, ())).holds
 
 
 def test_a_view_that_shrinks_or_changes_is_not_steady(view):
