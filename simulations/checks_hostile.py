@@ -179,16 +179,25 @@ class _Inclusion(Watch):
     def __init__(self, view: View, schedule: Schedule, kinds: tuple[str, ...]) -> None:
         super().__init__(view, schedule)
         self.name = f"every {' or '.join(kinds)} takes part"
-        self._kinds = kinds
+        self.settled = False
+        self._others = [node for node in view.nodes if node.kind in kinds]
 
-    def finish(self) -> None:
-        others = [node for node in self.view.nodes if node.kind in self._kinds]
+    def look(self) -> None:
+        self.settled = not self._missing()
+
+    def _missing(self) -> str:
         live = self.live()
         linked = {node_id for node in live for node_id in node.linked()}
-        for one in others:
+        for one in self._others:
             without = sum(not node.holds(one.citizen) for node in live)
             if without or bytes(one.citizen.key.public) not in linked:
-                self.broken(f"{without} nodes do not know node {one.number}, or none is linked with it")
+                return f"{without} nodes do not know node {one.number}, or none is linked with it"
+        return ""
+
+    def finish(self) -> None:
+        missing = self._missing()
+        if missing:
+            self.broken(missing)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ from random import Random
 from typing import Any
 
 from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet
+from .checks_hostile import Ignored, Included, OneLink, SlotsFreed, Told
+from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import FirstNodeCarries, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .clocks import ClockLaw
 from .faults import KINDS, Fault, ScheduleError, fault_from
@@ -42,6 +44,15 @@ EXPECTATIONS: Mapping[str, Callable[..., Expectation]] = {
     "steady-views": SteadyViews,
     "old-keys-gone": OldKeysGone,
     "refuses-in-words": RefusesInWords,
+    "agreed": Agreed,
+    "ignored": Ignored,
+    "included": Included,
+    "lies-cost": LiesCost,
+    "lies-end-links": LiesEndLinks,
+    "one-link": OneLink,
+    "slots-freed": SlotsFreed,
+    "told": Told,
+    "told-once": ToldOnce,
 }
 _PLAIN = ("nodes", "smoke", "seconds", "start", "begin_with", "disks")  # fields that are taken as they stand
 _TYPES: Mapping[str, tuple[type, ...]] = {

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 from simulations import Connected, Converged, Fault, Renew, Scenario, Setting, Told
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 10-59: somebody tells of two nodes with one key in every run. All
+others know all 0.23 s (0.18-0.38) after the last new card.
+"""
 
 
 def scenario(*, clones: float = 1.0) -> Scenario:

@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 from simulations import Connected, Converged, Fault, Renew, Scenario, Setting
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 1-30: the victim keeps its first link and hears of all: 0.18 s
+(0.15-0.35) after the last new card.
+"""
 
 
 def scenario(*, eclipsers: float = 0.4) -> Scenario:

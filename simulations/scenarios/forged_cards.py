@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, Fault, LiesCost, LiesEndLinks, Renew, Scenario, Setting
 
 NUMBER = 16
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 10-25: nothing false was believed. After the last new card all know
+all within 0.2 s (0.18-0.38); 232 lies (197-261), of which 164 ended a link; 226 signatures failed (184-248).
+"""
 
 
 def scenario(*, liars: float = 0.25) -> Scenario:

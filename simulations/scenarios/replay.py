@@ -6,7 +6,11 @@ from p2pnoise.config import NodeConfig
 from simulations import Connected, Converged, EventsAtMost, Fault, Renew, Scenario, Setting, ToldOnce
 
 NUMBER = 17
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 1-11: 340 old cards and addresses (277-367) replaced nothing, none was
+asked for twice by one node; no handshake that was played again ended a link. All know all 0.28 s (0.18-0.38) after
+the last new card.
+"""
 
 
 def scenario(*, replayers: float = 0.2) -> Scenario:

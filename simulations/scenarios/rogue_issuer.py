@@ -4,7 +4,10 @@ from collections.abc import Iterable
 
 from simulations import Connected, Converged, Excluded, Expectation, Fault, Included, Renew, Scenario, Setting
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 10-59: no card of an issuer that is not accepted gets in. All know all
+0.18 s (0.15-0.2) after the last new card.
+"""
 
 
 def scenario(*, sybils: float = 0.3, accepted: bool = False) -> Scenario:

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from simulations import Converged, Fault, Leave, Renew, Scenario, Setting
 
 NUMBER = 26
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 1-20: 0.2 s (0.15-0.38) after the last new card all honest nodes know
+all; 40 nodes, seeds 1-3: 0.78 s (0.55-0.78).
+"""
 
 
 def scenario(*, silent: float = 0.5) -> Scenario:

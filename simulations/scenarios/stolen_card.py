@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, Excluded, Fault, Renew, Scenario, Setting, Told
 
 NUMBER = 19
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 10-59: nobody takes a thief in. All know all 0.2 s (0.18-0.33) after
+the last new card.
+"""
 
 
 def scenario(*, thieves: float = 0.2) -> Scenario:

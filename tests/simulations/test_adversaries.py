@@ -125,3 +125,14 @@ def test_no_adversary_of_an_unknown_kind_is_let_in(tmp_path):
     )
     with pytest.raises(ScenarioError, match="no adversary of kind martian"):
         run(str(path), nodes=3)
+
+
+def test_a_file_of_ones_own_may_have_adversaries_and_what_is_expected_of_them(tmp_path):
+    path = tmp_path / "lies.toml"
+    path.write_text(
+        'question = "Are lies believed?"\nnodes = 8\nseconds = 30\nbegin_with = "first"\n'
+        '[adversaries]\nliar = 2\n[[expects]]\nkind = "lies-end-links"\nleast = 3\n'
+    )
+    outcome = run(str(path), seed=1)
+    assert outcome.ok, outcome.broken
+    assert set(outcome.kinds.values()) == {"liar"}
