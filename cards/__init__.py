@@ -15,7 +15,7 @@ from .issuing import grant, make_card, make_list, make_record
 from .keys import IdentityId, IdentityKey, IssuerId, IssuerKey, NodeId, NodeKey
 from .limits import Limits, Rule
 from .manifest import Manifest
-from .memo import Memo
+from .memo import Judge, Memo
 from .pages import Entry
 from .policy import Policy
 from .revocation import Head, RevocationList, Revocations, SignedHead, Terms
@@ -44,6 +44,7 @@ __all__ = [
     "IdentityKey",
     "IssuerId",
     "IssuerKey",
+    "Judge",
     "Limits",
     "Manifest",
     "Mark",

@@ -7,8 +7,7 @@ comes out the same. A real node meets hardly anything twice and does without.
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextlib import suppress
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from .address import AddressRecord
 from .card import Card, Mark
@@ -33,12 +32,65 @@ class _Judged(NamedTuple):
 _Asked: TypeAlias = tuple[bytes, bytes | None, Mark | None, bool, bool, int]
 
 
-class _Under(NamedTuple):
-    """The verdicts under one policy and one set of facts, each of which is one object for all who ask."""
+class Judge:
+    """Verdicts under one policy and one set of facts, each of which is one object for all who ask."""
 
-    policy: Policy
-    facts: Facts
-    verdicts: OrderedDict[_Asked, _Judged]
+    __slots__ = ("_limit", "_signatures", "_time", "_verdicts", "facts", "policy")
+
+    def __init__(self, policy: Policy, facts: Facts, signatures: SignatureCache, limit: int) -> None:
+        self.policy = policy
+        self.facts = facts
+        self._signatures = signatures
+        self._limit = limit
+        self._verdicts: OrderedDict[_Asked, _Judged] = OrderedDict()
+        self._time: tuple[int, int, int] | None = None  # of the last question: its `now`, and what the facts make of it
+
+    def time(self, now: int) -> tuple[int, int, int]:
+        """`now` again, the clock of the facts, and the leeway."""
+        time = self._time
+        if time is None or time[0] != now:
+            time = self._time = now, self.facts.clock(self.policy, now), self.facts.leeway(self.policy, now)
+        return time
+
+    def verify_card(
+        self,
+        card: Card,
+        *,
+        now: int,
+        peer_static: bytes | None = None,
+        pins: Mapping[str, bytes],
+        mark: Mark | None = None,
+        marks: Mapping[bytes, Mark],
+        established: bool = False,
+        thorough: bool = True,
+    ) -> Verdict:
+        """As `verify_card`. Not remembered where a pin or the number of pins matters, and with them other marks."""
+        _, clock, leeway = self.time(now)
+        key: _Asked | None = None
+        if not pins or (card.name not in pins and len(pins) < MAX_PINS):
+            try:
+                key = card.raw, peer_static, mark, established, thorough, leeway
+            except CardError:  # more grants than an envelope holds
+                key = None
+        known = self._verdicts.get(key) if key is not None else None
+        if known is not None and known.since <= clock < known.until:
+            return known.verdict
+        verdict = verify_card(
+            card,
+            policy=self.policy,
+            now=now,
+            peer_static=peer_static,
+            facts=self.facts,
+            pins=pins,
+            mark=mark,
+            marks=marks,
+            established=established,
+            signatures=self._signatures,
+            thorough=thorough,
+        )
+        if key is not None:
+            _keep(self._verdicts, key, _Judged(verdict, clock, _until(verdict, self.facts, clock)), self._limit)
+        return verdict
 
 
 class Memo:
@@ -47,7 +99,7 @@ class Memo:
     `signatures` are the signature facts that go with them.
     """
 
-    MAX_UNDER = 64  # policies and sets of facts at once; a guess: a list reaches all nodes within a few seconds
+    MAX_JUDGES = 64  # policies and sets of facts at once; a guess: a list reaches all nodes within a few seconds
 
     def __init__(self, limit: int = 100_000, *, signatures: SignatureCache | None = None) -> None:
         self.signatures = signatures if signatures is not None else SignatureCache(limit)
@@ -56,7 +108,7 @@ class Memo:
         self._records: OrderedDict[bytes, AddressRecord] = OrderedDict()
         self._good: OrderedDict[tuple[bytes, str, int], tuple[int, int]] = OrderedDict()  # records: since when, until
         self._facts: OrderedDict[tuple[object, ...], Facts] = OrderedDict()
-        self._under: OrderedDict[tuple[int, int], _Under] = OrderedDict()
+        self._judges: OrderedDict[tuple[int, int], Judge] = OrderedDict()
 
     def card(self, raw: bytes) -> Card:
         """`Card.parse`; equal bytes give one object. Raises `CardError`."""
@@ -89,54 +141,18 @@ class Memo:
             _keep(self._good, key, (now, record.not_after), self._limit)
         return finding
 
-    def verify_card(
-        self,
-        card: Card,
-        *,
-        policy: Policy,
-        now: int,
-        facts: Facts,
-        peer_static: bytes | None = None,
-        pins: Mapping[str, bytes],
-        mark: Mark | None = None,
-        marks: Mapping[bytes, Mark],
-        established: bool = False,
-        thorough: bool = True,
-    ) -> Verdict:
-        """As `verify_card`. Not remembered where a pin or the number of pins matters, and with them other marks."""
-        clock, leeway = facts.clock(policy, now), facts.leeway(policy, now)
-        key: _Asked | None = None
-        if card.name not in pins and len(pins) < MAX_PINS:
-            with suppress(CardError):  # more grants than an envelope holds
-                key = card.raw, peer_static, mark, established, thorough, leeway
-        verdicts = self._verdicts(policy, facts)
-        known = verdicts.get(key) if key is not None else None
-        if known is not None and known.since <= clock < known.until:
-            return known.verdict
-        verdict = verify_card(
-            card,
-            policy=policy,
-            now=now,
-            peer_static=peer_static,
-            facts=facts,
-            pins=pins,
-            mark=mark,
-            marks=marks,
-            established=established,
-            signatures=self.signatures,
-            thorough=thorough,
-        )
-        if key is not None:
-            _keep(verdicts, key, _Judged(verdict, clock, _until(verdict, facts, clock)), self._limit)
-        return verdict
+    def verify_card(self, card: Card, *, policy: Policy, facts: Facts, **options: Any) -> Verdict:
+        """As `Judge.verify_card`."""
+        return self.judge(policy, facts).verify_card(card, **options)
 
-    def _verdicts(self, policy: Policy, facts: Facts) -> OrderedDict[_Asked, _Judged]:
-        # By identity: whoever holds both of them keeps others from having the same.
+    def judge(self, policy: Policy, facts: Facts) -> Judge:
+        """The judge under these."""
+        # By identity: a judge holds both of them, so that no other has the same.
         key = id(policy), id(facts)
-        under = self._under.get(key)
-        if under is None:
-            under = _keep(self._under, key, _Under(policy, facts, OrderedDict()), self.MAX_UNDER)
-        return under.verdicts
+        known = self._judges.get(key)
+        if known is None:
+            known = _keep(self._judges, key, Judge(policy, facts, self.signatures, self._limit), self.MAX_JUDGES)
+        return known
 
 
 def _until(verdict: Verdict, facts: Facts, clock: int) -> int:

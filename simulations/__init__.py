@@ -1,7 +1,8 @@
 """Simulations: the same NodeCore as the daemon's, in a world of virtual time, seeded and repeatable bit for bit."""
 
 from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet, Watch
-from .checks_hostile import Agreed, Ignored, Included, LiesCost, LiesEndLinks, OneLink, SlotsFreed, Told, ToldOnce
+from .checks_hostile import Ignored, Included, OneLink, SlotsFreed, Told
+from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import FirstNodeCarries, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .clocks import ClockLaw
 from .comparing import Comparison, NoWorse

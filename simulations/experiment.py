@@ -36,6 +36,9 @@ class Experiment(Protocol):
 
     scenario: Scenario
 
+    watching: Watching
+    """Its checks, as far as they have seen by now."""
+
     @property
     def now(self) -> int:
         """Nanoseconds since the beginning."""

@@ -4,49 +4,29 @@ A check that nothing can break proves nothing. Each mutant names the scenario th
 until a check is broken, and makes sure that without the mutation the same seed breaks none.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
-import cards.statements
-import cards.verification
-from p2pnoise.gossip.lists import ListExchange
-from p2pnoise.gossip.table import PeerTable
-from p2pnoise.gossip.wants import Wants
-from p2pnoise.node.admission import Admission
-from p2pnoise.node.dials import Dialler
-from p2pnoise.node.links import Links
-
+from . import mutations
+from .experiment import LOOK
+from .mutations import Patch, applied
 from .outcome import Check, Value
-from .running import run
+from .running import begin, run
+from .scenario import find
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """One rule that is broken: `owner.attribute` becomes `by`, which is handed what it replaces."""
+    """One rule that is broken, and the scenario that is to notice."""
 
-    name: str
-    breaks: str
-    """What is done wrong, in words."""
-    owner: Any
-    attribute: str
-    by: Callable[[Any], Any]
+    mutation: Callable[[Patch], None]
     scenario: str
     nodes: int = 12
     parameters: Mapping[str, Value] = field(default_factory=dict)
 
-    @contextmanager
-    def loose(self) -> Iterator[None]:
-        """The rule is broken inside the block, in this process."""
-        before = (
-            self.owner.__dict__[self.attribute] if isinstance(self.owner, type) else getattr(self.owner, self.attribute)
-        )
-        setattr(self.owner, self.attribute, self.by(before))
-        try:
-            yield
-        finally:
-            setattr(self.owner, self.attribute, before)
+    @property
+    def name(self) -> str:
+        return self.mutation.__name__.replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,92 +39,57 @@ class Caught:
     healthy: bool
 
 
-def hunt(mutant: Mutant, *, seeds: int = 200, tell: Callable[[int], None] = lambda _seed: None) -> Caught | None:
+def hunt(mutant: Mutant, *, seeds: int = 200) -> Caught | None:
     """Try seeds from 1 on; None where none of them caught it."""
 
-    def broken(seed: int) -> tuple[Check, ...]:
-        return run(mutant.scenario, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters).broken
-
     for seed in range(1, seeds + 1):
-        tell(seed)
-        with mutant.loose():
-            found = broken(seed)
+        with applied(mutant.mutation):
+            found = _broken(mutant, seed)
         if found:
-            return Caught(mutant=mutant, seed=seed, check=found[0], healthy=not broken(seed))
+            return Caught(mutant=mutant, seed=seed, check=found[0], healthy=not _broken(mutant, seed))
     return None
 
 
-def _nothing(_before: Any) -> Callable[..., None]:
-    return lambda *_args, **_named: None
-
-
-def _no_one(_before: Any) -> Callable[..., list[Any]]:
-    return lambda *_args, **_named: []
+def _broken(mutant: Mutant, seed: int) -> tuple[Check, ...]:
+    """What this seed breaks, as soon as it breaks anything: without one of its rules a network may storm for hours."""
+    file = find(mutant.scenario)
+    if file.run is not None:
+        return run(file, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters).broken
+    with begin(file, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters) as running:
+        while not running.over:
+            running.advance(running.now + LOOK)
+            found = tuple(check for check in running.watching.checks if not check.holds)
+            if found:
+                return found
+        return running.outcome().broken
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant(
-        name="drop-revocations",
-        breaks="a revocation list that came is kept, and not named to the others",
-        owner=ListExchange,
-        attribute="accepted",
-        by=_nothing,
-        scenario="revocation",
-    ),
-    Mutant(
-        name="keep-sessions",
-        breaks="whoever is revoked leaves the table, and links to it stay",
-        owner=Admission,
-        attribute="recheck",
-        by=_nothing,
-        scenario="revocation",
-    ),
-    Mutant(
-        name="ask-for-less",
-        breaks="of every question the last item is left out, and taken for asked",
-        owner=Wants,
-        attribute="next_batch",
-        by=lambda before: lambda self, link, now: before(self, link, now)[:-1],
-        scenario="cold-start",
-    ),
-    Mutant(
-        name="never-expire",
-        breaks="cards stay in the table after their end",
-        owner=PeerTable,
-        attribute="expire",
-        by=_no_one,
-        scenario="expiry",
-    ),
-    Mutant(
-        name="no-backoff",
-        breaks="whoever does not answer is dialled again at once",
-        owner=Dialler,
-        attribute="failed",
-        by=lambda _before: lambda *_args: 0.01,
-        scenario="flapping-partition",
-    ),
-    Mutant(
-        name="accept-lower-sequence",
-        breaks="a card with a lower number replaces a newer one",
-        owner=cards.verification._Check,  # noqa: SLF001 - broken on purpose
-        attribute="history",
-        by=_nothing,
-        scenario="replay",
-    ),
-    Mutant(
-        name="skip-verification",
-        breaks="every signature is taken for good",
-        owner=cards.statements,
-        attribute="verify",
-        by=lambda _before: lambda *_args, **_named: True,
-        scenario="forged-cards",
-    ),
-    Mutant(
-        name="forget-teardown",
-        breaks="a connection that the peer's system ended is kept",
-        owner=Links,
-        attribute="received",
-        by=lambda before: lambda self, connection, data, now: bool(data) and before(self, connection, data, now),
-        scenario="crash-restart",
-    ),
+    Mutant(mutation=mutations.skip_signatures, scenario="forged-cards"),
+    Mutant(mutation=mutations.skip_the_signatures_of_addresses, scenario="forged-cards"),
+    Mutant(mutation=mutations.keep_links_to_liars, scenario="forged-cards"),
+    Mutant(mutation=mutations.refuse_what_came_garbled_from_everybody, scenario="forged-cards"),
+    Mutant(mutation=mutations.take_a_card_under_any_noise_key, scenario="stolen-card"),
+    Mutant(mutation=mutations.forget_numbers, scenario="replay"),
+    Mutant(mutation=mutations.forget_numbers, scenario="equivocation"),
+    Mutant(mutation=mutations.take_older_addresses, scenario="replay"),
+    Mutant(mutation=mutations.forget_refusals, scenario="replay"),
+    Mutant(mutation=mutations.count_before_the_first_frame, scenario="replay"),
+    Mutant(mutation=mutations.prove_no_conflict, scenario="equivocation"),
+    Mutant(mutation=mutations.never_tell_of_twins, scenario="cloned-key"),
+    Mutant(mutation=mutations.wait_for_strangers, scenario="slowloris"),
+    Mutant(mutation=mutations.take_any_number_of_strangers, scenario="slowloris", parameters={"hosts": 3.0}),
+    Mutant(mutation=mutations.keep_both_links, scenario="duplicate-connections"),
+    Mutant(mutation=mutations.end_links_for_unknown_messages, scenario="mixed-versions"),
+    Mutant(mutation=mutations.end_links_for_unknown_frames, scenario="mixed-versions"),
+    Mutant(mutation=mutations.count_any_issuer, scenario="rogue-issuer"),
+    Mutant(mutation=mutations.take_nonsense_for_later_versions, scenario="flooder"),
+    Mutant(mutation=mutations.remember_signatures_by_their_first_half, scenario="verification-cache"),
+    Mutant(mutation=mutations.keep_lists_to_oneself, scenario="revocation"),
+    Mutant(mutation=mutations.keep_sessions, scenario="revocation"),
+    Mutant(mutation=mutations.ask_for_less, scenario="cold-start"),
+    Mutant(mutation=mutations.never_expire, scenario="expiry"),
+    Mutant(mutation=mutations.dial_again_at_once, scenario="flapping-partition"),
+    Mutant(mutation=mutations.forget_teardown, scenario="crash-restart"),
+    Mutant(mutation=mutations.turn_newcomers_away, scenario="cold-start", nodes=150),
 )

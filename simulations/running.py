@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 from p2pnoise.instant import SECOND
@@ -11,7 +12,6 @@ from .experiment import LOOK, ByteExperiment, Experiment
 from .faults import Fault, Schedule, fault_from
 from .outcome import Outcome, Value
 from .scenario import MAX_NODES, Fidelity, Scenario, ScenarioError, ScenarioFile, find
-from .world import World
 
 Progress = Callable[[float, float], None]
 """Hears the virtual seconds that have passed, and those after which the run is over at the latest."""
@@ -113,6 +113,6 @@ def _fitting(
 
 
 def expectations_of(scenario: Scenario) -> list[str]:
-    """What a scenario expects, in words."""
-    world = World(0)
-    return [*(one.watch(world, ()).name for one in scenario.expects), *(one.name for one in scenario.compares)]
+    """What a scenario expects of so many nodes as it has by itself, in words."""
+    view: Any = SimpleNamespace(nodes=range(scenario.nodes), now=0)
+    return [*(one.watch(view, ()).name for one in scenario.expects), *(one.name for one in scenario.compares)]

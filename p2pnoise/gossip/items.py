@@ -6,7 +6,7 @@ a world that simulates thousands of nodes has sets of another make.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -75,6 +75,11 @@ class PlainSets:
     none: ItemSet = frozenset()
 
     @staticmethod
+    def gathering() -> ItemSet:
+        """An empty set to be added to, by `|=`, and to be given to nobody."""
+        return set()
+
+    @staticmethod
     def first(ids: ItemSet, most: int) -> ItemSet:
         """The first so many of them, in their order."""
         return ids if len(ids) <= most else frozenset(sorted(ids)[:most])
@@ -92,16 +97,22 @@ class ItemIndex(PlainSets):
     def __contains__(self, item: object) -> bool:
         return item in self._owners
 
+    def __len__(self) -> int:
+        return len(self._owners)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._owners)
+
     def owner(self, item: bytes) -> bytes | None:
         return self._owners.get(item)
 
     def held(self, ids: ItemSet) -> ItemSet:
         """Those of these ids that are here."""
-        return frozenset(item for item in ids if item in self._owners)
+        return ids - self.lacking(ids)
 
     def lacking(self, ids: ItemSet) -> ItemSet:
         """Those of these ids that are not here."""
-        return frozenset(item for item in ids if item not in self._owners)
+        return frozenset(ids).difference(self._owners)
 
     def in_buckets(self, indexes: Iterable[int]) -> ItemSet:
         """All ids of these buckets."""

@@ -5,8 +5,10 @@
 A message of a version or type that we do not know is ignored and counted, so that newer nodes can say more.
 """
 
+import struct
 from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
+from operator import lt
 from typing import Any, TypeAlias
 
 from cards.codec import decode as decode_value
@@ -330,7 +332,7 @@ def _is_ids(joined: bytes) -> bool:
     if len(joined) % ID_SIZE or len(joined) > MAX_IDS * ID_SIZE:
         return False
     ids = _split(joined, ID_SIZE)
-    return list(ids) == sorted(set(ids))
+    return all(map(lt, ids, ids[1:]))
 
 
 def _is_buckets(buckets: bytes) -> bool:
@@ -338,4 +340,4 @@ def _is_buckets(buckets: bytes) -> bool:
 
 
 def _split(joined: bytes, size: int) -> tuple[bytes, ...]:
-    return tuple(joined[i : i + size] for i in range(0, len(joined), size))
+    return tuple([part for (part,) in struct.iter_unpack(f"{size}s", joined)])

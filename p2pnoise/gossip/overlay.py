@@ -104,7 +104,7 @@ class Overlay:
         self._early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
         self._next_round = 0
         self._effects: list[Effect] = []
-        self._news: ItemSet = table.items.none  # what came since the last announcement
+        self._news: ItemSet = table.items.gathering()  # what came since the last announcement
         self._came_by: dict[LinkId | None, ItemSet] = {}  # the same, by the link
         self._quiet_until = 0  # no announcement before then
 
@@ -335,7 +335,7 @@ class Overlay:
 
     def _take(self, link: LinkId, item: Item, now: Instant) -> None:
         """Keep an item if we asked this peer for it and it holds; cheap checks come before signatures."""
-        if not self._wants.wanted(link):
+        if not self._wants.waiting(link):
             return
         try:
             match item:
@@ -501,7 +501,11 @@ class Overlay:
         """These have just come into the table, by this link."""
         if ids:
             self._news |= ids
-            self._came_by[link] = self._came_by.get(link, self.table.items.none) | ids
+            came = self._came_by.get(link)
+            if came is None:
+                came = self.table.items.gathering()
+            came |= ids
+            self._came_by[link] = came
 
     def _announce(self, now: Instant) -> None:
         """Tell the news to everybody who has not told us of it, nor given it."""
@@ -518,7 +522,7 @@ class Overlay:
                 self._send(link, Announce(batch))
                 ids = ids - batch
             self._wants.forget_held(link)
-        self._news = self.table.items.none
+        self._news = self.table.items.gathering()
         self._came_by.clear()
 
     def _send(self, link: LinkId, message: Message) -> None:

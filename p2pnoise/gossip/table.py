@@ -3,7 +3,7 @@
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from cards import (
@@ -18,6 +18,7 @@ from cards import (
     Grant,
     IdentityId,
     IssuerId,
+    Judge,
     Mark,
     Memo,
     NodeId,
@@ -77,7 +78,10 @@ class Peer:
             learned_from=self.learned_from,
             record=record,
         )
+        # Worked out once already, where it takes longest.
+        held = self.item_ids if self.record is None else self.item_ids[:-1]
         changed.__dict__["grants"] = self.grants
+        changed.__dict__["item_ids"] = held if record is None else (*held, record_id(record))
         return changed
 
     @cached_property
@@ -125,13 +129,12 @@ class PeerTable:
         self.own = own
         self._own_card = own_card
         self._signatures = memo.signatures if memo is not None else signatures or SignatureCache()
-        self._verify_card: Callable[..., Verdict] = partial(verify_card, signatures=self._signatures)
-        self._check_record: Callable[..., Finding | None] = partial(AddressRecord.check, signatures=self._signatures)
-        self._intern: Callable[[Facts], Facts] = lambda facts: facts
+        self._memo = memo
+        self._judge: Judge | None = None  # of the memo, under the policy and facts that were in force
+        self._keys: tuple[Policy, Facts, Mapping[bytes, list[IssuerId]]] | None = None
         self.read_card: Callable[[bytes], Card] = Card.parse  # a card as claimed; raises `CardError`
         self.read_record: Callable[[bytes], AddressRecord] = AddressRecord.parse  # the same
         if memo is not None:
-            self._verify_card, self._check_record, self._intern = memo.verify_card, memo.check_record, memo.facts
             self.read_card, self.read_record = memo.card, memo.record
         self._peers: dict[bytes, Peer] = {}  # by identity key
         self._by_node: dict[bytes, bytes] = {}  # Node ID -> identity key
@@ -195,8 +198,14 @@ class PeerTable:
 
     def keys_of(self, kid: bytes) -> list[IssuerId]:
         """The keys of accepted issuers and of their delegates that the hint of a grant may mean."""
-        delegates = (authority.key for authority in self.facts.authorities(self.policy))
-        return [key for key in dict.fromkeys((*self.policy.issuers.values(), *delegates)) if key.hint == kid]
+        known = self._keys
+        if known is None or known[0] is not self.policy or known[1] is not self.facts:
+            delegates = (authority.key for authority in self.facts.authorities(self.policy))
+            keys: dict[bytes, list[IssuerId]] = {}
+            for key in dict.fromkeys((*self.policy.issuers.values(), *delegates)):
+                keys.setdefault(key.hint, []).append(key)
+            known = self._keys = self.policy, self.facts, keys
+        return known[2].get(kid, [])
 
     def mark(self, identity: bytes) -> Mark | None:
         return self._marks.get(identity)
@@ -223,22 +232,46 @@ class PeerTable:
             claim = card if isinstance(card, Card) else self.read_card(card)
         except CardError as error:
             return Verdict(level="reject", findings=(error.finding,))
-        verdict = self._verify_card(
-            claim,
-            policy=self.policy,
-            now=now,
-            peer_static=peer_static,
-            facts=self.facts,
-            pins=self.pins,
-            mark=self._marks.get(claim.identity),
-            marks=self._marks,
-            established=established,
-            thorough=thorough,
-        )
+        judge = self._judge_now() if self._memo is not None else None
+        mark = self._marks.get(claim.identity)
+        if judge is not None:
+            verdict = judge.verify_card(
+                claim,
+                now=now,
+                peer_static=peer_static,
+                pins=self.pins,
+                mark=mark,
+                marks=self._marks,
+                established=established,
+                thorough=thorough,
+            )
+        else:
+            verdict = verify_card(
+                claim,
+                policy=self.policy,
+                now=now,
+                peer_static=peer_static,
+                facts=self.facts,
+                pins=self.pins,
+                mark=mark,
+                marks=self._marks,
+                established=established,
+                signatures=self._signatures,
+                thorough=thorough,
+            )
         conflict = None if own else self._conflict(claim)
         if conflict is None:
             return verdict
         return replace(verdict, level="reject", findings=(*verdict.findings, conflict))
+
+    def _judge_now(self) -> Judge | None:
+        judge, memo = self._judge, self._memo
+        if memo is not None and (judge is None or judge.policy is not self.policy or judge.facts is not self.facts):
+            judge = self._judge = memo.judge(self.policy, self.facts)
+        return judge
+
+    def _intern(self, facts: Facts) -> Facts:
+        return self._memo.facts(facts) if self._memo is not None else facts
 
     def _conflict(self, card: Card) -> Finding | None:
         known = self._peers.get(card.identity)
@@ -342,11 +375,15 @@ class PeerTable:
 
     def check_record(self, record: AddressRecord, now: int) -> Finding | None:
         """What keeps `record` from being believed, whoever's it is; nothing is changed."""
-        return self._check_record(
-            record,
+        judge = self._judge_now()
+        if judge is not None and self._memo is not None:
+            _, clock, leeway = judge.time(now)
+            return self._memo.check_record(record, network=self.policy.network, now=clock, leeway=leeway)
+        return record.check(
             network=self.policy.network,
             now=self.facts.clock(self.policy, now),
             leeway=self.facts.leeway(self.policy, now),
+            signatures=self._signatures,
         )
 
     def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:

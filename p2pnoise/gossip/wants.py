@@ -1,7 +1,7 @@
 """Wants: which items were asked of which peer, so that nothing is asked twice at once and nothing comes unasked."""
 
 from collections import deque
-from collections.abc import Iterable, Set
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,8 @@ class Holding(Protocol):
     @property
     def none(self) -> ItemSet: ...
 
+    def gathering(self) -> ItemSet: ...
+
     def first(self, ids: ItemSet, most: int, /) -> ItemSet: ...
 
     def lacking(self, ids: ItemSet, /) -> ItemSet: ...
@@ -29,7 +31,8 @@ class Holding(Protocol):
 @dataclass(slots=True)
 class _Asked:
     offered: ItemSet  # it told us of them: those that we lack, and those that came since from others
-    wanted: ItemSet  # asked of this peer, not yet answered
+    wanted: ItemSet  # asked of this peer
+    given: ItemSet  # those of them that have come
     aside: ItemSet  # not to be asked of it again before trust changes
     strange: bool = False  # it gave what cannot be told from the rest of what was asked
 
@@ -48,7 +51,7 @@ class Wants:
 
     def open(self, link: int) -> None:
         none = self._holding.none
-        self._links[link] = _Asked(offered=none, wanted=none, aside=none)
+        self._links[link] = _Asked(offered=none, wanted=none, given=none, aside=none)
 
     def close(self, link: int) -> None:
         self._open.pop(link, None)
@@ -89,6 +92,7 @@ class Wants:
         free = self._holding.lacking(asked.offered - self._anywhere) - self._refused
         if free:
             asked.wanted = self._holding.first(free, self._most)
+            asked.given = self._holding.gathering()
             asked.offered -= asked.wanted
             self._anywhere |= asked.wanted
             self._open[link] = now + TIMEOUT
@@ -96,16 +100,23 @@ class Wants:
 
     def wanted(self, link: int) -> ItemSet:
         """What was asked of this peer and has not come."""
-        return self._links[link].wanted
+        asked = self._links[link]
+        return asked.wanted - asked.given
+
+    def waiting(self, link: int) -> bool:
+        """Whether there is any of that."""
+        asked = self._links[link]
+        return len(asked.given) < len(asked.wanted)
 
     def answered(self, link: int, ids: Iterable[bytes]) -> bool:
         """Whether one of `ids` was asked of this peer; they are not waited for any longer."""
         asked = self._links[link]
         hits = asked.wanted & (ids if isinstance(ids, Set) else frozenset(ids))
+        if hits:
+            hits = hits - asked.given
         if not hits:
             return False
-        asked.wanted -= hits
-        self._anywhere -= hits
+        asked.given |= hits
         return True
 
     def settle(self, link: int) -> bool:
@@ -115,12 +126,13 @@ class Wants:
         """
         asked = self._links[link]
         self._open.pop(link, None)
-        left = asked.wanted
-        if left:
-            self._anywhere -= left
-            if asked.strange and len(asked.aside) < MAX_QUEUED:
-                asked.aside |= left
+        left = asked.wanted - asked.given
+        if asked.wanted:
+            self._anywhere -= asked.wanted
+            asked.given = self._holding.none
             asked.wanted = self._holding.none
+        if left and asked.strange and len(asked.aside) < MAX_QUEUED:
+            asked.aside |= left
         asked.strange = False
         return bool(left)
 
@@ -133,9 +145,10 @@ class Wants:
 
     def put_aside(self, link: int, ids: Iterable[bytes]) -> None:
         """Do not ask this peer for these items again, until `forgive`; others may have them whole."""
-        asked = self._links[link]
+        asked, aside = self._links[link], self._holding.none | frozenset(ids)
+        self._anywhere -= aside
         if len(asked.aside) < MAX_QUEUED:
-            asked.aside |= self._holding.none | frozenset(ids)
+            asked.aside |= aside
 
     def reconsider(self, link: int, item: bytes, reason: Iterable[bytes]) -> None:
         """The peer gave what an item that was put aside may have lacked, unless that was put aside with it."""
@@ -143,8 +156,10 @@ class Wants:
         if not asked.aside & (self._holding.none | frozenset(reason)):
             asked.aside -= self._holding.none | frozenset((item,))
 
-    def refuse(self, ids: Iterable[bytes], now: int) -> None:
+    def refuse(self, ids: Collection[bytes], now: int) -> None:
         """Do not ask for these items again, until `forgive` or for `REFUSAL`."""
+        if not ids:
+            return
         new = self._holding.first(self._holding.none | frozenset(ids), MAX_REFUSED) - self._refused
         if not new:
             return
@@ -181,7 +196,7 @@ class Wants:
     @property
     def sizes(self) -> dict[int, tuple[int, int]]:
         """Of each link how many items were asked of its peer, and how many are to be."""
-        return {link: (len(asked.wanted), len(asked.offered)) for link, asked in self._links.items()}
+        return {link: (len(asked.wanted) - len(asked.given), len(asked.offered)) for link, asked in self._links.items()}
 
     def deadline(self) -> int | None:
         return next(iter(self._open.values()), None)

@@ -1,7 +1,7 @@
 """Dials: whom to dial next, and when an address that failed may be tried again. No I/O; time is handed in."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -183,7 +183,13 @@ class Dialler:
         slots = self._slots(links)
         if slots <= 0:
             return []
-        ready = [target for target in self._targets(links, table) if self._not_before(target) <= now]
+        reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
+        ready = [target for target in self._starts(links, reached, addresses) if self._not_before(target) <= now]
+        ready += [
+            Target(address, peer.node_id, peer.card.name, "table")
+            for not_before, address, peer in self._others(table, reached, addresses)
+            if not_before <= now
+        ]
         self._random.shuffle(ready)
         ready.sort(key=lambda target: target.source != "bootstrap")
         chosen: list[Target] = []
@@ -204,8 +210,11 @@ class Dialler:
             return 0
         if not self._searching:
             return None
-        self._reached_then = self._reached(links) | {self._own} | self._addresses(links)
-        return min((self._not_before(target) for target in self._targets(links, table)), default=None)
+        reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
+        self._reached_then = reached | addresses
+        dues = [self._not_before(target) for target in self._starts(links, reached, addresses)]
+        dues += [not_before for not_before, _, _ in self._others(table, reached, addresses)]
+        return min(dues, default=None)
 
     def sooner(self, due: int | None) -> int | None:
         """The same, where it was `due` and nothing has happened since but that peers were learned of."""
@@ -216,22 +225,29 @@ class Dialler:
         standing = sum(link.greeted or (link.initiator and not link.ending) for link in links)
         return self._config.target_links - standing - len(self.open)
 
-    def _targets(self, links: Collection[Link], table: PeerTable) -> Iterator[Target]:
-        """Everybody who could be dialled and is not reached already: the configured, then the table's."""
-        reached = self._reached(links) | {self._own}
-        addresses = self._addresses(links)
+    def _starts(self, links: Collection[Link], reached: Set[Goal | None], addresses: Set[Address]) -> Iterator[Target]:
+        """Whom the configuration names, as far as they could be dialled and are not reached already."""
         linked = any(link.stage is Stage.UP for link in links)
         for start in self._config.bootstrap:
             # An address without a Node ID is a way in, not a peer: of no use once we are in.
             done = linked if start.node_id is None else start.node_id in reached or self._refuses(start.node_id)
             if not done and start.address not in addresses:
                 yield Target(start.address, start.node_id, None, "bootstrap")
+
+    def _others(
+        self, table: PeerTable, reached: Set[Goal | None], addresses: Set[Address]
+    ) -> Iterator[tuple[int, Address, Peer]]:
+        """The same of the table: each address of each peer, and when it may be dialled. Whoever asks asks of all."""
+        tried, held, banned = self._tried, self._held, len(self._bans) > 0
         for peer in table:
-            if peer.node_id in reached or peer.record is None or self._refuses(peer.node_id):
+            record, node_id = peer.record, peer.verified.card.node_id
+            if record is None or node_id in reached or (banned and self._refuses(node_id)):
                 continue
-            for address in peer.record.addresses:
+            for address in record.addresses:
                 if address not in addresses:
-                    yield Target(address, peer.node_id, peer.card.name, "table")
+                    before = tried.get(address)
+                    not_before = held.get(node_id, 0)
+                    yield max(not_before, before.not_before) if before is not None else not_before, address, peer
 
     def _addresses(self, links: Collection[Link]) -> set[Address]:
         """Where somebody was dialled who answered, or is being dialled."""

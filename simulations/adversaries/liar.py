@@ -55,7 +55,7 @@ class Liar(HostileOverlay):
             case Want(ids) if self.has(link):
                 wanted = [self._made[one] for one in sorted(ids) if one in self._made]
                 for kind, _ in wanted:
-                    self.lied(link, kind, plain=kind not in HARMLESS)
+                    self.lied(link, kind, plain=kind not in HARMLESS and (kind != "grant" or self._is_well_known))
                 if wanted:  # before the end of the answer
                     effects.insert(0, SendMessage(link, Items(tuple(item for _, item in wanted), last=False)))
             case WantStatements(digests) if self.has(link):
@@ -96,6 +96,11 @@ class Liar(HostileOverlay):
         }
         return make[kind]()
 
+    @property
+    def _is_well_known(self) -> bool:
+        """Whether everybody who is linked with us holds our card: who does not, ignores a grant for it."""
+        return len(self.node.citizen.cards) == 1
+
     def _victim(self) -> Citizen:
         return self.chance.choice([node.citizen for node in self.world.nodes if node.honest])
 
@@ -111,7 +116,10 @@ class Liar(HostileOverlay):
         if not isinstance(item, CardItem) or self.chance.random() < 0.5:
             return item
         kind = self.chance.choice(GARBLED)
-        self.lied(link, f"garbled {kind}", plain=kind not in HARMLESS)
+        card = Card.parse(item.raw)
+        newest = max(one.card.sequence for one in self.world.oracle.citizens if one.identity.public == card.identity)
+        # Of whom one holds a newer card, an older one is not even read.
+        self.lied(link, f"garbled {kind}", plain=kind not in HARMLESS and card.sequence == newest)
         return CardItem(garble(item.raw, kind, self.chance.randrange))
 
 

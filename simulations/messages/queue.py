@@ -1,4 +1,4 @@
-"""Queue: what is yet to happen, in the order of time; a heap of milliseconds, each of which becomes a heap when it comes.
+"""Queue: what is yet to happen, in the order of time; a heap of milliseconds, each a heap in its turn.
 
 One heap of half a million entries is slow, since every step of it misses the cache.
 """

@@ -161,7 +161,7 @@ class Registry:
         card_id, identity = peer.card.card_id, bytes(peer.card.identity)
         known = self.identities.setdefault(identity, _Identity())
         body, grants = body_id(card_id), peer.grants
-        if body not in self.numbers:
+        if not self._is_entered(body):
             self._enter_card(known, identity, peer, grants)
         numbers = [self.numbers[body]]
         for item, grant in grants.items():
@@ -172,26 +172,34 @@ class Registry:
             numbers.append(number)
         if peer.record is not None:
             item = record_id(peer.record)
-            if item not in self.numbers:
+            if not self._is_entered(item):
                 place = numbers[0] + 1
-                if self.ids[place] == b"" and known.plain:
+                if item not in self.numbers and known.plain and self.ids[place] == b"":
                     number = self._new(item, place)
                 else:
                     self._disown(known)
-                    number = self._new(item)
+                    number = self.number(item)
                 self._enter(known, identity, number, RecordItem(peer.record.raw))
             numbers.append(self.numbers[item])
         return tuple(sorted(numbers))
 
+    def _is_entered(self, item: bytes) -> bool:
+        """Whether it is more than an id that somebody spoke of."""
+        number = self.numbers.get(item)
+        return number is not None and self.owners[number] is not None
+
     def _enter_card(self, known: _Identity, identity: bytes, peer: Peer, grants: Any) -> None:
         """The body, a place for its record, and its grants, one after another."""
-        card = peer.card
-        number = self._new(body_id(card.card_id))
-        self.ids.append(b"")
-        self.owners.append(None)
+        card, body = peer.card, body_id(peer.card.card_id)
+        if body in self.numbers or any(item in self.numbers for item in grants):
+            self._disown(known)  # somebody spoke of them before there were any, so they stand anywhere
+        number = self.number(body)
+        if known.plain:
+            self.ids.append(b"")
+            self.owners.append(None)
         holders = self.by_node.setdefault(bytes(card.node_id), [])
         holders.append((number, identity))
-        if known.bodies or len(holders) > 1 or any(item in self.numbers for item in grants):
+        if known.bodies or len(holders) > 1:
             self._disown(known)
             for _, other in holders:
                 self._disown(self.identities[other])
@@ -202,7 +210,8 @@ class Registry:
             self._enter(known, identity, one, GrantItem(card.card_id, grant.kid, grant.attrs, grant.signature))
             if index == len(self._with_grants):
                 self._with_grants.append(0)
-            self._with_grants[index] |= 1 << number
+            if known.plain:
+                self._with_grants[index] |= 1 << number
 
     def _enter(self, known: _Identity, identity: bytes, number: int, item: Item) -> None:
         self.owners[number] = identity
@@ -300,13 +309,12 @@ class Registry:
     # Rows
 
     def row(self, numbers: tuple[int, ...], *, live: bool) -> Peer:
-        """The row in which these stand, with the verdict of whoever judged it last."""
+        """The row in which these stand, as of whoever judged it last: with its verdict, and who told that node."""
         proven, met = self._rows[numbers]
         return met if live else proven
 
     def keep_row(self, numbers: tuple[int, ...], peer: Peer) -> None:
-        same = replace(peer, first_seen=0, learned_from=b"")
-        self._rows[numbers] = replace(same, provenance="proven"), replace(same, provenance="live")
+        self._rows[numbers] = replace(peer, provenance="proven"), replace(peer, provenance="live")
 
 
 def numbers_of(bits: int) -> Iterator[int]:

@@ -1,7 +1,7 @@
 """Table: the peer table of one of very many nodes: numbers of items in the bits of one integer, rows made on demand.
 
 It is a `PeerTable` on other shelves. What is plain is taken and given in bulk; for all else the code is that of a node.
-Not kept is what nobody here asks for: when a row was first seen, and who told of it.
+Not kept is what no node goes by: when it first saw a row, and who told of it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -92,11 +92,17 @@ class DenseItems:
         number = self.registry.numbers.get(item)
         return number is not None and self.bits >> number & 1 == 1
 
+    def __len__(self) -> int:
+        return self.bits.bit_count()
+
     def __iter__(self) -> Iterator[bytes]:
         return iter(ItemBits(self.registry, self.bits))
 
     def owner(self, item: bytes) -> bytes | None:
         return self.registry.owners[self.registry.numbers[item]] if item in self else None
+
+    def gathering(self) -> ItemSet:
+        return self.none
 
     def first(self, ids: ItemSet, most: int) -> ItemSet:
         bits = self.registry.bits_of(ids)

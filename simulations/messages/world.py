@@ -31,7 +31,7 @@ from .table import DenseTable, Fingerprints, Parcel
 DEGREE = 8  # links of a node, on average
 RELINK = 2 * SECOND  # until a link that was cut is tried again; a guess: a node dials another peer sooner
 SILENCE = 30 * SECOND  # until a peer that says nothing is given up: ping_interval and ping_timeout of a node
-HANDSHAKE = 330  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
+HANDSHAKE = 125  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
 _REMEMBERED = 10_000  # messages that are no sets of items, with their sizes
 
 _WORD = struct.Struct("<QIIq")
@@ -208,11 +208,11 @@ class MessageWorld:
 
     def join(self, pairs: Iterable[tuple[int, int]] | None = None, *, degree: int = DEGREE) -> None:
         """Say who is linked with whom, or draw it: a ring, and random pairs until there are `degree` a node."""
-        for one, other in sorted(pairs if pairs is not None else self._draw_pairs(degree)):
+        for one, other in sorted(pairs if pairs is not None else self.draw_pairs(degree)):
             self.nodes[one].neighbours.append(other)
             self.nodes[other].neighbours.append(one)
 
-    def _draw_pairs(self, degree: int) -> set[tuple[int, int]]:
+    def draw_pairs(self, degree: int) -> set[tuple[int, int]]:
         count = len(self.nodes)
         chance = self.chance("topology")
         pairs = {(number, number + 1) for number in range(count - 1)}

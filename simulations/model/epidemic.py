@@ -11,7 +11,7 @@ bins, those that fall into an empty one count.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +30,14 @@ class Epidemic:
     """What is to be run. `loss` is the share of contacts that are lost, `dead` that of nodes that never take part."""
 
     nodes: int
+    ticks: ClassVar[int] = 1  # to a round
     loss: float = 0.0
     dead: float = 0.0
     graph: Graph = "uniform"
     contacts: int = 1
     """A node's contacts in a round; `DEGREE` of `neighbours` are all of them, each once, and nothing is drawn."""
+    begin: int = 1
+    """How many nodes know at first, drawn where the thing is not the only one."""
 
     @property
     def live(self) -> int:
@@ -44,7 +47,7 @@ class Epidemic:
     def run(self, seed: int, *, rounds: int) -> list[int]:
         """How many live nodes know after 0, 1, 2 … rounds: until all do, or for so many rounds."""
         random = np.random.Generator(np.random.SFC64(seed))
-        counts = [1]
+        counts = [min(self.begin, self.live)]
         course = self._uniform(random) if self.graph == "uniform" else self._neighbours(random)
         while counts[-1] < self.live and len(counts) <= rounds:
             counts.append(next(course))
@@ -57,9 +60,9 @@ class Epidemic:
         """
         random = np.random.Generator(np.random.SFC64(seed))
         knows = np.zeros(self.nodes, np.uint64)  # a bit for each thing
-        np.bitwise_or.at(
-            knows, random.integers(self.live, size=RUMOURS), np.uint64(1) << np.arange(RUMOURS, dtype=np.uint64)
-        )
+        bits = np.uint64(1) << np.arange(RUMOURS, dtype=np.uint64)
+        first = random.integers(self.live, size=(self.begin, RUMOURS))
+        np.bitwise_or.at(knows, first, np.broadcast_to(bits, first.shape))
         graph = random.integers(self.nodes, size=(self.nodes, DEGREE)) if self.graph == "neighbours" else None
         counts = [self._count(knows)]
         while counts[-1].min() < self.live and len(counts) <= rounds:
@@ -99,7 +102,7 @@ class Epidemic:
     def _uniform(self, random: np.random.Generator) -> Iterator[int]:
         """The course of the count. Nobody contacts itself."""
         live, others, kept = self.live, max(1, self.nodes - 1), 1 - self.loss
-        known = 1
+        known = min(self.begin, self.live)
         while True:
             ignorant = live - known
             heard = 1 - (1 - kept * known / others) ** self.contacts
@@ -109,10 +112,10 @@ class Epidemic:
             yield known
 
     def _neighbours(self, random: np.random.Generator) -> Iterator[int]:
-        """The course of the count on a graph that is drawn first. Node 0 knows; the last ones are the dead."""
+        """The course of the count on a graph that is drawn first. The first nodes know; the last ones are the dead."""
         neighbours = random.integers(self.nodes, size=(self.nodes, DEGREE), dtype=np.uint32)
         knows = np.zeros(self.nodes, np.bool_)
-        knows[0] = True
+        knows[: min(self.begin, self.live)] = True
         while True:
             bits = np.packbits(knows, bitorder="little")  # an eighth of the memory to look things up in: half the time
             learned = [

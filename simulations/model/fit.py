@@ -1,16 +1,16 @@
 """Fit: which epidemic, and how many seconds a round of it, looks most like what an event world found.
 
-Compared is the share that is informed, over time. Each epidemic of a grid (graph, contacts, loss) is run at the size of
-the outcomes, and its rounds are laid over their seconds by a straight line: `start`, before anybody tells anything, and
-`period`, the seconds of a round. First so that a tenth and nine tenths are informed when they are there, then by what
-around it differs least where it differs most. The epidemic that differs least so is taken; what it says of
-other sizes has been fitted to nothing there.
+Compared is the share that is informed, over the time since somebody was; `begin` of the outcomes' parameters says how
+many that were. Each epidemic of a grid (graph, contacts, loss) and each flood of a few (how even its delays are) is run
+at the size of the outcomes. There is one thing to be fitted of each, `period`, the seconds of a round: first so that
+half are informed when they are there, then what around it differs least where it differs most. What differs least so
+is taken; what it says of other sizes has been fitted to nothing there.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,19 @@ from p2pnoise.folder.fault import Fault
 from simulations.outcome import Outcome
 
 from .epidemic import DEGREE, Epidemic, Graph
+from .flood import Flood
 
 __all__ = ["Course", "Difference", "Fit", "Prediction", "courses_of", "fit"]
 
 Floats = NDArray[np.floating[Any]]
+Model: TypeAlias = Epidemic | Flood
 
 _CONTACTS = (1, 2, 4, DEGREE)
 _LOSSES = (0.0, 0.2, 0.4, 0.6, 0.8)
-_PASSES = 16  # of `RUMOURS` things each: enough that their mean is known to a tenth of a round; a guess
-_LARGE, _HUGE = 20_000, 2_000_000  # nodes from which on one pass does, and nodes from which on one thing at a time
+_EVENNESS = tuple(tenths / 10 for tenths in range(11))
+_PASSES = 16  # of many things each: enough that their mean is known to a tenth of a round; a guess
+_TOGETHER = 40_000  # nodes of all passes: where there are more in one, chance matters less
+_HUGE = 2_000_000  # nodes from which on an epidemic is run for one thing at a time
 _RUNS_OF_HUGE = 12
 _ROUNDS = 400
 _MOST = 0.99  # of all must come to know, or there is no course to fit
@@ -38,6 +42,8 @@ class Course:
     """A share over time: what all runs of one size found, as a mean."""
 
     nodes: int
+    begin: int
+    """How many are informed at first."""
     times: Floats
     """Those at which anybody looked."""
     shares: Floats
@@ -65,11 +71,9 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fit:
-    """An epidemic that looks like a network; its `nodes` are those at which it was fitted."""
+    """What looks like a network; its `nodes` are those at which it was fitted."""
 
-    epidemic: Epidemic
-    start: float
-    """Virtual seconds before its first round."""
+    model: Model
     period: float
     """Virtual seconds of a round."""
     difference: Difference
@@ -77,8 +81,8 @@ class Fit:
 
     def predict(self, nodes: int, *, seed: int = 1) -> Prediction:
         """What the share would be with so many nodes."""
-        shares = _shares(replace(self.epidemic, nodes=nodes), seed)
-        times = self.start + self.period * np.arange(shares.shape[1])
+        shares = _shares(replace(self.model, nodes=nodes), seed)
+        times = self.period * _rounds_of(self.model, shares)
         low, high = np.quantile(shares, (0.05, 0.95), axis=0)
         return Prediction(nodes, times, low, shares.mean(axis=0), high)
 
@@ -90,65 +94,65 @@ class Fit:
 
 def courses_of(outcomes: Iterable[Outcome]) -> list[Course]:
     """The mean of the curve `informed` at each size, the smallest first. Raises `Fault` where nothing spreads."""
-    by_size: dict[int, list[Floats]] = {}
+    by_size: dict[tuple[int, int], list[Floats]] = {}
     for outcome in outcomes:
-        if outcome.fidelity != "model" and len(outcome.curves.get("informed", ())) > 1:
-            by_size.setdefault(outcome.nodes, []).append(np.asarray(outcome.curves["informed"], float))
+        begin = outcome.parameters.get("begin", 1)
+        if outcome.fidelity != "model" and isinstance(begin, int) and len(outcome.curves.get("informed", ())) > 1:
+            by_size.setdefault((outcome.nodes, begin), []).append(np.asarray(outcome.curves["informed"], float))
     courses = []
-    for nodes, curves in sorted(by_size.items()):
+    for (nodes, begin), curves in sorted(by_size.items()):
         times = np.unique(np.concatenate([curve[:, 0] for curve in curves]))
         # A run ends when all know all; what a curve ends with goes on.
         shares = np.mean([np.interp(times, curve[:, 0], curve[:, 1]) for curve in curves], axis=0)
-        courses.append(Course(nodes, times, shares))
+        courses.append(Course(nodes, begin, times, shares))
     if not courses or any(course.shares.max() < _MOST or course.nodes < 2 for course in courses):
         raise Fault(
-            "there is no spreading to fit: no curve `informed` that begins low and comes to 99 %",
-            "give outcomes of a scenario in which all come to know all, such as cold-start",
+            "there is no spreading to fit: no curve `informed` that comes to 99 %",
+            "give outcomes of the scenario spread, at several sizes",
         )
     return courses
 
 
 def fit(course: Course, *, seed: int = 1) -> Fit:
-    """The epidemic that looks most like this course."""
+    """What looks most like this course."""
+    models: list[Model] = [
+        Epidemic(nodes=course.nodes, begin=course.begin, graph=graph, contacts=contacts, loss=loss)
+        for graph, contacts, loss in product(get_args(Graph), _CONTACTS, _LOSSES)
+    ]
+    models += [Flood(nodes=course.nodes, begin=course.begin, evenness=evenness) for evenness in _EVENNESS]
     found: list[Fit] = []
-    for graph, contacts, loss in product(get_args(Graph), _CONTACTS, _LOSSES):
-        epidemic = Epidemic(nodes=course.nodes, graph=graph, contacts=contacts, loss=loss)
-        shares = _shares(epidemic, seed).mean(axis=0)
-        if shares[-1] > _MOST:
-            start, period, difference = _laid_over(course, shares)
-            found.append(Fit(epidemic=epidemic, start=start, period=period, difference=difference))
+    for model in models:
+        shares = _shares(model, seed)
+        mean = shares.mean(axis=0)
+        if mean[-1] > _MOST:
+            period, difference = _laid_over(course, _rounds_of(model, shares), mean)
+            found.append(Fit(model=model, period=period, difference=difference))
     return min(found, key=lambda one: one.difference.share)
 
 
-def _laid_over(course: Course, shares: Floats) -> tuple[float, float, Difference]:
-    """The start and the period with which the largest difference is the smallest, and that."""
-    rounds = np.arange(len(shares))
-    tenth, most = _first(course.times, course.shares, 0.1), _first(course.times, course.shares, 0.9)
-    round_of_tenth, round_of_most = _first(rounds, shares, 0.1), _first(rounds, shares, 0.9)
-    period = max(most - tenth, 1e-9) / max(round_of_most - round_of_tenth, 1e-9)
-    best = (tenth - period * round_of_tenth, period, Difference(course.nodes, np.inf, 0.0))
-    for width in (1.0, 0.2, 0.04):  # each search ends within the next one's
-        middle, beat, _ = best
-        for wider in np.linspace(1 - 0.3 * width, 1 + 0.3 * width, 13):
-            for later in np.linspace(-width, width, 13) * (most - tenth) * 0.3:
-                # Turned about its middle: the curve stays where it is when it becomes steeper.
-                at = middle + later + (beat - beat * wider) * (round_of_tenth + round_of_most) / 2
-                difference = _difference(course, at + beat * wider * rounds, shares)
-                best = min(best, (float(at), float(beat * wider), difference), key=lambda one: one[2].share)
-    return best
+def _laid_over(course: Course, rounds: Floats, shares: Floats) -> tuple[float, Difference]:
+    """The period with which the largest difference is the smallest, and that."""
+    middle = _first(course.times, course.shares, 0.5) / max(_first(rounds, shares, 0.5), 1e-9)
+    periods = np.linspace(0.8 * middle, 1.2 * middle, 201)
+    found = [(float(period), _difference(course, period * rounds, shares)) for period in periods]
+    return min(found, key=lambda one: one[1].share)
 
 
-def _shares(epidemic: Epidemic, seed: int) -> Floats:
-    """The share that knows, a line for each thing that is told and a column for each round; who is done stays so."""
-    if epidemic.nodes <= _HUGE:
-        passes = _PASSES if epidemic.nodes <= _LARGE else 1
-        found = [epidemic.together(seed + number, rounds=_ROUNDS) for number in range(passes)]
+def _shares(model: Model, seed: int) -> Floats:
+    """The share that knows, a line for each thing that is told and a column for each tick; who is done stays so."""
+    if isinstance(model, Flood) or model.nodes <= _HUGE:
+        passes = max(1, min(_PASSES, _TOGETHER // model.nodes))
+        found = [model.together(seed + number, rounds=_ROUNDS) for number in range(passes)]
     else:
-        found = [np.array([epidemic.run(seed + number, rounds=_ROUNDS)]) for number in range(_RUNS_OF_HUGE)]
+        found = [np.array([model.run(seed + number, rounds=_ROUNDS)]) for number in range(_RUNS_OF_HUGE)]
     longest = max(counts.shape[1] for counts in found)
     padded = [np.pad(counts, ((0, 0), (0, longest - counts.shape[1])), mode="edge") for counts in found]
-    shares: Floats = np.concatenate(padded) / epidemic.live
+    shares: Floats = np.concatenate(padded) / model.live
     return shares
+
+
+def _rounds_of(model: Model, shares: Floats) -> Floats:
+    return np.arange(shares.shape[1]) / model.ticks
 
 
 def _first(times: NDArray[Any], shares: Floats, level: float) -> float:

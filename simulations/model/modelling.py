@@ -13,7 +13,8 @@ from p2pnoise import __version__
 from simulations.outcome import Check, Curve, Outcome
 
 from .epidemic import Epidemic
-from .fit import Difference, Fit, Prediction
+from .fit import Difference, Fit, Model, Prediction
+from .flood import Flood
 
 __all__ = ["MARGIN", "modelled", "predicted"]
 
@@ -88,9 +89,8 @@ def predicted(fit: Fit, prediction: Prediction, compared: Sequence[Difference], 
             for one in compared
         ),
         parameters={
-            **_parameters(fit.epidemic),
-            "fitted_at_nodes": fit.epidemic.nodes,
-            "start": round(fit.start, 6),
+            **_parameters(fit.model),
+            "fitted_at_nodes": fit.model.nodes,
             "seconds_a_round": round(fit.period, 6),
         },
         metrics={
@@ -107,8 +107,11 @@ def predicted(fit: Fit, prediction: Prediction, compared: Sequence[Difference], 
     )
 
 
-def _parameters(epidemic: Epidemic) -> dict[str, float | int | str]:
+def _parameters(epidemic: Model) -> dict[str, float | int | str]:
+    if isinstance(epidemic, Flood):
+        return {"graph": "flood", "evenness": epidemic.evenness, "begin": epidemic.begin}
     return {
+        "begin": epidemic.begin,
         "graph": epidemic.graph,
         "contacts": epidemic.contacts,
         "loss": epidemic.loss,

@@ -6,7 +6,7 @@ from .processes import RealRun
 from .statistics import LEVEL, Comparison, quantile
 from .validating import MAX_BUSY, Validation, is_valid
 
-__all__ = ["page", "table", "verdict"]
+__all__ = ["page", "table", "title", "verdict"]
 
 _HEAD = """# The simulator against reality
 
@@ -45,6 +45,18 @@ def verdict(validation: Validation) -> str:
     return "; ".join(parts)
 
 
+def title(validation: Validation) -> str:
+    """Which network was compared."""
+    relay = validation.relay
+    if relay is None:
+        return f"{validation.nodes} nodes on loopback"
+    lost = f", and loses {relay.loss:.1%}" if relay.loss else ""
+    return (
+        f"{validation.nodes} nodes in network namespaces, with a relay that takes {relay.delay * 1000:g} ms one way, "
+        f"give or take {relay.jitter * 1000:g} ms{lost}"
+    )
+
+
 def table(validation: Validation) -> list[tuple[str, ...]]:
     """What was compared, with a heading."""
     heading = ("figure of each node", "real median", "simulated", "off", "real 95 %", "simulated", "off", "D", "p", "")
@@ -77,14 +89,7 @@ def page(validations: list[Validation]) -> str:
 
 
 def _section(validation: Validation) -> Iterator[str]:
-    relay = validation.relay
-    where = "on loopback"
-    if relay is not None:
-        where = (
-            f"in network namespaces, with a relay that takes {relay.delay * 1000:g} ms one way, "
-            f"give or take {relay.jitter * 1000:g} ms, and loses {relay.loss:.1%}"
-        )
-    yield f"## {validation.nodes} nodes {where}"
+    yield f"## {title(validation)}"
     yield ""
     yield f"{len(validation.real)} real runs, {validation.simulated_seeds} simulated at fidelity {validation.fidelity}."
     law = validation.parameters

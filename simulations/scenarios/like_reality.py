@@ -33,5 +33,4 @@ def scenario(
         law=NetworkLaw(least=latency, most=latency, jitter=jitter),
         faults=faults,
         expects=[Converged(within=kill_at), Connected()],
-        fidelities=("bytes", "virtual"),
     )

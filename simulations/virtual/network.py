@@ -97,11 +97,17 @@ class VirtualCarrier:
         self.incoming, self.outgoing = incoming, outgoing
         self._ending = False  # our direction; what we sent before still arrives
         self.closed = False
+        self.number = 0  # by which the node at this end knows it; 0 before it does
 
     @property
     def peer(self) -> int:
         """Who is at the other end."""
         return self.outgoing.target
+
+    @property
+    def peer_connection(self) -> int:
+        """The number of the other end, over there."""
+        return self.outgoing.reader.number
 
     def send_now(self, data: bytes) -> int:
         way = self.outgoing

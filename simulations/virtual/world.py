@@ -59,9 +59,9 @@ class VirtualWorld(World):
     def __init__(self, seed: int, **given: Any) -> None:
         super().__init__(seed, **given)
         self._network = Network(self)
-        self.carriers = _Ends(self._network, world=self, push=self._push, hand=self._hand)
+        self.carriers = _Ends(self._network, self, push=self._push, hand=self._hand)
         self._lives: dict[int, _Life] = {}
-        self._connections = 0
+        self._ends: dict[int, list[VirtualCarrier]] = {}
         self._trio = Stepper(Ordering(self.chance("scheduling").getrandbits(64)))
 
     def close(self) -> None:
@@ -127,6 +127,8 @@ class VirtualWorld(World):
                 sent = [effect for effect in effects if isinstance(effect, io.SendBytes)]
                 node.messages_sent += len(sent)
                 node.bytes_sent += sum(len(effect.data) for effect in sent)
+                if isinstance(given, io.Accepted | io.Connected):
+                    self._number(life)
             return effects
 
         core.handle = watched  # type: ignore[method-assign]
@@ -211,30 +213,45 @@ class VirtualWorld(World):
         self._trace.update(data)
 
     def joined(self, ours: VirtualCarrier, theirs: VirtualCarrier) -> None:
-        self._connections += 1
         for end in (ours, theirs):
-            ends = _ends(self.nodes[end.outgoing.source])
-            for number in [number for number, carrier in ends.items() if carrier.closed]:
-                del ends[number]
-            ends[self._connections] = end
+            ends = self._ends.setdefault(end.outgoing.source, [])
+            ends[:] = [one for one in ends if not one.closed]
+            ends.append(end)
+
+    def ends_of(self, node: SimulatedNode) -> list[VirtualCarrier]:
+        """Its ends of all connections, those of which it knows nothing yet among them."""
+        return self._ends.setdefault(node.number, [])
+
+    def _number(self, life: _Life) -> None:
+        """Let the node's connections be known by the numbers that its core has for them, as in the bytes world."""
+        assert life.running is not None  # noqa: S101 - whoever has connections runs
+        driven = life.running._driver.carriers._connections  # noqa: SLF001 - a world looks inside
+        carriers = _carriers(life.node)
+        carriers.clear()
+        for number, connection in driven.items():
+            end = cast("VirtualCarrier", connection.carrier)
+            end.number = number
+            if not end.closed:
+                carriers[number] = end
 
 
 class _Ends(Carriers):
     """The connections of this world, for those who ask a world for them."""
 
-    def __init__(self, network: Network, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, network: Network, world: "VirtualWorld", **given: Any) -> None:
+        super().__init__(world, **given)
         self._network = network
+        self._virtual = world
 
     def held(self, source: int, target: int) -> int:
         return self._network.held(source, target)
 
     def end_all(self, node: SimulatedNode, *, silent: bool) -> None:
-        for carrier in list(_ends(node).values()):
+        for end in self._virtual.ends_of(node):
             if silent:
-                carrier.vanish()
+                end.vanish()
             else:
-                carrier.close()
+                end.close()
         node.carriers.clear()
         if silent:
             self._network.forget(node.number)
@@ -243,11 +260,10 @@ class _Ends(Carriers):
         self._network.release()
 
     def reset(self, node: SimulatedNode, connection: io.ConnectionId) -> None:
-        _ends(node)[connection].break_off()
+        _carriers(node).pop(connection).break_off()
 
 
-def _ends(node: SimulatedNode) -> dict[io.ConnectionId, VirtualCarrier]:
-    """The connections of a node, each by a number that both ends have."""
+def _carriers(node: SimulatedNode) -> dict[io.ConnectionId, VirtualCarrier]:
     return cast("dict[io.ConnectionId, VirtualCarrier]", node.carriers)
 
 

@@ -21,6 +21,8 @@ from cards import (
 from p2pnoise.gossip import Overlay, PeerTable, effects
 from p2pnoise.gossip.messages import GivenList, Items, Unknown, Want, decode, encode
 from p2pnoise.instant import SECOND, Instant
+from simulations.messages.registry import Registry
+from simulations.messages.table import DenseTable
 
 START = 1_800_000_000
 NETWORK = "example-net"
@@ -32,7 +34,8 @@ class Place:
 
     START, NETWORK, DAY = START, NETWORK, DAY
 
-    def __init__(self):
+    def __init__(self, *, dense=False):
+        self.dense = dense
         self.issuer = IssuerKey(hashlib.sha256(b"issuer").digest())
         self.second = IssuerKey(hashlib.sha256(b"second issuer").digest())
         self.stranger = IssuerKey(hashlib.sha256(b"a stranger's issuer").digest())
@@ -79,7 +82,11 @@ class Place:
         return GivenList(one.head, one.signature, one.pages)
 
     def table(self, own="own", *, policy=None, lists=None):
-        table = PeerTable(policy or self.policy, own=self.keys(own)[0].public, signatures=self.signatures)
+        policy, own = policy or self.policy, self.keys(own)[0].public
+        if self.dense:
+            table = DenseTable(self.registry, policy, own=own)
+        else:
+            table = PeerTable(policy, own=own, signatures=self.signatures)
         for one in (self.first_list,) if lists is None else lists:
             table.offer_fact(one, START)
         return table
@@ -239,9 +246,16 @@ class Mesh:
         return len(tables) == 1 and len(heads) == 1
 
 
-@pytest.fixture(scope="session")
-def place():
-    return Place()
+@pytest.fixture(scope="session", params=["a node's table", "a table of a simulated world"])
+def place(request):
+    """All that is true of overlays and tables is true with every kind of table."""
+    return Place(dense="simulated" in request.param)
+
+
+@pytest.fixture(autouse=True)
+def _new_world(place):
+    """Each test has tables of its own, and so has their registry."""
+    place.registry = Registry()
 
 
 @pytest.fixture
@@ -272,3 +286,10 @@ def offer(place):
 def both(place):
     """A table that accepts two issuers."""
     return place.table(policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))
+
+
+@pytest.fixture
+def made_up_items(place):
+    """Only a node's table can be told that it holds what there is not."""
+    if place.dense:
+        pytest.skip("every item of a simulated world is a real one")

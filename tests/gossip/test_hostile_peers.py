@@ -113,11 +113,11 @@ BAD = [
 @pytest.mark.parametrize("what", BAD)
 def test_a_bad_item_is_misbehaviour_and_changes_nothing(mesh, ada, eve, what):
     item, wanted = bad_items(mesh.place)[what]
-    before = sorted(ada.table.items._owners)
+    before = sorted(ada.table.items)
     announce(mesh, eve, ada, wanted)
     mesh.say(eve, ada, Items((item,), last=False))
     assert [name for name, _ in ada.blamed] == ["eve"]
-    assert sorted(ada.table.items._owners) == before
+    assert sorted(ada.table.items) == before
 
 
 def test_a_forged_grant_is_misbehaviour_and_the_good_one_stays(mesh, ada, eve):
@@ -225,7 +225,7 @@ def test_a_peer_that_announces_and_never_gives_holds_nothing_up(mesh, ada, eve):
 
 
 def test_a_want_is_answered_once_per_item_and_ended(mesh, ada, eve):
-    wanted = {*ada.table.items._owners}
+    wanted = {*ada.table.items}
     eve.heard.clear()
     mesh.say(eve, ada, Want(wanted | {b"no such item...."}))
     (answer,) = eve.heard_of(Items)
@@ -243,7 +243,7 @@ def test_ids_of_all_buckets_and_none_are_answered_in_one_message(mesh, ada, eve)
     eve.heard.clear()
     mesh.say(eve, ada, Ids(tuple(range(64)), frozenset()))
     (answer,) = eve.heard_of(Announce)
-    assert set(answer.ids) == set(ada.table.items._owners)
+    assert set(answer.ids) == set(ada.table.items)
 
 
 def test_made_up_fingerprints_and_ids_are_asked_for_in_bounds(mesh, ada, eve):

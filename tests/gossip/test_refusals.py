@@ -94,13 +94,13 @@ def test_what_is_not_taken_is_asked_for_once_and_nobody_is_blamed(mesh, place, k
     revoked = place.make_list(2, revoked=[place.card("revoked").identity])
     mesh.carry_out(ada, ada.overlay.offer_fact(revoked, mesh.instant))
     eve = mesh.puppet("eve", ada)
-    before = sorted(ada.table.items._owners)
+    before = sorted(ada.table.items)
     answers = refusable(place, kind)
     asked = offers(mesh, eve, ada, answers)
     assert max(asked) <= 1
     assert asked[0] == 1
     assert not ada.blamed
-    assert sorted(ada.table.items._owners) == before
+    assert sorted(ada.table.items) == before
 
 
 def test_a_renewed_grant_of_ours_that_crosses_an_offer_of_the_old_one_cuts_nobody(mesh, ada, eve):

@@ -126,7 +126,7 @@ class Member:
         return (
             sorted(peer.card.raw for peer in table),
             [table.mark(peer.card.identity) for peer in table],
-            sorted(self.core.table.items._owners),
+            sorted(self.core.table.items),
             dict(self.core.links.admission._last_hash),
             sorted(number for number, link in self.links.items() if link.stage is Stage.UP),
         )

@@ -1,0 +1,130 @@
+"""`p2pnoise simulate replay`, `shrink` and `mutants`: what was run once is looked into, made small, and tested."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from cli.main import root
+
+BROKEN = """
+question = "Is a list everywhere within a twentieth of a second?"
+nodes = 6
+seconds = 20
+
+[[faults]]
+kind = "reset"
+at = 3
+nodes = [1]
+
+[[faults]]
+kind = "revoke"
+at = 6
+nodes = [4]
+
+[[expects]]
+kind = "cut"
+within = 0.05
+"""
+
+
+def simulate(*words):
+    result = CliRunner().invoke(root, ["simulate", *map(str, words)])
+    assert "Traceback" not in result.output
+    return result
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """A run that went well, and one that did not."""
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "broken.toml").write_text(BROKEN)
+    assert simulate("run", "revocation", "--nodes", 6, "--seed", 3, "--out", folder / "run.json").exit_code == 0
+    assert simulate("run", folder / "broken.toml", "--out", folder / "broken.json").exit_code == 1
+    return folder
+
+
+def test_a_run_is_held_at_a_moment_and_shows_every_node(kept):
+    held = json.loads(simulate("replay", kept / "run.json", "--until", "12.345s", "--json").stdout)
+    assert held["at"] == 12.345
+    assert [node["known"] for node in held["nodes"]] == [6] * 6
+
+
+def test_a_node_shows_its_links_its_peers_and_what_it_asks(kept):
+    inside = json.loads(simulate("replay", kept / "run.json", "--until", "12", "--node", 2, "--json").stdout)
+    assert {link["stage"] for link in inside["links"]} == {"up"}
+    assert len(inside["peers"]) == 6
+    assert {"asked", "to_ask", "unsent"} <= set(inside["links"][0])
+    text = simulate("replay", kept / "run.json", "--until", "12", "--node", 2).stdout
+    assert text.startswith("node 2 at 12 s")
+    assert "PEER" in text
+
+
+def test_a_replay_by_name_and_seed_shows_the_same(kept):
+    by_name = simulate("replay", "revocation", "--nodes", 6, "--seed", 3, "--until", "12", "--json")
+    assert by_name.stdout == simulate("replay", kept / "run.json", "--until", "12", "--json").stdout
+
+
+def test_a_replay_to_the_end_comes_out_the_same(kept):
+    assert simulate("replay", kept / "run.json").exit_code == 0
+
+
+def test_a_replay_that_comes_out_otherwise_says_so(kept):
+    outcome = json.loads((kept / "run.json").read_text())
+    outcome["trace_hash"] = "0" * 32
+    (kept / "other.json").write_text(json.dumps(outcome))
+    done = simulate("replay", kept / "other.json")
+    assert done.exit_code == 1
+    assert "did not come out the same" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("missing.json",),
+        ("run.json", "--until", "soon"),
+        ("run.json", "--until", "-1"),
+        ("run.json", "--until", "nan"),
+        ("run.json", "--node", "6"),
+        ("broken.toml", "--node", "many"),
+        ("nonsense.json",),
+    ],
+)
+def test_what_cannot_be_replayed_is_refused_with_the_next_step(kept, words):
+    (kept / "nonsense.json").write_text('{"ok": true}')
+    done = simulate("replay", kept / words[0], *words[1:])
+    assert done.exit_code in (1, 2)
+    assert "fix: " in done.stderr
+
+
+def test_what_broke_is_made_small_and_becomes_a_test(kept):
+    done = simulate("shrink", kept / "broken.json", "--most", 40, "--test", kept / "test_small.py", "--json")
+    assert done.exit_code == 0
+    small = json.loads(done.stdout)
+    assert [fault["kind"] for fault in small["schedule"]] == ["revoke"]
+    assert small["nodes"] <= 6
+    names = {}
+    exec((kept / "test_small.py").read_text(), names)
+    (test,) = (one for name, one in names.items() if name.startswith("test_"))
+    with pytest.raises(AssertionError):
+        test()
+
+
+@pytest.mark.parametrize("words", [("run.json",), ("broken.json", "--check", "peace"), ("missing.json",)])
+def test_what_did_not_break_is_not_made_small(kept, words):
+    done = simulate("shrink", kept / words[0], *words[1:])
+    assert done.exit_code in (1, 2)
+    assert "fix: " in done.stderr
+
+
+def test_a_mutant_is_named_with_the_seed_and_the_check_that_caught_it():
+    done = simulate("mutants", "keep-sessions", "--seeds", 3, "--json")
+    assert done.exit_code == 0
+    (line,) = json.loads(done.stdout)["mutants"]
+    assert (line["scenario"], line["seed"], line["healthy_without"]) == ("revocation", 1, True)
+
+
+def test_a_mutant_that_there_is_not_is_a_usage_error():
+    done = simulate("mutants", "fly")
+    assert done.exit_code == 2
+    assert "keep-sessions" in done.stderr

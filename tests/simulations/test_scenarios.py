@@ -1,0 +1,46 @@
+"""Every scenario that ships holds what it promises: a few seeds at smoke size every day, 200 of each in campaigns."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from simulations import all_scenarios, run
+from simulations.scenario import find
+
+EVERY_DAY = (1, 2, 3)  # three minutes of one core, all scenarios together
+SIMULATED = [one.name for one in all_scenarios()]
+
+
+@pytest.mark.parametrize("seed", EVERY_DAY)
+@pytest.mark.parametrize("name", SIMULATED)
+def test_a_scenario_holds(name, seed):
+    assert run(name, nodes=find(name).with_parameters({}).smoke, seed=seed).broken == ()
+
+
+def test_every_scenario_asks_a_question_and_has_an_answer():
+    for one in all_scenarios():
+        assert one.question.endswith("?"), one.name
+        assert one.recorded, one.name
+        assert one.with_parameters({}).expects or one.run is not None, one.name
+
+
+@pytest.mark.long
+def test_two_hundred_seeds_of_every_scenario_hold(tmp_path):
+    sweep = [
+        sys.executable,
+        "-m",
+        "cli",
+        "simulate",
+        "sweep",
+        "--all",
+        "--seeds",
+        "200",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    done = subprocess.run([*sweep, "--json"], capture_output=True, text=True, check=False)
+    swept = json.loads(done.stdout)
+    assert [one for one in swept["scenarios"] if one["broken"] or one["failed"]] == []
+    assert done.returncode == 0
