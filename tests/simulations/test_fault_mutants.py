@@ -9,57 +9,50 @@ from p2pnoise.node.dials import Dialler
 from p2pnoise.node.links import Links
 from simulations.mutants import Mutant, hunt
 
+
+def never_dial_again(patch):
+    """Whoever did not answer once is not dialled again for an hour."""
+    healthy = Dialler.failed
+    patch.setattr(Dialler, "failed", lambda self, address, now: healthy(self, address, now + 3600 * SECOND))
+
+
+def be_impatient(patch):
+    """Whoever is silent for a second after a ping is taken for dead."""
+    healthy = Links._ping_due
+
+    def due(self, link):
+        return link.pinged_at + SECOND if link.pinged_at is not None else healthy(self, link)
+
+    patch.setattr(Links, "_ping_due", due)
+
+
+def chatter(patch):
+    """Tables are compared ten times as often."""
+    patch.setattr(overlay, "ANTI_ENTROPY", overlay.ANTI_ENTROPY // 10)
+
+
+def allow_no_leeway(patch):
+    """A card that begins a second from now by our clock is refused."""
+    patch.setattr(Facts, "leeway", lambda *_: 0)
+
+
+def count_addresses_from_one(patch):
+    """The number of an address record is one higher than the last that we remember, and nothing else."""
+    patch.setattr(Instant, "unix_ms", property(lambda _: 0))
+
+
+def go_on_when_told_to_stop(patch):
+    """Nobody is told goodbye."""
+    patch.setattr(Links, "close_all", lambda *_: None)
+
+
 SOME = (
-    Mutant(
-        name="never-dial-again",
-        breaks="whoever did not answer once is not dialled again for an hour",
-        owner=Dialler,
-        attribute="failed",
-        by=lambda before: lambda self, address, now: before(self, address, now + 3600 * SECOND),
-        scenario="partition",
-    ),
-    Mutant(
-        name="impatient",
-        breaks="whoever is silent for a second after a ping is taken for dead",
-        owner=Links,
-        attribute="_ping_due",
-        by=lambda before: (
-            lambda self, link: link.pinged_at + SECOND if link.pinged_at is not None else before(self, link)
-        ),
-        scenario="latency",
-    ),
-    Mutant(
-        name="chatterbox",
-        breaks="tables are compared ten times as often",
-        owner=overlay,
-        attribute="ANTI_ENTROPY",
-        by=lambda before: before // 10,
-        scenario="steady-state",
-    ),
-    Mutant(
-        name="no-leeway",
-        breaks="a card that begins a second from now by our clock is refused",
-        owner=Facts,
-        attribute="leeway",
-        by=lambda _before: lambda *_args: 0,
-        scenario="clocks",
-    ),
-    Mutant(
-        name="count-from-one",
-        breaks="the number of an address record is one higher than the last that we remember, and nothing else",
-        owner=Instant,
-        attribute="unix_ms",
-        by=lambda _before: property(lambda _self: 0),
-        scenario="disks",
-    ),
-    Mutant(
-        name="no-goodbye",
-        breaks="whoever is told to stop goes on",
-        owner=Links,
-        attribute="close_all",
-        by=lambda _before: lambda *_args: None,
-        scenario="graceful-leave",
-    ),
+    Mutant(mutation=never_dial_again, scenario="partition"),
+    Mutant(mutation=be_impatient, scenario="latency"),
+    Mutant(mutation=chatter, scenario="steady-state"),
+    Mutant(mutation=allow_no_leeway, scenario="clocks"),
+    Mutant(mutation=count_addresses_from_one, scenario="disks"),
+    Mutant(mutation=go_on_when_told_to_stop, scenario="graceful-leave"),
 )
 
 
