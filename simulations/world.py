@@ -30,7 +30,7 @@ from .oracle import YEAR, Citizen, Oracle
 from .signatures import CountingSignatures
 
 RESTORED_AT_ONCE = 1_000  # rows; the rest follows, as in the daemon
-MAX_IDLE_TICKS = 10_000  # one after the other without time passing: the node would be busy for ever
+MAX_IDLE_TICKS = 1_000  # one after the other without time passing: the node would be busy for ever
 
 
 class Inhabitant(Protocol):

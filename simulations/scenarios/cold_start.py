@@ -3,7 +3,9 @@
 from simulations import Connected, Converged, Scenario
 
 NUMBER = 1
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-20: all know all after 1.6 s (median; 1.4 to 1.8). 40 nodes, seeds 1-2: 1.7 s.
+"""
 
 
 def scenario(*, within: float = 2.0, per_doubling: float = 1.0) -> Scenario:

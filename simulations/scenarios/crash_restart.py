@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, Crash, Fault, Renew, Scenario, Setting
 
 NUMBER = 13
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-15: all are taken again 0.17 s after the last start (median; 0.02 to 0.28). With a share
+of 0.8 down for a minute, seeds 1-3: as well.
+"""
 
 
 def scenario(*, share: float = 0.3, down: float = 20.0, times: int = 3, within: float = 60.0) -> Scenario:

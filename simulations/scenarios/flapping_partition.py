@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, EventsAtMost, Fault, Partition, Renew, Scenario, Setting
 
 NUMBER = 9
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-15: what is new when a cut begins is known everywhere 5.1 s later, as soon as it ends;
+no node dials more than 8 times.
+"""
 
 
 def scenario(*, period: float = 5.0, seconds: int = 120, within: float = 30.0) -> Scenario:

@@ -3,7 +3,10 @@
 from simulations import Connected, Converged, FirstNodeCarries, Scenario
 
 NUMBER = 2
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-20: all in. 150 nodes, seed 1: 15.5 s after the beginning, and the first node has
+sent each 99 kB, three hundred times what the others send: all cards to all. 112 links stand at it then.
+"""
 
 
 def scenario(*, seconds: float = 10.0, bytes_a_node: int = 8_000, bytes_a_card: int = 800) -> Scenario:

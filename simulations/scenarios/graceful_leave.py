@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, EventsAtMost, Fault, Leave, NobodyFalselyDead, Scenario, Setting
 
 NUMBER = 31
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-20: nobody stumbles.
+"""
 
 
 def scenario(*, share: float = 0.3, back: float = 20.0, within: float = 30.0) -> Scenario:

@@ -3,7 +3,10 @@
 from simulations import Connected, Converged, NetworkLaw, NobodyFalselyDead, Scenario, ScenarioError
 
 NUMBER = 5
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-20, heavy: all know all after 4.3 s (median of six; 2.6 to 22), nobody taken for dead;
+uniform and regions, seeds 1-3: nobody either.
+"""
 LAWS = {
     "uniform": NetworkLaw(latency="uniform", least=0.010, most=0.300, jitter=0.020),
     "heavy": NetworkLaw(latency="heavy", least=0.020, most=3.0, jitter=0.050),

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, EventsAtMost, Fault, Partition, Renew, Scenario, Setting
 
 NUMBER = 8
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-12: 1.4 s after it is over (median; 0.4 to 2.0); each node lost 6 peers once, and
+dialled no more than 41 times. After ten minutes, seeds 1-3: within 330 s.
+"""
 
 
 def scenario(*, seconds: float = 120.0, within: float = 330.0) -> Scenario:

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, Cut, Fault, Partition, Renew, Revoke, Scenario, Setting
 
 NUMBER = 7
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-20: all know all 1.7 s after it is over (median of 15; 0.4 to 2.0), and whoever was
+revoked is cut after 1.65 s (0.3 to 2.0). After ten minutes of partition, seeds 1-3: within 330 s.
+"""
 
 
 def scenario(*, seconds: float = 60.0) -> Scenario:

@@ -5,7 +5,10 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, Cut, Fault, OldKeysGone, Revoke, Rotate, Scenario, Setting
 
 NUMBER = 29
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-20: the old keys are gone 0.25 s after the last (median of eight; 0.1 to 0.3). With 0.9
+rotated and 0.4 revoked, seeds 1-5: in bound.
+"""
 
 
 def scenario(*, rotate: float = 0.5, revoke: float = 0.2, seconds: float = 5.0) -> Scenario:

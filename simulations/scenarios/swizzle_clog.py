@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from simulations import Clog, Connected, Converged, Fault, Renew, Scenario, Setting
 
 NUMBER = 10
-RECORDED = ""
+RECORDED = """
+2026-11-21. 12 nodes, seeds 1-20: 0.5 s after the last is unclogged (median of six; 0.3 to 2.1).
+"""
 
 
 def scenario(*, share: float = 0.5, seconds: float = 60.0, within: float = 60.0) -> Scenario:
