@@ -65,6 +65,12 @@ def _broken(mutant: Mutant, seed: int) -> tuple[Check, ...]:
 
 
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant(mutation=mutations.never_dial_again, scenario="partition"),
+    Mutant(mutation=mutations.be_impatient, scenario="latency"),
+    Mutant(mutation=mutations.chatter, scenario="steady-state"),
+    Mutant(mutation=mutations.allow_no_leeway, scenario="clocks"),
+    Mutant(mutation=mutations.count_addresses_from_one, scenario="disks"),
+    Mutant(mutation=mutations.go_on_when_told_to_stop, scenario="graceful-leave"),
     Mutant(mutation=mutations.skip_signatures, scenario="forged-cards"),
     Mutant(mutation=mutations.skip_the_signatures_of_addresses, scenario="forged-cards"),
     Mutant(mutation=mutations.keep_links_to_liars, scenario="forged-cards"),

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from cards import AddressRecord, Memo, SignatureCache
+from cards.facts import Facts
 from cards.statements import verify
 from cards.verification import _Check
-from p2pnoise.gossip import Overlay, PeerTable
+from p2pnoise.gossip import Overlay, PeerTable, overlay
 from p2pnoise.gossip.lists import ListExchange
 from p2pnoise.gossip.messages import MessageError, Unknown, decode
 from p2pnoise.gossip.wants import Wants
+from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import links, pairing
 from p2pnoise.node.admission import Admission
 from p2pnoise.node.dials import Dialler
@@ -224,3 +226,39 @@ def forget_teardown(patch: Patch) -> None:
 def turn_newcomers_away(patch: Patch) -> None:
     """A full node is full for ever."""
     patch.setattr(Links, "crowded", False)
+
+
+def never_dial_again(patch: Patch) -> None:
+    """Whoever did not answer once is not dialled again for an hour."""
+    healthy = Dialler.failed
+    patch.setattr(Dialler, "failed", lambda self, address, now: healthy(self, address, now + 3600 * SECOND))
+
+
+def be_impatient(patch: Patch) -> None:
+    """Whoever is silent for a second after a ping is taken for dead."""
+    healthy = Links._ping_due
+
+    def due(self, link):
+        return link.pinged_at + SECOND if link.pinged_at is not None else healthy(self, link)
+
+    patch.setattr(Links, "_ping_due", due)
+
+
+def chatter(patch: Patch) -> None:
+    """Tables are compared ten times as often."""
+    patch.setattr(overlay, "ANTI_ENTROPY", overlay.ANTI_ENTROPY // 10)
+
+
+def allow_no_leeway(patch: Patch) -> None:
+    """A card that begins a second from now by our clock is refused."""
+    patch.setattr(Facts, "leeway", lambda *_: 0)
+
+
+def count_addresses_from_one(patch: Patch) -> None:
+    """The number of an address record is one higher than the last that we remember, and nothing else."""
+    patch.setattr(Instant, "unix_ms", property(lambda _: 0))
+
+
+def go_on_when_told_to_stop(patch: Patch) -> None:
+    """Nobody is told goodbye."""
+    patch.setattr(Links, "close_all", lambda *_: None)
