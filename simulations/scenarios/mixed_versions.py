@@ -3,7 +3,10 @@
 from simulations import Connected, Converged, EventsAtMost, Ignored, Included, Scenario
 
 NUMBER = 30
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 1-38: what is not understood is ignored, no link is lost for it; all
+know all after 1.5 s (1.23-1.73).
+"""
 
 
 def scenario(*, newer: float = 0.3) -> Scenario:

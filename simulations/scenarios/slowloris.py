@@ -4,7 +4,10 @@ from p2pnoise.config import NodeConfig
 from simulations import Connected, Converged, Scenario, SlotsFreed
 
 NUMBER = 24
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 1-12, one host, joins during 30 s: at most 34 half-open connections at
+a node (32-35), each gone after 10 s; the last that joined knew all 28.2 s (22.2-30.6) after the start.
+"""
 
 
 def scenario(*, hosts: float = 1.0, join: float = 30.0) -> Scenario:

@@ -14,7 +14,11 @@ from simulations.outcome import Check, Value
 from simulations.signatures import CountingSignatures
 
 NUMBER = 32
-RECORDED = ""
+RECORDED = """
+2026-11-21, medians and ranges. 12 nodes, seeds 1-10: the same to the bit with the cache off, small or poisoned; 208
+signatures (195-220) are verified with it, 1,194 (1,049-1,422) without, 308 (295-320) where every card was seen
+garbled first.
+"""
 
 Way = tuple[str, Callable[[], SignatureCache], bool]
 WAYS: tuple[Way, ...] = (
