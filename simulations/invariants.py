@@ -118,8 +118,12 @@ class Bounded(Watch):
     """S4: tables, links and what waits to be sent stay within their caps."""
 
     name = "S4 caps hold"
+    _next = 0
 
     def look(self) -> None:
+        if self.view.now < self._next:
+            return
+        self._next = self.view.now + SECOND // 2  # every look would be a quarter of a run of 150 nodes
         for node in _inside(self.view):
             links = node.node.links.all
             if len(links) > node.config.max_links:

@@ -20,6 +20,7 @@ from p2pnoise.gossip.lists import ListExchange
 from p2pnoise.gossip.messages import MessageError, Unknown, decode
 from p2pnoise.gossip.wants import Wants
 from p2pnoise.instant import SECOND, Instant
+from p2pnoise.node import effects as io
 from p2pnoise.node import links, pairing
 from p2pnoise.node.admission import Admission
 from p2pnoise.node.dials import Dialler
@@ -218,9 +219,14 @@ def dial_again_at_once(patch: Patch) -> None:
 
 
 def forget_teardown(patch: Patch) -> None:
-    """A connection that the peer's system ended is kept."""
-    honest = Links.received
-    patch.setattr(Links, "received", lambda self, number, data, now: bool(data) and honest(self, number, data, now))
+    """The connection of a link that is over is kept."""
+    honest = Links.drop
+
+    def drop(self, connection, reason, now):
+        honest(self, connection, reason, now)
+        self._out[:] = [one for one in self._out if one != io.Disconnect(connection)]
+
+    patch.setattr(Links, "drop", drop)
 
 
 def turn_newcomers_away(patch: Patch) -> None:

@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, get_args
 
 from cards import Address, Card, Memo, Policy, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
@@ -29,6 +29,7 @@ from .network import Lines, NetworkLaw
 from .oracle import YEAR, Citizen, Oracle
 from .signatures import CountingSignatures
 
+STORES = get_args(Store)  # a tuple is asked in half the time of a union
 RESTORED_AT_ONCE = 1_000  # rows; the rest follows, as in the daemon
 MAX_IDLE_TICKS = 1_000  # one after the other without time passing: the node would be busy for ever
 
@@ -366,7 +367,7 @@ class World:
         node.inputs += 1
         try:
             effects = core.handle(given, node.clock.instant(self.now))
-            changes = [effect for effect in effects if isinstance(effect, Store)]
+            changes = [effect for effect in effects if isinstance(effect, STORES)]
             if changes:
                 node.disk.keep(changes)
         except DiskError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from simulations import Connected, Converged, Crash, Fault, Renew, Scenario, Setting
+from simulations import Connected, Converged, Crash, EventsAtMost, Fault, Renew, Scenario, Setting
 
 NUMBER = 13
 RECORDED = """
@@ -31,5 +31,5 @@ def scenario(*, share: float = 0.3, down: float = 20.0, times: int = 3, within: 
         nodes=50,
         seconds=1 + 40 * times + down + within + 10,
         faults=faults,
-        expects=[Converged(within=within), Connected()],
+        expects=[Converged(within=within), Connected(), EventsAtMost(kind="dialling", per_node=60)],
     )
