@@ -136,7 +136,7 @@ def test_ctrl_c_says_what_is_done_and_how_to_go_on(tmp_path):
         (("cold-start", "--workers", "0"), "--workers"),
         (("cold-start", "--scheduler", "tcp://127.0.0.1:1"), "--scheduler is of Dask alone"),
         (("cold-start", "--set", "nothing=1"), "has no parameter nothing"),
-        (("cold-start", "--fidelity", "virtual"), "does not run at fidelity virtual"),
+        (("few-publishers", "--fidelity", "bytes"), "does not run at fidelity bytes"),
     ],
 )
 def test_what_cannot_be_swept_is_a_sentence_and_the_next_step(words, says):
