@@ -10,7 +10,8 @@ from p2pnoise.instant import SECOND
 from .items import ItemSet
 
 TIMEOUT = 10 * SECOND  # an answer that takes longer is asked for elsewhere; a guess, measured by `p2pnoise simulate`
-MAX_QUEUED = 10_000  # item ids that one peer announced and that we have not asked for yet
+MAX_QUEUED = 30_000  # item ids that one peer announced and that we have not asked for yet: all of ten thousand nodes
+# that start at once. With 10,000 records were still lacking after 20 s there: what is dropped waits for a later digest.
 MAX_REFUSED = 10_000  # item ids that we looked at and did not take; not asked for again
 REFUSAL = 600 * SECOND  # after this a refused item may be asked for once more: clocks are mended, grants begin. A guess
 
