@@ -1,7 +1,7 @@
 """Dials: whom to dial next, and when an address that failed may be tried again. No I/O; time is handed in."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -61,7 +61,7 @@ class Dialler:
         self._random = random
         self._bans = bans
         self._tried: OrderedDict[Address, _Tried] = OrderedDict()
-        self._offences: OrderedDict[NodeId, int] = OrderedDict()
+        self._put_off: OrderedDict[NodeId, _Tried] = OrderedDict()
 
     def configure(self, config: NodeConfig) -> None:
         """Other times and other peers to begin with. Each that is new is dialled at once, whatever links there are.
@@ -99,16 +99,21 @@ class Dialler:
         tried = self._remember(address)
         tried.not_before = max(tried.not_before, now + int(pause * SECOND))
 
-    def offended(self, node_id: NodeId, addresses: Iterable[Address], now: int) -> None:
-        """A peer said what no honest node says: the pause before we dial it doubles each time, whatever succeeds."""
-        offences = self._offences.pop(node_id, 0)
-        self._offences[node_id] = offences + 1
-        if len(self._offences) > MAX_REMEMBERED:
-            self._offences.popitem(last=False)
-        pause = self._pause(offences)
-        for address in addresses:
-            tried = self._remember(address)
-            tried.not_before = max(tried.not_before, now + int(pause * SECOND))
+    def put_off(self, node_id: NodeId, dialled: Address | None, now: int) -> None:
+        """A peer has no place for us, or said what no honest node says: the pause before we dial it doubles each time.
+
+        Whatever succeeds. By its Node ID, and where we had `dialled` it: a record may name the addresses of others.
+        """
+        times = self._put_off.pop(node_id, _Tried())
+        self._put_off[node_id] = times
+        if len(self._put_off) > MAX_REMEMBERED:
+            self._put_off.popitem(last=False)
+        times.not_before = now + int(self._pause(times.failures) * SECOND)
+        times.failures += 1
+        self.stale = True
+        if dialled is not None:
+            tried = self._remember(dialled)
+            tried.not_before = max(tried.not_before, times.not_before)
 
     def _pause(self, failures: int) -> float:
         longest = min(self._config.backoff_base * 2.0 ** min(failures, 32), self._config.backoff_limit)
@@ -239,6 +244,7 @@ class Dialler:
     ) -> Iterator[tuple[int, Address, Peer]]:
         """The same of the table: each address of each peer, and when it may be dialled. Whoever asks asks of all."""
         tried, held, banned = self._tried, self._held, len(self._bans) > 0
+        put_off = self._put_off
         for peer in table:
             record, node_id = peer.record, peer.verified.card.node_id
             if record is None or node_id in reached or (banned and self._refuses(node_id)):
@@ -246,7 +252,7 @@ class Dialler:
             for address in record.addresses:
                 if address not in addresses:
                     before = tried.get(address)
-                    not_before = held.get(node_id, 0)
+                    not_before = max(held.get(node_id, 0), put_off[node_id].not_before if node_id in put_off else 0)
                     yield max(not_before, before.not_before) if before is not None else not_before, address, peer
 
     def _addresses(self, links: Collection[Link]) -> set[Address]:
@@ -259,7 +265,10 @@ class Dialler:
 
     def _not_before(self, target: Target) -> int:
         tried = self._tried.get(target.address)
-        held = self.held_until(target.node_id) if target.node_id is not None else 0
+        held = 0
+        if target.node_id is not None:
+            times = self._put_off.get(target.node_id)
+            held = max(self.held_until(target.node_id), times.not_before if times is not None else 0)
         return max(held, tried.not_before) if tried is not None else held
 
     def _remember(self, address: Address) -> _Tried:

@@ -79,8 +79,9 @@ class Links:
 
         Or a full node would turn newcomers away for ever: of 150 that began with one node, 21 stayed out.
         """
+        # Strangers that have proven nothing take no place here, or they could have all newcomers seen off.
         most = self._config.max_links
-        return len(self.all) > most - max(1, most // ROOM)
+        return sum(link.greeted for link in self.all.values()) > max(most - max(1, most // ROOM), 1)
 
     def configure(self, config: NodeConfig) -> None:
         """Other limits and times from now on, for links that begin and in what is asked of all."""
@@ -271,6 +272,8 @@ class Links:
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
             self._dial_failed(link.address, link.expected, reason or silent, now, answered=True)
+        elif link.initiator and link.closed_by is Code.BUSY and link.node_id is not None:
+            self._dialler.put_off(link.node_id, link.address, now.monotonic)
         elif link.initiator:
             self._dialler.ended(link.address, now.monotonic)
         elif not link.initiator and not link.was_up and not link.ended_by_us and not link.told_of and reason:
@@ -279,11 +282,8 @@ class Links:
     def _offended(self, connection: io.ConnectionId, why: str, now: Instant) -> None:
         """A peer said what no honest node says: its link ends, and we dial it less and less."""
         link = self.all[connection]
-        peer = self._table.by_node(link.node_id) if link.node_id is not None else None
-        known = peer.record.addresses if peer is not None and peer.record is not None else ()
         if link.node_id is not None:
-            dialled = (link.address,) if link.initiator else ()
-            self._dialler.offended(link.node_id, (*dialled, *known), now.monotonic)
+            self._dialler.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
         self.drop(connection, f"it broke the protocol: {why}", now)
 
     def _unlink(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
@@ -351,7 +351,7 @@ class Links:
         elif len(link.streams):
             link.leaves_at = now.monotonic + VISIT
         else:
-            self.close(connection, Code.GOODBYE, now, reason="made room for others")
+            self.close(connection, Code.BUSY, now, reason="made room for others")
 
     def _overdue(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
         match link.stage:

@@ -11,7 +11,7 @@ from p2pnoise.instant import SECOND
 from p2pnoise.node import dials
 from p2pnoise.node import effects as io
 from p2pnoise.node.bans import Bans
-from p2pnoise.node.dials import Dialler
+from p2pnoise.node.dials import Dialler, Target
 from p2pnoise.node.frames import Kind
 from p2pnoise.node.link import Stage
 
@@ -47,7 +47,7 @@ def test_a_success_begins_the_pauses_anew(dialler):
 def test_who_breaks_the_protocol_is_dialled_less_and_less_though_every_dial_succeeds(dialler):
     bob, pauses = NodeId(bytes([9, *bytes(31)])), []
     for _ in range(30):
-        dialler.offended(bob, [THERE], 0)
+        dialler.put_off(bob, THERE, 0)
         dialler.ended(THERE, 0)  # which comes with every end of a link
         pauses.append(dialler._tried[THERE].not_before / SECOND)
         dialler.succeeded(THERE)
@@ -71,11 +71,30 @@ def test_a_peer_that_breaks_the_protocol_on_every_link_is_dialled_ever_less(net)
     assert len(dialled(ada)) < 12
 
 
+def test_nobody_else_pays_where_a_liars_record_names_their_address(dialler):
+    bob, carl = (NodeId(bytes([number, *bytes(31)])) for number in (9, 10))
+    for _ in range(10):
+        dialler.put_off(bob, None, 0)
+    assert dialler._not_before(Target(THERE, carl, None, "table")) == 0
+    assert dialler._not_before(Target(THERE, bob, None, "table")) > 100 * SECOND
+
+
+def test_whoever_is_seen_off_by_a_crowded_node_comes_again_ever_later(net):
+    hub = net.member("hub", target_links=0, max_links=3)
+    for number in range(2):
+        assert net.puppet(hub, f"resident-{number}").come_up()
+    ada = net.member("ada", bootstrap=(Bootstrap(hub.address),))
+    for _ in range(240):
+        net.wait(0.5)
+    assert len(ada.told("peer-verified")) > 2
+    assert len(dialled(ada)) < 12
+
+
 def test_remembered_offences_are_bounded(dialler, monkeypatch):
     monkeypatch.setattr(dials, "MAX_REMEMBERED", 5)
     for number in range(20):
-        dialler.offended(NodeId(bytes([number + 2, *bytes(31)])), [], 0)
-    assert len(dialler._offences) == 5
+        dialler.put_off(NodeId(bytes([number + 2, *bytes(31)])), None, 0)
+    assert len(dialler._put_off) == 5
 
 
 def test_remembered_failures_are_bounded(dialler, monkeypatch):
