@@ -7,7 +7,11 @@ from p2pnoise.instant import SECOND
 from simulations import Converged, Expectation, Fault, Renew, Scenario, Schedule, Setting, Watch
 from simulations.checks import View
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, 12 nodes, 20 seeds, bytes: all checks hold in all of them.
+bytes per node median: 45,408 (42,790 to 49,798)
+converged after: 0.3125 (0.2738 to 0.375)
+"""
 
 
 def scenario(*, lifetime: int = 60) -> Scenario:

@@ -23,7 +23,13 @@ from simulations import (
 )
 
 NUMBER = 33
-RECORDED = ""
+RECORDED = """
+2026-11-21, 7 nodes, 20 seeds, bytes: all checks hold in all of them.
+bytes per node median: 29,737 (22,363 to 41,055)
+connected after: 0.0525 (0 to 0.862)
+converged after: 0.0125 (0 to 0.4585)
+cut after: 0.27 (0.006 to 1.161)
+"""
 
 
 def scenario(*, faults: int = 8) -> Scenario:

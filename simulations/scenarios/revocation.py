@@ -4,7 +4,12 @@ from collections.abc import Iterable
 
 from simulations import Converged, Cut, Fault, Revoke, Scenario, Setting
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, 12 nodes, 20 seeds, bytes: all checks hold in all of them.
+bytes per node median: 20,553 (18,208 to 23,630)
+converged after: 0 (0 to 0)
+cut after: 0.15 (0.125 to 0.2013)
+"""
 
 
 def scenario(*, share: float = 0.05) -> Scenario:
