@@ -8,7 +8,12 @@ from collections.abc import Iterable
 from simulations import Connected, Converged, Crash, Fault, Loss, NetworkLaw, Scenario, Setting
 
 NUMBER = 34
-RECORDED = ""
+RECORDED = """
+2026-11-21, 12 nodes, 10 seeds, bytes: all checks hold in all of them.
+bytes per node median: 19,529 (18,142 to 21,794)
+connected after: 0 (0 to 0)
+converged after: 0 (0 to 0)
+"""
 
 
 def scenario(

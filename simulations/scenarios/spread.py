@@ -8,7 +8,10 @@ from simulations.experiment import versions
 from simulations.messages.world import MessageWorld
 from simulations.outcome import Value
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, 60 nodes, 10 seeds, messages: all checks hold in all of them.
+everywhere after: 0.175 (0.15 to 0.1855)
+"""
 
 _SETTLED = 5 * SECOND  # all links are there, and nothing is told any more
 _PAUSE = 2 * SECOND  # from when a list is looked for no more until the next one is given
