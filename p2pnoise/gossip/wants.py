@@ -37,6 +37,7 @@ class _Asked:
     given: ItemSet  # those of them that have come
     aside: ItemSet  # not to be asked of it again before trust changes
     strange: bool = False  # it gave what cannot be told from the rest of what was asked
+    freed: bool = False  # what it gave was put aside: others may be asked for that
 
 
 @dataclass(slots=True)
@@ -144,8 +145,9 @@ class Wants:
             asked.wanted = self._holding.none
         if left and asked.strange and len(asked.aside) < MAX_QUEUED:
             asked.aside |= left
-        asked.strange = False
-        return bool(left)
+        others = bool(left) or asked.freed
+        asked.strange = asked.freed = False
+        return others
 
     def strange(self, link: int) -> None:
         """The peer gave a grant by a key that we do not know, so that nobody can say which of the ids it has.
@@ -157,7 +159,13 @@ class Wants:
     def put_aside(self, link: int, ids: Iterable[bytes]) -> None:
         """Do not ask this peer for these items again, until `forgive`; others may have them whole."""
         asked, aside = self._links[link], self._holding.none | frozenset(ids)
-        self._anywhere -= aside
+        # This peer is asked for them no longer; or the end of its answer would open them while another is asked.
+        asked_for = asked.wanted & aside
+        if asked_for:
+            self._anywhere -= asked_for
+            asked.wanted -= asked_for
+            asked.given -= asked_for
+            asked.freed = True
         if len(asked.aside) < MAX_QUEUED:
             asked.aside |= aside
 

@@ -256,3 +256,33 @@ def test_refusing_costs_as_much_as_is_refused_and_so_does_the_end_of_it(pause):
     queue(wants, HERE, [A], count * pause + REFUSAL)
     assert not wants._refused
     assert not wants._refusals
+
+
+def test_what_was_put_aside_and_is_asked_of_another_stays_so_when_the_first_is_done(wants):
+    """Or a third would be asked for it as well."""
+    third = 3
+    wants.open(third)
+    for link in (HERE, THERE, third):
+        queue(wants, link, [A, B], 0)
+    wants.next_batch(HERE, 0)
+    wants.answered(HERE, [A])
+    wants.put_aside(HERE, [A, B])
+    assert not wants.waiting(HERE)
+    assert wants.next_batch(THERE, 0) == {A, B}
+    assert wants.settle(HERE)  # what it gave is to be had of others
+    assert wants.next_batch(third, 0) == set()
+    wants.close(HERE)
+    assert wants.next_batch(third, 0) == set()
+
+
+def test_what_is_put_aside_here_and_asked_of_another_is_not_asked_of_a_third(wants):
+    third = 3
+    wants.open(third)
+    queue(wants, HERE, [A], 0)
+    queue(wants, THERE, [B], 0)
+    queue(wants, third, [B], 0)
+    wants.next_batch(HERE, 0)
+    wants.next_batch(THERE, 0)
+    wants.answered(HERE, [A])
+    wants.put_aside(HERE, [A, B])
+    assert wants.next_batch(third, 0) == set()
