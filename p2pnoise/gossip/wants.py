@@ -85,6 +85,7 @@ class Wants:
         if new:
             offered = asked.offered | new
             if len(offered) > MAX_QUEUED:
+                asked.offered -= self._refused  # since then, from others: they are to take no room
                 offered = asked.offered | self._holding.first(new - asked.offered, MAX_QUEUED - len(asked.offered))
             asked.offered = offered
 

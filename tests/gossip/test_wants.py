@@ -137,6 +137,13 @@ def test_the_queue_of_one_peer_is_bounded(wants):
     assert len(wants.offered(HERE)) == MAX_QUEUED
 
 
+def test_what_was_refused_since_it_was_offered_takes_no_room_in_the_queue(wants):
+    queue(wants, HERE, numbered(MAX_QUEUED), 0)
+    wants.refuse(numbered(2), 0)
+    queue(wants, HERE, [A, B, C], 0)
+    assert wants.offered(HERE) == {*numbered(MAX_QUEUED - 2, 2), A, B}
+
+
 def test_what_was_refused_is_not_asked_for_until_trust_changes(wants):
     wants.refuse([A], 0)
     queue(wants, HERE, [A, B], 0)
