@@ -122,7 +122,10 @@ class ItemIndex(PlainSets):
         return len(self._buckets[index])
 
     def fingerprints(self) -> Sequence[bytes]:
-        """8 bytes for each bucket: equal in two tables exactly if they hold the same items there."""
+        """8 bytes for each bucket: equal in two tables that hold the same items there.
+
+        They are not so in any others but by chance, or by work on ids of one's own: see `fingerprint`.
+        """
         for index, known in enumerate(self._fingerprints):
             if known is None:
                 self._fingerprints[index] = fingerprint(self._sums[index], len(self._buckets[index]))

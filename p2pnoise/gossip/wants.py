@@ -14,6 +14,7 @@ MAX_QUEUED = 30_000  # item ids that one peer announced and that we have not ask
 # that start at once. With 10,000 records were still lacking after 20 s there: what is dropped waits for a later digest.
 MAX_REFUSED = 10_000  # item ids that we looked at and did not take; not asked for again
 REFUSAL = 600 * SECOND  # after this a refused item may be asked for once more: clocks are mended, grants begin. A guess
+MAX_TOGETHER = MAX_REFUSED // 10  # of them that end together: where there are too many, the oldest of these go
 
 
 class Holding(Protocol):
@@ -36,6 +37,19 @@ class _Asked:
     given: ItemSet  # those of them that have come
     aside: ItemSet  # not to be asked of it again before trust changes
     strange: bool = False  # it gave what cannot be told from the rest of what was asked
+    freed: bool = False  # what it gave was put aside: others may be asked for that
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """What was refused within one second, and ends with the first of it.
+
+    Were each kept by itself, a peer that gives thousands of items which are not worth keeping would have all of them
+    gone through one by one when they end. Growing sets: nothing is copied for what is added.
+    """
+
+    began: int
+    ids: ItemSet  # in no other of these
 
 
 class Wants:
@@ -47,12 +61,12 @@ class Wants:
         self._links: dict[int, _Asked] = {}
         self._open: dict[int, int] = {}  # link -> when its answer is late; in the order in which they were asked
         self._anywhere = holding.none
-        self._refused = holding.none
-        self._refusals: deque[tuple[int, ItemSet]] = deque()  # what was refused together, and when
+        self._refused = holding.gathering()
+        self._refusals: deque[_Refusals] = deque()  # the same, by when that was
 
     def open(self, link: int) -> None:
         none = self._holding.none
-        self._links[link] = _Asked(offered=none, wanted=none, given=none, aside=none)
+        self._links[link] = _Asked(offered=none, wanted=none, given=none, aside=self._holding.gathering())
 
     def close(self, link: int) -> None:
         self._open.pop(link, None)
@@ -60,11 +74,8 @@ class Wants:
 
     def queue(self, link: int, ids: ItemSet, news: ItemSet, now: int) -> None:
         """Remember what the peer offers and we lack, or hold as `news` that we have not told it of."""
-        while self._refusals and self._refusals[0][0] + REFUSAL <= now:
-            self._refusals.popleft()
-            self._refused = self._holding.none
-            for _, refused in self._refusals:
-                self._refused |= refused
+        while self._refusals and self._refusals[0].began + REFUSAL <= now:
+            self._refused -= self._refusals.popleft().ids
         asked = self._links[link]
         new = self._holding.lacking(ids)
         if new:
@@ -74,6 +85,7 @@ class Wants:
         if new:
             offered = asked.offered | new
             if len(offered) > MAX_QUEUED:
+                asked.offered -= self._refused  # since then, from others: they are to take no room
                 offered = asked.offered | self._holding.first(new - asked.offered, MAX_QUEUED - len(asked.offered))
             asked.offered = offered
 
@@ -134,8 +146,9 @@ class Wants:
             asked.wanted = self._holding.none
         if left and asked.strange and len(asked.aside) < MAX_QUEUED:
             asked.aside |= left
-        asked.strange = False
-        return bool(left)
+        others = bool(left) or asked.freed
+        asked.strange = asked.freed = False
+        return others
 
     def strange(self, link: int) -> None:
         """The peer gave a grant by a key that we do not know, so that nobody can say which of the ids it has.
@@ -147,7 +160,13 @@ class Wants:
     def put_aside(self, link: int, ids: Iterable[bytes]) -> None:
         """Do not ask this peer for these items again, until `forgive`; others may have them whole."""
         asked, aside = self._links[link], self._holding.none | frozenset(ids)
-        self._anywhere -= aside
+        # This peer is asked for them no longer; or the end of its answer would open them while another is asked.
+        asked_for = asked.wanted & aside
+        if asked_for:
+            self._anywhere -= asked_for
+            asked.wanted -= asked_for
+            asked.given -= asked_for
+            asked.freed = True
         if len(asked.aside) < MAX_QUEUED:
             asked.aside |= aside
 
@@ -164,11 +183,14 @@ class Wants:
         new = self._holding.first(self._holding.none | frozenset(ids), MAX_REFUSED) - self._refused
         if not new:
             return
-        self._refusals.append((now, new))
+        last = self._refusals[-1] if self._refusals else None
+        if last is None or last.began + SECOND <= now or len(last.ids) + len(new) > MAX_TOGETHER:
+            last = _Refusals(now, self._holding.gathering())
+            self._refusals.append(last)
+        last.ids |= new
         self._refused |= new
         while len(self._refused) > MAX_REFUSED:
-            _, oldest = self._refusals.popleft()
-            self._refused -= oldest
+            self._refused -= self._refusals.popleft().ids
 
     def refused(self, item: bytes) -> bool:
         return item in self._refused
@@ -176,9 +198,9 @@ class Wants:
     def forgive(self) -> None:
         """Trust changed: what was refused may be taken now."""
         self._refusals.clear()
-        self._refused = self._holding.none
+        self._refused = self._holding.gathering()
         for asked in self._links.values():
-            asked.aside = self._holding.none
+            asked.aside = self._holding.gathering()
 
     def overdue(self, now: int) -> list[int]:
         """Links whose answer is late; their questions are open to others from now on."""

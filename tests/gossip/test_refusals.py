@@ -141,6 +141,16 @@ def test_a_card_that_one_peer_gives_without_its_grants_is_asked_of_the_next(mesh
     assert ada.table.by_node(card.node_id).card.raw == card.raw
 
 
+def test_a_card_that_comes_without_its_grants_is_asked_at_once_of_who_offered_it_too(mesh, place, ada):
+    card = place.card("bob")
+    eve, carl = mesh.puppet("eve", ada), mesh.puppet("carl", ada)
+    for one in (eve, carl):
+        announce(mesh, one, ada, body_id(card.card_id))
+    assert not carl.heard_of(Want)
+    mesh.give(eve, ada, CardItem(card.with_grants(()).raw))
+    assert mesh.asked(carl) == [body_id(card.card_id)]
+
+
 def test_a_card_that_was_put_aside_is_asked_for_again_when_its_bearer_has_a_grant_for_it(mesh, place, ada):
     card = place.card("bob")
     eve = mesh.puppet("eve", ada)

@@ -4,7 +4,8 @@ import pytest
 
 from p2pnoise.gossip.items import PlainSets
 from p2pnoise.gossip.messages import MAX_WANT
-from p2pnoise.gossip.wants import MAX_QUEUED, MAX_REFUSED, REFUSAL, TIMEOUT, Wants
+from p2pnoise.gossip.wants import MAX_QUEUED, MAX_REFUSED, MAX_TOGETHER, REFUSAL, TIMEOUT, Wants
+from p2pnoise.instant import SECOND
 
 A, B, C = (bytes([letter]) * 16 for letter in b"abc")
 HERE, THERE = 1, 2
@@ -136,6 +137,13 @@ def test_the_queue_of_one_peer_is_bounded(wants):
     assert len(wants.offered(HERE)) == MAX_QUEUED
 
 
+def test_what_was_refused_since_it_was_offered_takes_no_room_in_the_queue(wants):
+    queue(wants, HERE, numbered(MAX_QUEUED), 0)
+    wants.refuse(numbered(2), 0)
+    queue(wants, HERE, [A, B, C], 0)
+    assert wants.offered(HERE) == {*numbered(MAX_QUEUED - 2, 2), A, B}
+
+
 def test_what_was_refused_is_not_asked_for_until_trust_changes(wants):
     wants.refuse([A], 0)
     queue(wants, HERE, [A, B], 0)
@@ -149,7 +157,7 @@ def test_what_was_refused_is_not_asked_for_until_trust_changes(wants):
 def test_a_refusal_ends_by_itself_after_a_while(wants):
     """Or a grant that begins in an hour would be refused for ever by whoever heard of it too early."""
     wants.refuse([A], 0)
-    wants.refuse([B], 5)
+    wants.refuse([B], SECOND)
     queue(wants, HERE, [A, B], REFUSAL - 1)
     assert wants.next_batch(HERE, 0) == set()
     queue(wants, HERE, [A, B], REFUSAL)
@@ -162,7 +170,7 @@ def test_refusals_are_bounded(wants):
     wants = Wants(Held(), most=MAX_WANT)
     for item in numbered(MAX_REFUSED + 1):
         wants.refuse([item], 0)
-    assert len(wants._refused) == MAX_REFUSED
+    assert len(wants._refused) == MAX_REFUSED + 1 - MAX_TOGETHER
     assert not wants.refused(numbered(1)[0])
     assert wants.refused(numbered(1, MAX_REFUSED)[0])
 
@@ -204,3 +212,84 @@ def test_a_refusal_that_is_repeated_takes_no_room(wants):
     for _ in range(100):
         wants.refuse([A], 0)
     assert len(wants._refusals) == 1
+
+
+class Counting(Held):
+    """Of which every id that a set operation goes through counts. Those that grow are gone through by nobody."""
+
+    class Fixed(frozenset):
+        def __or__(self, other):
+            Counting.count(len(self) + len(other))
+            return Counting.Fixed(frozenset.__or__(self, other))
+
+        def __sub__(self, other):
+            Counting.count(len(self))
+            return Counting.Fixed(frozenset.__sub__(self, other))
+
+    class Growing(set):
+        def __ior__(self, other):
+            Counting.count(len(other))
+            return set.__ior__(self, other)
+
+        def __isub__(self, other):
+            Counting.count(len(other))
+            return set.__isub__(self, other)
+
+        def __or__(self, other):
+            raise AssertionError("a set that grows was copied")
+
+        __sub__ = __or__
+
+    none = Fixed()
+    gathering = Growing
+    passed = most = 0
+
+    @classmethod
+    def count(cls, ids):
+        cls.passed += ids
+        assert cls.passed <= cls.most
+
+
+@pytest.mark.parametrize("pause", [0, SECOND // 500, SECOND // 9])
+def test_refusing_costs_as_much_as_is_refused_and_so_does_the_end_of_it(pause):
+    """Or a peer that gives what is not worth keeping stalls the node, minutes later, for minutes."""
+    count = 5_000
+    Counting.passed, Counting.most = 0, 8 * count
+    wants = Wants(Counting(), most=MAX_WANT)
+    wants.open(HERE)
+    for number, item in enumerate(numbered(count)):
+        wants.refuse([item], number * pause)
+    assert all(map(wants.refused, numbered(count)))
+    queue(wants, HERE, [A], count * pause + REFUSAL)
+    assert not wants._refused
+    assert not wants._refusals
+
+
+def test_what_was_put_aside_and_is_asked_of_another_stays_so_when_the_first_is_done(wants):
+    """Or a third would be asked for it as well."""
+    third = 3
+    wants.open(third)
+    for link in (HERE, THERE, third):
+        queue(wants, link, [A, B], 0)
+    wants.next_batch(HERE, 0)
+    wants.answered(HERE, [A])
+    wants.put_aside(HERE, [A, B])
+    assert not wants.waiting(HERE)
+    assert wants.next_batch(THERE, 0) == {A, B}
+    assert wants.settle(HERE)  # what it gave is to be had of others
+    assert wants.next_batch(third, 0) == set()
+    wants.close(HERE)
+    assert wants.next_batch(third, 0) == set()
+
+
+def test_what_is_put_aside_here_and_asked_of_another_is_not_asked_of_a_third(wants):
+    third = 3
+    wants.open(third)
+    queue(wants, HERE, [A], 0)
+    queue(wants, THERE, [B], 0)
+    queue(wants, third, [B], 0)
+    wants.next_batch(HERE, 0)
+    wants.next_batch(THERE, 0)
+    wants.answered(HERE, [A])
+    wants.put_aside(HERE, [A, B])
+    assert wants.next_batch(third, 0) == set()
