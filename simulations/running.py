@@ -124,5 +124,6 @@ def _fitting(
 
 def expectations_of(scenario: Scenario) -> list[str]:
     """What a scenario expects of so many nodes as it has by itself, in words."""
-    view: Any = SimpleNamespace(nodes=range(scenario.nodes), now=0)
+    nodes = [SimpleNamespace(number=number, kind="honest", honest=True) for number in range(scenario.nodes)]
+    view: Any = SimpleNamespace(nodes=nodes, now=0)
     return [*(one.watch(view, ()).name for one in scenario.expects), *(one.name for one in scenario.compares)]

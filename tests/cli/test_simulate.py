@@ -88,7 +88,7 @@ def test_what_does_not_hold_is_said_and_counts(tmp_path):
 
 
 def test_a_program_reads_one_answer_also_of_what_does_not_hold():
-    done = _simulate("run", "cold-start", "--nodes", 4, "--set", "within=0.001", "--json")
+    done = _simulate("run", "cold-start", "--nodes", 4, "--set", "within=0.001", "--set", "per_doubling=0", "--json")
     assert done.returncode == 1
     assert json.loads(done.stdout)["ok"] is False
     assert done.stderr == ""
@@ -118,7 +118,7 @@ def scenario() -> Scenario:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("question =", "line 1"),
+        ("question = ]", "line 1"),
         ("nodes = 3", "question"),
         (MINE.replace("crash", "flood"), "flood"),
         (MINE.replace("at = 5", 'at = "soon"'), "soon"),
@@ -189,7 +189,7 @@ def test_options_that_are_none_are_usage_errors(options):
         ("partition", "--set", "seconds=1e30"),
         ("duplicate-connections", "--set", "resets=1000000000"),
         ("random-faults", "--set", "faults=1000000000"),
-        ("loss", "--set", "loss=7"),
+        ("loss", "--set", "share=7"),
     ],
 )
 @pytest.mark.parametrize("verb", ["run", "replay"])

@@ -81,12 +81,30 @@ def test_a_run_is_replayed_to_its_end_at_each_fidelity(tmp_path, fidelity):
 
 def test_a_run_at_fidelity_messages_that_went_wrong_is_made_small(tmp_path):
     file = tmp_path / "broken.json"
-    run = ("run", "cold-start", "--nodes", 8, "--set", "within=0.001", "--fidelity", "messages")
+    run = (
+        "run",
+        "cold-start",
+        "--nodes",
+        8,
+        "--set",
+        "within=0.001",
+        "--set",
+        "per_doubling=0",
+        "--fidelity",
+        "messages",
+    )
     assert simulate(*run, "--out", file).exit_code == 1
     done = simulate("shrink", file, "--most", 3, "--json")
     assert done.exit_code == 0
     again = shlex.split(json.loads(done.stdout)["command"])
     assert simulate(*again[2:]).exit_code == 1
+
+
+def test_a_run_of_before_there_were_notes_is_replayed(kept):
+    outcome = json.loads((kept / "run.json").read_text())
+    del outcome["notes"]
+    (kept / "old.json").write_text(json.dumps(outcome))
+    assert simulate("replay", kept / "old.json", "--until", "1").exit_code == 0
 
 
 @pytest.mark.parametrize(
