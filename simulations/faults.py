@@ -4,13 +4,15 @@ A schedule is a tuple of faults, each with the virtual second at which it begins
 draws whom a fault meets from its seed; what is saved are the numbers that were drawn.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
+from itertools import islice
 from typing import Any, ClassVar, TypeAlias
 
 from p2pnoise.errors import P2PNoiseError
 
 Nodes: TypeAlias = tuple[int, ...]
+MAX_FAULTS = 10_000  # in a schedule
 
 
 class ScheduleError(P2PNoiseError):
@@ -200,13 +202,30 @@ def fault_from(value: Any) -> Fault:
     if unknown or missing:
         wrong = [*(f"{name} is not one of its fields" for name in unknown), *(f"{name} is missing" for name in missing)]
         raise ScheduleError(f"fault {kind}: {', '.join(wrong)}")
-    for name, one in given.items():
-        if not _fits(name, one):
-            raise ScheduleError(f"fault {kind}: {name} = {one!r} is not what belongs there")
+    _check(kind, given)
     if "nodes" in given:
         given["nodes"] = tuple(given["nodes"])
     make: Callable[..., Fault] = KINDS[kind]
     return make(**given)
+
+
+def checked(faults: Iterable[Fault]) -> Schedule:
+    """Faults as they were drawn, in the order of time. Raises `ScheduleError`, also where there is no end of them."""
+    drawn = tuple(islice(faults, MAX_FAULTS + 1))
+    if len(drawn) > MAX_FAULTS:
+        raise ScheduleError(f"more than {MAX_FAULTS:,} faults")
+    for fault in drawn:
+        _check(fault.kind, {field.name: getattr(fault, field.name) for field in fields(fault)})
+    return tuple(sorted(drawn, key=lambda fault: fault.at))
+
+
+def _check(kind: str, given: Mapping[str, Any]) -> None:
+    for name, one in given.items():
+        if not _fits(name, one):
+            raise ScheduleError(f"fault {kind}: {name} = {one!r} is not what belongs there")
+    until = given.get("until")
+    if until is not None and until < given["at"]:
+        raise ScheduleError(f"fault {kind}: until = {until!r} is before at = {given['at']!r}")
 
 
 def _fits(name: str, value: Any) -> bool:

@@ -61,6 +61,8 @@ class Outcome:
     versions: Mapping[str, str] = field(default_factory=dict)
     trace_hash: str = ""
     """BLAKE2b over every delivery, or empty where there is none to repeat (`real`)."""
+    notes: Mapping[str, Value] = field(default_factory=dict)
+    """How it was run where that is not as it would be in reality: nothing that the scenario could be told."""
 
     @property
     def ok(self) -> bool:
@@ -82,7 +84,8 @@ class Outcome:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Outcome":
         """The outcome in what `to_json` or a line gave. Raises KeyError, TypeError or ValueError for anything else."""
-        fields = {name: value[name] for name in cls.__dataclass_fields__}
+        noted = {"notes": {}, **value}  # lines of before there were notes
+        fields = {name: noted[name] for name in cls.__dataclass_fields__}
         fields["checks"] = tuple(Check(**check) for check in fields["checks"])
         fields["curves"] = {name: tuple((t, v) for t, v in curve) for name, curve in fields["curves"].items()}
         fields["samples"] = {name: tuple(figures) for name, figures in fields["samples"].items()}

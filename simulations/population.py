@@ -10,7 +10,7 @@ from random import Random
 from p2pnoise.instant import SECOND
 
 from .clocks import Clock
-from .faults import Schedule
+from .faults import Schedule, checked
 from .scenario import Scenario, Setting
 
 
@@ -54,16 +54,16 @@ def settle(scenario: Scenario, nodes: int, chance: Callable[..., Random]) -> lis
 
 
 def draw_schedule(scenario: Scenario, nodes: int, chance: Callable[..., Random]) -> Schedule:
-    """What will go wrong, in the order of time."""
+    """What will go wrong, in the order of time. Raises `ScheduleError`."""
     setting = Setting(nodes=nodes, seconds=scenario.seconds, chance=chance("faults"))
-    return tuple(sorted(scenario.faults(setting), key=lambda fault: fault.at))
+    return checked(scenario.faults(setting))
 
 
 def _kinds(scenario: Scenario, nodes: int, chance: Random) -> dict[int, str]:
     free = list(range(1, nodes))
     kinds: dict[int, str] = {}
     for kind, many in scenario.adversaries.items():
-        count = min(round(many * nodes) if many < 1 else round(many), len(free))
+        count = max(0, min(round(many * nodes) if many < 1 else round(many), len(free)))
         for number in sorted(chance.sample(free, count)):
             kinds[number] = kind
             free.remove(number)

@@ -9,9 +9,9 @@ from p2pnoise.instant import SECOND
 
 from .comparing import without_adversaries
 from .experiment import LOOK, ByteExperiment, Experiment
-from .faults import Fault, Schedule, fault_from
+from .faults import Fault, Schedule, checked, fault_from
 from .outcome import Outcome, Value
-from .scenario import MAX_NODES, Fidelity, Scenario, ScenarioError, ScenarioFile, find
+from .scenario import MAX_BYTES_NODES, MAX_NODES, MAX_SECONDS, Fidelity, Scenario, ScenarioError, ScenarioFile, find
 
 Progress = Callable[[float, float], None]
 """Hears the virtual seconds that have passed, and those after which the run is over at the latest."""
@@ -82,7 +82,7 @@ def begin(
     scenario = scenario if seconds is None else replace(scenario, seconds=seconds)
     faults: Schedule | None = None
     if schedule is not None:
-        faults = tuple(one if isinstance(one, Fault) else fault_from(one) for one in schedule)
+        faults = checked(one if isinstance(one, Fault) else fault_from(one) for one in schedule)
     match fidelity:
         case "bytes":
             make: type[ByteExperiment] = ByteExperiment
@@ -93,8 +93,10 @@ def begin(
         case "messages":
             from .messages.experiment import MessageExperiment  # noqa: PLC0415 - it needs what the others do not
 
-            return MessageExperiment(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
-    return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
+            with file.fitting(nodes):
+                return MessageExperiment(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
+    with file.fitting(nodes):
+        return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
 
 
 def _fitting(
@@ -109,10 +111,19 @@ def _fitting(
         raise ScenarioError(
             f"{file.name} does not run at fidelity {fidelity}", f"it runs at: {', '.join(scenario.fidelities)}"
         )
+    if fidelity != "messages" and nodes > MAX_BYTES_NODES:
+        way = "take --fidelity messages" if "messages" in scenario.fidelities else "choose fewer"
+        raise ScenarioError(f"{nodes:,} nodes at fidelity {fidelity}, at most {MAX_BYTES_NODES:,}", way)
+    if not 0 <= scenario.seconds <= MAX_SECONDS:
+        raise ScenarioError(
+            f"{file.name} cannot be asked with these parameters: it would last {scenario.seconds:g} s",
+            f"up to {MAX_SECONDS:,.0f} s are possible",
+        )
     return scenario, nodes, fidelity
 
 
 def expectations_of(scenario: Scenario) -> list[str]:
     """What a scenario expects of so many nodes as it has by itself, in words."""
-    view: Any = SimpleNamespace(nodes=range(scenario.nodes), now=0)
+    nodes = [SimpleNamespace(number=number, kind="honest", honest=True) for number in range(scenario.nodes)]
+    view: Any = SimpleNamespace(nodes=nodes, now=0)
     return [*(one.watch(view, ()).name for one in scenario.expects), *(one.name for one in scenario.compares)]

@@ -20,7 +20,8 @@ import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -31,7 +32,7 @@ from p2pnoise.config import NodeConfig
 from p2pnoise.errors import P2PNoiseError
 
 from .clocks import ClockLaw
-from .faults import Fault
+from .faults import Fault, ScheduleError
 from .network import NetworkLaw
 from .oracle import YEAR
 from .outcome import Outcome, Value
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 Fidelity = Literal["bytes", "messages", "virtual"]
 MAX_NODES = 200_000
+MAX_BYTES_NODES = 5_000  # where every node is a whole one; more of them fit no memory
+MAX_SECONDS = 1e9
 
 
 class ScenarioError(P2PNoiseError):
@@ -135,7 +138,20 @@ class ScenarioFile:
                 raise ScenarioError(
                     f"{self.name}: {name} = {value!r} is no {kind.__name__}", f"the default is {self.parameters[name]}"
                 )
-        return self.make(**given)
+        with self.fitting():
+            return self.make(**given)
+
+    @contextmanager
+    def fitting(self, nodes: int | None = None) -> Iterator[None]:
+        """While it is made of what somebody asked for: what does not go together is theirs. Raises `ScenarioError`."""
+        try:
+            yield
+        except (ArithmeticError, LookupError, ValueError, ScheduleError) as error:
+            of = "" if nodes is None else f" of {nodes} node{'s' * (nodes != 1)}"
+            raise ScenarioError(
+                f"{self.name} cannot be asked{of} with these parameters: {error}",
+                f"take other numbers; p2pnoise simulate show {self.name} names its own",
+            ) from error
 
 
 def all_scenarios() -> list[ScenarioFile]:
@@ -185,6 +201,7 @@ def _read(module: ModuleType, name: str) -> ScenarioFile:
     parameters = {one.name: one.default for one in inspect.signature(make).parameters.values()}
     if any(not isinstance(default, Value) for default in parameters.values()):
         raise ScenarioError(f"{name}: a parameter without a default", "give each a number, a text or a truth value")
+    run = getattr(module, "run", None)  # its own, not one that it imports
     return ScenarioFile(
         name=name,
         question=question,
@@ -192,5 +209,5 @@ def _read(module: ModuleType, name: str) -> ScenarioFile:
         recorded=(getattr(module, "RECORDED", None) or "").strip(),
         parameters=parameters,
         make=make,
-        run=getattr(module, "run", None),
+        run=run if getattr(run, "__module__", None) == module.__name__ else None,
     )

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from .faults import Fault, Schedule
 from .outcome import Outcome, Value
 from .running import run
-from .scenario import Fidelity
+from .scenario import Fidelity, ScenarioError
 
 T = TypeVar("T")
 LEAST_SECONDS = 0.1
@@ -63,7 +63,10 @@ def shrink(
         if candidate == failing or plays >= most:
             return False
         plays += 1
-        if not fails(candidate):
+        try:
+            if not fails(candidate):
+                return False
+        except ScenarioError:  # of so few nodes it cannot be asked
             return False
         failing = candidate
         tell(candidate)

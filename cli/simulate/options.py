@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -100,8 +101,7 @@ def saved(path: Path) -> "Outcome":
 
 def as_command(name: str, *, nodes: int, seed: int, fidelity: str, parameters: Mapping[str, object]) -> str:
     """The command that runs this again."""
-    words = ["p2pnoise simulate run", name, f"--nodes {nodes}", f"--seed {seed}", f"--fidelity {fidelity}"]
-    words += [
-        f"--set {key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in parameters.items()
-    ]
-    return " ".join(words)
+    words = ["p2pnoise", "simulate", "run", name, "--nodes", str(nodes), "--seed", str(seed), "--fidelity", fidelity]
+    for key, value in parameters.items():
+        words += ["--set", f"{key}={str(value).lower() if isinstance(value, bool) else value}"]
+    return shlex.join(words)

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from cli import options
-from cli.output import Fault, answer, answer_json, columns, rows
+from cli.output import USAGE, Fault, answer, answer_json, columns, rows
 
 from .options import faults, of_one_run, saved
 from .run import progress_bar
@@ -59,7 +60,7 @@ def command(
     from simulations import Outcome, begin, find  # noqa: PLC0415 - not for --help
     from simulations.experiment import LOOK  # noqa: PLC0415
 
-    before: Outcome | None = saved(Path(scenario)) if scenario.endswith(".json") else None
+    before: Outcome | None = _saved_alone(Path(scenario)) if scenario.endswith(".json") else None
     with faults(), progress_bar() as progress:
         if before is None:
             experiment = begin(find(scenario), nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters)  # type: ignore[arg-type]
@@ -91,6 +92,15 @@ def command(
         answer(f"at {now:g} s", *_table(lines))
     else:
         answer(f"node {node} at {now:g} s", *_inside(inside))
+
+
+def _saved_alone(path: Path) -> Any:
+    """What was saved says which run it was; an option that says so, too, would be passed over in silence."""
+    context = click.get_current_context()
+    for name, option in (("nodes", "nodes"), ("seed", "seed"), ("fidelity", "fidelity"), ("parameters", "set")):
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            raise Fault(f"--{option}: {path} says that already", "leave it out, or name the scenario", code=USAGE)
+    return saved(path)
 
 
 def _compare(before: Any, again: Any) -> None:

@@ -76,6 +76,8 @@ def command(
     else:
         answer(*outcome_lines(outcome))
         say(f"took {wall:.1f} s of real time")
+    if not outcome.ok and as_json:
+        sys.exit(1)  # the outcome is the answer, and the only one
     if not outcome.ok:
         raise Fault(
             f"{len(outcome.broken)} of {len(outcome.checks)} checks do not hold",

@@ -15,8 +15,9 @@ from .options import as_command, faults, saved
 @click.option("--check", help="the check to keep broken, by its name; the first broken one if left out")
 @click.option("--most", type=click.IntRange(1, 10_000), default=200, show_default=True, help="runs to spend on it")
 @click.option("--test", type=options.PATH, metavar="FILE", help="write a regression test there")
+@options.force
 @options.as_json
-def command(*, outcome: Path, check: str | None, most: int, test: Path | None, as_json: bool) -> None:
+def command(*, outcome: Path, check: str | None, most: int, test: Path | None, force: bool, as_json: bool) -> None:
     """Make a run that went wrong as small as it can be: fewer faults, then fewer nodes, then less time.
 
     OUTCOME is what `run --out` wrote of it.
@@ -31,6 +32,8 @@ def command(*, outcome: Path, check: str | None, most: int, test: Path | None, a
     from simulations.faults import fault_from  # noqa: PLC0415
     from simulations.shrinking import Failing, as_test, shrink  # noqa: PLC0415
 
+    if test is not None:
+        files.check_target(test, force=force)
     before = saved(outcome)
     broken = [one.name for one in before.broken]
     if not broken or (check is not None and check not in broken):
@@ -52,7 +55,7 @@ def command(*, outcome: Path, check: str | None, most: int, test: Path | None, a
             raise Fault(f"{outcome}: it does not go wrong any more", "nothing is left to shrink", code=1)
         small = shrink(failing, tell=lambda one: say(_size(one)), most=most)
     if test is not None:
-        files.write(test, as_test(small).encode(), secret=False, force=True)
+        files.write(test, as_test(small).encode(), secret=False, force=force)
     again = as_command(
         small.scenario, nodes=small.nodes, seed=small.seed, fidelity=small.fidelity, parameters=small.parameters
     )

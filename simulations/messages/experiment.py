@@ -103,7 +103,7 @@ class MessageExperiment:
         metrics, samples = watching.figures()
         metrics |= {"deliveries": world.deliveries, "handshakes": world.census["peer-verified"] // 2}
         samples["messages_sent"] = tuple(node.messages_sent for node in world.nodes if node.honest)
-        told: dict[str, Value] = {
+        notes: dict[str, Value] = {
             "links": f"drawn: a ring and random pairs, {DEGREE} a node",
             "items": "by reference, with the size that they have",
             "looks_every": seconds(self._look),
@@ -115,7 +115,7 @@ class MessageExperiment:
             nodes=len(world.nodes),
             seed=self.seed,
             virtual_seconds=seconds(world.now),
-            parameters={**self.parameters, **told},
+            parameters=self.parameters,
             checks=watching.checks,
             metrics=metrics,
             curves=watching.curves.curves,
@@ -126,6 +126,7 @@ class MessageExperiment:
             schedule=tuple(fault.to_json() for fault in self.schedule),
             versions=versions(("cryptography", "msgpack")),
             trace_hash=world.trace_hash,
+            notes=notes,
         )
 
     def __enter__(self) -> Self:

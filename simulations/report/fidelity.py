@@ -83,22 +83,22 @@ _KINDS = {
 }
 
 
-def by_reference(parameters: Mapping[str, Value]) -> bool:
-    """Whether a run's parameters say that bodies were handed on and not encoded."""
+def by_reference(notes: Mapping[str, Value]) -> bool:
+    """Whether a run's notes say that bodies were handed on and not encoded."""
     return any(
         ("reference" in name and bool(value)) or (isinstance(value, str) and "reference" in value)
-        for name, value in parameters.items()
+        for name, value in notes.items()
     )
 
 
-def of(name: str, parameters: Mapping[str, Value]) -> Fidelity:
+def of(name: str, notes: Mapping[str, Value]) -> Fidelity:
     """What to say of a run."""
     kind = _KINDS.get(name)
     if kind is None:
         return Fidelity(
             name, "", caution="UNKNOWN FIDELITY: this version does not know what a run of this kind exercises."
         )
-    if not by_reference(parameters):
+    if not by_reference(notes):
         return kind
     return Fidelity(
         kind.name,

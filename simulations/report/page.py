@@ -69,7 +69,7 @@ def comparison_page(comparison: Comparison) -> str:
 
 
 def _section(group: Group, anchor: str, *, drawn: bool) -> Section:
-    what = fidelity.of(group.one.fidelity, group.one.parameters)
+    what = fidelity.of(group.one.fidelity, group.one.notes)
     figures = _figures(group, anchor) if drawn else []
     return Section(group, anchor, what, [_tile(metric) for metric in group.metrics[:_TILES]], figures, drawn)
 

@@ -36,7 +36,7 @@ def scenario(*, faults: int = 8) -> Scenario:
     """So many faults of any kind in a minute, on any nodes."""
 
     def drawn(setting: Setting) -> Iterable[Fault]:
-        return [_fault(setting) for _ in range(faults)]
+        return (_fault(setting) for _ in range(faults))
 
     return Scenario(
         nodes=7,

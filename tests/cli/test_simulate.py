@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import root
+from cli.simulate.options import as_command
 
 MINE = """
 question = "Does a network of eight survive the loss of two?"
@@ -85,10 +87,38 @@ def test_what_does_not_hold_is_said_and_counts(tmp_path):
     assert f"p2pnoise simulate replay --until SECONDS {file} --nodes 8 --seed 1" in done.stderr
 
 
+def test_a_program_reads_one_answer_also_of_what_does_not_hold():
+    done = _simulate("run", "cold-start", "--nodes", 4, "--set", "within=0.001", "--set", "per_doubling=0", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["ok"] is False
+    assert done.stderr == ""
+
+
+def test_the_command_that_repeats_a_run_can_be_given_to_a_shell():
+    told = as_command("my own.py", nodes=3, seed=1, fidelity="bytes", parameters={"what": "a; b", "loud": True})
+    assert shlex.split(told)[3] == "my own.py"
+    assert shlex.split(told)[-4:] == ["--set", "what=a; b", "--set", "loud=true"]
+
+
+def test_a_file_that_imports_run_is_run_as_all_are(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text('''"""Do four nodes find each other?"""
+
+from simulations import Converged, Scenario, run
+
+
+def scenario() -> Scenario:
+    return Scenario(nodes=4, expects=[Converged(within=30)])
+''')
+    done = _simulate("run", file, "--json")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["question"] == "Do four nodes find each other?"
+
+
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("question =", "line 1"),
+        ("question = ]", "line 1"),
         ("nodes = 3", "question"),
         (MINE.replace("crash", "flood"), "flood"),
         (MINE.replace("at = 5", 'at = "soon"'), "soon"),
@@ -145,6 +175,42 @@ def test_options_that_are_none_are_usage_errors(options):
     assert result.exit_code == 2
     assert "fix: " in result.stderr
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("partition", "--nodes", "1"),
+        ("one-way-partition", "--nodes", "1"),
+        ("cloned-key", "--nodes", "2"),
+        ("flapping-partition", "--set", "period=0"),
+        ("expiry", "--set", "lifetime=0"),
+        ("partition", "--set", "seconds=-5"),
+        ("partition", "--set", "seconds=1e30"),
+        ("duplicate-connections", "--set", "resets=1000000000"),
+        ("random-faults", "--set", "faults=1000000000"),
+        ("loss", "--set", "share=7"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["run", "replay"])
+def test_numbers_with_which_there_is_no_such_world_are_usage_errors(verb, options):
+    result = CliRunner().invoke(root, ["simulate", verb, *options])
+    assert result.exit_code == 2
+    assert f"{options[0]} cannot be asked" in result.stderr
+    assert "fix: " in result.stderr
+
+
+def test_fewer_than_no_adversaries_are_none():
+    result = CliRunner().invoke(root, ["simulate", "run", "replay", "--nodes", "4", "--set", "replayers=-1"])
+    assert "unexpected" not in result.stderr
+
+
+@pytest.mark.parametrize(("scenario", "way"), [("cold-start", "--fidelity messages"), ("cloned-key", "choose fewer")])
+def test_more_nodes_than_fit_in_bytes_are_refused_before_any_is_made(scenario, way):
+    result = CliRunner().invoke(root, ["simulate", "run", scenario, "--nodes", "5001"])
+    assert result.exit_code == 2
+    assert "at most 5,000" in result.stderr
+    assert way in result.stderr
 
 
 def test_the_list_names_every_scenario_with_its_question():

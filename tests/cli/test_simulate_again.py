@@ -1,6 +1,7 @@
 """`p2pnoise simulate replay`, `shrink` and `mutants`: what was run once is looked into, made small, and tested."""
 
 import json
+import shlex
 
 import pytest
 from click.testing import CliRunner
@@ -69,6 +70,53 @@ def test_a_replay_to_the_end_comes_out_the_same(kept):
     assert simulate("replay", kept / "run.json").exit_code == 0
 
 
+@pytest.mark.parametrize("fidelity", ["bytes", "virtual", "messages"])
+def test_a_run_is_replayed_to_its_end_at_each_fidelity(tmp_path, fidelity):
+    file = tmp_path / "run.json"
+    run = ("run", "cold-start", "--nodes", 8, "--set", "within=20", "--fidelity", fidelity)
+    assert simulate(*run, "--out", file).exit_code == 0
+    assert json.loads(file.read_text())["parameters"] == {"within": 20}
+    assert simulate("replay", file).exit_code == 0
+
+
+def test_a_run_at_fidelity_messages_that_went_wrong_is_made_small(tmp_path):
+    file = tmp_path / "broken.json"
+    run = (
+        "run",
+        "cold-start",
+        "--nodes",
+        8,
+        "--set",
+        "within=0.001",
+        "--set",
+        "per_doubling=0",
+        "--fidelity",
+        "messages",
+    )
+    assert simulate(*run, "--out", file).exit_code == 1
+    done = simulate("shrink", file, "--most", 3, "--json")
+    assert done.exit_code == 0
+    again = shlex.split(json.loads(done.stdout)["command"])
+    assert simulate(*again[2:]).exit_code == 1
+
+
+def test_a_run_of_before_there_were_notes_is_replayed(kept):
+    outcome = json.loads((kept / "run.json").read_text())
+    del outcome["notes"]
+    (kept / "old.json").write_text(json.dumps(outcome))
+    assert simulate("replay", kept / "old.json", "--until", "1").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("--seed", 3), ("--nodes", 6), ("--fidelity", "bytes"), ("--set", "within=3"), ("--seed", 1)]
+)
+def test_what_a_saved_run_says_is_not_said_again(kept, words):
+    done = simulate("replay", kept / "run.json", *words)
+    assert done.exit_code == 2
+    assert words[0] in done.stderr
+    assert "fix: " in done.stderr
+
+
 def test_a_replay_that_comes_out_otherwise_says_so(kept):
     outcome = json.loads((kept / "run.json").read_text())
     outcome["trace_hash"] = "0" * 32
@@ -108,6 +156,24 @@ def test_what_broke_is_made_small_and_becomes_a_test(kept):
     (test,) = (one for name, one in names.items() if name.startswith("test_"))
     with pytest.raises(AssertionError):
         test()
+
+
+def test_no_regression_test_is_written_over_a_file_unless_asked(kept):
+    (kept / "test_mine.py").write_text("mine")
+    shrunk = ("shrink", kept / "broken.json", "--most", 1, "--test")
+    done = simulate(*shrunk, kept / "test_mine.py")
+    assert done.exit_code != 0
+    assert "--force" in done.stderr
+    assert (kept / "test_mine.py").read_text() == "mine"
+    assert simulate(*shrunk, kept / "test_mine.py", "--force").exit_code == 0
+    assert "SCHEDULE" in (kept / "test_mine.py").read_text()
+
+
+def test_the_folder_of_a_regression_test_is_looked_for_before_any_run(kept, monkeypatch):
+    monkeypatch.setattr("simulations.shrinking.run", lambda *_given, **_more: pytest.fail("it ran"))
+    done = simulate("shrink", kept / "broken.json", "--test", kept / "nowhere" / "test_small.py")
+    assert done.exit_code != 0
+    assert "is no folder" in done.stderr
 
 
 @pytest.mark.parametrize("words", [("run.json",), ("broken.json", "--check", "peace"), ("missing.json",)])

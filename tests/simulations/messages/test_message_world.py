@@ -77,8 +77,8 @@ def test_a_seed_gives_one_trace_and_another_seed_another():
 def test_an_outcome_says_what_was_not_simulated():
     outcome = run(asking(expects=[Converged(within=30)]), nodes=10, seed=1)
     assert outcome.fidelity == "messages"
-    assert outcome.parameters["items"].startswith("by reference")
-    assert outcome.parameters["links"].startswith("drawn")
+    assert outcome.notes["items"].startswith("by reference")
+    assert outcome.notes["links"].startswith("drawn")
     assert outcome.events["card-learned"] > 0
     assert outcome.events["address-learned"] > 0
 

@@ -204,7 +204,7 @@ def test_an_unchecked_run_is_not_called_good():
 def test_a_model_and_what_goes_by_reference_are_labelled_before_any_figure():
     model = page.report([outcome(fidelity="model")])
     assert "no node ran" in model[: model.index("<svg")]
-    handed = page.report([outcome(fidelity="messages", parameters={"bodies": "by reference"})])
+    handed = page.report([outcome(fidelity="messages", notes={"bodies": "by reference"})])
     assert "BY REFERENCE" in handed[: handed.index("<svg")]
     assert "BY REFERENCE" not in page.report([outcome(fidelity="messages")])
     assert "UNKNOWN FIDELITY" in page.report([outcome(fidelity="dream")])
