@@ -68,6 +68,13 @@ class Watch:
 
     name = ""
 
+    needs_events = False
+    """Whether it hears what nodes tell or store: worlds where they do not cannot have it."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.needs_events = cls.told is not Watch.told or cls.stored is not Watch.stored
+
     def __init__(self, view: View, schedule: Schedule) -> None:
         self.view = view
         self.schedule = schedule
@@ -143,13 +150,15 @@ class Converged:
 
     That is so `within` so many seconds, and `per_doubling` of the number of nodes more, of the last fault, or of second
     `since`, or of the start where there is no fault; its figures count from there, too. Nodes that are met by faults of
-    the kinds `apart_from` are left out.
+    the kinds `apart_from` are left out. Where it counts from the last fault, it is so in the end, too, unless it is not
+    `lasting`, as where cards end later.
     """
 
     within: float
     per_doubling: float = 0.0
     since: float | None = None
     apart_from: tuple[str, ...] = ()
+    lasting: bool = True
 
     def watch(self, view: View, schedule: Schedule) -> Watch:
         return _Convergence(view, schedule, self)
@@ -162,6 +171,7 @@ class _Convergence(Watch):
         self._since = self.calm if said.since is None else int(said.since * SECOND)
         within = said.within + said.per_doubling * log2(max(len(view.nodes), 1))
         self._limit = int(within * SECOND)
+        self._lasting = said.lasting and self._since >= self.calm  # or else what comes later may undo it
         self._apart = {number for one in schedule if one.kind in said.apart_from for number in one.nodes_hit}
         but = f" but the {' and '.join(said.apart_from)}" if said.apart_from else ""
         since = f" of second {said.since:g}" if said.since is not None else ""
@@ -173,8 +183,7 @@ class _Convergence(Watch):
     def look(self) -> None:
         if self.settled or self.view.now < self._since:
             return
-        taking_part = [node for node in self.live() if node.number not in self._apart]
-        everybody = [node.citizen for node in taking_part if node.citizen.cards]
+        taking_part, everybody = self._concerned()
         # Whoever knew all before the last had started knew too few.
         if _all_started(self.view):
             for node in taking_part:
@@ -202,6 +211,17 @@ class _Convergence(Watch):
         if not self.settled:
             self.metrics[f"converged{self._figure}"] = None
             self.undecided()
+        elif self._lasting:
+            taking_part, everybody = self._concerned()
+            lacking = [node for node in taking_part if not _knows(node, everybody)]
+            if lacking:
+                missing = sum(node.lacks(everybody) for node in lacking)
+                self.broken(f"{len(lacking)} of {len(taking_part)} nodes knew all and lost {missing} cards or records")
+
+    def _concerned(self) -> tuple[list[NodeView], list[Citizen]]:
+        """Who is to know all, and all whom they are to know."""
+        taking_part = [node for node in self.live() if node.number not in self._apart]
+        return taking_part, [node.citizen for node in taking_part if node.citizen.cards]
 
 
 def _knows(node: NodeView, everybody: Sequence[Citizen]) -> bool:

@@ -47,7 +47,10 @@ class _Lies(Watch):
         if not (lie.plain and isinstance(node, SimulatedNode)):
             return
         carrier = node.carriers.get(lie.connection)
-        if carrier is not None and self.view.nodes[carrier.peer].honest:
+        hearer = carrier.peer if carrier is not None else lie.to
+        if hearer is None or not self.view.nodes[hearer].honest:
+            return  # what liars tell each other ends no link
+        if carrier is not None:
             self.broken(f"node {carrier.peer} heard a false {lie.kind} from node {node.number} and keeps the link")
         else:
             self._ended += 1
@@ -92,7 +95,8 @@ class Agreed:
     """What comes of two cards of one number, of the nodes of these kinds.
 
     From second `known` on every honest node knows that there are two, if both are held; from second `after` on, when
-    the owner had time to sign a higher number, all hold the same card, or none of them does.
+    the owner had time to sign a higher number, all hold the same card, or none of them does. And there was something to
+    agree on: at some time two honest nodes held different cards of one owner.
     """
 
     kinds: tuple[str, ...]
@@ -137,6 +141,8 @@ class _Agreement(Watch):
     def finish(self) -> None:
         self._see()
         self.metrics["differed"] = int(self._differed)
+        if not self._differed:
+            self.broken("there was nothing to agree on: all who held a card held the same")
 
 
 def _held(node: SimulatedNode, citizen: Citizen) -> bytes:

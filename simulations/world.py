@@ -404,8 +404,6 @@ class World:
             case io.SendBytes(connection, data, more):
                 node.bytes_sent += len(data)
                 node.messages_sent += 1
-                for overhear in self.on_bytes if connection in node.carriers else ():
-                    overhear(node, connection, node.carriers[connection].peer, data)
                 self.carriers.send(node, connection, data, more=more)
             case io.Emit(event):
                 self.census[event.kind] += 1

@@ -50,6 +50,13 @@ class MessageExperiment:
         world.join()
         plan(world, self.schedule)
         self.watching = Watching(world, self.schedule, scenario.expects, ALWAYS)
+        for watch in self.watching.watches:
+            if watch.needs_events:
+                raise ScenarioError(
+                    f"at fidelity messages nobody sees whether {watch.name!r} holds: nodes tell no events",
+                    "take the fidelity bytes",
+                )
+            world.on_failure.append(watch.failed)
         self._look = LOOK * max(1, nodes // NODES_PER_LOOK)
         self._next = 0
 
@@ -79,7 +86,7 @@ class MessageExperiment:
                 "linked": len(node.linked()),
                 "bytes_sent": node.bytes_sent,
                 "inputs": node.inputs,
-                "failure": "",
+                "failure": node.failure,
             }
             for node in self.world.nodes
         ]

@@ -1,14 +1,13 @@
 """Invariants of the message world: what holds in every run of it. What they do not see, the bytes world shows."""
 
 from p2pnoise.gossip.messages import CardItem
-from p2pnoise.instant import SECOND
 from simulations.checks import NodeView, View, Watch
 from simulations.faults import Schedule
+from simulations.invariants import Calm as Busyness
 
 from .registry import BODY, numbers_of
 from .world import MessageNode, MessageWorld
 
-MAX_INPUTS = 5_000  # a node and virtual second, over ten of them; a guess, as in the bytes world
 GRACE = 2  # seconds for what ended to be noticed
 SAMPLE = 100  # tables that are looked through
 
@@ -57,25 +56,11 @@ class Timely(_OfMessages):
                 self.broken(f"node {node.number} keeps a card that has ended")
 
 
-class Calm(_OfMessages):
+class Calm(Busyness):
     """S7: nobody is busy without end."""
 
-    name = "S7 no busy loop"
-
-    def __init__(self, view: View, schedule: Schedule) -> None:
-        super().__init__(view, schedule)
-        self._next = 0
-        self._inputs: dict[int, int] = {}
-
-    def look(self) -> None:
-        if self.world.now < self._next:
-            return
-        self._next = self.world.now + 10 * SECOND
-        for node in self.world.nodes:
-            taken = node.inputs - self._inputs.get(node.number, 0)
-            self._inputs[node.number] = node.inputs
-            if taken > 10 * MAX_INPUTS:
-                self.broken(f"node {node.number} took {taken} inputs in ten seconds, at most {10 * MAX_INPUTS}")
+    def inside(self) -> list[MessageNode]:
+        return [node for node in self.view.nodes if isinstance(node, MessageNode)]
 
 
 class Honest(_OfMessages):

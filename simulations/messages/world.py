@@ -10,6 +10,8 @@ import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVarTuple
 
 from cards import AddressRecord, Card, Fact, make_record
 from p2pnoise.gossip import Overlay
@@ -33,6 +35,8 @@ RELINK = 2 * SECOND  # until a link that was cut is tried again; a guess: a node
 SILENCE = 30 * SECOND  # until a peer that says nothing is given up: ping_interval and ping_timeout of a node
 HANDSHAKE = 125  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
 _REMEMBERED = 10_000  # messages that are no sets of items, with their sizes
+
+Given = TypeVarTuple("Given")
 
 _WORD = struct.Struct("<QIIq")
 
@@ -62,6 +66,7 @@ class MessageNode:
         "bytes_sent",
         "citizen",
         "clock",
+        "failure",
         "held_down",
         "inputs",
         "kind",
@@ -91,6 +96,7 @@ class MessageNode:
         self.up: dict[int, bytes] = {}  # links whose peer was judged well, with its Node ID
         self.neighbours: list[int] = []  # whom it is to be linked with
         self.boot = 0
+        self.failure = ""  # why it ended by itself
         self.held_down = 0  # faults that keep it from starting
         self.bytes_sent = 0
         self.messages_sent = 0
@@ -133,7 +139,10 @@ class MessageNode:
 
 
 class MessageWorld:
-    """Nodes, links, and what is yet to happen. `now` is nanoseconds since the beginning."""
+    """Nodes, links, and what is yet to happen. `now` is nanoseconds since the beginning.
+
+    `on_failure` is called when an overlay raises; whoever listens changes nothing.
+    """
 
     def __init__(self, seed: int, *, law: NetworkLaw | None = None, lifetime: int = YEAR) -> None:
         self.seed = seed
@@ -145,6 +154,7 @@ class MessageWorld:
         self.registry = Registry()
         self.lines = Lines(law or NetworkLaw(), lambda concern: self.chance("lines", concern))
         self.oracle = Oracle(self, lifetime=lifetime)
+        self.on_failure: list[Callable[[MessageNode, Exception], None]] = []
         self._queue = Queue()
         self._links = 0
         self._blocked: list[Link] = []
@@ -236,10 +246,11 @@ class MessageWorld:
         if node.online:
             return
         node.boot += 1
+        node.failure = ""
         instant = self.shown(node.clock)
         seed = self.chance("choices", node.number, node.boot).getrandbits(64)
         overlay = node.overlay = Overlay(node.table, random=Dice(seed))
-        self._do(node, overlay.offer_fact(self.oracle.lists[0], instant))
+        self._have(node, overlay.offer_fact, self.oracle.lists[0], instant)
         if node.citizen.cards:
             self.install(node)
             node.record = make_record(
@@ -249,7 +260,7 @@ class MessageWorld:
                 sequence=max(node.record.sequence + 1 if node.record is not None else 0, instant.unix_ms),
                 now=instant.unix,
             )
-            self._do(node, overlay.offer_record(node.record, instant))
+            self._have(node, overlay.offer_record, node.record, instant)
         for other in node.neighbours:
             if self.nodes[other].online:
                 self._connect(node.number, other)
@@ -259,7 +270,7 @@ class MessageWorld:
         card = node.citizen.card
         node.table.own_card = card
         if node.overlay is not None:
-            self._do(node, node.overlay.offer_card(card, self.shown(node.clock), live=True, own=True))
+            self._have(node, partial(node.overlay.offer_card, live=True, own=True), card, self.shown(node.clock))
 
     def kill(self, node: MessageNode, *, silent: bool = False) -> None:
         """End a node at this moment; its peers are told by its system, or find out."""
@@ -277,7 +288,7 @@ class MessageWorld:
     def offer_fact(self, node: MessageNode, fact: Fact) -> None:
         """Its operator hands a node a fact."""
         if node.overlay is not None:
-            self._do(node, node.overlay.offer_fact(fact, self.shown(node.clock)))
+            self._have(node, node.overlay.offer_fact, fact, self.shown(node.clock))
 
     # Links
 
@@ -319,8 +330,7 @@ class MessageWorld:
         card = len(node.citizen.card.raw) if node.citizen.cards else 0
         node.bytes_sent += HANDSHAKE + card
         node.inputs += 1
-        effects = overlay.peer_greeted(link.number, bytes(peer.citizen.key.public), self.shown(node.clock))
-        self._do(node, effects)
+        self._have(node, overlay.peer_greeted, link.number, bytes(peer.citizen.key.public), self.shown(node.clock))
 
     def cut(self, link: Link) -> None:
         """Break a link at both ends; what is on its way is lost. It is tried again while both ends run."""
@@ -340,7 +350,7 @@ class MessageWorld:
             if node.up.pop(link.number, None) is not None:
                 node.forget_linked()
                 self.census["peer-lost"] += 1
-            self._do(node, node.overlay.peer_down(link.number, self.shown(node.clock)))
+            self._have(node, node.overlay.peer_down, link.number, self.shown(node.clock))
 
     def _judge(self, node: MessageNode, link: Link) -> None:
         """What admission does in a node: judge the card that the peer showed, and let it take part or go."""
@@ -354,11 +364,13 @@ class MessageWorld:
                 self.census["peer-rejected"] += 1
                 self.cut(link)
                 return
-            self._do(node, overlay.offer_card(card, instant, live=True))
+            self._have(node, partial(overlay.offer_card, live=True), card, instant)
+            if not node.online:
+                return
         self.census["peer-verified"] += 1
         node.up[link.number] = bytes(peer.citizen.key.public)
         node.forget_linked()
-        self._do(node, overlay.peer_up(link.number, instant))
+        self._have(node, overlay.peer_up, link.number, instant)
 
     @staticmethod
     def _counts(node: MessageNode, peer: MessageNode, card: Card, instant: Instant) -> bool:
@@ -425,12 +437,12 @@ class MessageWorld:
                         continue  # the deadline has moved since
                     node.tick = None
                     node.inputs += 1
-                    self._do(node, overlay.tick(self.shown(node.clock)))
+                    self._have(node, overlay.tick, self.shown(node.clock))
                 elif link.alive and overlay is not None:
                     self.deliveries += 1
                     node.inputs += 1
                     self._trace.update(_WORD.pack(time, link.number, number, self._digest(message)))
-                    self._do(node, overlay.message(link.number, message, self.shown(node.clock)))
+                    self._have(node, overlay.message, link.number, message, self.shown(node.clock))
             if stop is not None and stop():
                 return True
         self.now = max(self.now, until)
@@ -440,6 +452,23 @@ class MessageWorld:
     def underway(self) -> int:
         """How much is yet to happen: messages on their way, ticks, alarms."""
         return len(self._queue)
+
+    def fail(self, node: MessageNode, error: Exception) -> None:
+        """A node cannot go on, for a fault of its own."""
+        self.kill(node)
+        node.failure = str(error) or type(error).__name__
+        self.note(f"{node.number} fails: {node.failure}")
+        for hear in self.on_failure:
+            hear(node, error)
+
+    def _have(self, node: MessageNode, ask: Callable[[*Given], list[gossip.Effect]], *given: *Given) -> None:
+        """Ask an overlay, and carry out what it wants."""
+        try:
+            effects = ask(*given)
+        except Exception as error:  # noqa: BLE001 - an overlay never raises; that it did is what a simulation is to find
+            self.fail(node, error)
+        else:
+            self._do(node, effects)
 
     def _do(self, node: MessageNode, effects: list[gossip.Effect]) -> None:
         """Carry out what an overlay wants, and note when it wants to be asked again."""

@@ -25,7 +25,7 @@ def scenario(*, lifetime: int = 60) -> Scenario:
         seconds=1.25 * lifetime + 5,
         lifetime=lifetime,
         faults=faults,
-        expects=[Converged(within=15), _Ended(at=lifetime + 3)],
+        expects=[Converged(within=15, lasting=False), _Ended(at=lifetime + 3)],
     )
 
 

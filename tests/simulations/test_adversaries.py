@@ -4,13 +4,18 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from p2pnoise.instant import SECOND
 from simulations import NoWorse, Outcome, ScenarioError, begin, find, run
 from simulations.adversaries import KINDS
 from simulations.adversaries.liar import GARBLED, garble
+from simulations.checks_lies import Agreed, LiesEndLinks
+from simulations.comparing import without_adversaries
+from simulations.oracle import Lie
 from simulations.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -94,9 +99,16 @@ def test_a_garbled_card_is_another_one(kind):
 
 def test_adversaries_that_never_come_are_what_a_run_is_compared_with():
     file = find("flooder")
-    calm = run(file, nodes=12, seed=1)
-    names = [check.name for check in calm.checks]
-    assert "converged_after at most 2 times that without adversaries" in names
+    calm = replace(file, make=lambda **given: without_adversaries(file.make(**given)))
+    with begin(calm, nodes=12, seed=1) as running:
+        kinds = [node.kind for node in running.world.nodes]
+        while not running.over:
+            running.advance(running.now + SECOND)
+            assert all(node.online == node.honest for node in running.world.nodes)
+    assert "flooder" in kinds
+    assert running.world.oracle.lies == []
+    compared = [check.name for check in run(file, nodes=12, seed=1).checks]
+    assert "converged_after at most 2 times that without adversaries" in compared
 
 
 def test_a_run_that_is_twice_as_slow_as_without_adversaries_is_found(monkeypatch):
@@ -136,3 +148,30 @@ def test_a_file_of_ones_own_may_have_adversaries_and_what_is_expected_of_them(tm
     outcome = run(str(path), seed=1)
     assert outcome.ok, outcome.broken
     assert set(outcome.kinds.values()) == {"liar"}
+
+
+@pytest.fixture
+def villains():
+    """An honest node, who is nobody's peer, and two that are not."""
+    world = World(1)
+    for kind in ("honest", "liar", "liar"):
+        world.add(kind=kind)
+    return world
+
+
+@pytest.mark.parametrize(("to", "ended"), [(0, 1), (2, 0), (None, 0)])
+def test_lies_that_end_links_are_those_that_honest_nodes_heard(villains, to, ended):
+    villains.oracle.lies.append(Lie(0, 1, 7, to, "card", plain=True))
+    watch = LiesEndLinks(within=0, least=1).watch(villains, ())
+    watch.look()
+    watch.finish()
+    assert watch.metrics["links_ended_for_lies"] == ended
+    assert watch.check.holds == bool(ended)
+
+
+def test_where_there_was_nothing_to_agree_on_nobody_agreed(villains):
+    villains.run(SECOND)
+    watch = Agreed(kinds=("liar",), known=0, after=0).watch(villains, ())
+    watch.look()
+    watch.finish()
+    assert watch.check.detail.startswith("there was nothing to agree on")

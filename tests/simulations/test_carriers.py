@@ -26,6 +26,15 @@ def test_bytes_arrive_once_in_order_after_their_way(stage):
     assert stage.timed(1, *BYTES) == [(begun + way, io.BytesReceived(theirs, one)) for one in (b"a", b"b")]
 
 
+def test_what_is_sent_is_overheard_once(stage):
+    mine, _ = stage.connect()
+    heard = []
+    stage.world.on_bytes.append(lambda source, *said: heard.append((source.number, *said)))
+    stage.do(0, io.SendBytes(mine, b"a"), io.SendBytes(mine, b"b"))
+    stage.run(1)
+    assert heard == [(0, mine, 1, b"a"), (0, mine, 1, b"b")]
+
+
 def test_what_is_sent_when_a_line_is_quick_again_never_overtakes(stage):
     mine, _ = stage.connect()
     lag = Lag(at=0, until=FOREVER, nodes=(0,), seconds=2.0)

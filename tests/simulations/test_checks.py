@@ -119,6 +119,25 @@ def test_whoever_does_not_know_all_in_time_breaks_it_at_that_moment(view):
     assert watch.metrics["converged_after"] is None
 
 
+def knew_all_and_lost_some(view, watch):
+    at(view, watch, 6)
+    assert watch.settled
+    view.nodes[2].missing = {3}
+    view.now += SECOND
+    return answer(watch)
+
+
+def test_whoever_knew_all_and_lost_some_by_the_end_breaks_it(view):
+    check = knew_all_and_lost_some(view, Converged(within=10).watch(view, (Crash(at=3, until=5, nodes=(1,)),)))
+    assert check.detail == "1 of 4 nodes knew all and lost 1 cards or records"
+
+
+@pytest.mark.parametrize(("options", "until"), [({"lasting": False}, 5), ({"since": 1}, 30)], ids=["ends", "before"])
+def test_what_need_not_last_or_comes_before_a_fault_is_not_looked_at_again(view, options, until):
+    watch = Converged(within=10, **options).watch(view, (Crash(at=3, until=until, nodes=(1,)),))
+    assert knew_all_and_lost_some(view, watch).holds
+
+
 def test_knowing_all_before_the_last_has_started_is_knowing_too_few(view):
     watch = Converged(within=10).watch(view, ())
     view.nodes[3].online, view.nodes[3].boot = False, 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from simulations import all_scenarios, run
+from simulations import all_scenarios, find, run
 from simulations.running import begin
 
 ROOT = Path(__file__).parents[2]
@@ -30,14 +30,21 @@ def test_a_hundred_runs_are_the_same(fidelity):
     assert len(_repeated(fidelity, 100)) == 1
 
 
-@pytest.mark.parametrize("fidelity", FIDELITIES)
-def test_a_run_is_the_same_in_processes_that_hash_differently(fidelity):
+@pytest.mark.parametrize(
+    ("name", "fidelity"),
+    [
+        *(("partition", one) for one in find("partition").with_parameters({}).fidelities),
+        *(("cold-start", one) for one in FIDELITIES),
+        ("random-faults", "bytes"),
+    ],
+)
+def test_a_run_is_the_same_in_processes_that_hash_differently(name, fidelity):
     processes = [
         subprocess.Popen(
             [
                 sys.executable,
                 "-c",
-                TOLD.format(name="random-faults" if fidelity == "bytes" else "cold-start", fidelity=fidelity),
+                TOLD.format(name=name, fidelity=fidelity),
             ],
             cwd=ROOT,
             env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},

@@ -154,6 +154,19 @@ def test_s7_a_node_that_is_busy_without_end_is_noticed():
         assert broken(running.outcome()) == ["S7"]
 
 
+@pytest.mark.parametrize(("lasts", "inputs", "holds"), [(4, 20_001, False), (4, 20_000, True), (0.1, 5_000, True)])
+def test_s7_what_is_left_of_a_run_is_judged_in_proportion_when_it_is_over(world, lasts, inputs, holds):
+    world, (ada, _) = world
+    watch = Calm(world, ())
+    watch.look()
+    world.now += int(lasts * SECOND)
+    ada.inputs = inputs
+    watch.look()
+    assert watch.check.holds
+    watch.finish()
+    assert watch.check.holds == holds
+
+
 def test_s7_time_that_goes_back_is_noticed(world):
     world, _ = world
     watch = Calm(world, ())

@@ -8,7 +8,21 @@ import pytest
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.gossip.messages import Items, encode
 from p2pnoise.instant import SECOND
-from simulations import Clog, Connected, Converged, Crash, Cut, Leave, Partition, Renew, Reset, Revoke, Scenario
+from simulations import (
+    Clog,
+    Connected,
+    Converged,
+    Crash,
+    Cut,
+    EventsAtMost,
+    Leave,
+    NobodyFalselyDead,
+    Partition,
+    Renew,
+    Reset,
+    Revoke,
+    Scenario,
+)
 from simulations.faults import DiskFault, ScheduleError
 from simulations.messages import world as of_messages
 from simulations.messages.sizes import message_size
@@ -150,6 +164,39 @@ def test_listeners_hold_the_cards_of_those_who_have_some_and_have_none_themselve
 def test_what_it_cannot_do_it_refuses_with_a_sentence(scenario):
     with pytest.raises(ScenarioError, match="at fidelity messages"):
         run(asking(**scenario), nodes=5)
+
+
+@pytest.mark.parametrize("expected", [NobodyFalselyDead(), EventsAtMost(kind="dialling", per_node=1)])
+def test_what_needs_events_is_refused_as_nobody_tells_any(expected):
+    with pytest.raises(ScenarioError, match="tell no events"):
+        run(asking(expects=[expected]), nodes=5)
+
+
+@pytest.mark.parametrize("what", ["message", "tick", "peer_greeted", "peer_up", "peer_down", "offer_card"])
+def test_s5_an_overlay_that_raises_ends_its_node_and_is_said(what):
+    reset = Reset(at=2, nodes=tuple(range(5)))
+    with begin(asking(seconds=8, expects=[Converged(within=5)]), nodes=5, seed=1, schedule=[reset]) as running:
+        running.advance(SECOND)
+        ada = running.world.nodes[1]
+
+        def fail(*_given, **_more):
+            raise ZeroDivisionError("it cannot be")
+
+        setattr(ada.overlay, what, fail)
+        while not running.over:
+            running.advance(running.now + SECOND // 10)
+        assert (ada.online, ada.failure, ada.linked()) == (False, "it cannot be", [])
+        assert running.overview()[1]["failure"] == "it cannot be"
+        assert "node 1: ZeroDivisionError: it cannot be" in [check.detail for check in running.outcome().broken]
+
+
+def test_s7_a_short_run_is_judged_when_it_is_over():
+    with begin(asking(expects=[Converged(within=30)]), nodes=5, seed=1) as running:
+        while not running.over:
+            running.advance(running.now + SECOND // 10)
+        assert running.now < 10 * SECOND
+        running.world.nodes[1].inputs = 60_000
+        assert [check.name for check in running.outcome().broken] == ["S7 no busy loop"]
 
 
 def test_a_fault_that_cannot_happen_here_is_named():
