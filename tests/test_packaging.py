@@ -152,7 +152,7 @@ for name in {sorted(NAMES)}:
             print(error.name)
 """
     extras = {Requirement(text).name.replace("-", "_") for texts in EXTRAS.values() for text in texts}
-    beside = {"libp2p"}  # of a module that the interpreter of `bench node --beside` runs
+    beside = {"libp2p", "dask"}  # of a module that the interpreter of `bench node --beside` runs; of distributed
     assert {name.partition(".")[0] for name in installed("python", "-c", ask).split()} <= extras | beside
 
 

@@ -261,10 +261,8 @@ def test_a_server_that_does_not_run_is_told_by_both_commands(daemons, hold):
     exposed = hold("expose", "web", free_port(), "--any", "--home", daemons.path / "bob", "--json")
     assert json.loads(exposed.line())["groups"] == ["*"]
     forwarded = hold("forward", "0", "bob:web", "--home", daemons.path / "ada", "--json")
-    with (
-        connect(int(json.loads(forwarded.line())["listen"].rpartition(":")[2])) as client,
-        pytest.raises(ConnectionResetError),
-    ):
+    here = int(json.loads(forwarded.line())["listen"].rpartition(":")[2])
+    with pytest.raises(ConnectionResetError), connect(here) as client:  # as early as while it connects
         client.recv(10)
     assert json.loads(exposed.line()) == {"failed": "connection refused"}
     assert json.loads(forwarded.line()) == {"failed": "it does not answer there"}

@@ -23,7 +23,7 @@ from simulations import (
     Revoke,
     Scenario,
 )
-from simulations.faults import DiskFault, ScheduleError
+from simulations.faults import DiskFault
 from simulations.messages import world as of_messages
 from simulations.messages.sizes import message_size
 from simulations.messages.table import Parcel
@@ -201,7 +201,7 @@ def test_s7_a_short_run_is_judged_when_it_is_over():
 
 def test_a_fault_that_cannot_happen_here_is_named():
     fault = DiskFault(at=1, nodes=(1,), how="torn")
-    with pytest.raises(ScheduleError, match="disk cannot happen at fidelity messages"):
+    with pytest.raises(ScenarioError, match="disk cannot happen at fidelity messages"):
         run(asking(), nodes=5, schedule=[fault])
 
 
