@@ -5,9 +5,7 @@ other. No clock is read, nothing is opened, and no set is iterated: the same see
 What carries bytes is said by network.py, what goes wrong by faults.py and striking.py, who lives here by oracle.py.
 """
 
-import hashlib
 import heapq
-import random
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,15 +16,16 @@ from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip import Overlay, PeerTable
 from p2pnoise.gossip.effects import Store
-from p2pnoise.instant import SECOND, Instant, ns
+from p2pnoise.instant import Instant, ns
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
 
 from .carriers import CUT_OFF, Carrier, Carriers, Knock, Packet
-from .clocks import START, Clock
+from .clocks import Clock
 from .disks import Disk, DiskError, MemoryDisk
 from .network import Lines, NetworkLaw
 from .oracle import YEAR, Citizen, Oracle
+from .seeded import Seeded
 from .signatures import CountingSignatures
 
 STORES = get_args(Store)  # a tuple is asked in half the time of a union
@@ -141,8 +140,10 @@ class SimulatedNode:
         return [bytes(link.node_id) for link in links if link.counted_up and link.node_id]
 
 
-class World:
+class World(Seeded):
     """Nodes, the lines between them, and what is yet to happen. `now` is nanoseconds since the beginning.
+
+    The trace holds every delivery (time, from, to, bytes), every event (time, node, kind) and every fault.
 
     `on_store`, `on_event` and `on_failure` are called as things happen; whoever listens changes nothing. `on_bytes`
     hears all that is sent on connections (from, its connection, to, bytes), as somebody on the path does.
@@ -158,8 +159,7 @@ class World:
         remember: bool = True,
         lifetime: int = YEAR,
     ) -> None:
-        self.seed = seed
-        self.now = 0
+        super().__init__(seed)
         self.nodes: list[SimulatedNode] = []
         self.deliveries = 0
         self.census: Counter[str] = Counter()  # events of each kind that were told so far, by all nodes
@@ -178,30 +178,6 @@ class World:
         self._order = 0
         self._places: dict[Address, int] = {}
         self.carriers = Carriers(self, push=self._push, hand=self._hand)
-        self._trace = hashlib.blake2b(digest_size=16)
-
-    def chance(self, *label: object) -> random.Random:
-        """The seeded stream for one concern."""
-        name = "/".join(map(str, (self.seed, *label)))
-        return random.Random(hashlib.sha256(name.encode()).digest())  # noqa: S311 - repeatable is what is wanted
-
-    def entropy(self, *label: object) -> Callable[[int], bytes]:
-        """The seeded stand-in for os.urandom: keys of a simulated world are worth nothing outside it."""
-        return self.chance("entropy", *label).randbytes
-
-    @property
-    def unix(self) -> int:
-        """Seconds since 1970 by a clock that is right."""
-        return START + self.now // SECOND
-
-    @property
-    def trace_hash(self) -> str:
-        """BLAKE2b over every delivery so far (time, from, to, bytes), event (time, node, kind) and fault."""
-        return self._trace.copy().hexdigest()
-
-    def note(self, what: str) -> None:
-        """Make something part of the trace."""
-        self._trace.update(b"%d %s\n" % (self.now, what.encode()))
 
     def live(self, *, honest: bool = True) -> list[SimulatedNode]:
         """The nodes that run; the honest ones alone, unless others are wanted, too."""

@@ -5,7 +5,6 @@ are linked is drawn before: a ring and random pairs. A link that is cut comes ba
 """
 
 import hashlib
-import random
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +21,7 @@ from simulations.clocks import START, Clock
 from simulations.faults import Fault
 from simulations.network import Lines, NetworkLaw
 from simulations.oracle import NETWORK, YEAR, Citizen, Oracle
+from simulations.seeded import Seeded
 
 from .citizens import listener
 from .dice import Dice
@@ -138,15 +138,14 @@ class MessageNode:
         self._linked = None
 
 
-class MessageWorld:
+class MessageWorld(Seeded):
     """Nodes, links, and what is yet to happen. `now` is nanoseconds since the beginning.
 
     `on_failure` is called when an overlay raises; whoever listens changes nothing.
     """
 
     def __init__(self, seed: int, *, law: NetworkLaw | None = None, lifetime: int = YEAR) -> None:
-        self.seed = seed
-        self.now = 0
+        super().__init__(seed)
         self.nodes: list[MessageNode] = []
         self.deliveries = 0
         self.bytes_delivered = 0
@@ -158,40 +157,16 @@ class MessageWorld:
         self._queue = Queue()
         self._links = 0
         self._blocked: list[Link] = []
-        self._trace = hashlib.blake2b(digest_size=16)
         self._said: dict[Message, tuple[int, int]] = {}
         self._plain_lines = not self.lines.law.jitter and self.lines.law.bytes_per_second is None
         self._impaired = 0  # faults that are in force on the lines
         self._newest: tuple[Sequence[Citizen], int, int, int] = ((), 0, 0, 0)
-
-    def chance(self, *label: object) -> random.Random:
-        """The seeded stream for one concern."""
-        name = "/".join(map(str, (self.seed, *label)))
-        return random.Random(hashlib.sha256(name.encode()).digest())  # noqa: S311 - repeatable is what is wanted
-
-    def entropy(self, *label: object) -> Callable[[int], bytes]:
-        """The seeded stand-in for os.urandom: keys of a simulated world are worth nothing outside it."""
-        return self.chance("entropy", *label).randbytes
-
-    @property
-    def unix(self) -> int:
-        """Seconds since 1970 by a clock that is right."""
-        return START + self.now // SECOND
-
-    @property
-    def trace_hash(self) -> str:
-        """BLAKE2b over every delivery so far: time, from, to, and a digest of what the message says."""
-        return self._trace.copy().hexdigest()
 
     def shown(self, clock: Clock) -> Instant:
         """What a clock shows now."""
         if clock.drift or clock.skew:
             return clock.instant(self.now)
         return Instant(self.now, START + self.now // SECOND)
-
-    def note(self, what: str) -> None:
-        """Make something part of the trace."""
-        self._trace.update(b"%d %s\n" % (self.now, what.encode()))
 
     def live(self) -> list[MessageNode]:
         """The honest nodes that run."""

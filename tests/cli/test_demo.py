@@ -198,8 +198,8 @@ def _stop_at_moments(tmp_path, count, seed):
 
 @pytest.mark.parametrize("seed", [1])
 def test_a_demo_stopped_at_any_moment_leaves_no_process(tmp_path, seed):
-    stopped = _stop_at_moments(tmp_path, 2, seed)  # many more of them in a long test
-    assert any(code != 0 for code in stopped)  # at work
+    stopped = _stop_at_moments(tmp_path, 4, seed)  # by each signal once; more of them in a long test
+    assert sum(code != 0 for code in stopped) >= 2  # most were stopped at work
 
 
 @pytest.mark.long
