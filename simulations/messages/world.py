@@ -141,8 +141,8 @@ class MessageNode:
 class MessageWorld(Seeded):
     """Nodes, links, and what is yet to happen. `now` is nanoseconds since the beginning.
 
-    `on_failure` is called when an overlay raises; whoever listens changes nothing. The trace holds every fault and every
-    delivery: when, by which link, to whom, and a digest of what the message says.
+    `on_failure` is called when an overlay raises; whoever listens changes nothing. The trace holds every fault and
+    every delivery: when, by which link, to whom, and a digest of what the message says.
     """
 
     def __init__(self, seed: int, *, law: NetworkLaw | None = None, lifetime: int = YEAR) -> None:
