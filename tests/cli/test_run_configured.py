@@ -304,10 +304,10 @@ def test_a_configuration_that_is_named_must_be_there(place):
 
 
 @pytest.fixture
-def joined(daemons, echo):
-    """Ada and bob, and a connection through ada to what bob exposes."""
+def joined(daemons, echo, request):
+    """Ada and bob, and a connection through ada to what bob exposes; a parameter is bob's `stop_timeout`."""
     bob_home, ada_home, port = daemons.member("bob"), daemons.member("ada"), free_port()
-    expose = f'stop_timeout = 6\n[[expose]]\nservice = "echo"\nto = "{echo}"\ngroups = ["*"]'
+    expose = f'stop_timeout = {getattr(request, "param", 4 * PATIENCE)}\n[[expose]]\nservice = "echo"\nto = "{echo}"\ngroups = ["*"]'
     (bob_home / "node.toml").write_text(expose)
     (ada_home / "node.toml").write_text(f'[[forward]]\nlisten = "127.0.0.1:{port}"\nto = "bob:echo"')
     bob = daemons.run("bob")
@@ -334,25 +334,24 @@ def test_a_node_that_is_told_to_stop_finishes_what_it_serves_and_begins_nothing_
     assert ada.wait("peer-lost", name="bob")["reason"] == "closed by the peer"
 
 
+@pytest.mark.parametrize("joined", [6], indirect=True, ids=["short"])
 def test_a_node_that_is_told_to_stop_stops_in_time_whatever_is_open(joined):
     _, bob, connection, _ = joined
     begun = time.monotonic()
     bob.process.send_signal(signal.SIGTERM)
     assert bob.process.wait(PATIENCE) == 0
-    took = time.monotonic() - begun
-    assert 3 <= took < 8  # half of stop_timeout for what was open
+    assert time.monotonic() - begun >= 3  # half of stop_timeout for what was open
     with pytest.raises((ConnectionResetError, AssertionError)):
         assert echoes(connection, b"gone")
 
 
 def test_a_second_signal_ends_what_is_being_served(joined):
+    """Long before half of its `stop_timeout` is over."""
     _, bob, _, _ = joined
-    begun = time.monotonic()
     bob.process.send_signal(signal.SIGTERM)
     time.sleep(0.3)
     bob.process.send_signal(signal.SIGTERM)
     assert bob.process.wait(PATIENCE) == 0
-    assert time.monotonic() - begun < 2.5  # of the 3 s that a first one gives
 
 
 # systemd
