@@ -307,7 +307,8 @@ def test_a_configuration_that_is_named_must_be_there(place):
 def joined(daemons, echo, request):
     """Ada and bob, and a connection through ada to what bob exposes; a parameter is bob's `stop_timeout`."""
     bob_home, ada_home, port = daemons.member("bob"), daemons.member("ada"), free_port()
-    expose = f'stop_timeout = {getattr(request, "param", 4 * PATIENCE)}\n[[expose]]\nservice = "echo"\nto = "{echo}"\ngroups = ["*"]'
+    stop = getattr(request, "param", 4 * PATIENCE)
+    expose = f'stop_timeout = {stop}\n[[expose]]\nservice = "echo"\nto = "{echo}"\ngroups = ["*"]'
     (bob_home / "node.toml").write_text(expose)
     (ada_home / "node.toml").write_text(f'[[forward]]\nlisten = "127.0.0.1:{port}"\nto = "bob:echo"')
     bob = daemons.run("bob")
