@@ -15,8 +15,8 @@ from pathlib import Path
 from cards import Card, Entry, Grant, IdentityKey, IssuerKey, NodeKey, codec, grant, make_card, make_list
 from cards.statements import CARD_APP, CARD_KEY, frame
 from cli import documents
+from tests.patience import PATIENCE
 
-PATIENCE = 20  # seconds that an event may take on a busy machine
 DAY = 86_400  # seconds
 COMMAND = [sys.executable, "-m", "cli"]
 # The clock of one process alone, as a machine whose clock is wrong has it; the software on it is a year old, or a clock

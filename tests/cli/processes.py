@@ -3,7 +3,7 @@
 import json
 import threading
 
-PATIENCE = 15  # seconds that an event may take on a busy machine
+from tests.patience import PATIENCE
 
 
 class Process:
@@ -56,7 +56,7 @@ class Process:
     def bootstrap(self):
         return f"{self.wait('listening')['node_id']}@{self.address}"
 
-    def end(self, number=None, seconds=6):
+    def end(self, number=None, seconds=PATIENCE):
         """Send this signal, if one is given, and wait; the exit code, and what went to stderr."""
         if number is not None:
             self.process.send_signal(number)

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 COMMAND = [sys.executable, "-m", "cli", "demo"]
-LONGEST = 90  # seconds that a demo may take on a busy machine
-GONE = 8  # seconds within which a demo that was stopped has left nothing
+LONGEST = 3 * PATIENCE  # seconds that a demo may take on a busy machine
 STEPS = 7
 FACTS = 43  # lines that a demo tells with --json, about
 
@@ -40,7 +41,7 @@ def _left(folder):
     return found
 
 
-def _wait_until_gone(folder, seconds=GONE):
+def _wait_until_gone(folder, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while left := _left(folder):
         assert time.monotonic() < end, left
@@ -148,7 +149,7 @@ def test_a_node_that_ends_from_outside_ends_the_demo_with_a_sentence(tmp_path, n
         demo.wait(lambda facts: any("pid" in fact and fact["name"] == "node-3" for fact in facts))
         (pid,) = [fact["pid"] for fact in demo.facts if fact.get("name") == "node-3" and "pid" in fact]
         os.kill(pid, number)
-        code, errors = demo.end(15)
+        code, errors = demo.end()
     assert code == 1
     assert "Traceback" not in errors
     error = demo.facts[-1]["error"]
@@ -163,7 +164,7 @@ def _stopped_at(folder, facts, delay, number):
         demo.wait(lambda told: len(told) >= facts)
         time.sleep(delay)  # the moment is what this test varies
         demo.process.send_signal(number)
-        code, errors = demo.end(GONE + 1)
+        code, errors = demo.end()
     _wait_until_gone(folder)
     # Once the story is over and nothing is left to be cleared, Python's own end gives signals back to the system.
     over = any(fact.get("done") == STEPS for fact in demo.facts)
@@ -238,7 +239,7 @@ def _in_a_terminal(folder, act=None):
     assert termios.tcgetattr(other) == before
     os.close(other)
     os.close(main)
-    return process.wait(1), shown.decode()
+    return process.wait(PATIENCE), shown.decode()
 
 
 def _sane(shown):

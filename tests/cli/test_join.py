@@ -15,8 +15,7 @@ import pytest
 
 from cards import Address, IssuerKey, NodeKey
 from p2pnoise.enrolment import JoinToken
-
-PATIENCE = 20  # seconds that anything may take on a busy machine
+from tests.patience import PATIENCE
 
 
 class Serving:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.cli.conftest import Place
 from tests.cli.processes import Process
+from tests.patience import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +134,7 @@ def test_who_follows_sees_what_happens_next_and_ends_at_ctrl_c(pair, verb):
     line = json.loads(follower.stdout.readline())
     assert line.get("event", "peers") in ("file-rejected", "peers")
     follower.send_signal(signal.SIGINT)
-    _, told = follower.communicate(timeout=10)
+    _, told = follower.communicate(timeout=PATIENCE)
     assert follower.returncode == 130
     assert "Traceback" not in told
     pins.write_text(kept or "")

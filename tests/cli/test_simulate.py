@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from cli.main import root
 from cli.simulate.options import as_command
+from tests.patience import PATIENCE
 
 MINE = """
 question = "Does a network of eight survive the loss of two?"
@@ -35,7 +36,7 @@ def _simulate(*options, hash_seed="0"):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert "Traceback" not in done.stderr
     return done

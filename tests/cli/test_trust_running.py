@@ -11,8 +11,7 @@ from cards import IssuerKey, Pin, make_list
 from cli import documents
 from p2pnoise.store import PeerStore
 from p2pnoise.store.peer_store import read_table
-
-PATIENCE = 15  # seconds
+from tests.patience import PATIENCE
 
 
 @pytest.fixture

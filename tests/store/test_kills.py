@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 WRITER = """
@@ -128,7 +130,7 @@ for step in range(100):
 
 def test_a_first_start_killed_at_each_statement_leaves_a_file_that_opens(make_shelf, tmp_path):
     died = subprocess.run(
-        [sys.executable, "-c", DYING, tmp_path], check=True, cwd=ROOT, timeout=30, capture_output=True, text=True
+        [sys.executable, "-c", DYING, tmp_path], check=True, cwd=ROOT, timeout=PATIENCE, capture_output=True, text=True
     )
     steps = int(died.stdout)
     assert steps > 10  # they were really taken one by one
@@ -149,6 +151,6 @@ shelf.open().commit([shelf.peer(sys.argv[2])])
         subprocess.Popen([sys.executable, "-c", code, str(shelf.path), f"peer-{number}"], cwd=ROOT)
         for number in range(4)
     ]
-    assert [process.wait(30) for process in running] == [0] * 4
+    assert [process.wait(PATIENCE) for process in running] == [0] * 4
     assert len(shelf.read()[2]) == 4
     assert [path.name for path in shelf.path.parent.iterdir()] == ["node.db"]
