@@ -40,6 +40,10 @@ class NodeView(Protocol):
         """Of how many of these it lacks the newest card, or the address record."""
         ...
 
+    def knows_all(self, citizens: Sequence[Citizen]) -> bool:
+        """Whether it lacks nothing of these."""
+        ...
+
     def holds(self, citizen: Citizen) -> bool:
         """Whether its table has a card of this identity."""
         ...
@@ -225,7 +229,7 @@ class _Convergence(Watch):
 
 
 def _knows(node: NodeView, everybody: Sequence[Citizen]) -> bool:
-    return node.known >= len(everybody) and node.lacks(everybody) == 0
+    return node.known >= len(everybody) and node.knows_all(everybody)
 
 
 def _all_started(view: View) -> bool:

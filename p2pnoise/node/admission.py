@@ -23,7 +23,7 @@ from .link import Link, Stage
 if TYPE_CHECKING:
     from .links import Links
 
-VISIT = 2 * SECOND  # how long whoever comes to a crowded node stays: time to learn whom else there is; a guess
+VISITED = 2 * SECOND  # how long whoever comes to a node with enough neighbours may take to learn of others; a guess
 MAX_SHOWN = 10_000  # identities, before those of peers that are gone are forgotten; a guess
 MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
 
@@ -167,7 +167,7 @@ class Admission:
         link.stage = Stage.COMPARING
         self._links.moved(connection)
         link.deadline = now.monotonic + ns(self._config.handshake_timeout)
-        self._links.apply(self._overlay.peer_greeted(connection, link.node_id, now), now)
+        self._links.apply(self._overlay.peer_greeted(connection, link.node_id, now, ours=link.initiator), now)
         held, link.held = link.held, []
         for data in held:
             self._links.take_gossip(connection, data, now)
@@ -197,8 +197,6 @@ class Admission:
         link.admit(now.monotonic)
         self._links.moved(connection)
         link.deadline = _end_of(link.verdict, now)
-        if not link.initiator and self._links.crowded:
-            link.leaves_at = now.monotonic + VISIT
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)
         older = [
@@ -213,7 +211,9 @@ class Admission:
             self._links.emit(telling.key_changed(link, link.expected, claim.node_id))
         if first:
             self._links.emit(telling.verified(link, claim.node_id, len(self._table)))
-        self._links.apply(self._overlay.peer_up(connection, now), now)
+        self._links.apply(self._overlay.peer_up(connection, now, visit=link.visit), now)
+        if not link.initiator and (connection not in self._overlay.views.active or self._links.crowded):
+            link.leaves_at = now.monotonic + VISITED
         for number in older:
             if link.hello is not None and link.hello.replaces == self._links.all[number].handshake_hash:
                 self._links.close(number, Code.GOODBYE, now)  # the peer knows that it is broken

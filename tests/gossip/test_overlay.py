@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from p2pnoise.gossip import effects, overlay
+from p2pnoise.gossip import broadcast, effects, reconciliation
 from p2pnoise.gossip.messages import MAX_WANT, Announce, Heads, Items, Want
 from p2pnoise.instant import SECOND
 
@@ -30,14 +30,14 @@ def test_overlays_in_a_line_converge(mesh, count):
         assert all(peer.record is not None for peer in speaker.table)
 
 
-def test_converged_overlays_say_no_more_than_heads_and_digests(mesh):
+def test_converged_overlays_say_no_more_than_heads_digests_and_samples(mesh):
     line(mesh, NAMES)
     mesh.wait(60)
     for speaker in mesh.speakers.values():
         speaker.heard.clear()
     mesh.wait(60)
     kinds = {type(message).__name__ for speaker in mesh.speakers.values() for message in speaker.heard}
-    assert kinds == {"Heads", "Digest"}
+    assert kinds == {"Heads", "Digest", "Sample"}
 
 
 def test_a_latecomer_learns_all_and_all_learn_it(mesh):
@@ -71,7 +71,7 @@ def test_news_is_told_at_once_after_a_silence_and_then_gathered(mesh):
         meet(mesh, ada, name)
     (first,) = bob.heard_of(Announce)
     assert len(first.ids) == 2  # body and grant
-    mesh.wait(overlay.ANNOUNCE_PAUSE / SECOND)
+    mesh.wait(broadcast.ANNOUNCE_PAUSE / SECOND)
     _, second = bob.heard_of(Announce)
     assert len(second.ids) == 4
     assert mesh.converged
@@ -251,7 +251,8 @@ def test_another_policy_lets_in_what_was_refused_before(mesh):
 
 def test_two_thousand_items_converge_although_a_message_holds_few_of_them(mesh, monkeypatch, made_up_items):
     """Only the ids travel here: the items are made up, and what is asked for is simply there."""
-    monkeypatch.setattr(overlay, "MAX_IDS", 150)
+    monkeypatch.setattr(reconciliation, "MAX_IDS", 150)
+    monkeypatch.setattr(broadcast, "MAX_IDS", 150)
     ada, bob = mesh.add("ada"), mesh.add("bob")
     mesh.join(ada, bob)
     synthetic = random.Random(5)
@@ -279,7 +280,7 @@ def test_two_thousand_items_converge_although_a_message_holds_few_of_them(mesh, 
 
 
 def test_a_bucket_that_no_message_holds_does_not_hide_the_others(mesh, monkeypatch, made_up_items):
-    monkeypatch.setattr(overlay, "MAX_IDS", 4)
+    monkeypatch.setattr(reconciliation, "MAX_IDS", 4)
     ada = mesh.add("ada", names=["carl"])
     owner = bytes(mesh.place.card("ada").identity)
     for number in range(9):
