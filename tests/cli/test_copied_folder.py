@@ -4,6 +4,8 @@ import shutil
 
 import pytest
 
+from tests.patience import PATIENCE
+
 
 @pytest.mark.parametrize("as_json", [True, False], ids=["json", "text"])
 def test_a_copied_folder_is_named_on_both_machines(place, issuer, run, as_json):
@@ -28,5 +30,5 @@ def test_a_copied_folder_is_named_on_both_machines(place, issuer, run, as_json):
 
 def wait_for(process, text):
     with process._changed:
-        assert process._changed.wait_for(lambda: any(text in line for line in process.lines), 15), process.lines
+        assert process._changed.wait_for(lambda: any(text in line for line in process.lines), PATIENCE), process.lines
     return next(line for line in process.lines if text in line)

@@ -55,7 +55,7 @@ class Pair:
         with trio.fail_after(PATIENCE):
             while len(self.heard) < wanted:
                 with suppress(P2PNoiseError):  # the other may be starting
-                    await agent.send(server, EVENTS, b"%d" % next(self.numbers), timeout=1)
+                    await agent.send(server, EVENTS, b"%d" % next(self.numbers), timeout=10)
                 await trio.sleep(0.005)
 
     def list(self, sequence):
