@@ -12,13 +12,13 @@ from p2pnoise.gossip import Peer, Views
 from p2pnoise.instant import SECOND
 
 from .bans import Bans
+from .frames import VISIT
 from .link import Link, Stage
 
 MAX_REMEMBERED = 10_000  # addresses whose failures are kept
 POOL = 64  # peers among which a node looks for the next to dial: all, or as many as its passive view holds
-VISIT = "visit"  # the source of a target that is dialled to compare tables, whatever neighbours there are
-VISITS = 30 * SECOND  # between two of them: parts of a network that was divided meet within a minute; a guess, measured
-# by the scenario partition
+VISITS = 30 * SECOND  # between two visits in a small network; in one of N peers it is N / 64 times as long, so that all
+# together pay as many: parts of a network that was divided meet within a minute. A guess, measured by `partition`
 REDRAW = SECOND  # how long it looks among the same before others are drawn; a guess
 
 
@@ -196,8 +196,9 @@ class Dialler:
     def due(self, links: Collection[Link], views: Views, now: int) -> list[Target]:
         """Whom to dial now: bootstrap first, the others in random order, one address per node."""
         slots = self._slots(links, views)
+        visits = self._visit(links, views, now)
         if slots <= 0:
-            return self._visit(links, views, now)
+            return visits
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         ready = [target for target in self._starts(links, reached, addresses) if self._not_before(target) <= now]
         ready += [
@@ -224,6 +225,7 @@ class Dialler:
         if self._added or (self._wanted and self._demanded(links)):
             return 0
         if not self._searching:
+            self._visit_at = self._visit_at or self._next_visit(views, now)
             return self._visit_at if views.active else None
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         self._reached_then = reached | addresses
@@ -250,14 +252,18 @@ class Dialler:
         """
         if now < self._visit_at or not views.active:
             return []
-        first, self._visit_at = not self._visit_at, now + VISITS - self._random.randrange(VISITS // 5)
+        self._visit_at = self._next_visit(views, now)
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         strangers = [
             Target(address, peer.node_id, peer.card.name, VISIT)
             for _, address, peer in self._others(views.candidates(POOL), reached, addresses)
             if self._free_at(peer.node_id) <= now
         ]
-        return [self._random.choice(strangers)] if strangers and not first else []
+        return [self._random.choice(strangers)] if strangers else []
+
+    def _next_visit(self, views: Views, now: int) -> int:
+        pause = VISITS * max(len(views.table), POOL) // POOL
+        return now + pause - self._random.randrange(pause // 5)
 
     def _among(self, views: Views, now: int) -> Iterable[Peer]:
         """The peers of whom one may be dialled: all of a small table, or a few that are drawn anew every second."""
