@@ -610,8 +610,9 @@ def _lacking(node: MessageNode) -> int:
     """How many neighbours it is to dial, as the dialler of a node counts them."""
     if node.overlay is None:
         return 0
-    active = node.overlay.views.active
+    active, half = node.overlay.views.active, node.wanted // 2
     coming = len(node.dialling) + sum(
         link.dialler == node.number and number not in node.up for number, link in node.links.items()
     )
-    return max(node.wanted - len(active) - coming, node.wanted // 2 - sum(active.values()) - coming)
+    lacking = int(node.wanted > len(active) + coming)
+    return max(lacking, half - sum(active.values()) - coming)
