@@ -116,7 +116,7 @@ class Overlay:
         return self._finish(now)
 
     def peer_up(self, link: LinkId, now: Instant, *, visit: bool = False) -> list[Effect]:
-        """The node has judged the peer of a greeted link well: items may flow. `visit`: it was dialled for a visit."""
+        """The node has judged the peer of a greeted link well: items may flow. `visit`: one pays the other one."""
         state = self._links[link]
         state.up = True
         self._statements.peer_up(link)
@@ -271,8 +271,8 @@ class Overlay:
                     self._exchange.settled(link, now)
 
     def _take_sample(self, link: LinkId, message: Sample, now: Instant) -> None:
-        if message.full and self.views.peer_is_full(link, now.monotonic):
-            self._reconciliation.begin(link)
+        if message.full:
+            self.views.peer_is_full(link)
         self._offered(link, self.views.message(link, message), now)
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:

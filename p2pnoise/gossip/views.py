@@ -47,24 +47,25 @@ class Views:
         self._random = random
         self._visits: dict[LinkId, int] = {}  # that we pay: until when at least, in nanoseconds; 0 where we may leave
         self._homeless: dict[LinkId, None] = {}  # of these, where we had rather stay
-        self._visitors: dict[LinkId, bool] = {}  # whether they would rather be neighbours
+        self._visitors: dict[LinkId, None] = {}  # links whose peers we sent on to others
         self._passive: list[bytes] = []  # ids of card bodies
         self._next_shuffle = 0
 
-    # Links: each of these says whether our table is to be compared with that of the peer, which one of both begins.
+    # Links
 
     def peer_up(self, link: LinkId, now: int, *, ours: bool, visit: bool) -> bool:
-        """A peer takes part. It is told of others, and of ourselves. `visit`: we dialled it to compare tables."""
-        full = visit or len(self.active) >= MOST
-        if not full:
-            self.active[link] = ours
-        elif ours:
+        """A peer takes part; whether we are to compare tables with it. It is told of others, and of ourselves."""
+        full = not visit and len(self.active) >= MOST
+        if visit and ours:
             self._visits[link] = now + VISIT
-        else:
-            self._visitors[link] = True
+        elif full and not ours:
+            self._visitors[link] = None
+        elif not (full or visit):
+            self.active[link] = ours
         self._next_shuffle = self._next_shuffle or self._soon(now)
         self._send(link, Sample(self._sample(), asks=False, full=full))
-        return not (full or ours)
+        # One side begins: who pays a visit, or who has taken the other in.
+        return ours if visit else not (full or ours)
 
     def peer_down(self, link: LinkId) -> None:
         self.active.pop(link, None)
@@ -72,23 +73,15 @@ class Views:
         self._homeless.pop(link, None)
         self._visitors.pop(link, None)
 
-    def peer_is_full(self, link: LinkId, now: int) -> bool:
-        """The peer has no room for us among its neighbours, or only pays us a visit."""
-        ours = self.active.pop(link, None)
-        if ours is False or link in self._visitors:
-            self._visitors[link] = False
-            return False
-        if self.active:
-            self._visits[link] = now + VISIT
-            return True
-        # A newcomer is to be given everything by one that it can stay with.
-        self._visits[link] = 0
-        self._homeless[link] = None
-        return False
+    def peer_is_full(self, link: LinkId) -> None:
+        """The peer has no room for us among its neighbours."""
+        if self.active.pop(link, False):
+            self._visits[link] = 0
+            self._homeless[link] = None
 
     def peer_stays(self, link: LinkId) -> bool:
-        """A visitor has been here for long: it has nowhere else to go, and becomes a neighbour."""
-        if not self._visitors.get(link):
+        """A visitor has been here for long, so it has nowhere else to go: whether it is a neighbour from now on."""
+        if link not in self._visitors:
             return False
         del self._visitors[link]
         self.active[link] = False

@@ -17,7 +17,7 @@ from . import effects as io
 from . import pairing, telling
 from .bans import Bans
 from .dials import Dialler
-from .frames import Code, Hello
+from .frames import VISIT, Code, Hello
 from .link import Link, Stage
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ class Admission:
             return
         link.node_id = verdict.claim.node_id
         try:
-            link.accept(Hello(self._boot_id, self._last_hash.get(link.node_id, b"")), now.monotonic)
+            features = (VISIT,) if link.visit else ()
+            link.accept(Hello(self._boot_id, self._last_hash.get(link.node_id, b""), features), now.monotonic)
         except RemoteProtocolError as error:
             self._links.drop(connection, str(error), now)
 
@@ -116,6 +117,7 @@ class Admission:
         """The peer lives: from here on it counts. Its older link, if there is one, decides what comes next (P11)."""
         if link.ending:
             return
+        link.visit = VISIT in hello.features if not link.initiator else link.visit
         self._note_shown(link.verdict)
         older = pairing.rival(self._links.all, connection)
         other = self._links.all[older] if older is not None else None
@@ -204,15 +206,21 @@ class Admission:
             for number, other in self._links.all.items()
             if other is not link and other.counted_up and other.node_id == claim.node_id
         ]
-        first = not older and not link.counted_up
-        link.counted_up = link.was_up = True
+        if link.visit and older:
+            self._links.close(connection, Code.GOODBYE, now)
+            return
+        first = not (older or link.counted_up or link.visit)
+        link.was_up = True
+        link.counted_up = not link.visit  # of a visit nobody hears
         self._links.apply(self._overlay.offer_card(claim, now, live=True), now)
         if link.expected is not None and link.expected != claim.node_id:
             self._links.emit(telling.key_changed(link, link.expected, claim.node_id))
         if first:
             self._links.emit(telling.verified(link, claim.node_id, len(self._table)))
         self._links.apply(self._overlay.peer_up(connection, now, visit=link.visit), now)
-        if not link.initiator and (connection not in self._overlay.views.active or self._links.crowded):
+        if link.visit:
+            link.leaves_at = now.monotonic + ns(self._config.idle_timeout)
+        elif not link.initiator and (connection not in self._overlay.views.active or self._links.crowded):
             link.leaves_at = now.monotonic + VISITED
         for number in older:
             if link.hello is not None and link.hello.replaces == self._links.all[number].handshake_hash:

@@ -12,13 +12,14 @@ from p2pnoise.gossip import Peer, Views
 from p2pnoise.instant import SECOND
 
 from .bans import Bans
+from .frames import VISIT
 from .link import Link, Stage
 
 MAX_REMEMBERED = 10_000  # addresses whose failures are kept
 POOL = 64  # peers among which a node looks for the next to dial: all, or as many as its passive view holds
-VISIT = "visit"  # the source of a target that is dialled to compare tables, whatever neighbours there are
-VISITS = 30 * SECOND  # between two of them: parts of a network that was divided meet within a minute; a guess, measured
-# by the scenario partition
+VISITS = 30 * SECOND  # between two visits in a small network; in one of N peers it is N / 64 times as long, so that all
+# together pay as many: parts of a network that was divided meet within a minute. A guess, measured by `partition`
+PATIENCE = SECOND  # how long it waits for others to come, when half of its neighbours are of its own choice; a guess
 REDRAW = SECOND  # how long it looks among the same before others are drawn; a guess
 
 
@@ -70,6 +71,7 @@ class Dialler:
         self._pool: dict[NodeId, None] = {}
         self._redraw_at = 0
         self._visit_at = 0
+        self._more_at = 0
 
     def configure(self, config: NodeConfig) -> None:
         """Other times and other peers to begin with. Each that is new is dialled at once, whatever links there are.
@@ -195,9 +197,11 @@ class Dialler:
 
     def due(self, links: Collection[Link], views: Views, now: int) -> list[Target]:
         """Whom to dial now: bootstrap first, the others in random order, one address per node."""
-        slots = self._slots(links, views)
+        slots = self._slots(links, views, now)
+        visits = self._visit(links, views, now)
         if slots <= 0:
-            return self._visit(links, views, now)
+            return visits
+        self._more_at = now + PATIENCE
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         ready = [target for target in self._starts(links, reached, addresses) if self._not_before(target) <= now]
         ready += [
@@ -220,10 +224,13 @@ class Dialler:
     def deadline(self, links: Collection[Link], views: Views, now: int) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
         self.stale, self._sooner = False, None
-        self._searching = self._slots(links, views) > 0
+        self._searching = self._slots(links, views, now) > 0
         if self._added or (self._wanted and self._demanded(links)):
             return 0
+        if not self._searching and self._lacks(links, views) > 0:
+            return self._more_at
         if not self._searching:
+            self._visit_at = self._visit_at or self._next_visit(views, now)
             return self._visit_at if views.active else None
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         self._reached_then = reached | addresses
@@ -237,11 +244,24 @@ class Dialler:
         """The same, where it was `due` and nothing has happened since but that peers were learned of."""
         return due if self._sooner is None else self._sooner if due is None else min(due, self._sooner)
 
-    def _slots(self, links: Collection[Link], views: Views) -> int:
-        """How many neighbours are lacking, or of our own choice: of those who come to us all may be of one mind."""
-        coming = sum(link.initiator and link.lasts and link.stage is not Stage.UP for link in links) + len(self.open)
-        target = self._config.target_links
-        return max(target - len(views.active) - coming, target // 2 - sum(views.active.values()) - coming)
+    def _slots(self, links: Collection[Link], views: Views, now: int) -> int:
+        """How many are to be dialled now: half of the neighbours at once, and more where nobody else comes.
+
+        Those who come to us may all be of one mind. If each dialled as many as it wants, each would have twice as many.
+        """
+        target, lacking = self._config.target_links, self._lacks(links, views)
+        half = (target + 1) // 2 if lacking > 0 else target // 2
+        chosen = half - sum(views.active.values()) - self._coming(links)
+        return chosen if chosen > 0 else int(lacking > 0 and now >= self._more_at)
+
+    def _lacks(self, links: Collection[Link], views: Views) -> int:
+        return self._config.target_links - len(views.active) - self._coming(links)
+
+    def _coming(self, links: Collection[Link]) -> int:
+        """How many of those that we have dialled may become neighbours yet."""
+        return len(self.open) + sum(
+            link.initiator and link.lasts and link.stage is not Stage.UP and not link.visit for link in links
+        )
 
     def _visit(self, links: Collection[Link], views: Views, now: int) -> list[Target]:
         """Anybody who is not linked, if it is time; however often that failed, since the line may be whole again.
@@ -250,14 +270,18 @@ class Dialler:
         """
         if now < self._visit_at or not views.active:
             return []
-        first, self._visit_at = not self._visit_at, now + VISITS - self._random.randrange(VISITS // 5)
+        self._visit_at = self._next_visit(views, now)
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         strangers = [
             Target(address, peer.node_id, peer.card.name, VISIT)
             for _, address, peer in self._others(views.candidates(POOL), reached, addresses)
             if self._free_at(peer.node_id) <= now
         ]
-        return [self._random.choice(strangers)] if strangers and not first else []
+        return [self._random.choice(strangers)] if strangers else []
+
+    def _next_visit(self, views: Views, now: int) -> int:
+        pause = VISITS * max(len(views.table), POOL) // POOL
+        return now + pause - self._random.randrange(pause // 5)
 
     def _among(self, views: Views, now: int) -> Iterable[Peer]:
         """The peers of whom one may be dialled: all of a small table, or a few that are drawn anew every second."""

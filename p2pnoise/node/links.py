@@ -20,8 +20,8 @@ from . import telling
 from .admission import VISITED, Admission
 from .agenda import NEVER, Agenda
 from .bans import Bans
-from .dials import VISIT, Dialler
-from .frames import Code
+from .dials import Dialler
+from .frames import VISIT, Code
 from .link import Link, Stage
 from .link_events import (
     CardPresented,
@@ -300,8 +300,10 @@ class Links:
         counted, link.counted_up = link.counted_up, False
         if counted and link.node_id is not None:
             # Another link that its peer has proven to live on takes its place: the application hears nothing of that.
+            # One that drains has stepped back itself: to count on it would let it drain for ever.
             heirs = (other for other in self.all.values() if other is not link and other.node_id == link.node_id)
-            heir = next((other for other in heirs if other.stage in (Stage.COMPARING, Stage.UP)), None)
+            standing = (other for other in heirs if other.stage in (Stage.COMPARING, Stage.UP))
+            heir = next((other for other in standing if not (other.draining or other.visit)), None)
             if heir is not None:
                 heir.counted_up = True
             else:
@@ -347,7 +349,9 @@ class Links:
 
     def _see_off(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
         """A visitor has been here long enough; it stays where places are free again, or while it has streams."""
-        if not self.crowded:  # it has nowhere else to go
+        if link.visit and not len(link.streams):
+            self.close(connection, Code.GOODBYE, now, reason="a visit is over")
+        elif not (self.crowded or link.visit):  # it has nowhere else to go
             link.leaves_at = None
             self.apply(self._overlay.peer_stays(connection, now), now)
         elif len(link.streams):
@@ -361,7 +365,8 @@ class Links:
         if link is None or link.node_id is None:
             return
         if link.on_demand or len(link.streams):
-            link.on_demand = True
+            link.on_demand, link.visit = True, False
+            link.counted_up = True
         else:
             if not link.visit:
                 self._dialler.put_off(link.node_id, link.address, now.monotonic)

@@ -18,7 +18,7 @@ from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.admission import VISITED
-from p2pnoise.node.dials import VISITS
+from p2pnoise.node.dials import POOL, VISITS
 from simulations.clocks import START, Clock
 from simulations.faults import Fault
 from simulations.network import Lines, NetworkLaw
@@ -264,7 +264,7 @@ class MessageWorld(Seeded):
         for other in node.contacts:
             if self.nodes[other].online:
                 self._connect(node.number, other)
-        node.visit_at = self._next_visit()
+        node.visit_at = self._next_visit(node)
         self._seek_later(node)
 
     def install(self, node: MessageNode) -> None:
@@ -332,7 +332,7 @@ class MessageWorld(Seeded):
         node.seeking = 0
         lacking, visit = _lacking(node), self.now >= node.visit_at
         if visit:
-            node.visit_at = self._next_visit()
+            node.visit_at = self._next_visit(node)
         if lacking > 0 or visit:
             reached = _reached(node) | {node.number}
             named = [self._numbers[bytes(peer.node_id)] for peer in overlay.views.candidates(4 * DEGREE)]
@@ -342,8 +342,9 @@ class MessageWorld(Seeded):
                 self._connect(node.number, other, visit=lacking <= 0)
         self._seek_later(node)
 
-    def _next_visit(self) -> int:
-        return self.now + VISITS - self._dice.randrange(VISITS // 5)
+    def _next_visit(self, node: MessageNode) -> int:
+        pause = VISITS * max(node.known, POOL) // POOL
+        return self.now + pause - self._dice.randrange(pause // 5)
 
     def _greet(self, node: MessageNode, link: Link) -> None:
         overlay, peer = node.overlay, self.nodes[link.peer_of(node.number)]
@@ -400,8 +401,8 @@ class MessageWorld(Seeded):
         node.up[link.number] = bytes(peer.citizen.key.public)
         node.forget_linked()
         ours = link.dialler == node.number
-        self._have(node, partial(overlay.peer_up, visit=ours and link.visit), link.number, instant)
-        if not ours and link.number not in overlay.views.active:
+        self._have(node, partial(overlay.peer_up, visit=link.visit), link.number, instant)
+        if not (ours or link.visit or link.number in overlay.views.active):
             self.alarm(self.now + VISITED, partial(self._keep, node, link))
 
     def _keep(self, node: MessageNode, link: Link) -> None:
@@ -609,8 +610,9 @@ def _lacking(node: MessageNode) -> int:
     """How many neighbours it is to dial, as the dialler of a node counts them."""
     if node.overlay is None:
         return 0
-    active = node.overlay.views.active
+    active, half = node.overlay.views.active, node.wanted // 2
     coming = len(node.dialling) + sum(
         link.dialler == node.number and number not in node.up for number, link in node.links.items()
     )
-    return max(node.wanted - len(active) - coming, node.wanted // 2 - sum(active.values()) - coming)
+    lacking = int(node.wanted > len(active) + coming)
+    return max(lacking, half - sum(active.values()) - coming)

@@ -185,10 +185,16 @@ def test_one_address_of_a_node_is_dialled_at_a_time(net):
     assert len(targets) == 1
 
 
-def test_no_more_dials_than_links_are_wanted(net):
+def test_half_of_the_neighbours_are_dialled_at_once_and_the_others_one_by_one(net):
     ada = net.member("ada", target_links=3)
     table_of(net, ada, *[f"node-{number}" for number in range(10)])
-    assert len(ada.core._dialler.due({}, ada.core._overlay.views, net.now + 10 * SECOND)) == 3
+    dialler, later = ada.core._dialler, net.now + 10 * SECOND
+    assert len(dialler.due({}, ada.core._overlay.views, later)) == 2
+    for number in range(2):
+        dialler.open[number] = Target(Address("10.0.9.9", number + 1), None, None, "table")
+    assert dialler.due({}, ada.core._overlay.views, later) == []
+    assert dialler.deadline({}, ada.core._overlay.views, later) == later + dials.PATIENCE
+    assert len(dialler.due({}, ada.core._overlay.views, later + dials.PATIENCE)) == 1
 
 
 def test_the_lower_node_id_dials_first(net):
