@@ -5,7 +5,7 @@ from functools import partial
 
 from p2pnoise.events import Event, Listening, PeerLost
 from p2pnoise.instant import SECOND
-from simulations.experiment import ByteExperiment
+from simulations.byte_experiment import ByteExperiment
 from simulations.faults import Crash
 from simulations.outcome import Value
 from simulations.running import begin

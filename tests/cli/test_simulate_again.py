@@ -79,6 +79,18 @@ def test_a_run_is_replayed_to_its_end_at_each_fidelity(tmp_path, fidelity):
     assert simulate("replay", file).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "run",
+    [("spread", "--nodes", 30, "--set", "things=1"), ("verification-cache", "--nodes", 6), ("flooder", "--nodes", 6)],
+)
+def test_what_is_run_in_a_way_of_its_own_is_replayed_to_the_same_outcome(tmp_path, run):
+    file = tmp_path / "run.json"
+    assert simulate("run", *run, "--out", file).exit_code == 0
+    assert simulate("replay", file).exit_code == 0
+    held = json.loads(simulate("replay", file, "--until", "1", "--node", 1, "--json").stdout)
+    assert (held["at"], held["node"]) == (1, 1)
+
+
 def test_a_run_at_fidelity_messages_that_went_wrong_is_made_small(tmp_path):
     file = tmp_path / "broken.json"
     run = (
@@ -124,6 +136,15 @@ def test_a_replay_that_comes_out_otherwise_says_so(kept):
     done = simulate("replay", kept / "other.json")
     assert done.exit_code == 1
     assert "did not come out the same" in done.stderr
+
+
+def test_a_replay_with_the_same_trace_and_other_checks_says_so(kept):
+    outcome = json.loads((kept / "run.json").read_text())
+    outcome["checks"][0]["name"] = "S0 peace"
+    (kept / "other.json").write_text(json.dumps(outcome))
+    done = simulate("replay", kept / "other.json")
+    assert done.exit_code == 1
+    assert "did not come out the same: the trace is, but not its checks" in done.stderr
 
 
 @pytest.mark.parametrize(
