@@ -17,10 +17,11 @@ from .checks import Watch
 from .experiment import Experiment
 from .files import FileDisk
 from .invariants import ALWAYS, Clean
+from .nodes import Make, honest
 from .oracle import NETWORK
 from .population import Place
 from .scenario import Fidelity, Scenario, ScenarioError, ScenarioFile
-from .world import Make, World, honest
+from .world import World
 
 NEVER = 1 << 62
 

@@ -7,7 +7,7 @@ from p2pnoise.node.link import Stage
 
 from .checks import View, Watch, seconds
 from .faults import Schedule
-from .world import SimulatedNode
+from .nodes import SimulatedNode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

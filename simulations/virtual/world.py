@@ -27,7 +27,8 @@ from p2pnoise.store import StoreError
 from simulations.carriers import Carriers
 from simulations.clocks import START
 from simulations.disks import DiskError
-from simulations.world import SimulatedNode, World, _Alarm, honest
+from simulations.nodes import SimulatedNode, honest
+from simulations.world import World, _Alarm
 
 from .network import Network, VirtualCarrier
 from .ordering import Ordering

@@ -13,8 +13,8 @@ from p2pnoise.node import effects as io
 from simulations import Clog, Crash, Leave, Partition, Scenario, World, begin, run
 from simulations.experiment import LOOK
 from simulations.invariants import Bounded, Calm, Clean, Genuine, Steady, Timely
+from simulations.nodes import honest
 from simulations.scenario import ScenarioFile
-from simulations.world import honest
 
 
 def file(scenario):
