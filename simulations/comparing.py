@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .checks import Converged
+from .checks_news import Converged
 from .outcome import Check, Outcome
 from .scenario import Scenario
 
