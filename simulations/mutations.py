@@ -16,6 +16,7 @@ from cards.facts import Facts
 from cards.statements import verify
 from cards.verification import _Check
 from p2pnoise.gossip import Overlay, PeerTable, overlay
+from p2pnoise.gossip.intake import Intake
 from p2pnoise.gossip.items import ItemIndex
 from p2pnoise.gossip.lists import ListExchange
 from p2pnoise.gossip.messages import MessageError, Unknown, decode
@@ -73,15 +74,16 @@ def keep_links_to_liars(patch: Patch) -> None:
 
 def refuse_what_came_garbled_from_everybody(patch: Patch) -> None:
     """As it was once: whoever answers first and wrongly keeps a card out for ten minutes."""
-    honest = Overlay._take_card
+    honest = Intake._take_card
 
-    def take(self, link, card, ids, now):
+    def take(self, *given):
+        *_, ids, now = given
         try:
-            honest(self, link, card, ids, now)
+            honest(self, *given)
         finally:
-            self._wants.refuse([item for item in ids if item not in self.table.items], now.monotonic)
+            self._wants.refuse([item for item in ids if item not in self._table.items], now.monotonic)
 
-    patch.setattr(Overlay, "_take_card", take)
+    patch.setattr(Intake, "_take_card", take)
 
 
 def take_a_card_under_any_noise_key(patch: Patch) -> None:

@@ -1,38 +1,32 @@
-"""Overlay: digest-and-delta anti-entropy over the peer table, revocation lists and statements ahead of everything.
+"""Overlay: all of gossip on the links of one node, revocation lists and statements ahead of everything.
 
 On a new link both sides compare revocation lists (lists.py); only then is the peer judged. Then statements are
-compared (statements.py), and digests of the table: at once, and every few seconds with one peer chosen at random.
-Those are 64 fingerprints; where they differ, the ids; what is missing is asked for, at most 512 items at a time, so a
-receiver is never sent what it did not ask for. News is announced by id to all linked peers that have not told us of it,
-at once after a silence and gathered otherwise. Sans I/O: messages in, effects out, time and randomness handed in.
+compared (statements.py), and tables (reconciliation.py): at once, and every few seconds with one peer chosen at random.
+What is missing is asked for (exchange.py) and taken (intake.py); news is announced (broadcast.py). Sans I/O: messages
+in, effects out, time and randomness handed in.
 
 Nothing here knows how ids, items and rows are kept: of ids it knows sets, and the table says what it can take and give
 in bulk. So the same overlay runs in a node and, ten thousand times, in a simulated world.
 """
 
-from collections import OrderedDict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import chain
 
-from cards import AddressRecord, Card, CardError, Conflict, Fact, Grant, IdentityId, RevocationList
-from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED, Finding
+from cards import AddressRecord, Card, CardError, Conflict, Fact, IdentityId, RevocationList
+from cards.findings import Finding
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
 
+from .broadcast import Broadcast
 from .effects import (
     Effect,
     FactApplied,
     FactRefused,
-    Learned,
     LinkId,
     ListsCompared,
     Misbehaved,
-    OwnCardLearned,
     PageCame,
     Pinned,
-    RecordLearned,
-    Refused,
     SendMessage,
     StorePeer,
     StorePin,
@@ -40,46 +34,34 @@ from .effects import (
     StoreStatement,
 )
 from .evidence import proof_against, proof_of_twins
-from .items import ItemSet, body_id, grant_id, record_id
+from .exchange import Exchange
+from .intake import Intake
+from .items import ItemSet, record_id
 from .lists import ListExchange
 from .messages import (
-    BUCKETS,
-    MAX_IDS,
-    MAX_ITEMS,
-    MAX_ITEMS_BYTES,
-    MAX_WANT,
     Announce,
-    CardItem,
     Digest,
     GivenList,
     GivenPage,
     GivenStatements,
-    GrantItem,
     Heads,
     HeldStatements,
     Ids,
-    Item,
     Items,
     Message,
     MessageError,
     OfStatements,
-    RecordItem,
     Unknown,
     Want,
     WantLists,
     WantPages,
     WantStatements,
 )
+from .reconciliation import Reconciliation
 from .statements import StatementExchange
-from .table import Peer, PeerTable
-from .wants import Wants
+from .table import PeerTable
 
 ANTI_ENTROPY = 5 * SECOND  # between two digests to a random peer; a guess, measured by `p2pnoise simulate`
-ANNOUNCE_PAUSE = SECOND // 5  # between two announcements; measured by `p2pnoise simulate`, figures in PROTOCOL.md
-OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with
-    ("wrong-network", "denied", "expired", "rollback", "equivocation", "suspicious-jump", "pin-changed", "superseded")
-) | {"node-conflict", "self-peer"}
-MAX_EARLY = 1_000  # address records that came before the card of their node
 
 
 @dataclass(slots=True)
@@ -98,15 +80,21 @@ class Overlay:
         self.ignored = 0  # messages of later versions
         self._random = random
         self._links: dict[LinkId, _Link] = {}
-        self._wants = Wants(table.items, most=MAX_WANT)
+        self._effects: list[Effect] = []
+        self._exchange = Exchange(table, self._send)
+        self._broadcast = Broadcast(table.items, self._exchange.wants, self._send)
+        self._reconciliation = Reconciliation(table.items, self._send, random=random)
+        self._intake = Intake(
+            table,
+            self._exchange.wants,
+            self._broadcast,
+            self._effects,
+            met=self._recall,
+            contradicted=lambda card, now: self._prove(proof_against(table, card), now),
+        )
         self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
-        self._early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
         self._next_round = 0
-        self._effects: list[Effect] = []
-        self._news: ItemSet = table.items.gathering()  # what came since the last announcement
-        self._came_by: dict[LinkId | None, ItemSet] = {}  # the same, by the link
-        self._quiet_until = 0  # no announcement before then
 
     def has(self, link: LinkId) -> bool:
         """Whether the peer of this link has been greeted, and is not gone."""
@@ -117,7 +105,7 @@ class Overlay:
     def peer_greeted(self, link: LinkId, node_id: bytes, now: Instant) -> list[Effect]:
         """A peer has proven its key; it is not judged yet. Lists are compared first."""
         self._links[link] = _Link(bytes(node_id))
-        self._wants.open(link)
+        self._exchange.wants.open(link)
         self._next_round = self._next_round or now.monotonic + ANTI_ENTROPY
         self._lists.peer_greeted(link)
         return self._finish(now)
@@ -126,16 +114,16 @@ class Overlay:
         """The node has judged the peer of a greeted link well: items may flow."""
         self._links[link].up = True
         self._statements.peer_up(link)
-        self._send(link, Digest(self.table.items.fingerprints()))
+        self._reconciliation.begin(link)
         return self._finish(now)
 
     def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
         """The link is gone, whatever state it was in; harmless for an unknown one."""
         if self._links.pop(link, None) is not None:
-            self._wants.close(link)
+            self._exchange.wants.close(link)
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
-            self._ask_idle(now)
+            self._exchange.ask_idle(now)
         return self._finish(now)
 
     def message(self, link: LinkId, message: Message | Unknown, now: Instant) -> list[Effect]:
@@ -149,8 +137,7 @@ class Overlay:
 
     def tick(self, now: Instant) -> list[Effect]:
         """Time passed; call at `deadline`, or at any other time."""
-        if self._wants.overdue(now.monotonic):
-            self._ask_idle(now)
+        self._exchange.tick(now)
         self._statements.tick(now)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = now.monotonic + ANTI_ENTROPY + self._random.randrange(ANTI_ENTROPY // 5)
@@ -159,7 +146,7 @@ class Overlay:
                 link = self._random.choice(up)
                 self._lists.name_heads(link)
                 self._statements.name_all(link)
-                self._send(link, Digest(self.table.items.fingerprints()))
+                self._reconciliation.begin(link)
         return self._finish(now)
 
     def deadline(self) -> int | None:
@@ -167,9 +154,7 @@ class Overlay:
         if not self._links:
             return None
         due = self._next_round
-        if self._news:
-            due = min(due, self._quiet_until)
-        others = [self._wants.deadline(), self._statements.deadline()]
+        others = [self._exchange.wants.deadline(), self._broadcast.deadline(), self._statements.deadline()]
         if self._lists.busy:
             others.append(self._lists.deadline())
         for other in others:
@@ -180,7 +165,7 @@ class Overlay:
     @property
     def questions(self) -> dict[LinkId, tuple[int, int]]:
         """Of each link how many items were asked of its peer, and how many are to be."""
-        return self._wants.sizes
+        return self._exchange.wants.sizes
 
     def trust_changed(self, now: Instant) -> list[Effect]:
         """Another policy is in force, or other pins: what no longer counts leaves, what was refused may come in."""
@@ -210,7 +195,7 @@ class Overlay:
         if peer is not None:
             pin = self.table.pin(verdict)
             self._effects += [StorePin(pin)] if pin is not None else []
-            self._changed(peer, known, None, now)
+            self._intake.changed(peer, known, None, now)
             self._effects += [Pinned(peer)] if pin is not None else []
         return self._finish(now)
 
@@ -228,7 +213,7 @@ class Overlay:
         """An address record of our own making."""
         _, peer = self.table.offer_record(record, now.unix)
         if peer is not None:
-            self._note(None, {record_id(record)})
+            self._broadcast.note(None, {record_id(record)})
             self._effects.append(StorePeer(peer))
         return self._finish(now)
 
@@ -248,197 +233,25 @@ class Overlay:
             case HeldStatements() | WantStatements() | GivenStatements():
                 self._take_statements(link, message, now)
             case Digest() | Ids() | Announce() | Want() | Items():
-                self._exchange(link, message, now)
+                self._items(link, message, now)
 
-    def _exchange(self, link: LinkId, message: Digest | Ids | Announce | Want | Items, now: Instant) -> None:
+    def _items(self, link: LinkId, message: Digest | Ids | Announce | Want | Items, now: Instant) -> None:
         match message:
-            case Digest(theirs):
-                self._compare(link, theirs)
-            case Ids(buckets, ids):
-                extra = self.table.items.in_buckets(buckets) - ids
-                if extra:
-                    self._send(link, Announce(self.table.items.first(extra, MAX_IDS)))
-                self._offered(link, ids, now)
+            case Digest() | Ids():
+                self._offered(link, self._reconciliation.message(link, message), now)
             case Announce(ids):
                 self._offered(link, ids, now)
             case Want(ids):
-                batches = [*self._serve(ids)] or [()]
-                for number, batch in enumerate(batches, 1):
-                    self._send(link, Items(batch, last=number == len(batches)))
+                self._exchange.give(link, ids)
             case Items(items, last):
-                self._take_all(link, items, now)
-                # The end of an answer: what was not in it, this peer no longer has, and others may.
-                if last and self._wants.settle(link):
-                    self._ask_idle(now)
-                elif last:
-                    self._ask(link, now)
-
-    def _compare(self, link: LinkId, theirs: Sequence[bytes]) -> None:
-        """Tell all our ids in the buckets that differ, as far as one message goes; the next digest tells the rest."""
-        items = self.table.items
-        differing = items.differing(theirs)
-        if not differing:
-            return
-        start = self._random.randrange(BUCKETS)  # or one overfull bucket would hide those behind it for ever
-        buckets, room = [], MAX_IDS
-        for index in sorted(differing, key=lambda index: (index - start) % BUCKETS):
-            size = items.bucket_size(index)
-            if size <= room:
-                buckets.append(index)
-                room -= size
-        if buckets:
-            self._send(link, Ids(tuple(sorted(buckets)), items.in_buckets(buckets)))
+                self._intake.take_all(link, self._links[link].node_id, items, now)
+                if last:
+                    self._exchange.settled(link, now)
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
-        self._wants.queue(link, ids, self._news, now.monotonic)
-        self._ask(link, now)
+        self._exchange.offered(link, ids, self._broadcast.news, now)
 
-    def _ask_idle(self, now: Instant) -> None:
-        """Ask everybody whom we may ask something: what was asked of one may be asked of another now."""
-        for link in self._wants.idle_with_queue():
-            self._ask(link, now)
-
-    def _ask(self, link: LinkId, now: Instant) -> None:
-        batch = self._wants.next_batch(link, now.monotonic)
-        if batch:
-            self._send(link, Want(batch))
-
-    def _serve(self, ids: ItemSet) -> Iterator[Collection[Item]]:
-        """The items of these ids that we hold, in batches that fit a message."""
-        bulk, others = self.table.bulk(ids)
-        yield from bulk
-        batch: list[Item] = []
-        size = 0
-        answered: set[bytes] = set()
-        for wanted in (
-            sorted(others) if others else ()
-        ):  # so bodies first: they bring their grants along, and let records in
-            peer = self.table.by_item(wanted)
-            if peer is None or wanted in answered:
-                continue
-            item, covers = _item(peer, wanted)
-            answered |= covers
-            batch.append(item)
-            size += item.size
-            if size > MAX_ITEMS_BYTES or len(batch) == MAX_ITEMS:
-                yield tuple(batch)
-                batch, size = [], 0
-        if batch:
-            yield tuple(batch)
-
-    # Taking
-
-    def _take_all(self, link: LinkId, items: Collection[Item], now: Instant) -> None:
-        wanted = self._wants.wanted(link)
-        if not wanted:
-            return
-        taken, done, others = self.table.take_bulk(items, wanted, now.unix)
-        self._wants.answered(link, done)
-        self._note(link, taken)
-        for item in others:
-            self._take(link, item, now)
-
-    def _take(self, link: LinkId, item: Item, now: Instant) -> None:
-        """Keep an item if we asked this peer for it and it holds; cheap checks come before signatures."""
-        if not self._wants.waiting(link):
-            return
-        try:
-            match item:
-                case CardItem(raw):
-                    card = self.table.read_card(raw)
-                    body = body_id(card.card_id)
-                    if self._wants.answered(link, [body]):
-                        grants = [self._ids_of(link, card.card_id, one.kid, one.attrs) for one in card.grants]
-                        self._take_card(link, card, [body, *chain.from_iterable(grants)], now)
-                case GrantItem(card_id, kid, attrs, signature):
-                    peer = self.table.by_card_id(card_id)
-                    ids = self._ids_of(link, card_id, kid, attrs)
-                    if peer is not None and self._wants.answered(link, ids):
-                        given = Grant.parse(kid, attrs, signature)
-                        self._take_card(link, peer.card.with_grants((given,)), ids, now)
-                    elif self._wants.refused(body_id(card_id)):
-                        self._wants.refuse(ids, now.monotonic)
-                    elif peer is None:
-                        self._wants.reconsider(link, body_id(card_id), ids)
-                case RecordItem(raw):
-                    record = self.table.read_record(raw)
-                    if self._wants.answered(link, [record_id(record)]):
-                        self._take_record(link, record, now)
-        except CardError as error:
-            raise MessageError(str(error)) from None
-
-    def _ids_of(self, link: LinkId, card_id: bytes, kid: bytes, attrs: bytes) -> list[bytes]:
-        """What the id of a given grant may be, before it is verified."""
-        keys = self.table.keys_of(kid)
-        if not keys:  # of a delegate, say, that we have not heard of yet
-            self._wants.strange(link)
-        return [grant_id(card_id, key, attrs) for key in keys]
-
-    def _take_card(self, link: LinkId, card: Card, ids: list[bytes], now: Instant) -> None:
-        """A card, or one grant over a body that we hold; `ids` are those of what it is."""
-        self._recall(card, now)
-        known, giver = self.table.by_node(card.node_id), self._links[link].node_id
-        ours = self.table.newer_own(card, now.unix)
-        if ours is not None:
-            self.table.own_card = ours
-            verdict, peer = self.table.offer_card(ours, now.unix, source=self.table.own, live=True, own=True)
-        else:
-            verdict, peer = self.table.offer_card(card, now.unix, source=giver)
-        if peer is not None:
-            self._wants.answered(link, peer.item_ids)
-            self._changed(peer, known, None if ours is not None else link, now)
-        if ours is not None:
-            self._effects.append(OwnCardLearned(ours, giver))
-        missing = [item for item in ids if item not in self.table.items]
-        if not verdict.ok:
-            # Whoever has not heard of our newest card offers us the one before it: that is no fault.
-            if any(
-                finding.exit in (MALFORMED, BINDING, BAD_SIGNATURE) and finding.code != "self-peer"
-                for finding in verdict.errors
-            ):
-                # Nothing of it is refused: under the same ids others may give it as it was signed.
-                raise MessageError("; ".join(finding.message for finding in verdict.errors))
-            self._effects.append(Refused(link, verdict))
-            if any(finding.code in ("equivocation", "node-conflict") for finding in verdict.errors):
-                self._prove(proof_against(self.table, card), now)
-            if body_id(card.card_id) in ids and not any(finding.code in OF_THE_BODY for finding in verdict.errors):
-                self._wants.put_aside(link, missing)  # others may give it with grants that count
-                return
-        # What is neither taken nor held already (an older grant, one too many) is not worth another question.
-        self._wants.refuse(missing, now.monotonic)
-
-    def _take_record(self, link: LinkId, record: AddressRecord, now: Instant) -> None:
-        finding, peer = self.table.offer_record(record, now.unix)
-        if peer is not None:
-            self._record_changed(peer, record, self._links[link].node_id, link)
-            return
-        if finding is None and self.table.by_node(record.node_id) is None:
-            # Checked before it is kept, so that nobody is blamed later for what another sent.
-            finding = self.table.check_record(record, now.unix)
-            early, _ = self._early.get(record.node_id, (record, b""))
-            if finding is None and early.sequence <= record.sequence:
-                self._early[bytes(record.node_id)] = record, self._links[link].node_id
-                if len(self._early) > MAX_EARLY:
-                    self._early.popitem(last=False)
-        if finding is not None and finding.exit == BAD_SIGNATURE:
-            raise MessageError(finding.message)
-        self._wants.refuse([record_id(record)], now.monotonic)
-
-    def _record_changed(self, peer: Peer, record: AddressRecord, source: bytes, link: LinkId | None) -> None:
-        self._note(link, {record_id(record)})
-        self._effects += [StorePeer(peer), RecordLearned(record, source)]
-
-    def _changed(self, peer: Peer, known: Peer | None, link: LinkId | None, now: Instant) -> None:
-        """A row changed: store it first, then tell the node and, when this input is done, the other peers."""
-        self._note(link, {*peer.item_ids} - {*(known.item_ids if known is not None else ())})
-        self._effects.append(StorePeer(peer))
-        if link is not None:
-            self._effects.append(Learned(peer, self._links[link].node_id))
-        if peer.node_id in self._early:
-            record, source = self._early.pop(peer.node_id)
-            _, with_record = self.table.offer_record(record, now.unix)
-            if with_record is not None:
-                self._record_changed(with_record, record, source, None)
+    # Trust
 
     def _take_fact(self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None) -> Finding | None:
         """Keep a fact if it holds, and let go whom it takes out; what is wrong where it was not kept."""
@@ -483,7 +296,7 @@ class Overlay:
 
     def _forgive(self, now: Instant) -> None:
         """Trust changed: what was refused may be taken now."""
-        self._wants.forgive()
+        self._exchange.wants.forgive()
         self._statements.forgive(now)
 
     # Endings
@@ -495,53 +308,14 @@ class Overlay:
             self._effects += map(StorePeer, gone)
         if busy:
             self._take_lists(now)
-        if self._news and now.monotonic >= self._quiet_until:
-            self._announce(now)
+        self._broadcast.announce((link for link, state in self._links.items() if state.up), now)
         self._statements.finish()
         if busy:
             self._effects += map(PageCame, self._lists.moved())
             self._effects += map(ListsCompared, self._lists.compared())
-        effects, self._effects = self._effects, []
+        effects = list(self._effects)
+        self._effects.clear()
         return effects
-
-    def _note(self, link: LinkId | None, ids: ItemSet) -> None:
-        """These have just come into the table, by this link."""
-        if ids:
-            self._news |= ids
-            came = self._came_by.get(link)
-            if came is None:
-                came = self.table.items.gathering()
-            came |= ids
-            self._came_by[link] = came
-
-    def _announce(self, now: Instant) -> None:
-        """Tell the news to everybody who has not told us of it, nor given it."""
-        news = self.table.items.held(self._news)
-        for link, state in self._links.items():
-            if not state.up:
-                continue
-            ids = news - self._wants.offered(link)
-            if link in self._came_by:
-                ids = ids - self._came_by[link]
-            while ids:
-                self._quiet_until = now.monotonic + ANNOUNCE_PAUSE
-                batch = self.table.items.first(ids, MAX_IDS)
-                self._send(link, Announce(batch))
-                ids = ids - batch
-            self._wants.forget_held(link)
-        self._news = self.table.items.gathering()
-        self._came_by.clear()
 
     def _send(self, link: LinkId, message: Message) -> None:
         self._effects.append(SendMessage(link, message))
-
-
-def _item(peer: Peer, wanted: bytes) -> tuple[Item, set[bytes]]:
-    """The item that `wanted` names in this row, and all ids that it answers. A body travels with its grants."""
-    grants = peer.grants
-    if wanted in grants:
-        grant = grants[wanted]
-        return GrantItem(peer.card.card_id, grant.kid, grant.attrs, grant.signature), {wanted}
-    if peer.record is not None and wanted == record_id(peer.record):
-        return RecordItem(peer.record.raw), {wanted}
-    return CardItem(peer.card.raw), {wanted, *grants}

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any, overload
 
 from cards import Card, Mark, NodeId, Policy, Verdict
+from p2pnoise.gossip.intake import MAX_EARLY
 from p2pnoise.gossip.items import ItemSet, body_id, fingerprint
 from p2pnoise.gossip.messages import BUCKETS, MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
-from p2pnoise.gossip.overlay import MAX_EARLY
 from p2pnoise.gossip.table import MAX_PEERS, InBulk, Peer, PeerTable
 
 from .registry import BODY, RECORD, ItemBits, Registry, numbers_of, shares

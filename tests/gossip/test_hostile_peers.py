@@ -202,13 +202,13 @@ def test_a_forged_early_record_is_blamed_on_whom_it_came_from(mesh, ada, eve):
 
 
 def test_early_records_are_bounded(mesh, ada, eve, monkeypatch):
-    from p2pnoise.gossip import overlay  # noqa: PLC0415
+    from p2pnoise.gossip import intake  # noqa: PLC0415
 
-    monkeypatch.setattr(overlay, "MAX_EARLY", 3)
+    monkeypatch.setattr(intake, "MAX_EARLY", 3)
     records = [mesh.place.record(f"unknown-{number}") for number in range(6)]
     announce(mesh, eve, ada, *map(record_id, records))
     mesh.give(eve, ada, *[RecordItem(record.raw) for record in records])
-    assert len(ada.overlay._early) == 3
+    assert len(ada.overlay._intake.early) == 3
 
 
 # Silence and greed.
@@ -254,7 +254,7 @@ def test_made_up_fingerprints_and_ids_are_asked_for_in_bounds(mesh, ada, eve):
     for _ in range(40):
         mesh.say(eve, ada, Items((), last=True))
     assert not ada.blamed
-    assert ada.overlay._wants.idle_with_queue() == []
+    assert ada.overlay._exchange.wants.idle_with_queue() == []
 
 
 def test_lists_are_given_only_for_issuers_that_have_some(mesh, ada, eve):
@@ -273,7 +273,7 @@ def test_a_message_from_a_link_that_is_gone_is_ignored(mesh, ada, eve):
 def test_nothing_of_a_link_is_left_behind(mesh, ada, eve):
     announce(mesh, eve, ada, b"some item.......")
     mesh.carry_out(ada, ada.overlay.peer_down(ada.links.pop("eve"), mesh.instant))
-    wants = ada.overlay._wants
+    wants = ada.overlay._exchange.wants
     assert not ada.overlay._links
     assert not wants._links
     assert not wants._anywhere

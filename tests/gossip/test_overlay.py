@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from p2pnoise.gossip import effects, overlay
+from p2pnoise.gossip import broadcast, effects, reconciliation
 from p2pnoise.gossip.messages import MAX_WANT, Announce, Heads, Items, Want
 from p2pnoise.instant import SECOND
 
@@ -71,7 +71,7 @@ def test_news_is_told_at_once_after_a_silence_and_then_gathered(mesh):
         meet(mesh, ada, name)
     (first,) = bob.heard_of(Announce)
     assert len(first.ids) == 2  # body and grant
-    mesh.wait(overlay.ANNOUNCE_PAUSE / SECOND)
+    mesh.wait(broadcast.ANNOUNCE_PAUSE / SECOND)
     _, second = bob.heard_of(Announce)
     assert len(second.ids) == 4
     assert mesh.converged
@@ -251,7 +251,8 @@ def test_another_policy_lets_in_what_was_refused_before(mesh):
 
 def test_two_thousand_items_converge_although_a_message_holds_few_of_them(mesh, monkeypatch, made_up_items):
     """Only the ids travel here: the items are made up, and what is asked for is simply there."""
-    monkeypatch.setattr(overlay, "MAX_IDS", 150)
+    monkeypatch.setattr(reconciliation, "MAX_IDS", 150)
+    monkeypatch.setattr(broadcast, "MAX_IDS", 150)
     ada, bob = mesh.add("ada"), mesh.add("bob")
     mesh.join(ada, bob)
     synthetic = random.Random(5)
@@ -279,7 +280,7 @@ def test_two_thousand_items_converge_although_a_message_holds_few_of_them(mesh, 
 
 
 def test_a_bucket_that_no_message_holds_does_not_hide_the_others(mesh, monkeypatch, made_up_items):
-    monkeypatch.setattr(overlay, "MAX_IDS", 4)
+    monkeypatch.setattr(reconciliation, "MAX_IDS", 4)
     ada = mesh.add("ada", names=["carl"])
     owner = bytes(mesh.place.card("ada").identity)
     for number in range(9):

@@ -1,0 +1,100 @@
+"""Exchange: items that are asked for by id, given, and asked of others where they do not come.
+
+Of each link it is known what its peer offers, by whatever means: an announcement, a comparison. What is missing is
+asked for, at most 512 items at a time, so a receiver is never sent what it did not ask for.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+
+from p2pnoise.instant import Instant
+
+from .effects import LinkId
+from .items import ItemSet, record_id
+from .messages import (
+    MAX_ITEMS,
+    MAX_ITEMS_BYTES,
+    MAX_WANT,
+    CardItem,
+    GrantItem,
+    Item,
+    Items,
+    Message,
+    RecordItem,
+    Want,
+)
+from .table import Peer, PeerTable
+from .wants import Wants
+
+
+class Exchange:
+    """What is wanted and given on the links of one node. `wants` is shared with whoever takes what comes."""
+
+    def __init__(self, table: PeerTable, send: Callable[[LinkId, Message], None]) -> None:
+        self.wants = Wants(table.items, most=MAX_WANT)
+        self._table = table
+        self._send = send
+
+    def offered(self, link: LinkId, ids: ItemSet, news: ItemSet, now: Instant) -> None:
+        """The peer holds these: ask for what we lack. Of `news`, which we hold, remember that it needs no telling."""
+        self.wants.queue(link, ids, news, now.monotonic)
+        self._ask(link, now)
+
+    def settled(self, link: LinkId, now: Instant) -> None:
+        """An answer ended: what was not in it, this peer no longer has, and others may."""
+        if self.wants.settle(link):
+            self.ask_idle(now)
+        else:
+            self._ask(link, now)
+
+    def ask_idle(self, now: Instant) -> None:
+        """Ask everybody whom we may ask something: what was asked of one may be asked of another now."""
+        for link in self.wants.idle_with_queue():
+            self._ask(link, now)
+
+    def tick(self, now: Instant) -> None:
+        """Ask others for what is late."""
+        if self.wants.overdue(now.monotonic):
+            self.ask_idle(now)
+
+    def give(self, link: LinkId, ids: ItemSet) -> None:
+        """Answer a question, as far as we hold what it is for."""
+        batches = [*self._serve(ids)] or [()]
+        for number, batch in enumerate(batches, 1):
+            self._send(link, Items(batch, last=number == len(batches)))
+
+    def _ask(self, link: LinkId, now: Instant) -> None:
+        batch = self.wants.next_batch(link, now.monotonic)
+        if batch:
+            self._send(link, Want(batch))
+
+    def _serve(self, ids: ItemSet) -> Iterator[Collection[Item]]:
+        """The items of these ids that we hold, in batches that fit a message."""
+        bulk, others = self._table.bulk(ids)
+        yield from bulk
+        batch: list[Item] = []
+        size = 0
+        answered: set[bytes] = set()
+        for wanted in sorted(others):  # so bodies first: they bring their grants along, and let records in
+            peer = self._table.by_item(wanted)
+            if peer is None or wanted in answered:
+                continue
+            item, covers = _item(peer, wanted)
+            answered |= covers
+            batch.append(item)
+            size += item.size
+            if size > MAX_ITEMS_BYTES or len(batch) == MAX_ITEMS:
+                yield tuple(batch)
+                batch, size = [], 0
+        if batch:
+            yield tuple(batch)
+
+
+def _item(peer: Peer, wanted: bytes) -> tuple[Item, set[bytes]]:
+    """The item that `wanted` names in this row, and all ids that it answers. A body travels with its grants."""
+    grants = peer.grants
+    if wanted in grants:
+        grant = grants[wanted]
+        return GrantItem(peer.card.card_id, grant.kid, grant.attrs, grant.signature), {wanted}
+    if peer.record is not None and wanted == record_id(peer.record):
+        return RecordItem(peer.record.raw), {wanted}
+    return CardItem(peer.card.raw), {wanted, *grants}

@@ -1,0 +1,166 @@
+"""Intake: what comes of items is judged and kept, put aside for later, or refused.
+
+Cheap checks come before signatures. Nothing is taken that was not asked for; what is not worth another question is
+remembered, and what came garbled is not: under the same ids others may give it as it was signed.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from itertools import chain
+
+from cards import AddressRecord, Card, CardError, Grant
+from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED
+from p2pnoise.instant import Instant
+
+from .broadcast import Broadcast
+from .effects import Effect, Learned, LinkId, OwnCardLearned, RecordLearned, Refused, StorePeer
+from .items import body_id, grant_id, record_id
+from .messages import CardItem, GrantItem, Item, MessageError, RecordItem
+from .table import Peer, PeerTable
+from .wants import Wants
+
+OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with
+    ("wrong-network", "denied", "expired", "rollback", "equivocation", "suspicious-jump", "pin-changed", "superseded")
+) | {"node-conflict", "self-peer"}
+MAX_EARLY = 1_000  # address records that came before the card of their node
+
+
+class Intake:
+    """The way into one node's table for what its peers give; `effects` says what came of it.
+
+    `met` is called with each card before it is judged, `contradicted` with one that speaks against another.
+    """
+
+    def __init__(
+        self,
+        table: PeerTable,
+        wants: Wants,
+        broadcast: Broadcast,
+        effects: list[Effect],
+        *,
+        met: Callable[[Card, Instant], None],
+        contradicted: Callable[[Card, Instant], None],
+    ) -> None:
+        self.early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
+        self._table = table
+        self._wants = wants
+        self._broadcast = broadcast
+        self._effects = effects
+        self._met = met
+        self._contradicted = contradicted
+
+    def take_all(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> None:
+        """Take what the peer with the Node ID `giver` gives. Raises `MessageError`."""
+        wanted = self._wants.wanted(link)
+        if not wanted:
+            return
+        taken, done, others = self._table.take_bulk(items, wanted, now.unix)
+        self._wants.answered(link, done)
+        self._broadcast.note(link, taken)
+        for item in others:
+            self._take(link, giver, item, now)
+
+    def _take(self, link: LinkId, giver: bytes, item: Item, now: Instant) -> None:
+        """Keep an item if we asked this peer for it and it holds; cheap checks come before signatures."""
+        if not self._wants.waiting(link):
+            return
+        try:
+            match item:
+                case CardItem(raw):
+                    card = self._table.read_card(raw)
+                    body = body_id(card.card_id)
+                    if self._wants.answered(link, [body]):
+                        grants = [self._ids_of(link, card.card_id, one.kid, one.attrs) for one in card.grants]
+                        self._take_card(link, giver, card, [body, *chain.from_iterable(grants)], now)
+                case GrantItem(card_id, kid, attrs, signature):
+                    peer = self._table.by_card_id(card_id)
+                    ids = self._ids_of(link, card_id, kid, attrs)
+                    if peer is not None and self._wants.answered(link, ids):
+                        given = Grant.parse(kid, attrs, signature)
+                        self._take_card(link, giver, peer.card.with_grants((given,)), ids, now)
+                    elif self._wants.refused(body_id(card_id)):
+                        self._wants.refuse(ids, now.monotonic)
+                    elif peer is None:
+                        self._wants.reconsider(link, body_id(card_id), ids)
+                case RecordItem(raw):
+                    record = self._table.read_record(raw)
+                    if self._wants.answered(link, [record_id(record)]):
+                        self._take_record(link, giver, record, now)
+        except CardError as error:
+            raise MessageError(str(error)) from None
+
+    def _ids_of(self, link: LinkId, card_id: bytes, kid: bytes, attrs: bytes) -> list[bytes]:
+        """What the id of a given grant may be, before it is verified."""
+        keys = self._table.keys_of(kid)
+        if not keys:  # of a delegate, say, that we have not heard of yet
+            self._wants.strange(link)
+        return [grant_id(card_id, key, attrs) for key in keys]
+
+    def _take_card(self, link: LinkId, giver: bytes, card: Card, ids: list[bytes], now: Instant) -> None:
+        """A card, or one grant over a body that we hold; `ids` are those of what it is."""
+        self._met(card, now)
+        known = self._table.by_node(card.node_id)
+        ours = self._table.newer_own(card, now.unix)
+        if ours is not None:
+            self._table.own_card = ours
+            verdict, peer = self._table.offer_card(ours, now.unix, source=self._table.own, live=True, own=True)
+        else:
+            verdict, peer = self._table.offer_card(card, now.unix, source=giver)
+        if peer is not None:
+            self._wants.answered(link, peer.item_ids)
+            self.changed(peer, known, None if ours is not None else (link, giver), now)
+        if ours is not None:
+            self._effects.append(OwnCardLearned(ours, giver))
+        missing = [item for item in ids if item not in self._table.items]
+        if not verdict.ok:
+            # Whoever has not heard of our newest card offers us the one before it: that is no fault.
+            if any(
+                finding.exit in (MALFORMED, BINDING, BAD_SIGNATURE) and finding.code != "self-peer"
+                for finding in verdict.errors
+            ):
+                # Nothing of it is refused: under the same ids others may give it as it was signed.
+                raise MessageError("; ".join(finding.message for finding in verdict.errors))
+            self._effects.append(Refused(link, verdict))
+            if any(finding.code in ("equivocation", "node-conflict") for finding in verdict.errors):
+                self._contradicted(card, now)
+            if body_id(card.card_id) in ids and not any(finding.code in OF_THE_BODY for finding in verdict.errors):
+                self._wants.put_aside(link, missing)  # others may give it with grants that count
+                return
+        # What is neither taken nor held already (an older grant, one too many) is not worth another question.
+        self._wants.refuse(missing, now.monotonic)
+
+    def _take_record(self, link: LinkId, giver: bytes, record: AddressRecord, now: Instant) -> None:
+        finding, peer = self._table.offer_record(record, now.unix)
+        if peer is not None:
+            self._record_changed(peer, record, giver, link)
+            return
+        if finding is None and self._table.by_node(record.node_id) is None:
+            # Checked before it is kept, so that nobody is blamed later for what another sent.
+            finding = self._table.check_record(record, now.unix)
+            early, _ = self.early.get(record.node_id, (record, b""))
+            if finding is None and early.sequence <= record.sequence:
+                self.early[bytes(record.node_id)] = record, giver
+                if len(self.early) > MAX_EARLY:
+                    self.early.popitem(last=False)
+        if finding is not None and finding.exit == BAD_SIGNATURE:
+            raise MessageError(finding.message)
+        self._wants.refuse([record_id(record)], now.monotonic)
+
+    def _record_changed(self, peer: Peer, record: AddressRecord, source: bytes, link: LinkId | None) -> None:
+        self._broadcast.note(link, {record_id(record)})
+        self._effects += [StorePeer(peer), RecordLearned(record, source)]
+
+    def changed(self, peer: Peer, known: Peer | None, source: tuple[LinkId, bytes] | None, now: Instant) -> None:
+        """A row changed: store it first, then tell the node and, when this input is done, the other peers.
+
+        `source` is the link that it came by, with the Node ID there; None where we met it ourselves.
+        """
+        self._broadcast.note(source[0] if source else None, {*peer.item_ids} - {*(known.item_ids if known else ())})
+        self._effects.append(StorePeer(peer))
+        if source is not None:
+            self._effects.append(Learned(peer, source[1]))
+        if peer.node_id in self.early:
+            record, giver = self.early.pop(peer.node_id)
+            _, with_record = self._table.offer_record(record, now.unix)
+            if with_record is not None:
+                self._record_changed(with_record, record, giver, None)
