@@ -126,7 +126,7 @@ def test_a_node_that_ends_from_outside_ends_the_demo_with_a_sentence(tmp_path, n
         demo.wait(lambda facts: any("pid" in fact and fact["name"] == "node-3" for fact in facts))
         (pid,) = [fact["pid"] for fact in demo.facts if fact.get("name") == "node-3" and "pid" in fact]
         os.kill(pid, number)
-        code, errors = demo.end(15)
+        code, errors = demo.end(seconds=15)
     assert code == 1
     assert "Traceback" not in errors
     error = demo.facts[-1]["error"]
@@ -141,7 +141,7 @@ def _stopped_at(folder, facts, delay, number):
         demo.wait(lambda told: len(told) >= facts)
         time.sleep(delay)  # the moment is what this test varies
         demo.process.send_signal(number)
-        code, errors = demo.end(GONE + 1)
+        code, errors = demo.end(seconds=GONE + 1)
     _wait_until_gone(folder)
     # Once the story is over and nothing is left to be cleared, Python's own end gives signals back to the system.
     over = any(fact.get("done") == STEPS for fact in demo.facts)
