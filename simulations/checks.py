@@ -38,6 +38,10 @@ class NodeView(Protocol):
         """Of how many of these it lacks the newest card, or the address record."""
         ...
 
+    def knows_all(self, citizens: Sequence[Citizen]) -> bool:
+        """Whether it lacks nothing of these."""
+        ...
+
     def holds(self, citizen: Citizen) -> bool:
         """Whether its table has a card of this identity."""
         ...

@@ -92,7 +92,7 @@ class _Convergence(Watch):
 
 
 def _knows(node: NodeView, everybody: Sequence[Citizen]) -> bool:
-    return node.known >= len(everybody) and node.lacks(everybody) == 0
+    return node.known >= len(everybody) and node.knows_all(everybody)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

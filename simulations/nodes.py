@@ -60,6 +60,7 @@ class SimulatedNode:
     dark: bool = False  # its system is gone, too
     held_down: int = 0  # how many faults keep it from starting
     leaving: int = -1  # the start that was told to end
+    lacked: Citizen | None = None  # somebody whose card or record it lacked when it was last asked
 
     @property
     def online(self) -> bool:
@@ -96,8 +97,15 @@ class SimulatedNode:
         """Of how many of these it lacks the newest card, or the address record."""
         return sum(not self._knows(citizen) for citizen in citizens)
 
+    def knows_all(self, citizens: Sequence[Citizen]) -> bool:
+        """Whether it lacks nothing of these; whom it lacked when it was last asked is looked at first."""
+        if self.lacked is not None and not self._knows(self.lacked):
+            return False
+        self.lacked = next((citizen for citizen in citizens if not self._knows(citizen)), None)
+        return self.lacked is None
+
     def _knows(self, citizen: Citizen) -> bool:
-        peer = self.table.by_identity(citizen.identity.public)
+        peer = self.table.by_identity(citizen.card.identity)
         return peer is not None and peer.record is not None and peer.card.sequence == citizen.card.sequence
 
     def holds(self, citizen: Citizen) -> bool:

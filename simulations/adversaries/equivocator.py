@@ -50,8 +50,11 @@ class TwoFaces(HostileOverlay):
         carrier = self.node.carriers.get(link)
         return carrier.peer % 2 if carrier is not None else 0
 
-    def peer_up(self, link: int, now: Instant) -> list[Effect]:
-        return [*super().peer_up(link, now), SendMessage(link, Announce(frozenset((self._ids[self._face(link)],))))]
+    def peer_up(self, link: int, now: Instant, *, visit: bool = False) -> list[Effect]:
+        return [
+            *super().peer_up(link, now, visit=visit),
+            SendMessage(link, Announce(frozenset((self._ids[self._face(link)],)))),
+        ]
 
     def message(self, link: int, message: Message | Unknown, now: Instant) -> list[Effect]:
         effects = super().message(link, message, now)

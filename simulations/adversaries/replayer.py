@@ -27,8 +27,8 @@ class OldNews(HostileOverlay):
         super().__init__(world, node, table, random=random)
         self._seen: dict[bytes, Item] = {}
 
-    def peer_up(self, link: int, now: Instant) -> list[Effect]:
-        return [*super().peer_up(link, now), *self._offer([link])]
+    def peer_up(self, link: int, now: Instant, *, visit: bool = False) -> list[Effect]:
+        return [*super().peer_up(link, now, visit=visit), *self._offer([link])]
 
     def message(self, link: int, message: Message | Unknown, now: Instant) -> list[Effect]:
         effects = super().message(link, message, now)

@@ -166,6 +166,21 @@ def test_what_cannot_be_replayed_is_refused_with_the_next_step(kept, words):
     assert "fix: " in done.stderr
 
 
+def test_what_is_worse_than_without_adversaries_is_made_small(tmp_path):
+    (tmp_path / "worse.py").write_text(
+        '"""Is a flooder no cost at all?"""\n\nfrom simulations import Converged, NoWorse, Scenario\n\n\n'
+        "def scenario():\n    return Scenario(\n        nodes=5,\n        seconds=20,\n"
+        '        adversaries={"flooder": 1},\n        expects=[Converged(within=20)],\n'
+        '        compares=[NoWorse(metric="bytes_per_node_median", factor=0.1)],\n    )\n'
+    )
+    assert simulate("run", tmp_path / "worse.py", "--out", tmp_path / "worse.json").exit_code == 1
+    done = simulate("shrink", tmp_path / "worse.json", "--most", 8, "--json")
+    assert done.exit_code == 0
+    small = json.loads(done.stdout)
+    assert small["check"] == "bytes_per_node_median at most 0.1 times that without adversaries"
+    assert small["nodes"] < 5
+
+
 def test_what_broke_is_made_small_and_becomes_a_test(kept):
     done = simulate("shrink", kept / "broken.json", "--most", 40, "--test", kept / "test_small.py", "--json")
     assert done.exit_code == 0

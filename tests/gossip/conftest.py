@@ -142,20 +142,20 @@ class Mesh:
     def puppet(self, name, victim):
         """A peer that says only what the test says, judged well and up at `victim`."""
         puppet = self.puppets[name] = Speaker(name, None, self.place.keys(name)[0].public)
-        self.join(puppet, victim)
+        self.join(victim, puppet)
         self.carry_out(victim, victim.overlay.peer_up(victim.links[name], self.instant))
         self.pump()
         return puppet
 
     def join(self, one, other):
-        """Greets; lists are compared, and whoever is judged well then is up, as the node would."""
+        """`one` dials `other`; lists are compared, and whoever is judged well then is up, as the node would."""
         for mine, theirs in ((one, other), (other, one)):
             mine.opened += 1
             mine.links[theirs.name] = mine.opened
         for mine, theirs in ((one, other), (other, one)):
             if mine.overlay is not None:
                 link = mine.links[theirs.name]
-                self.carry_out(mine, mine.overlay.peer_greeted(link, theirs.node_id, self.instant))
+                self.carry_out(mine, mine.overlay.peer_greeted(link, theirs.node_id, self.instant, ours=mine is one))
         self.pump()
 
     def part(self, one, other):

@@ -51,6 +51,9 @@ class Node:
     def known(self):
         return 1_000
 
+    def knows_all(self, citizens):
+        return not self.lacks(citizens)
+
     def lacks(self, citizens):
         return sum(one.number in self.missing for one in citizens)
 
