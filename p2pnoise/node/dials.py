@@ -299,9 +299,11 @@ class Dialler:
         """Whom the configuration names, as far as they could be dialled and are not reached already."""
         linked = any(link.stage is Stage.UP for link in links)
         for start in self._config.bootstrap:
-            # An address without a Node ID is a way in, not a peer: of no use once we are in, by it. Somebody may have
-            # dialled us who knows nobody else: 8 of 200 networks of slow lines had an island while that was enough.
-            done = linked and self._entered if start.node_id is None else start.node_id in reached or self._refuses(start.node_id)
+            # An address without a Node ID is a way in, not a peer: of no use once we are in, by one of them. Mere links
+            # do not show that: somebody may have dialled us who knows nobody else.
+            done = linked and self._entered
+            if start.node_id is not None:
+                done = start.node_id in reached or self._refuses(start.node_id)
             if not done and start.address not in addresses:
                 yield Target(start.address, start.node_id, None, "bootstrap")
 
