@@ -13,7 +13,8 @@ from p2pnoise.instant import SECOND
 from .checks import NodeView, View, Watch, seconds
 from .disks import DiskError
 from .faults import DiskFault, Schedule
-from .world import SimulatedNode, World
+from .nodes import SimulatedNode
+from .world import World
 
 # A node and virtual second, over ten of them or what is left in the end; a guess: the first of a thousand takes 1,500.
 MAX_INPUTS = 5_000

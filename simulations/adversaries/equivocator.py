@@ -13,8 +13,9 @@ from p2pnoise.gossip.items import body_id
 from p2pnoise.gossip.messages import Announce, CardItem, Items, Message, Unknown, Want
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
+from simulations.nodes import SimulatedNode, honest
 from simulations.oracle import NETWORK
-from simulations.world import SimulatedNode, World, honest
+from simulations.world import World
 
 from .around import Around, HostileOverlay
 

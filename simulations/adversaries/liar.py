@@ -23,8 +23,9 @@ from p2pnoise.gossip.messages import (
     WantStatements,
 )
 from p2pnoise.instant import Instant
+from simulations.nodes import SimulatedNode
 from simulations.oracle import Citizen
-from simulations.world import SimulatedNode, World
+from simulations.world import World
 
 from .around import HostileOverlay
 from .forging import Forger

@@ -10,7 +10,8 @@ from p2pnoise.gossip.items import body_id, record_id
 from p2pnoise.gossip.messages import Announce, CardItem, Item, Items, Message, RecordItem, Unknown, Want
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
-from simulations.world import SimulatedNode, World, honest
+from simulations.nodes import SimulatedNode, honest
+from simulations.world import World
 
 from .around import Around, HostileOverlay, tell
 

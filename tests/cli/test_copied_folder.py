@@ -4,8 +4,6 @@ import shutil
 
 import pytest
 
-from tests.patience import PATIENCE
-
 
 @pytest.mark.parametrize("as_json", [True, False], ids=["json", "text"])
 def test_a_copied_folder_is_named_on_both_machines(place, issuer, run, as_json):
@@ -29,6 +27,5 @@ def test_a_copied_folder_is_named_on_both_machines(place, issuer, run, as_json):
 
 
 def wait_for(process, text):
-    with process._changed:
-        assert process._changed.wait_for(lambda: any(text in line for line in process.lines), PATIENCE), process.lines
+    assert process.wait_until(lambda: any(text in line for line in process.lines)), process.lines
     return next(line for line in process.lines if text in line)

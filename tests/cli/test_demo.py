@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.processes import Telling
 from tests.patience import PATIENCE
 from tests.transcripts import blocks, commands, matches
 
@@ -120,46 +121,22 @@ def test_a_file_instead_of_a_folder_is_refused(tmp_path):
     assert "fix: " in done.stderr
 
 
-class Demo:
+class Demo(Telling):
     """A demo that runs, with the facts it has told."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.process = subprocess.Popen(
-            [*COMMAND, "--dir", folder, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.facts, self._changed = [], threading.Condition()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        command = [*COMMAND, "--dir", folder, "--json"]
+        super().__init__(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_error):
-        self.process.kill()  # what it owns ends by itself
-        self.process.wait()
-        self._reader.join()
-        self.process.stdout.close()
-        self.process.stderr.close()
-
-    def _read(self):
-        for line in self.process.stdout:
-            with self._changed:
-                self.facts.append(json.loads(line))
-                self._changed.notify_all()
-        with self._changed:
-            self._changed.notify_all()
+        self.close()  # what it owns ends by itself
 
     def wait(self, condition):
-        with self._changed:
-            self._changed.wait_for(lambda: condition(self.facts) or not self._reader.is_alive(), LONGEST)
-        assert condition(self.facts), (self.facts, self.process.stderr.read())
-
-    def end(self, seconds=LONGEST):
-        """Its exit code and its words on stderr."""
-        code = self.process.wait(seconds)
-        self._reader.join()
-        return code, self.process.stderr.read()
+        assert self.wait_until(lambda: condition(self.facts), LONGEST), (self.facts, self.process.stderr.read())
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.long)])

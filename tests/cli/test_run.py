@@ -252,11 +252,7 @@ def test_a_pin_is_in_force_without_a_restart_and_so_is_its_end(place, run, membe
     lost = ada.wait("peer-lost", node_id=pinned)
     assert "pin-changed" in {finding["code"] for finding in lost["findings"]}
     (ada.home / "pins.toml").write_text("")
-    with ada._changed:
-        again = ada._changed.wait_for(
-            lambda: sum(event["event"] == "peer-verified" for event in ada.events) >= 2, PATIENCE
-        )
-    assert again
+    assert ada.wait_until(lambda: sum(event["event"] == "peer-verified" for event in ada.events) >= 2)
 
 
 @pytest.mark.parametrize("name", ["statements.pem", "pins.toml"])
@@ -271,8 +267,7 @@ def test_a_broken_or_removed_file_of_trust_is_named_and_what_it_said_stays_in_fo
     (folder / name).write_bytes(b"\x1b[2J broken")
     assert ada.wait("file-rejected", file=name)
     (folder / name).unlink()
-    with ada._changed:
-        assert ada._changed.wait_for(lambda: "is gone" in "".join(ada.lines), PATIENCE)
+    assert ada.wait_until(lambda: "is gone" in "".join(ada.lines))
     bob = run("bob", "--bootstrap", ada.bootstrap)
     refused = ada.wait("peer-refused", node_id=bob.wait("listening")["node_id"])
     assert {"revoked", "pin-changed"} <= {finding["code"] for finding in refused["findings"]}
@@ -414,9 +409,7 @@ def _killed_at_events(place, run, member, rounds, seed):
             kinds += ["card-learned", "list-applied", "address-learned"]  # which it knows otherwise
         process = run("cleo", "--bootstrap", first.bootstrap)
         process.wait(rng.choice(kinds))
-        process.process.kill()
-        process.process.wait()
-        process._reader.join()
+        process.end(signal.SIGKILL)
         told = process.events
         assert _kept(home / "node.db", told) == []
         for event in told:

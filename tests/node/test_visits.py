@@ -37,7 +37,7 @@ def test_nobody_hears_of_a_visit(net, halves):
 
 
 def test_a_visit_leaves_no_link_and_no_neighbour(net, halves):
-    ada, bob, carl, _ = halves
+    ada, _, carl, _ = halves
     net.wait(VISITS / SECOND)
     assert visits(ada)
     net.wait(5)

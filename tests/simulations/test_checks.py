@@ -25,7 +25,7 @@ from simulations import (
     SteadyViews,
     World,
 )
-from simulations.checks import components
+from simulations.checks_links import components
 from simulations.disks import DiskError
 
 
