@@ -1,7 +1,7 @@
 """Overlay: all of gossip on the links of one node, revocation lists and statements ahead of everything.
 
 On a new link both sides compare revocation lists (lists.py); only then is the peer judged. Then statements are
-compared (statements.py), and tables (reconciliation.py): at once, and every few seconds with one peer chosen at random.
+compared (statements.py), and tables (reconciliation.py): at once, and every minute with one peer chosen at random.
 What is missing is asked for (exchange.py) and taken (intake.py); news is announced (broadcast.py). Sans I/O: messages
 in, effects out, time and randomness handed in.
 
@@ -40,17 +40,16 @@ from .items import ItemSet, record_id
 from .lists import ListExchange
 from .messages import (
     Announce,
-    Digest,
     GivenList,
     GivenPage,
     GivenStatements,
     Heads,
     HeldStatements,
-    Ids,
     Items,
     Message,
     MessageError,
     OfStatements,
+    Ranges,
     Unknown,
     Want,
     WantLists,
@@ -61,7 +60,7 @@ from .reconciliation import Reconciliation
 from .statements import StatementExchange
 from .table import PeerTable
 
-ANTI_ENTROPY = 5 * SECOND  # between two digests to a random peer; a guess, measured by `p2pnoise simulate`
+ANTI_ENTROPY = 60 * SECOND  # between two comparisons with a random peer; a guess, measured by `p2pnoise simulate`
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ class Overlay:
         self._effects: list[Effect] = []
         self._exchange = Exchange(table, self._send)
         self._broadcast = Broadcast(table.items, self._exchange.wants, self._send)
-        self._reconciliation = Reconciliation(table.items, self._send, random=random)
+        self._reconciliation = Reconciliation(table, self._exchange.wants, self._send, random=random)
         self._intake = Intake(
             table,
             self._exchange.wants,
@@ -106,6 +105,7 @@ class Overlay:
         """A peer has proven its key; it is not judged yet. Lists are compared first."""
         self._links[link] = _Link(bytes(node_id))
         self._exchange.wants.open(link)
+        self._reconciliation.open(link, bytes(node_id))
         self._next_round = self._next_round or now.monotonic + ANTI_ENTROPY
         self._lists.peer_greeted(link)
         return self._finish(now)
@@ -114,13 +114,14 @@ class Overlay:
         """The node has judged the peer of a greeted link well: items may flow."""
         self._links[link].up = True
         self._statements.peer_up(link)
-        self._reconciliation.begin(link)
+        self._reconciliation.peer_up(link, now)
         return self._finish(now)
 
     def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
         """The link is gone, whatever state it was in; harmless for an unknown one."""
         if self._links.pop(link, None) is not None:
             self._exchange.wants.close(link)
+            self._reconciliation.close(link)
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
             self._exchange.ask_idle(now)
@@ -138,6 +139,7 @@ class Overlay:
     def tick(self, now: Instant) -> list[Effect]:
         """Time passed; call at `deadline`, or at any other time."""
         self._exchange.tick(now)
+        self._reconciliation.resume(now)
         self._statements.tick(now)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = now.monotonic + ANTI_ENTROPY + self._random.randrange(ANTI_ENTROPY // 5)
@@ -146,7 +148,7 @@ class Overlay:
                 link = self._random.choice(up)
                 self._lists.name_heads(link)
                 self._statements.name_all(link)
-                self._reconciliation.begin(link)
+                self._reconciliation.begin(link, now)
         return self._finish(now)
 
     def deadline(self) -> int | None:
@@ -171,6 +173,7 @@ class Overlay:
         """Another policy is in force, or other pins: what no longer counts leaves, what was refused may come in."""
         self._forgive(now)
         self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
+        self._compare(now)  # what only another issuer's group has was compared with nobody
         return self._finish(now)
 
     def pins_changed(
@@ -228,25 +231,33 @@ class Overlay:
                     self._effects.append(FactRefused(finding, state.node_id))
             case Unknown():
                 self.ignored += 1
+            case Ranges() if not state.up:
+                self._reconciliation.missed(link)  # it judged us before we judged it: ours will follow
             case _ if not state.up:
-                pass  # it judged us before we judged it; our own digest will follow
+                pass
             case HeldStatements() | WantStatements() | GivenStatements():
                 self._take_statements(link, message, now)
-            case Digest() | Ids() | Announce() | Want() | Items():
+            case Ranges() | Announce() | Want() | Items():
                 self._items(link, message, now)
 
-    def _items(self, link: LinkId, message: Digest | Ids | Announce | Want | Items, now: Instant) -> None:
+    def _items(self, link: LinkId, message: Ranges | Announce | Want | Items, now: Instant) -> None:
         match message:
-            case Digest() | Ids():
-                self._offered(link, self._reconciliation.message(link, message), now)
+            case Ranges():
+                self._offered(link, self._reconciliation.offered(message), now)
+                self._reconciliation.message(link, message, now)
             case Announce(ids):
                 self._offered(link, ids, now)
             case Want(ids):
+                self._reconciliation.earned(link, asked=len(self.table.items.held(ids)), given=0, now=now)
                 self._exchange.give(link, ids)
             case Items(items, last):
+                owed = self._exchange.wants.owed(link)
                 self._intake.take_all(link, self._links[link].node_id, items, now)
+                given = owed - self._exchange.wants.owed(link)
+                self._reconciliation.earned(link, asked=0, given=given, now=now)
                 if last:
                     self._exchange.settled(link, now)
+                    self._reconciliation.resume(now)
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
         self._exchange.offered(link, ids, self._broadcast.news, now)
@@ -261,7 +272,8 @@ class Overlay:
         gone = self.table.reconsider(self.table.touched_by(fact), now.unix)
         store = StoreRevocations(self.table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
         self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
-        self._forgive(now)  # a missing or late list was a reason to refuse
+        if self._forgive(now):  # a missing or late list was a reason to refuse
+            self._compare(now)
         if not isinstance(fact, RevocationList):
             self._statements.accepted(fact.digest, link)
             return None
@@ -294,10 +306,16 @@ class Overlay:
         if proof is not None:
             self._take_fact(proof, now, self.table.own)
 
-    def _forgive(self, now: Instant) -> None:
-        """Trust changed: what was refused may be taken now."""
-        self._exchange.wants.forgive()
+    def _forgive(self, now: Instant) -> bool:
+        """Trust changed: what was refused may be taken now. Whether there are items of that kind."""
         self._statements.forgive(now)
+        return self._exchange.wants.forgive()
+
+    def _compare(self, now: Instant) -> None:
+        """Have every peer compare its items with ours: of what may be taken now they were told in vain."""
+        for link, state in self._links.items():
+            if state.up:
+                self._reconciliation.begin(link, now)
 
     # Endings
 
