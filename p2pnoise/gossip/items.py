@@ -75,6 +75,11 @@ class Span(NamedTuple):
     high: bytes
 
 
+def is_body(item: bytes) -> bool:
+    """Whether this is the id of a card's body, as far as it says itself."""
+    return item[0] >> 6 == _BODY
+
+
 def key_of(item: bytes, hour: int) -> bytes:
     """By what items are ordered."""
     return hour.to_bytes(HOUR_SIZE, "big") + item

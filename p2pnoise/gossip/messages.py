@@ -29,6 +29,7 @@ MAX_GROUPS = MAX_ISSUERS + 1  # and what no issuer endorses
 MAX_RANGES = 512  # in one message
 MAX_IDS = 3_000  # in one message: 48 kB
 MAX_WANT = 512  # items asked for at once: 1,024 bytes each at most, half of what one question may draw
+MAX_SAMPLE = 16  # ids of one sample: eight peers, as HyParView shuffles them
 MAX_ITEMS_BYTES = 56_000  # a message of items that has grown beyond this is closed
 MAX_ITEMS = 512
 MAX_WANT_STATEMENTS = 96
@@ -164,6 +165,15 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """Cards and records of some peers, by their ids: see views.py."""
+
+    ids: Set[bytes]
+    asks: bool  # for one of the receiver
+    full: bool  # the sender has no room for the receiver among its neighbours
+
+
+@dataclass(frozen=True, slots=True)
 class HeldStatements:
     """Digests of statements that the sender holds: of all, or of those that are news to it."""
 
@@ -191,7 +201,7 @@ class Unknown:
 
 OfLists: TypeAlias = Heads | WantLists | GivenList | WantPages | GivenPage
 OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
-Message: TypeAlias = OfLists | Ranges | Announce | Want | Items | OfStatements
+Message: TypeAlias = OfLists | Ranges | Announce | Want | Items | Sample | OfStatements
 
 _TYPES: dict[type, int] = {
     Heads: 1,
@@ -206,6 +216,7 @@ _TYPES: dict[type, int] = {
     WantPages: 12,
     GivenPage: 13,
     Ranges: 14,
+    Sample: 17,
 }
 _SKIPPED, _FINGERPRINT, _IDS = range(3)
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
@@ -227,6 +238,8 @@ def encode(message: Message) -> bytes:
             fields = [[[group, _encode_ranges(ranges)] for group, ranges in groups], b"".join(sorted(told))]
         case Announce(ids) | Want(ids):
             fields = [b"".join(sorted(ids))]
+        case Sample(ids, asks, full):
+            fields = [b"".join(sorted(ids)), asks, full]
         case Items(items, last):
             fields = [[_encode_item(item) for item in items], last]
         case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
@@ -334,6 +347,8 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return GivenPage(page)
         case 14, [list(groups), bytes(told)] if len(groups) <= MAX_GROUPS and _is_ids(told):
             return _read_ranges(groups, told)
+        case 17, [bytes(joined), bool(asks), bool(full)] if _is_ids(joined) and len(joined) <= MAX_SAMPLE * ID_SIZE:
+            return Sample(frozenset(_split(joined, ID_SIZE)), asks, full)
     return None
 
 

@@ -10,7 +10,7 @@ in bulk. So the same overlay runs in a node and, ten thousand times, in a simula
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cards import AddressRecord, Card, CardError, Conflict, Fact, IdentityId, RevocationList
 from cards.findings import Finding
@@ -50,6 +50,7 @@ from .messages import (
     MessageError,
     OfStatements,
     Ranges,
+    Sample,
     Unknown,
     Want,
     WantLists,
@@ -59,8 +60,12 @@ from .messages import (
 from .reconciliation import Reconciliation
 from .statements import StatementExchange
 from .table import PeerTable
+from .views import Views
 
 ANTI_ENTROPY = 60 * SECOND  # between two comparisons with a random peer; a guess, measured by `p2pnoise simulate`
+
+
+MAX_EARLY = 2  # messages that are kept until their sender is judged: a sample, and the beginning of a comparison
 
 
 @dataclass(slots=True)
@@ -68,7 +73,9 @@ class _Link:
     """What the overlay knows of one linked peer."""
 
     node_id: bytes
+    ours: bool  # we dialled it
     up: bool = False  # it was judged and takes part
+    early: list[Ranges | Sample] = field(default_factory=list)  # came before it was judged
 
 
 class Overlay:
@@ -91,6 +98,7 @@ class Overlay:
             met=self._recall,
             contradicted=lambda card, now: self._prove(proof_against(table, card), now),
         )
+        self.views = Views(table, self._send, self._effects, random=random)
         self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
         self._next_round = 0
@@ -101,20 +109,31 @@ class Overlay:
 
     # Inputs: each returns what is to be done.
 
-    def peer_greeted(self, link: LinkId, node_id: bytes, now: Instant) -> list[Effect]:
-        """A peer has proven its key; it is not judged yet. Lists are compared first."""
-        self._links[link] = _Link(bytes(node_id))
+    def peer_greeted(self, link: LinkId, node_id: bytes, now: Instant, *, ours: bool) -> list[Effect]:
+        """A peer has proven its key; it is not judged yet. Lists are compared first. `ours`: we dialled it."""
+        self._links[link] = _Link(bytes(node_id), ours)
         self._exchange.wants.open(link)
         self._reconciliation.open(link, bytes(node_id))
         self._next_round = self._next_round or self._in_a_minute(now)
         self._lists.peer_greeted(link)
         return self._finish(now)
 
-    def peer_up(self, link: LinkId, now: Instant) -> list[Effect]:
-        """The node has judged the peer of a greeted link well: items may flow."""
-        self._links[link].up = True
+    def peer_up(self, link: LinkId, now: Instant, *, visit: bool = False) -> list[Effect]:
+        """The node has judged the peer of a greeted link well: items may flow. `visit`: one pays the other one."""
+        state = self._links[link]
+        state.up = True
         self._statements.peer_up(link)
-        self._reconciliation.peer_up(link, now)
+        if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
+            self._reconciliation.begin(link, now)
+        early, state.early = state.early, []
+        for message in early:
+            self._dispatch(link, message, now)
+        return self._finish(now)
+
+    def peer_stays(self, link: LinkId, now: Instant) -> list[Effect]:
+        """The peer of a link that is up has nowhere else to go: it is a neighbour, if it was none."""
+        if self.views.peer_stays(link):
+            self._reconciliation.begin(link, now)
         return self._finish(now)
 
     def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
@@ -122,6 +141,7 @@ class Overlay:
         if self._links.pop(link, None) is not None:
             self._exchange.wants.close(link)
             self._reconciliation.close(link)
+            self.views.peer_down(link)
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
             self._exchange.ask_idle(now)
@@ -141,11 +161,11 @@ class Overlay:
         self._exchange.tick(now)
         self._reconciliation.resume(now)
         self._statements.tick(now)
+        self.views.tick(now.monotonic)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = self._in_a_minute(now)
-            up = [link for link, state in self._links.items() if state.up]
-            if up:
-                link = self._random.choice(up)
+            if self.views.active:
+                link = self._random.choice(list(self.views.active))
                 self._lists.name_heads(link)
                 self._statements.name_all(link)
                 self._reconciliation.begin(link, now)
@@ -156,7 +176,7 @@ class Overlay:
         if not self._links:
             return None
         due = self._next_round
-        others = [self._exchange.wants.deadline(), self._broadcast.deadline(), self._statements.deadline()]
+        others = [part.deadline() for part in (self._exchange.wants, self._broadcast, self._statements, self.views)]
         if self._lists.busy:
             others.append(self._lists.deadline())
         for other in others:
@@ -235,18 +255,22 @@ class Overlay:
                     self._effects.append(FactRefused(finding, state.node_id))
             case Unknown():
                 self.ignored += 1
-            case Ranges() if not state.up:
-                self._reconciliation.missed(link)  # it judged us before we judged it: ours will follow
+            case Ranges() | Sample() if not state.up:
+                if len(state.early) < MAX_EARLY:  # it judged us before we judged it
+                    state.early.append(message)
             case _ if not state.up:
                 pass
             case HeldStatements() | WantStatements() | GivenStatements():
                 self._take_statements(link, message, now)
+            case Sample():
+                self._take_sample(link, message, now)
             case Ranges() | Announce() | Want() | Items():
                 self._items(link, message, now)
 
     def _items(self, link: LinkId, message: Ranges | Announce | Want | Items, now: Instant) -> None:
         match message:
             case Ranges():
+                self.views.welcome(link)
                 self._offered(link, self._reconciliation.offered(message), now)
                 self._reconciliation.message(link, message, now)
             case Announce(ids):
@@ -262,6 +286,11 @@ class Overlay:
                 if last:
                     self._exchange.settled(link, now)
                     self._reconciliation.resume(now)
+
+    def _take_sample(self, link: LinkId, message: Sample, now: Instant) -> None:
+        if message.full:
+            self.views.peer_is_full(link)
+        self._offered(link, self.views.message(link, message), now)
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
         self._exchange.offered(link, ids, self._broadcast.news, now)
@@ -316,10 +345,9 @@ class Overlay:
         return self._exchange.wants.forgive()
 
     def _compare(self, now: Instant) -> None:
-        """Have every peer compare its items with ours: of what may be taken now they were told in vain."""
-        for link, state in self._links.items():
-            if state.up:
-                self._reconciliation.begin(link, now)
+        """Have every neighbour compare its items with ours: what may be taken now was offered in vain."""
+        for link in self.views.active:
+            self._reconciliation.begin(link, now)
 
     # Endings
 
@@ -330,7 +358,8 @@ class Overlay:
             self._effects += map(StorePeer, gone)
         if busy:
             self._take_lists(now)
-        self._broadcast.announce((link for link, state in self._links.items() if state.up), now)
+        self._broadcast.announce(self.views.active, now)
+        self.views.leave(now.monotonic, self._at_rest)
         self._statements.finish()
         if busy:
             self._effects += map(PageCame, self._lists.moved())
@@ -338,6 +367,9 @@ class Overlay:
         effects = list(self._effects)
         self._effects.clear()
         return effects
+
+    def _at_rest(self, link: LinkId) -> bool:
+        return self._exchange.wants.at_rest(link) and not self._reconciliation.is_waiting(link)
 
     def _send(self, link: LinkId, message: Message) -> None:
         self._effects.append(SendMessage(link, message))

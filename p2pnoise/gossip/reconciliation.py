@@ -42,7 +42,6 @@ WORTH = 256  # bytes of an item that came, about: grants and records are smaller
 @dataclass(slots=True)
 class _Link:
     node_id: bytes
-    missed: bool = False  # it said ranges before we took part
     waiting: Ranges | None = None  # to be answered when we have asked for most of what it told
 
 
@@ -65,16 +64,6 @@ class Reconciliation:
 
     def close(self, link: LinkId) -> None:
         del self._links[link]
-
-    def missed(self, link: LinkId) -> None:
-        """The peer said ranges before it was judged here: they were not looked at."""
-        self._links[link].missed = True
-
-    def peer_up(self, link: LinkId, now: Instant) -> None:
-        """Both ends come here; one comparison is enough. That of the lower Node ID, unless it came too early here."""
-        state = self._links[link]
-        if bytes(self._table.own) < state.node_id or state.missed:
-            self.begin(link, now)
 
     def begin(self, link: LinkId, now: Instant) -> None:
         """Have the peer compare its items with ours."""
@@ -109,6 +98,10 @@ class Reconciliation:
         for link, state in self._links.items():
             if state.waiting is not None:
                 self._go_on(link, state, now)
+
+    def is_waiting(self, link: LinkId) -> bool:
+        """Whether the peer may have more for us than it was asked for."""
+        return self._links[link].waiting is not None
 
     def earned(self, link: LinkId, *, asked: int, given: int, now: Instant) -> None:
         """The peer asked for so many items that we have; so many came of those that it was asked for."""

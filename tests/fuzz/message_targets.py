@@ -112,6 +112,7 @@ def gossip_messages() -> Iterator[bytes]:
         messages.Ranges((), ids),
         messages.Announce(ids),
         messages.Want(ids),
+        messages.Sample(ids, asks=True, full=False),
         messages.Items(items, last=False),
         messages.Items((), last=True),
         messages.HeldStatements((world.ENDING.digest, bytes(32))),

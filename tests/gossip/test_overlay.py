@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from p2pnoise.gossip import broadcast, effects
-from p2pnoise.gossip.messages import MAX_WANT, Announce, Heads, Items, Ranges, Want
+from p2pnoise.gossip.messages import MAX_WANT, Announce, Heads, Items, Ranges, Sample, Want
 from p2pnoise.instant import SECOND
 
 
@@ -29,14 +29,14 @@ def test_overlays_in_a_line_converge(mesh, count):
         assert all(peer.record is not None for peer in speaker.table)
 
 
-def test_converged_overlays_say_no_more_than_heads_and_one_range(mesh):
+def test_converged_overlays_say_no_more_than_heads_samples_and_one_range(mesh):
     speakers = line(mesh, NAMES)
     mesh.wait(10)
     for speaker in speakers:
         speaker.heard.clear()
     mesh.wait(75)
     heard = [message for speaker in speakers for message in speaker.heard]
-    assert {type(message) for message in heard} == {Heads, Ranges}
+    assert {type(message) for message in heard} == {Heads, Ranges, Sample}
     said = [message for message in heard if isinstance(message, Ranges)]
     assert len(speakers) <= len(said) <= 2 * len(speakers)
     assert all(len(ranges) == 1 for message in said for _, ranges in message.groups)
