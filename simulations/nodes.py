@@ -60,7 +60,7 @@ class SimulatedNode:
     dark: bool = False  # its system is gone, too
     held_down: int = 0  # how many faults keep it from starting
     leaving: int = -1  # the start that was told to end
-    lacked: Citizen | None = None  # somebody whose card or record it lacked when it was last asked
+    lacked: int = 0  # the place of somebody whose card or record it lacked when it was last asked
 
     @property
     def online(self) -> bool:
@@ -98,11 +98,13 @@ class SimulatedNode:
         return sum(not self._knows(citizen) for citizen in citizens)
 
     def knows_all(self, citizens: Sequence[Citizen]) -> bool:
-        """Whether it lacks nothing of these; whom it lacked when it was last asked is looked at first."""
-        if self.lacked is not None and not self._knows(self.lacked):
+        """Whether it lacks nothing of these. Who is in the place of the one that it lacked last is looked at first."""
+        if self.lacked < len(citizens) and not self._knows(citizens[self.lacked]):
             return False
-        self.lacked = next((citizen for citizen in citizens if not self._knows(citizen)), None)
-        return self.lacked is None
+        found = (place for place, citizen in enumerate(citizens) if not self._knows(citizen))
+        place = next(found, None)
+        self.lacked = place or 0
+        return place is None
 
     def _knows(self, citizen: Citizen) -> bool:
         peer = self.table.by_identity(citizen.card.identity)

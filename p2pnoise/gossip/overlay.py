@@ -359,7 +359,8 @@ class Overlay:
         if busy:
             self._take_lists(now)
         self._broadcast.announce(self.views.active, now)
-        self.views.leave(now.monotonic, self._at_rest)
+        if self.views.visits:
+            self.views.leave(now.monotonic, self._at_rest)
         self._statements.finish()
         if busy:
             self._effects += map(PageCame, self._lists.moved())
