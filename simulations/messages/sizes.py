@@ -1,17 +1,6 @@
 """Sizes: how many bytes a message would be if it were written, without writing it."""
 
-from p2pnoise.gossip.messages import (
-    BUCKETS,
-    FINGERPRINT_SIZE,
-    ID_SIZE,
-    Announce,
-    Digest,
-    Ids,
-    Items,
-    Message,
-    Want,
-    encode,
-)
+from p2pnoise.gossip.messages import ID_SIZE, Announce, Items, Message, Ranges, Want, encode, ranges_size
 
 from .table import Parcel
 
@@ -31,10 +20,8 @@ def size_of_sets(message: Message) -> int | None:
     match message:
         case Announce(ids) | Want(ids):
             return _HEAD + _binary(len(ids) * ID_SIZE)
-        case Ids(buckets, ids):
-            return _HEAD + _binary(len(buckets)) + _binary(len(ids) * ID_SIZE)
-        case Digest():
-            return _HEAD + _binary(BUCKETS * FINGERPRINT_SIZE)
+        case Ranges():
+            return ranges_size(message)
         case Items(Parcel() as parcel, _):
             count = len(parcel)
             return _HEAD + (1 if count < 16 else 3) + parcel.size + 1
