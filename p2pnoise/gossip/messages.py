@@ -97,9 +97,10 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Asks for these items."""
+    """Asks for these items. `graft`: they were news that nobody pushed; the receiver is to push from now on."""
 
     ids: Set[bytes]
+    graft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,18 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """Items that are news to the sender, unasked for."""
+
+    items: Collection[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Of what the receiver pushed nothing was new: it is to tell its news by id from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class HeldStatements:
     """Digests of statements that the sender holds: of all, or of those that are news to it."""
 
@@ -177,7 +190,8 @@ class Unknown:
 
 OfLists: TypeAlias = Heads | WantLists | GivenList | WantPages | GivenPage
 OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
-Message: TypeAlias = OfLists | Digest | Ids | Announce | Want | Items | OfStatements
+OfItems: TypeAlias = Digest | Ids | Announce | Want | Items | Push | Prune
+Message: TypeAlias = OfLists | OfStatements | OfItems
 
 _TYPES: dict[type, int] = {
     Heads: 1,
@@ -193,11 +207,13 @@ _TYPES: dict[type, int] = {
     GivenStatements: 11,
     WantPages: 12,
     GivenPage: 13,
+    Push: 15,
+    Prune: 16,
 }
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message) -> bytes:  # noqa: C901 - a table of shapes, one line each
     """The bytes of one message, at most `MAX_MESSAGE`."""
     fields: list[Any]
     match message:
@@ -213,10 +229,16 @@ def encode(message: Message) -> bytes:
             fields = [b"".join(fingerprints)]
         case Ids(buckets, ids):
             fields = [bytes(buckets), b"".join(sorted(ids))]
-        case Announce(ids) | Want(ids):
+        case Announce(ids):
             fields = [b"".join(sorted(ids))]
+        case Want(ids, graft):
+            fields = [b"".join(sorted(ids)), graft]
         case Items(items, last):
             fields = [[_encode_item(item) for item in items], last]
+        case Push(items):
+            fields = [[_encode_item(item) for item in items]]
+        case Prune():
+            fields = []
         case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
             fields = [b"".join(digests)]
         case GivenStatements(statements):
@@ -256,7 +278,7 @@ def decode(data: bytes) -> Message | Unknown:
     raise MessageError("not an array that begins with a version and a type")
 
 
-def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911 - a table of shapes, one line each
+def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911, PLR0912 - a table of shapes, one line each
     match kind, fields:
         case 1, [list(heads)] if len(heads) <= MAX_ISSUERS and all(map(_is_head, heads)):
             return Heads(tuple(Head(*head) for head in heads))
@@ -270,11 +292,10 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return Ids(tuple(buckets), frozenset(_split(joined, ID_SIZE)))
         case 6, [bytes(joined)] if _is_ids(joined):
             return Announce(frozenset(_split(joined, ID_SIZE)))
-        case 7, [bytes(joined)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
-            return Want(frozenset(_split(joined, ID_SIZE)))
-        case 8, [list(items), bool(last)] if len(items) <= MAX_ITEMS:
-            read = tuple(_read_item(item) for item in items)
-            return Items(tuple(item for item in read if item is not None), last) if None not in read else None
+        case 7, [bytes(joined), bool(graft)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
+            return Want(frozenset(_split(joined, ID_SIZE)), graft)
+        case 8, [list(items), bool(last)] if (read := _read_items(items)) is not None:
+            return Items(read, last)
         case 9, [bytes(joined)] if _is_digests(joined, MAX_STATEMENTS):
             return HeldStatements(_split(joined, DIGEST_SIZE))
         case 10, [bytes(joined)] if _is_digests(joined, MAX_WANT_STATEMENTS):
@@ -285,7 +306,18 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return WantPages(_split(joined, DIGEST_SIZE))
         case 13, [bytes(page)]:
             return GivenPage(page)
+        case 15, [list(items)] if (read := _read_items(items)) is not None:
+            return Push(read)
+        case 16, []:
+            return Prune()
     return None
+
+
+def _read_items(items: list[Any]) -> tuple[Item, ...] | None:
+    if len(items) > MAX_ITEMS:
+        return None
+    read = tuple(_read_item(item) for item in items)
+    return tuple(item for item in read if item is not None) if None not in read else None
 
 
 def _read_item(item: Any) -> Item | None:

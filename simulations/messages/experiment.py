@@ -13,7 +13,7 @@ from simulations.faults import Schedule
 from simulations.outcome import Outcome, Value
 from simulations.population import draw_schedule, settle
 from simulations.scenario import Scenario, ScenarioError, ScenarioFile
-from simulations.watching import Watching
+from simulations.watching import Watching, redundancy
 
 from .invariants import ALWAYS
 from .striking import plan
@@ -109,6 +109,7 @@ class MessageExperiment:
         watching.finish()
         metrics, samples = watching.figures()
         metrics |= {"deliveries": world.deliveries, "handshakes": world.census["peer-verified"] // 2}
+        metrics["redundancy"] = redundancy(node.came for node in world.nodes)
         samples["messages_sent"] = tuple(node.messages_sent for node in world.nodes if node.honest)
         notes: dict[str, Value] = {
             "links": f"drawn: a ring and random pairs, {DEGREE} a node",

@@ -9,6 +9,7 @@ from p2pnoise.gossip.messages import (
     Ids,
     Items,
     Message,
+    Push,
     Want,
     encode,
 )
@@ -29,16 +30,23 @@ def message_size(message: Message) -> int:
 def size_of_sets(message: Message) -> int | None:
     """The size of a message that is of sets of items, by their number; None of another."""
     match message:
-        case Announce(ids) | Want(ids):
+        case Announce(ids):
             return _HEAD + _binary(len(ids) * ID_SIZE)
+        case Want(ids):
+            return _HEAD + _binary(len(ids) * ID_SIZE) + 1
         case Ids(buckets, ids):
             return _HEAD + _binary(len(buckets)) + _binary(len(ids) * ID_SIZE)
         case Digest():
             return _HEAD + _binary(BUCKETS * FINGERPRINT_SIZE)
         case Items(Parcel() as parcel, _):
-            count = len(parcel)
-            return _HEAD + (1 if count < 16 else 3) + parcel.size + 1
+            return _HEAD + _array(len(parcel)) + parcel.size + 1
+        case Push(Parcel() as parcel):
+            return _HEAD + _array(len(parcel)) + parcel.size
     return None
+
+
+def _array(count: int) -> int:
+    return 1 if count < 16 else 3
 
 
 def _binary(size: int) -> int:

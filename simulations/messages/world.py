@@ -15,7 +15,7 @@ from typing import TypeVarTuple
 from cards import AddressRecord, Card, Fact, make_record
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Want, encode
+from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Push, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from simulations.clocks import START, Clock
 from simulations.faults import Fault
@@ -61,6 +61,7 @@ class MessageNode:
     """A place in the world. What it has stored stays when it is down: its table. `overlay` is of this start."""
 
     __slots__ = (
+        "_came",
         "_linked",
         "boot",
         "bytes_sent",
@@ -103,6 +104,7 @@ class MessageNode:
         self.inputs = 0
         self.tick: int | None = None
         self._linked: list[bytes] | None = None
+        self._came = 0, 0  # items, and those that need not have come, before it started last
 
     @property
     def honest(self) -> bool:
@@ -133,6 +135,22 @@ class MessageNode:
         if self._linked is None:
             self._linked = list(dict.fromkeys(self.up.values()))
         return self._linked
+
+    @property
+    def came(self) -> tuple[int, int]:
+        """How many items came to it, ever, and how many of these need not have come."""
+        came, spare = self.overlay.redundancy if self.overlay is not None else (0, 0)
+        return self._came[0] + came, self._came[1] + spare
+
+    def end(self) -> None:
+        """Forget all that it has not stored."""
+        self._came = self.came
+        self.links.clear()
+        self.up.clear()
+        self.forget_linked()
+        self.overlay = None
+        self.tick = None
+        self.boot += 1
 
     def forget_linked(self) -> None:
         self._linked = None
@@ -254,12 +272,7 @@ class MessageWorld(Seeded):
             link.alive = False
             wait = SILENCE if silent else link.one_way
             self.alarm(self.now + wait, self._dropper(self.nodes[link.peer_of(node.number)], link))
-        node.links.clear()
-        node.up.clear()
-        node.forget_linked()
-        node.overlay = None
-        node.tick = None
-        node.boot += 1
+        node.end()
 
     def offer_fact(self, node: MessageNode, fact: Fact) -> None:
         """Its operator hands a node a fact."""
@@ -514,7 +527,9 @@ class MessageWorld(Seeded):
         match message:
             case Announce(ItemBits(bits=bits)):
                 return hash(bits)
-            case Want(ItemBits(bits=bits)):
+            case Want(ItemBits(bits=bits), graft):
+                return hash(bits) ^ (6 + graft)
+            case Push(Parcel(bits=bits)):
                 return hash(bits) ^ 1
             case Items(Parcel(bits=bits), last):
                 return hash(bits) ^ 2 + last
