@@ -103,11 +103,12 @@ def _hint(key: bytes) -> bytes:
 class _SecretKey:
     """An Ed25519 seed of 32 bytes. The object owns it; nothing prints it."""
 
-    __slots__ = ("_key", "_seed")
+    __slots__ = ("_ed25519", "_key", "_seed")
 
     def __init__(self, seed: bytes) -> None:
         self._seed = bytes(seed)
         self._key = Ed25519PrivateKey.from_private_bytes(self._seed)
+        self._ed25519 = self._key.public_key().public_bytes_raw()
 
     @classmethod
     def generate(cls, entropy: Entropy) -> Self:
@@ -125,10 +126,6 @@ class _SecretKey:
     def to_locked_pem(self, passphrase: bytes, entropy: Entropy) -> bytes:
         """Encrypted PKCS#8 PEM: scrypt and AES-256. Raises `CardError` locked for an empty passphrase."""
         return keyfile.locked(self._seed, passphrase, entropy)
-
-    @property
-    def _ed25519(self) -> bytes:
-        return self._key.public_key().public_bytes_raw()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} hidden>"

@@ -30,7 +30,7 @@ class Listening(_Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialling(_Event):
-    """A connection is being tried. `source` says where the address came from: bootstrap or table."""
+    """A connection is being tried. `source` says where the address came from: bootstrap, table, demand or visit."""
 
     kind: ClassVar[str] = "dialling"
     address: Address

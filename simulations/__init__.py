@@ -1,9 +1,11 @@
 """Simulations: the same NodeCore as the daemon's, in a world of virtual time, seeded and repeatable bit for bit."""
 
-from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet, Watch
-from .checks_hostile import Ignored, Included, OneLink, SlotsFreed, Told
+from .checks import Expectation, Watch
+from .checks_amounts import EventsAtMost, FirstNodeCarries, Quiet, Told
+from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
-from .checks_links import FirstNodeCarries, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
+from .checks_links import Connected, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
+from .checks_news import Converged, Cut, Excluded
 from .clocks import ClockLaw
 from .comparing import Comparison, NoWorse
 from .faults import (

@@ -14,7 +14,8 @@ from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
 
 if TYPE_CHECKING:
-    from .world import SimulatedNode, World
+    from .nodes import SimulatedNode
+    from .world import World
 
 DIAL_TIMEOUT = 10 * SECOND  # after which a dial that nobody answers has failed, as with the daemon's carriers
 KNOCKS = (1 * SECOND, 2 * SECOND, 4 * SECOND)  # between two SYNs: Linux's first timeout, doubled each time

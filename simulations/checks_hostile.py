@@ -7,39 +7,7 @@ from p2pnoise.node.link import Stage
 
 from .checks import View, Watch, seconds
 from .faults import Schedule
-from .world import SimulatedNode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """Honest nodes tell at least so many events of one kind, all together: what was to be met was met."""
-
-    kind: str
-    least: int = 1
-    reason: str = ""
-
-    def watch(self, view: View, schedule: Schedule) -> Watch:
-        return _Told(view, schedule, self)
-
-
-class _Told(Watch):
-    def __init__(self, view: View, schedule: Schedule, said: Told) -> None:
-        super().__init__(view, schedule)
-        what = f"{said.kind} ({said.reason})" if said.reason else said.kind
-        self.name = f"at least {said.least} {what} told"
-        self.settled = False
-        self._said = said
-        self._count = 0
-
-    def told(self, node: object, event: object) -> None:
-        kind, reason = getattr(event, "kind", ""), str(getattr(event, "reason", ""))
-        if getattr(node, "honest", False) and kind == self._said.kind and self._said.reason in reason:
-            self._count += 1
-            self.settled = self._count >= self._said.least
-
-    def finish(self) -> None:
-        if not self.settled:
-            self.broken(f"{self._count} told")
+from .nodes import SimulatedNode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

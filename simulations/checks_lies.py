@@ -6,9 +6,9 @@ from p2pnoise.instant import SECOND
 
 from .checks import View, Watch
 from .faults import Schedule
+from .nodes import SimulatedNode
 from .oracle import Citizen, Lie
 from .signatures import CountingSignatures
-from .world import SimulatedNode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

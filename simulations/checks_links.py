@@ -1,15 +1,73 @@
-"""Checks of links, of who is taken for dead, of what a node has to carry, and of how a node ends; beside checks.py."""
+"""Checks of links: whether they join all, who is taken for dead, and how links and nodes end; beside checks.py."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from p2pnoise.events import Event
 from p2pnoise.instant import SECOND
 
-from .checks import NodeView, View, Watch, seconds
+from .checks import NodeView, View, Watch, all_started, seconds
 from .disks import DiskError
 from .faults import Crash, Rotate, Schedule
 
 SILENT = "silent for"  # how a link that is taken for dead says why it ended
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connected:
+    """The links join all honest nodes that run to one network, `within` so many seconds of the last fault."""
+
+    within: float = 60.0
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Connection(view, schedule, self.within)
+
+
+class _Connection(Watch):
+    def __init__(self, view: View, schedule: Schedule, within: float) -> None:
+        super().__init__(view, schedule)
+        self.name = f"one connected network within {within:g} s"
+        self.settled = False
+        self._limit = int(within * SECOND)
+
+    def look(self) -> None:
+        if self.settled or self.view.now < self.calm:
+            return
+        parts = components(self.live())
+        if len(parts) == 1 and all_started(self.view):
+            self.settled = True
+            self.metrics["connected_after"] = seconds(self.view.now - self.calm)
+        elif self.view.now > self.calm + self._limit and self._first is None:
+            self.broken(f"{len(parts)} parts, the smallest of {min(map(len, parts), default=0)} nodes")
+
+    def finish(self) -> None:
+        if not self.settled:
+            self.undecided()
+
+
+def components(nodes: Sequence[NodeView]) -> list[list[int]]:
+    """The parts that links join, each in the order of numbers."""
+    by_id = {bytes(node.citizen.key.public): node for node in nodes}
+    neighbours: dict[int, set[int]] = {node.number: set() for node in nodes}
+    for node in nodes:
+        for node_id in node.linked():
+            if node_id in by_id:
+                neighbours[node.number].add(by_id[node_id].number)
+                neighbours[by_id[node_id].number].add(node.number)
+    parts = []
+    left = dict.fromkeys(neighbours)
+    while left:
+        part, edge = [], [next(iter(left))]
+        del left[edge[0]]
+        while edge:
+            number = edge.pop()
+            part.append(number)
+            for other in sorted(neighbours[number]):
+                if other in left:
+                    del left[other]
+                    edge.append(other)
+        parts.append(sorted(part))
+    return parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,33 +101,6 @@ class _FalselyDead(Watch):
             self.metrics["falsely_dead"] = self._count
             if self._count > self._at_most:
                 self.broken(f"node {node.number} took node {victim.number} for dead")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstNodeCarries:
-    """The first node sends each node at most `bytes_a_node`, and `bytes_a_card` for each card that there is.
-
-    Who has a table for all cannot send less than all of it to whoever begins there, if nobody else gives it.
-    """
-
-    bytes_a_node: float
-    bytes_a_card: float = 0.0
-
-    def watch(self, view: View, schedule: Schedule) -> Watch:
-        return _Load(view, schedule, self.bytes_a_node + self.bytes_a_card * len(view.nodes))
-
-
-class _Load(Watch):
-    def __init__(self, view: View, schedule: Schedule, most: float) -> None:
-        super().__init__(view, schedule)
-        self.name = f"the first node sends at most {most:g} bytes a node"
-        self._most = most
-
-    def finish(self) -> None:
-        load = self.view.nodes[0].bytes_sent / len(self.view.nodes)
-        self.metrics["first_node_bytes_a_node"] = round(load)
-        if load > self._most:
-            self.broken(f"{load:.0f}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

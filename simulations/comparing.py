@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from .checks import Converged
+from .checks_news import Converged
 from .outcome import Check, Outcome
 from .scenario import Scenario
 
@@ -33,8 +33,8 @@ class NoWorse:
 
     def check(self, outcome: Outcome, calm: Outcome) -> Check:
         ours, theirs = outcome.metrics.get(self.metric), calm.metrics.get(self.metric)
-        if ours is None or theirs is None:
-            return Check(name=self.name, holds=False, detail=f"{ours} beside {theirs}")
+        if ours is None or theirs is None:  # it never came to it before it was over, and nobody knows when it would
+            return Check(name=self.name, holds=False, detail=f"{ours} beside {theirs}", decided=False)
         holds = ours <= self.factor * theirs + self.slack
         return Check(name=self.name, holds=holds, detail="" if holds else f"{ours:g} beside {theirs:g}")
 

@@ -6,7 +6,8 @@ from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.core import NodeCore
 
 from .checks import seconds
-from .world import SimulatedNode, World
+from .nodes import SimulatedNode
+from .world import World
 
 
 def overview(world: World) -> list[dict[str, Any]]:

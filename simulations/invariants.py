@@ -13,7 +13,8 @@ from p2pnoise.instant import SECOND
 from .checks import NodeView, View, Watch, seconds
 from .disks import DiskError
 from .faults import DiskFault, Schedule
-from .world import SimulatedNode, World
+from .nodes import SimulatedNode
+from .world import World
 
 # A node and virtual second, over ten of them or what is left in the end; a guess: the first of a thousand takes 1,500.
 MAX_INPUTS = 5_000
@@ -88,14 +89,14 @@ class Steady(Watch):
         self._seen: dict[tuple[int, bytes], tuple[int, bytes]] = {}
         self._named: dict[tuple[bytes, int], bytes] = {}  # Node ID and number of every address record that was taken
         self._records: dict[tuple[int, bytes], int] = {}
+        self._shared: tuple[int, frozenset[bytes]] = (0, frozenset())  # Node IDs that some dishonest node has, too
 
     def stored(self, node: NodeView, change: Store) -> None:
         if not (isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest):
             return
         record = change.peer.record
         named = (bytes(record.node_id), record.sequence) if record is not None else None
-        shared = {bytes(one.citizen.key.public) for one in self.view.nodes if not one.honest}  # by clones, say
-        if record is None or named is None or named[0] in shared:
+        if record is None or named is None or named[0] in self._shared_keys():
             pass
         elif record.raw != self._named.setdefault(named, record.raw):
             self.broken(f"node {node.number} took a second address record of one number for {change.peer.card.label}")
@@ -108,6 +109,14 @@ class Steady(Watch):
             self.broken(f"node {node.number} took number {card.sequence} of {card.label} after {before}")
         elif card_id != card.card_id:
             self.broken(f"node {node.number} took two bodies of {card.label} with number {before}")
+
+    def _shared_keys(self) -> frozenset[bytes]:
+        """The keys of all who are not honest: some are clones."""
+        count, keys = self._shared
+        if count != len(self.view.nodes):
+            keys = frozenset(bytes(one.citizen.key.public) for one in self.view.nodes if not one.honest)
+            self._shared = len(self.view.nodes), keys
+        return keys
 
     def _addresses(self, node: NodeView, record: AddressRecord | None) -> None:
         if record is None or node.number in self._forgetful:

@@ -11,8 +11,7 @@ from . import mutations
 from .experiment import LOOK
 from .mutations import Patch, applied
 from .outcome import Check, Value
-from .running import begin, run
-from .scenario import find
+from .running import begin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +52,7 @@ def hunt(mutant: Mutant, *, seeds: int = 200) -> Caught | None:
 
 def _broken(mutant: Mutant, seed: int) -> tuple[Check, ...]:
     """What this seed breaks, as soon as it breaks anything: without one of its rules a network may storm for hours."""
-    file = find(mutant.scenario)
-    if file.run is not None:
-        return run(file, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters).broken
-    with begin(file, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters) as running:
+    with begin(mutant.scenario, nodes=mutant.nodes, seed=seed, parameters=mutant.parameters) as running:
         while not running.over:
             running.advance(running.now + LOOK)
             found = tuple(check for check in running.watching.checks if not check.holds)

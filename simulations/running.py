@@ -1,20 +1,15 @@
 """Running: one scenario, one seed, one outcome; step by step where somebody wants to look inside."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from p2pnoise.instant import SECOND
-
-from .comparing import without_adversaries
-from .experiment import LOOK, ByteExperiment, Experiment
+from .byte_experiment import ByteExperiment
+from .experiment import Experiment, Progress
 from .faults import Fault, Schedule, checked, fault_from
 from .outcome import Outcome, Value
 from .scenario import MAX_BYTES_NODES, MAX_NODES, MAX_SECONDS, Fidelity, Scenario, ScenarioError, ScenarioFile, find
-
-Progress = Callable[[float, float], None]
-"""Hears the virtual seconds that have passed, and those after which the run is over at the latest."""
 
 
 def run(
@@ -33,12 +28,8 @@ def run(
     `nodes`, `fidelity`, `seconds` and `parameters` are the scenario's own where none are given. A `schedule`, of faults
     or of what their `to_json` gave, takes the place of the faults that the seed draws.
     """
-    file = find(name) if isinstance(name, str) else name
-    if file.run is not None:
-        _, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
-        return file.run(nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters or {}, progress=progress)
     with begin(
-        file,
+        name,
         nodes=nodes,
         seed=seed,
         fidelity=fidelity,
@@ -46,24 +37,7 @@ def run(
         schedule=schedule,
         seconds=seconds,
     ) as running:
-        while not running.over:
-            running.advance(running.now + LOOK)
-            progress(running.now / SECOND, running.scenario.seconds)
-        outcome = running.outcome()
-    if running.scenario.compares:
-        calm = replace(file, make=lambda **given: without_adversaries(file.make(**given)))
-        baseline = run(
-            calm,
-            nodes=nodes,
-            seed=seed,
-            fidelity=fidelity,
-            parameters=parameters,
-            schedule=schedule,
-            seconds=seconds,
-        )
-        compared = tuple(one.check(outcome, baseline) for one in running.scenario.compares)
-        outcome = replace(outcome, checks=(*outcome.checks, *compared))
-    return outcome
+        return running.finish(progress)
 
 
 def begin(
@@ -75,7 +49,7 @@ def begin(
     parameters: Mapping[str, Value] | None = None,
     schedule: Sequence[Fault | Mapping[str, Any]] | None = None,
     seconds: float | None = None,
-) -> Experiment:
+) -> Experiment[Any]:
     """As `run`, but to be led step by step. Raises the same."""
     file = find(name) if isinstance(name, str) else name
     scenario, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
@@ -83,20 +57,23 @@ def begin(
     faults: Schedule | None = None
     if schedule is not None:
         faults = checked(one if isinstance(one, Fault) else fault_from(one) for one in schedule)
+    make = file.experiment or _experiment_of(fidelity)
+    with file.fitting(nodes):
+        return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
+
+
+def _experiment_of(fidelity: Fidelity) -> type[Experiment[Any]]:
     match fidelity:
         case "bytes":
-            make: type[ByteExperiment] = ByteExperiment
+            return ByteExperiment
         case "virtual":
             from .virtual.experiment import VirtualExperiment  # noqa: PLC0415 - it needs what the others do not
 
-            make = VirtualExperiment
+            return VirtualExperiment
         case "messages":
             from .messages.experiment import MessageExperiment  # noqa: PLC0415 - it needs what the others do not
 
-            with file.fitting(nodes):
-                return MessageExperiment(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
-    with file.fitting(nodes):
-        return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
+            return MessageExperiment
 
 
 def _fitting(

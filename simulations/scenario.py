@@ -35,11 +35,12 @@ from .clocks import ClockLaw
 from .faults import Fault, ScheduleError
 from .network import NetworkLaw
 from .oracle import YEAR
-from .outcome import Outcome, Value
+from .outcome import Value
 
 if TYPE_CHECKING:
     from .checks import Expectation
     from .comparing import Comparison
+    from .experiment import Experiment
 
 Fidelity = Literal["bytes", "messages", "virtual"]
 MAX_NODES = 200_000
@@ -124,8 +125,8 @@ class ScenarioFile:
     parameters: Mapping[str, Value]
     """With their defaults."""
     make: Callable[..., Scenario]
-    run: Callable[..., Outcome] | None = None
-    """How it is run where that is not as all are: of real processes, or by a machine that draws rules."""
+    experiment: "type[Experiment[Any]] | None" = None
+    """What runs it where that is not as all are run: `EXPERIMENT` in its file."""
 
     def with_parameters(self, given: Mapping[str, Value]) -> Scenario:
         """The scenario with these parameters. Raises `ScenarioError`."""
@@ -201,7 +202,6 @@ def _read(module: ModuleType, name: str) -> ScenarioFile:
     parameters = {one.name: one.default for one in inspect.signature(make).parameters.values()}
     if any(not isinstance(default, Value) for default in parameters.values()):
         raise ScenarioError(f"{name}: a parameter without a default", "give each a number, a text or a truth value")
-    run = getattr(module, "run", None)  # its own, not one that it imports
     return ScenarioFile(
         name=name,
         question=question,
@@ -209,5 +209,5 @@ def _read(module: ModuleType, name: str) -> ScenarioFile:
         recorded=(getattr(module, "RECORDED", None) or "").strip(),
         parameters=parameters,
         make=make,
-        run=run if getattr(run, "__module__", None) == module.__name__ else None,
+        experiment=getattr(module, "EXPERIMENT", None),
     )

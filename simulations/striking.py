@@ -22,7 +22,8 @@ from .faults import (
     Schedule,
 )
 from .files import FileDisk
-from .world import SimulatedNode, World
+from .nodes import SimulatedNode
+from .world import World
 
 
 def plan(world: World, schedule: Schedule) -> None:

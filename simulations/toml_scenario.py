@@ -21,10 +21,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from .checks import Connected, Converged, Cut, EventsAtMost, Excluded, Expectation, Quiet
-from .checks_hostile import Ignored, Included, OneLink, SlotsFreed, Told
+from .checks import Expectation
+from .checks_amounts import EventsAtMost, FirstNodeCarries, Quiet, Told
+from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
-from .checks_links import FirstNodeCarries, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
+from .checks_links import Connected, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
+from .checks_news import Converged, Cut, Excluded
 from .clocks import ClockLaw
 from .faults import KINDS, Fault, ScheduleError, fault_from
 from .network import NetworkLaw

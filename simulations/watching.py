@@ -23,8 +23,8 @@ class Curves:
         self._pause = CURVE_PAUSE
         self._next = 0
 
-    def look(self, now: int) -> None:
-        if now < self._next:
+    def look(self, now: int, *, last: bool = False) -> None:
+        if now < self._next and not last:
             return
         self._next = now + self._pause
         for name, measure in self._measures.items():
@@ -60,6 +60,7 @@ class Watching:
         self.curves.look(self._view.now)
 
     def finish(self) -> None:
+        self.curves.look(self._view.now, last=True)
         for watch in self.watches:
             watch.finish()
 

@@ -2,28 +2,28 @@
 
 Everything random comes from the seed, one stream for each node and concern, so that a draw added in one place shifts no
 other. No clock is read, nothing is opened, and no set is iterated: the same seed gives the same trace in any process.
-What carries bytes is said by network.py, what goes wrong by faults.py and striking.py, who lives here by oracle.py.
+What carries bytes is said by network.py, what goes wrong by faults.py and striking.py, who lives here by nodes.py and
+oracle.py.
 """
 
 import heapq
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol, TypeAlias, get_args
+from dataclasses import replace
+from typing import NamedTuple, TypeAlias, get_args
 
-from cards import Address, Card, Memo, Policy, SignatureCache
+from cards import Address, Memo, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.events import Event
-from p2pnoise.gossip import Overlay, PeerTable
 from p2pnoise.gossip.effects import Store
-from p2pnoise.instant import Instant, ns
+from p2pnoise.instant import ns
 from p2pnoise.node import effects as io
-from p2pnoise.node.core import NodeCore
 
-from .carriers import CUT_OFF, Carrier, Carriers, Knock, Packet
+from .carriers import CUT_OFF, Carriers, Knock, Packet
 from .clocks import Clock
 from .disks import Disk, DiskError, MemoryDisk
 from .network import Lines, NetworkLaw
+from .nodes import Inhabitant, Make, SimulatedNode, honest
 from .oracle import YEAR, Citizen, Oracle
 from .seeded import Seeded
 from .signatures import CountingSignatures
@@ -33,14 +33,6 @@ RESTORED_AT_ONCE = 1_000  # rows; the rest follows, as in the daemon
 MAX_IDLE_TICKS = 1_000  # one after the other without time passing: the node would be busy for ever
 
 
-class Inhabitant(Protocol):
-    """What lives at a place of a world: a NodeCore, or something that means no good and speaks as one."""
-
-    def handle(self, given: io.Input, now: Instant) -> list[io.Effect]: ...
-    def deadline(self) -> int | None: ...
-    def new_connection(self) -> io.ConnectionId: ...
-
-
 class _Alarm(NamedTuple):
     """Something that the world itself does then."""
 
@@ -48,96 +40,6 @@ class _Alarm(NamedTuple):
 
 
 _Given: TypeAlias = io.Input | Packet | Knock | _Alarm
-
-
-class Make(Protocol):
-    """How whoever lives at a place begins, at each start anew."""
-
-    def __call__(self, world: "World", node: "SimulatedNode", /) -> Inhabitant: ...
-
-
-@dataclass(slots=True)
-class SimulatedNode:
-    """A place in the world, and who lives there. `core` is of this start; a crash ends it, `boot` counts them."""
-
-    number: int
-    citizen: Citizen
-    config: NodeConfig
-    make: Make
-    kind: str
-    clock: Clock
-    disk: Disk
-    dialable: bool = True
-    core: Inhabitant | None = None
-    boot: int = 0
-    failure: str = ""  # why it ended by itself
-    bytes_sent: int = 0
-    messages_sent: int = 0
-    inputs: int = 0
-    census: Counter[str] = field(default_factory=Counter)
-    carriers: dict[io.ConnectionId, Carrier] = field(default_factory=dict)
-    tick: int | None = None  # when its next tick comes
-    idle_ticks: int = 0  # one after the other that brought it no further
-    dark: bool = False  # its system is gone, too
-    held_down: int = 0  # how many faults keep it from starting
-    leaving: int = -1  # the start that was told to end
-
-    @property
-    def online(self) -> bool:
-        return self.core is not None
-
-    @property
-    def honest(self) -> bool:
-        return self.kind == "honest"
-
-    @property
-    def node(self) -> NodeCore:
-        """The core of a node that runs, adversaries included that have one. Raises TypeError where there is none."""
-        core = self._own_core
-        if core is None:
-            raise TypeError(f"node {self.number} is down, or has no core")
-        return core
-
-    @property
-    def _own_core(self) -> NodeCore | None:
-        core = getattr(self.core, "core", self.core)
-        return core if isinstance(core, NodeCore) else None
-
-    @property
-    def table(self) -> PeerTable:
-        """The peer table of a node that runs."""
-        return self.node.table
-
-    @property
-    def known(self) -> int:
-        """How many cards its table holds."""
-        return len(self.table)
-
-    def lacks(self, citizens: Sequence[Citizen]) -> int:
-        """Of how many of these it lacks the newest card, or the address record."""
-        return sum(not self._knows(citizen) for citizen in citizens)
-
-    def _knows(self, citizen: Citizen) -> bool:
-        peer = self.table.by_identity(citizen.identity.public)
-        return peer is not None and peer.record is not None and peer.card.sequence == citizen.card.sequence
-
-    def holds(self, citizen: Citizen) -> bool:
-        """Whether its table has a card of this identity."""
-        return self.table.by_identity(citizen.identity.public) is not None
-
-    def holds_node(self, node_id: bytes) -> bool:
-        """Whether its table has a card of this Node ID."""
-        return self.table.by_node(node_id) is not None
-
-    @property
-    def address(self) -> Address:
-        return self.citizen.address
-
-    def linked(self) -> list[bytes]:
-        """The Node IDs of the peers that its application may count on, each once."""
-        core = self._own_core
-        links = core.links.all.values() if core is not None else ()
-        return [bytes(link.node_id) for link in links if link.counted_up and link.node_id]
 
 
 class World(Seeded):
@@ -236,6 +138,7 @@ class World(Seeded):
         """End a node at this moment. Its system ends its connections, unless that is gone, too."""
         self.carriers.end_all(node, silent=silent)
         node.dark = node.dark or silent
+        node.came_before = node.came
         node.core = None
         node.tick = None
         node.boot += 1  # what was on its way to it is for nobody
@@ -393,26 +296,3 @@ class World(Seeded):
                 self.carriers.close(node, connection)
             case _:
                 pass  # stored already, or of streams, which nobody here uses
-
-
-def honest(
-    world: World,
-    node: SimulatedNode,
-    *,
-    card: Card | None = None,
-    config: NodeConfig | None = None,
-    policy: Policy | None = None,
-    overlay: Callable[..., Overlay] = Overlay,
-) -> NodeCore:
-    """A node as the daemon runs it, unless something else is said."""
-    return NodeCore(
-        config or node.config,
-        key=node.citizen.key,
-        card=card or node.citizen.card,
-        policy=policy or world.oracle.policy,
-        random=world.chance("choices", node.number, node.boot),
-        entropy=world.entropy(node.number, node.boot),
-        signatures=world.signatures,
-        memo=world.memo,
-        overlay=overlay,
-    )

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import options
-from cli.output import Fault, answer, answer_json, say
+from cli.output import Fault
 
-from .run import outcome_lines
+from .answers import tell
+from .options import NumberRange, check_html, to_html
 
 if TYPE_CHECKING:
     from simulations import Outcome
@@ -31,29 +32,21 @@ def _nodes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
     return int(number)
 
 
-def _number(_ctx: click.Context, _parameter: click.Parameter, value: float) -> float:
-    if math.isnan(value):  # in no range, and in none of the comparisons that would say so
-        raise click.BadParameter("not a number")
-    return value
-
-
 @click.command()
 @click.option("--nodes", default="1e6", show_default=True, callback=_nodes, help="how many")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="the same seed, the same counts")
 @click.option(
     "--loss",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=NumberRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    callback=_number,
     help="share of contacts that are lost",
 )
 @click.option(
     "--dead",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=NumberRange(0, 1, max_open=True),
     default=0.0,
     show_default=True,
-    callback=_number,
     help="share of nodes that never take part",
 )
 @click.option(
@@ -72,10 +65,9 @@ def _number(_ctx: click.Context, _parameter: click.Parameter, value: float) -> f
 )
 @click.option(
     "--period",
-    type=click.FloatRange(0, 86400, min_open=True),
+    type=NumberRange(0, 86400, min_open=True),
     default=1.0,
     show_default=True,
-    callback=_number,
     metavar="SECONDS",
     help="how long a round takes, in virtual time",
 )
@@ -89,7 +81,7 @@ def _number(_ctx: click.Context, _parameter: click.Parameter, value: float) -> f
     help="a sweep of spread: fit to the smallest size, compare with the others; may be given several times",
 )
 @click.option("--out", type=options.PATH, metavar="FILE", help="write the outcome there")
-@click.option("--html", type=options.PATH, metavar="FILE", help="write a report there, for a browser")
+@to_html
 @options.as_json
 def command(
     *,
@@ -118,35 +110,19 @@ def command(
       p2pnoise simulate model --nodes 1e7 --graph neighbours --json
       p2pnoise simulate model --nodes 1e6 --fit sizes/1000 --fit sizes/10000 --html million.html
     """
-    from cli import files  # noqa: PLC0415 - not for --help
-
     try:
-        from simulations.model.epidemic import Epidemic  # noqa: PLC0415
+        from simulations.model.epidemic import Epidemic  # noqa: PLC0415 - not for --help
         from simulations.model.modelling import modelled  # noqa: PLC0415
     except ImportError as error:
         raise Fault(f"{error.name} is not installed", 'pip install "p2pnoise[sim]"') from None
-    if html is not None:
-        from simulations.report import check  # noqa: PLC0415
-
-        check(html)
+    check_html(html)
     begun = time.perf_counter()
     if fits:
         outcome = _predicted(fits, nodes=nodes, seed=seed)
     else:
         epidemic = Epidemic(nodes=nodes, loss=loss, dead=dead, graph=graph, contacts=contacts)
         outcome = modelled(epidemic, seed=seed, rounds=rounds, period=period)
-    wall = time.perf_counter() - begun
-    if out is not None:
-        files.write(out, (outcome.line() + "\n").encode(), secret=False, force=True)
-    if html is not None:
-        from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
-
-        write([outcome], html)
-    if as_json:
-        answer_json(outcome.to_json())
-    else:
-        answer(*outcome_lines(outcome))
-        say(f"took {wall:.1f} s of real time")
+    tell(outcome, begun=begun, out=out, html=html, as_json=as_json)
     if not outcome.ok:
         raise SystemExit(1)
 

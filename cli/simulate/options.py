@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from cards.findings import USAGE
+from cli import options
 from cli.output import Fault
 
 if TYPE_CHECKING:
@@ -20,6 +21,16 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 MAX_NODES = 200_000  # as simulations.scenario says, which --help does not wait for
 MAX_OUTCOME = 64 * 1024 * 1024  # bytes; one of 10,000 nodes takes 2 MB
 FIDELITIES = ("bytes", "messages", "virtual")
+
+
+class NumberRange(click.FloatRange):
+    """Of numbers: what is none is in no range, although no comparison says so."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail("not a number", param, ctx)
+        return number
 
 
 def _parameters(_ctx: click.Context, _parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, Any]:
@@ -72,6 +83,21 @@ def of_one_run(function: Command) -> Command:
     ):
         function = option(function)
     return function
+
+
+def to_html(function: Command) -> Command:
+    """`--html FILE`, handed on as `html`, to be seen to by `check_html`."""
+    return click.option("--html", type=options.PATH, metavar="FILE", help="write a report there, for a browser")(
+        function
+    )
+
+
+def check_html(path: Path | None) -> None:
+    """See that a report can be written there, before anything runs that it is to be of. Raises `Fault`."""
+    if path is not None:
+        from simulations.report import check  # noqa: PLC0415 - not for --help
+
+        check(path)
 
 
 @contextmanager

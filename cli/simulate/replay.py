@@ -14,6 +14,8 @@ from cli.output import USAGE, Fault, answer, answer_json, columns, rows
 from .options import faults, of_one_run, saved
 from .run import progress_bar
 
+_OF_THE_SOFTWARE = ("versions", "notes")  # not of what came out
+
 
 def _moment(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
     """12.345 or 12.345s."""
@@ -109,6 +111,14 @@ def _compare(before: Any, again: Any) -> None:
         raise Fault(
             f"it did not come out the same: trace {again.trace_hash}, before {before.trace_hash}",
             f"use the versions that it was made with ({', '.join(changed)}), and the same source",
+            code=1,
+        )
+    told, now = (json.loads(one.line()) for one in (before, again))
+    other = [key for key in told if told[key] != now[key] and key not in _OF_THE_SOFTWARE]
+    if other:
+        raise Fault(
+            f"it did not come out the same: the trace is, but not its {', '.join(other)}",
+            "what is expected or measured has changed since: use the source that it was made with",
             code=1,
         )
 

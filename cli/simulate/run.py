@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import options
-from cli.output import Fault, answer, answer_json, rows, say
+from cli.output import Fault
 
-from .options import as_command, faults, of_one_run
+from .answers import tell
+from .bars import bar
+from .options import as_command, check_html, faults, of_one_run, to_html
 
 if TYPE_CHECKING:
     from simulations import Outcome
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 @click.argument("scenario")
 @of_one_run
 @click.option("--out", type=options.PATH, metavar="FILE", help="write the outcome there, to replay, shrink and compare")
-@click.option("--html", type=options.PATH, metavar="FILE", help="write a report there, for a browser")
+@to_html
 @options.as_json
 def command(
     *,
@@ -47,13 +49,9 @@ def command(
       p2pnoise simulate run partition --set seconds=120 --html partition.html
       p2pnoise simulate run ./mine.toml --json
     """
-    from cli import files  # noqa: PLC0415 - not for --help
-    from simulations import run  # noqa: PLC0415
+    from simulations import run  # noqa: PLC0415 - not for --help
 
-    if html is not None:
-        from simulations.report import check  # noqa: PLC0415
-
-        check(html)
+    check_html(html)
     begun = time.perf_counter()
     with faults(), progress_bar() as progress:
         outcome = run(
@@ -64,18 +62,7 @@ def command(
             parameters=parameters,
             progress=progress,
         )
-    wall = time.perf_counter() - begun
-    if out is not None:
-        files.write(out, (outcome.line() + "\n").encode(), secret=False, force=True)
-    if html is not None:
-        from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
-
-        write([outcome], html)
-    if as_json:
-        answer_json(outcome.to_json())
-    else:
-        answer(*outcome_lines(outcome))
-        say(f"took {wall:.1f} s of real time")
+    tell(outcome, begun=begun, out=out, html=html, as_json=as_json)
     if not outcome.ok and as_json:
         sys.exit(1)  # the outcome is the answer, and the only one
     if not outcome.ok:
@@ -84,27 +71,6 @@ def command(
             f"look inside with: p2pnoise simulate replay --until SECONDS {_repeat(outcome)}",
             code=1,
         )
-
-
-def outcome_lines(outcome: "Outcome") -> list[str]:
-    """What people read of one run."""
-    checks = [
-        (check.name, "holds" if check.holds else f"BROKEN at {check.at} s: {check.detail}") for check in outcome.checks
-    ]
-    figures = [(name.replace("_", " "), _figure(value)) for name, value in outcome.metrics.items()]
-    size = (
-        f"{outcome.nodes} nodes, seed {outcome.seed}, {outcome.fidelity}, {outcome.virtual_seconds:g} virtual seconds"
-    )
-    return [
-        f"{outcome.scenario}: {size}",
-        *rows(*checks, *figures, ("trace hash", outcome.trace_hash), indent="    "),
-    ]
-
-
-def _figure(value: float | None) -> str:
-    if value is None:
-        return "never"
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
 
 
 def _repeat(outcome: "Outcome") -> str:
@@ -120,19 +86,6 @@ def _repeat(outcome: "Outcome") -> str:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[float, float], None]]:
-    """A bar on a terminal's stderr, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _now, _end: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
-    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
-
-    bar = Progress(
-        TextColumn("virtual {task.completed:8.2f} s of at most {task.total:g}"),
-        BarColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=None)
-        yield lambda now, end: bar.update(task, completed=now, total=end)
+    """What hears the virtual seconds that have passed, and how many there will be at most."""
+    with bar("virtual {task.completed:8.2f} s of at most {task.total:g}") as tell_bar:
+        yield lambda now, end: tell_bar(completed=now, total=end)

@@ -14,7 +14,8 @@ import click
 from cli import options
 from cli.output import USAGE, Fault, answer, answer_json, columns, say, span
 
-from .options import FIDELITIES, MAX_NODES, as_command, faults, of_parameters
+from .bars import bar
+from .options import FIDELITIES, MAX_NODES, as_command, check_html, faults, of_parameters, to_html
 
 if TYPE_CHECKING:
     from simulations.scenario import Fidelity, ScenarioFile
@@ -75,7 +76,7 @@ def _nodes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int 
     help="how long to wait for Dask's workers",
 )
 @click.option("--out", type=options.PATH, metavar="FOLDER", help="keep the outcomes there, and go on from there")
-@click.option("--html", type=options.PATH, metavar="FILE", help="write a report there, for a browser")
+@to_html
 @options.as_json
 def command(
     *,
@@ -111,20 +112,17 @@ def command(
 
     with faults():
         tasks = tasks_of(_files(names, every=every), seeds, nodes=nodes, fidelity=fidelity, parameters=parameters)
-    if html is not None:
-        from simulations.report import check  # noqa: PLC0415
-
-        check(html)
+    check_html(html)
     where = _engine(engine, workers=workers, scheduler=scheduler, wait=wait)
     begun, done = time.perf_counter(), 0
     with _folder(out) as folder:
         try:
-            with _progress_bar(len(tasks)) as bar:
+            with _progress_bar(len(tasks)) as tell:
 
                 def progress(answered: int, bad: int) -> None:
                     nonlocal done
                     done = answered
-                    bar(answered, bad)
+                    tell(answered, bad)
 
                 found = sweep(tasks, engine=where, folder=folder, progress=progress)
         except KeyboardInterrupt:
@@ -180,24 +178,9 @@ def _folder(out: Path | None) -> Iterator[Path]:
 
 @contextmanager
 def _progress_bar(total: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar on a terminal's stderr, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _done, _bad: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    bar = Progress(
-        MofNCompleteColumn(),
-        BarColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[bad]}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=total, bad="")
-        yield lambda done, bad: bar.update(task, completed=done, bad=f"{bad} broken" if bad else "")
+    """What hears how many runs are answered, and how many of them are no good ones."""
+    with bar("{task.completed}/{task.total}", "{task.fields[bad]}", remaining=True) as tell:
+        yield lambda done, bad: tell(completed=done, total=total, bad=f"{bad} broken" if bad else "")
 
 
 def _lines(found: "Swept") -> list[str]:

@@ -1,34 +1,23 @@
 """`p2pnoise simulate validate`: the simulator against real processes."""
 
-import math
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from cli import options
 from cli.output import Fault, answer, answer_json, columns, say
 
-from .options import faults
+from .bars import bar
+from .options import NumberRange, faults
 
 if TYPE_CHECKING:
     from simulations.scenario import Fidelity
 
 
-class _Range(click.FloatRange):
-    """Of numbers: what is none is in no range, although no comparison says so."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail("not a number", param, ctx)
-        return number
-
-
-_SECONDS = _Range(0, 10)
+_SECONDS = NumberRange(0, 10)
 
 
 @click.command()
@@ -59,7 +48,7 @@ _SECONDS = _Range(0, 10)
 )
 @click.option(
     "--loss",
-    type=_Range(0, 0.5),
+    type=NumberRange(0, 0.5),
     default=0.0,
     show_default=True,
     metavar="SHARE",
@@ -67,7 +56,7 @@ _SECONDS = _Range(0, 10)
 )
 @click.option(
     "--start",
-    type=_Range(0, 3600),
+    type=NumberRange(0, 3600),
     metavar="SECONDS",
     help="within which all start; 0.4 for each if left out",
 )
@@ -147,20 +136,6 @@ def _has_relay() -> bool:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on a terminal's stderr, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda _what, _done, _all: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only where there is a terminal
-    from rich.progress import BarColumn, Progress, TextColumn  # noqa: PLC0415
-
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed} of {task.total}"),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("", total=1)
-        yield lambda what, done, all_: bar.update(task, description=what, completed=done, total=all_)
+    """What hears which runs are under way, how many are done, and how many there are."""
+    with bar("{task.description}", "{task.completed} of {task.total}") as tell:
+        yield lambda what, done, all_: tell(description=what, completed=done, total=all_)

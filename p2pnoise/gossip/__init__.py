@@ -2,5 +2,6 @@
 
 from .overlay import Overlay
 from .table import Peer, PeerTable
+from .views import Views
 
-__all__ = ["Overlay", "Peer", "PeerTable"]
+__all__ = ["Overlay", "Peer", "PeerTable", "Views"]

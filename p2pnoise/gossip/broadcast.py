@@ -13,7 +13,7 @@ that it is cut once. And all nodes beyond a break hear of what they lack at one 
 
 import heapq
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from itertools import count
 
 from p2pnoise.chance import Chance
@@ -177,17 +177,17 @@ class Broadcast:
 
     # Telling
 
-    def tell(self, now: Instant) -> None:
-        """Push what is new, and tell by id, each when it is time: to each peer what it may lack."""
-        if not self._lazy:
+    def tell(self, neighbours: Collection[LinkId], now: Instant) -> None:
+        """Push what is new, and tell by id, each when it is time: to each neighbour what it may lack."""
+        if not neighbours:
             self._forget()
         if self._fresh and now.monotonic >= self._push_at:
             fresh = self._items.held(self._fresh)
             self._fresh = self._items.gathering()
             if self._is_calm(len(fresh), now):
-                self._push(fresh, now)
+                self._push(neighbours, fresh, now)
         if self.news and now.monotonic >= self._announce_at:
-            self._announce(self._items.held(self.news))
+            self._announce(neighbours, self._items.held(self.news))
             self._forget()
 
     def _forget(self) -> None:
@@ -206,17 +206,17 @@ class Broadcast:
             ours.exhaust(count, now.monotonic)
         return not self._storm
 
-    def _push(self, news: ItemSet, now: Instant) -> None:
-        for link, lazy in self._lazy.items():
-            ids = self._untold(link, news) if not lazy else self._items.none
+    def _push(self, neighbours: Iterable[LinkId], news: ItemSet, now: Instant) -> None:
+        for link in neighbours:
+            ids = self._untold(link, news) if not self._lazy[link] else self._items.none
             if ids:
                 self._push_at = now.monotonic + PUSH_PAUSE
                 for batch in self._exchange.items(ids):
                     self._send(link, Push(batch))
                 self._remember(link, ids)
 
-    def _announce(self, news: ItemSet) -> None:
-        for link in self._lazy:
+    def _announce(self, neighbours: Iterable[LinkId], news: ItemSet) -> None:
+        for link in neighbours:
             ids = self._untold(link, news)
             while ids:
                 batch = self._items.first(ids, MAX_IDS)

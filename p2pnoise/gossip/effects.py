@@ -112,6 +112,13 @@ class PageCame:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaveLink:
+    """The peer at the end of `link`, which we dialled, has no room for us: let the link go unless others need it."""
+
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Something that a peer gave us was not taken; the peer is not to blame."""
 
@@ -139,6 +146,7 @@ Effect: TypeAlias = (
     | Pinned
     | ListsCompared
     | PageCame
+    | LeaveLink
     | Refused
     | Misbehaved
 )

@@ -47,6 +47,11 @@ def _id(kind: int, hashed: bytes) -> bytes:
     return bytes((kind << 6 | hashed[0] & 0x3F,)) + hashed[1:ID_SIZE]
 
 
+def is_body(item: bytes) -> bool:
+    """Whether this is the id of a card's body, as far as it says itself."""
+    return item[0] >> 6 == _BODY
+
+
 def bucket_of(item: bytes) -> int:
     return item[0] % BUCKETS
 

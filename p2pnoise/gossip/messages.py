@@ -25,6 +25,7 @@ BUCKETS = 64
 FINGERPRINT_SIZE = 8
 MAX_IDS = 3_000  # in one message: 48 kB
 MAX_WANT = 512  # items asked for at once: 1,024 bytes each at most, half of what one question may draw
+MAX_SAMPLE = 16  # ids of one sample: eight peers, as HyParView shuffles them
 MAX_ITEMS_BYTES = 56_000  # a message of items that has grown beyond this is closed
 MAX_ITEMS = 512
 MAX_WANT_STATEMENTS = 96
@@ -163,6 +164,15 @@ class Prune:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """Cards and records of some peers, by their ids: see views.py."""
+
+    ids: Set[bytes]
+    asks: bool  # for one of the receiver
+    full: bool  # the sender has no room for the receiver among its neighbours
+
+
+@dataclass(frozen=True, slots=True)
 class HeldStatements:
     """Digests of statements that the sender holds: of all, or of those that are news to it."""
 
@@ -191,7 +201,7 @@ class Unknown:
 OfLists: TypeAlias = Heads | WantLists | GivenList | WantPages | GivenPage
 OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
 OfItems: TypeAlias = Digest | Ids | Announce | Want | Items | Push | Prune
-Message: TypeAlias = OfLists | OfStatements | OfItems
+Message: TypeAlias = OfLists | OfStatements | OfItems | Sample
 
 _TYPES: dict[type, int] = {
     Heads: 1,
@@ -209,6 +219,7 @@ _TYPES: dict[type, int] = {
     GivenPage: 13,
     Push: 15,
     Prune: 16,
+    Sample: 17,
 }
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
 
@@ -233,6 +244,8 @@ def encode(message: Message) -> bytes:  # noqa: C901 - a table of shapes, one li
             fields = [b"".join(sorted(ids))]
         case Want(ids, graft):
             fields = [b"".join(sorted(ids)), graft]
+        case Sample(ids, asks, full):
+            fields = [b"".join(sorted(ids)), asks, full]
         case Items(items, last):
             fields = [[_encode_item(item) for item in items], last]
         case Push(items):
@@ -310,6 +323,8 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return Push(read)
         case 16, []:
             return Prune()
+        case 17, [bytes(joined), bool(asks), bool(full)] if _is_ids(joined) and len(joined) <= MAX_SAMPLE * ID_SIZE:
+            return Sample(frozenset(_split(joined, ID_SIZE)), asks, full)
     return None
 
 

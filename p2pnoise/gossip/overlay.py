@@ -54,6 +54,7 @@ from .messages import (
     OfStatements,
     Prune,
     Push,
+    Sample,
     Unknown,
     Want,
     WantLists,
@@ -63,6 +64,7 @@ from .messages import (
 from .reconciliation import Reconciliation
 from .statements import StatementExchange
 from .table import PeerTable
+from .views import Views
 
 ANTI_ENTROPY = 5 * SECOND  # between two digests to a random peer; a guess, measured by `p2pnoise simulate`
 
@@ -72,7 +74,9 @@ class _Link:
     """What the overlay knows of one linked peer."""
 
     node_id: bytes
+    ours: bool  # we dialled it
     up: bool = False  # it was judged and takes part
+    sample: Sample | None = None  # that came before it was judged
 
 
 class Overlay:
@@ -95,6 +99,7 @@ class Overlay:
             met=self._recall,
             contradicted=lambda card, now: self._prove(proof_against(table, card), now),
         )
+        self.views = Views(table, self._send, self._effects, random=random)
         self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
         self._next_round = 0
@@ -105,26 +110,38 @@ class Overlay:
 
     # Inputs: each returns what is to be done.
 
-    def peer_greeted(self, link: LinkId, node_id: bytes, now: Instant) -> list[Effect]:
-        """A peer has proven its key; it is not judged yet. Lists are compared first."""
-        self._links[link] = _Link(bytes(node_id))
+    def peer_greeted(self, link: LinkId, node_id: bytes, now: Instant, *, ours: bool) -> list[Effect]:
+        """A peer has proven its key; it is not judged yet. Lists are compared first. `ours`: we dialled it."""
+        self._links[link] = _Link(bytes(node_id), ours)
         self._exchange.wants.open(link)
         self._next_round = self._next_round or now.monotonic + ANTI_ENTROPY
         self._lists.peer_greeted(link)
         return self._finish(now)
 
-    def peer_up(self, link: LinkId, now: Instant) -> list[Effect]:
-        """The node has judged the peer of a greeted link well: items may flow."""
-        self._links[link].up = True
+    def peer_up(self, link: LinkId, now: Instant, *, visit: bool = False) -> list[Effect]:
+        """The node has judged the peer of a greeted link well: items may flow. `visit`: one pays the other one."""
+        state = self._links[link]
+        state.up = True
         self._statements.peer_up(link)
         self._broadcast.peer_up(link)
-        self._reconciliation.begin(link)
+        if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
+            self._reconciliation.begin(link)
+        if state.sample is not None:
+            self._take_sample(link, state.sample, now)
+            state.sample = None
+        return self._finish(now)
+
+    def peer_stays(self, link: LinkId, now: Instant) -> list[Effect]:
+        """The peer of a link that is up has nowhere else to go: it is a neighbour, if it was none."""
+        if self.views.peer_stays(link):
+            self._reconciliation.begin(link)
         return self._finish(now)
 
     def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
         """The link is gone, whatever state it was in; harmless for an unknown one."""
         if self._links.pop(link, None) is not None:
             self._broadcast.peer_down(link)
+            self.views.peer_down(link)
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
             self._exchange.peer_down(link, now)
@@ -144,11 +161,11 @@ class Overlay:
         self._exchange.tick(now)
         self._broadcast.tick(now)
         self._statements.tick(now)
+        self.views.tick(now.monotonic)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = now.monotonic + ANTI_ENTROPY + self._random.randrange(ANTI_ENTROPY // 5)
-            up = [link for link, state in self._links.items() if state.up]
-            if up:
-                link = self._random.choice(up)
+            if self.views.active:
+                link = self._random.choice(list(self.views.active))
                 self._lists.name_heads(link)
                 self._statements.name_all(link)
                 self._reconciliation.begin(link)
@@ -159,7 +176,7 @@ class Overlay:
         if not self._links:
             return None
         due = self._next_round
-        others = [self._exchange.wants.deadline(), self._broadcast.deadline(), self._statements.deadline()]
+        others = [part.deadline() for part in (self._exchange.wants, self._broadcast, self._statements, self.views)]
         if self._lists.busy:
             others.append(self._lists.deadline())
         for other in others:
@@ -238,16 +255,21 @@ class Overlay:
                     self._effects.append(FactRefused(finding, state.node_id))
             case Unknown():
                 self.ignored += 1
+            case Sample() if not state.up:
+                state.sample = message
             case _ if not state.up:
                 pass  # it judged us before we judged it; our own digest will follow
             case HeldStatements() | WantStatements() | GivenStatements():
                 self._take_statements(link, message, now)
+            case Sample():
+                self._take_sample(link, message, now)
             case Digest() | Ids() | Announce() | Want() | Items() | Push() | Prune():
                 self._items(link, message, now)
 
     def _items(self, link: LinkId, message: OfItems, now: Instant) -> None:
         match message:
             case Digest() | Ids():
+                self.views.welcome(link)
                 self._offered(link, self._reconciliation.message(link, message), now)
             case Announce(ids):
                 self._broadcast.announced(link, ids, now)
@@ -266,6 +288,11 @@ class Overlay:
                     self._broadcast.was_needless(link, now)
             case Prune():
                 self._broadcast.pruned(link)
+
+    def _take_sample(self, link: LinkId, message: Sample, now: Instant) -> None:
+        if message.full:
+            self.views.peer_is_full(link)
+        self._offered(link, self.views.message(link, message), now)
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
         self._exchange.offered(link, ids, self._broadcast.news, now)
@@ -328,7 +355,8 @@ class Overlay:
         if busy:
             self._take_lists(now)
         self._statements.finish()
-        self._broadcast.tell(now)
+        self._broadcast.tell(self.views.active, now)
+        self.views.leave(now.monotonic, self._exchange.wants.at_rest)
         if busy:
             self._effects += map(PageCame, self._lists.moved())
             self._effects += map(ListsCompared, self._lists.compared())

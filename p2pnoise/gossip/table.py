@@ -37,6 +37,7 @@ from cards import (
 from cards.facts import Statement
 from cards.revocation import MAX_NEXT
 from cards.verification import MAX_PINS
+from p2pnoise.chance import Chance
 from p2pnoise.errors import LocalProtocolError
 
 from .grants import merged, renewed
@@ -180,6 +181,20 @@ class PeerTable:
     @own_card.setter
     def own_card(self, card: Card) -> None:
         self._own_card = card
+
+    def sample(self, random: Chance, most: int) -> list[bytes]:
+        """The body ids of so many peers with addresses at random, or of somewhat fewer; ours may be among them."""
+        rows = list(self._peers.values())
+        if len(rows) > 2 * most:
+            rows = [rows[index] for index in {random.randrange(len(rows)): None for _ in range(2 * most)}]
+        found = [body_id(row.card.card_id) for row in rows if row.record is not None]
+        random.shuffle(found)
+        return found[:most]
+
+    def record_beside(self, body: bytes) -> bytes | None:
+        """The id of the record that we hold beside this body; None where we lack either."""
+        peer = self.by_item(body)
+        return record_id(peer.record) if peer is not None and peer.record is not None else None
 
     def bulk(self, ids: ItemSet) -> tuple[Iterable[Collection[Item]], ItemSet]:
         """Items of these ids that can be given without a look at each, in batches; and the ids of the others."""

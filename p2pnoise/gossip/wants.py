@@ -245,6 +245,10 @@ class Wants:
             late.append(link)
         return late
 
+    def at_rest(self, link: int) -> bool:
+        """Whether nothing was asked of this peer that it has not answered."""
+        return link not in self._open
+
     def idle_with_queue(self) -> list[int]:
         return [link for link, asked in self._links.items() if asked.offered and link not in self._open]
 

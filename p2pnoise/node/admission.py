@@ -17,13 +17,13 @@ from . import effects as io
 from . import pairing, telling
 from .bans import Bans
 from .dials import Dialler
-from .frames import Code, Hello
+from .frames import VISIT, Code, Hello
 from .link import Link, Stage
 
 if TYPE_CHECKING:
     from .links import Links
 
-VISIT = 2 * SECOND  # how long whoever comes to a crowded node stays: time to learn whom else there is; a guess
+VISITED = 2 * SECOND  # how long whoever comes to a node with enough neighbours may take to learn of others; a guess
 MAX_SHOWN = 10_000  # identities, before those of peers that are gone are forgotten; a guess
 MAX_BROKEN = 1_000  # broken links that are remembered, to be replaced by name; the others are found out by their pings
 
@@ -69,7 +69,8 @@ class Admission:
             return
         link.node_id = verdict.claim.node_id
         try:
-            link.accept(Hello(self._boot_id, self._last_hash.get(link.node_id, b"")), now.monotonic)
+            features = (VISIT,) if link.visit else ()
+            link.accept(Hello(self._boot_id, self._last_hash.get(link.node_id, b""), features), now.monotonic)
         except RemoteProtocolError as error:
             self._links.drop(connection, str(error), now)
 
@@ -116,6 +117,7 @@ class Admission:
         """The peer lives: from here on it counts. Its older link, if there is one, decides what comes next (P11)."""
         if link.ending:
             return
+        link.visit = VISIT in hello.features if not link.initiator else link.visit
         self._note_shown(link.verdict)
         older = pairing.rival(self._links.all, connection)
         other = self._links.all[older] if older is not None else None
@@ -167,7 +169,7 @@ class Admission:
         link.stage = Stage.COMPARING
         self._links.moved(connection)
         link.deadline = now.monotonic + ns(self._config.handshake_timeout)
-        self._links.apply(self._overlay.peer_greeted(connection, link.node_id, now), now)
+        self._links.apply(self._overlay.peer_greeted(connection, link.node_id, now, ours=link.initiator), now)
         held, link.held = link.held, []
         for data in held:
             self._links.take_gossip(connection, data, now)
@@ -197,8 +199,6 @@ class Admission:
         link.admit(now.monotonic)
         self._links.moved(connection)
         link.deadline = _end_of(link.verdict, now)
-        if not link.initiator and self._links.crowded:
-            link.leaves_at = now.monotonic + VISIT
         self._dialler.succeeded(link.address)
         self._last_hash.pop(claim.node_id, None)
         older = [
@@ -206,14 +206,22 @@ class Admission:
             for number, other in self._links.all.items()
             if other is not link and other.counted_up and other.node_id == claim.node_id
         ]
-        first = not older and not link.counted_up
-        link.counted_up = link.was_up = True
+        if link.visit and older:
+            self._links.close(connection, Code.GOODBYE, now)
+            return
+        first = not (older or link.counted_up or link.visit)
+        link.was_up = True
+        link.counted_up = not link.visit  # of a visit nobody hears
         self._links.apply(self._overlay.offer_card(claim, now, live=True), now)
         if link.expected is not None and link.expected != claim.node_id:
             self._links.emit(telling.key_changed(link, link.expected, claim.node_id))
         if first:
             self._links.emit(telling.verified(link, claim.node_id, len(self._table)))
-        self._links.apply(self._overlay.peer_up(connection, now), now)
+        self._links.apply(self._overlay.peer_up(connection, now, visit=link.visit), now)
+        if link.visit:
+            link.leaves_at = now.monotonic + ns(self._config.idle_timeout)
+        elif not link.initiator and (connection not in self._overlay.views.active or self._links.crowded):
+            link.leaves_at = now.monotonic + VISITED
         for number in older:
             if link.hello is not None and link.hello.replaces == self._links.all[number].handshake_hash:
                 self._links.close(number, Code.GOODBYE, now)  # the peer knows that it is broken

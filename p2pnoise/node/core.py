@@ -104,6 +104,11 @@ class NodeCore:
         return self._overlay.questions
 
     @property
+    def redundancy(self) -> tuple[int, int]:
+        """How many cards, grants and records came by gossip, and how many of these need not have come."""
+        return self._overlay.redundancy
+
+    @property
     def ignored(self) -> int:
         """How many gossip messages of later versions came."""
         return self._overlay.ignored
@@ -271,24 +276,24 @@ class NodeCore:
         self._dialler.stale |= self.bans.lift(now.unix)
         end = self.bans.next_end
         self._lift_at = now.monotonic + (end - now.unix) * SECOND if end is not None else None
-        self._dial_at = self._next_dial()
+        self._dial_at = self._next_dial(now)
         if self._dial_at is not None and now.monotonic >= self._dial_at:
             self._dial(now)
             self._dialler.stale = True
-            self._dial_at = self._next_dial()
+            self._dial_at = self._next_dial(now)
 
-    def _next_dial(self) -> int | None:
+    def _next_dial(self, now: Instant) -> int | None:
         if not self._takes_part:
             return None
         if not self._dialler.stale:
             return self._dialler.sooner(self._dial_at)
-        return self._dialler.deadline(self.links.all.values(), self.table)  # which looks through the whole table
+        return self._dialler.deadline(self.links.all.values(), self._overlay.views, now.monotonic)
 
     def _dial(self, now: Instant) -> None:
         links = self.links.all.values()
         for target in self._dialler.due_on_demand(links):
             self._begin(target)
-        for target in self._dialler.due(links, self.table, now.monotonic):  # who is not dialled by now
+        for target in self._dialler.due(links, self._overlay.views, now.monotonic):  # who is not dialled by now
             self._begin(target)
 
     def _begin(self, target: Target) -> None:

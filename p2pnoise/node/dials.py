@@ -1,20 +1,26 @@
 """Dials: whom to dial next, and when an address that failed may be tried again. No I/O; time is handed in."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from cards import Address, NodeId
 from p2pnoise.chance import Chance
 from p2pnoise.config import Bootstrap, NodeConfig
-from p2pnoise.gossip import Peer, PeerTable
+from p2pnoise.gossip import Peer, Views
 from p2pnoise.instant import SECOND
 
 from .bans import Bans
+from .frames import VISIT
 from .link import Link, Stage
 
 MAX_REMEMBERED = 10_000  # addresses whose failures are kept
+POOL = 64  # peers among which a node looks for the next to dial: all, or as many as its passive view holds
+VISITS = 30 * SECOND  # between two visits in a small network; in one of N peers it is N / 64 times as long, so that all
+# together pay as many: parts of a network that was divided meet within a minute. A guess, measured by `partition`
+PATIENCE = SECOND  # how long it waits for others to come, when half of its neighbours are of its own choice; a guess
+REDRAW = SECOND  # how long it looks among the same before others are drawn; a guess
 
 
 Goal: TypeAlias = NodeId | Address  # whom an application wants: this node, or whoever answers there
@@ -62,6 +68,10 @@ class Dialler:
         self._bans = bans
         self._tried: OrderedDict[Address, _Tried] = OrderedDict()
         self._put_off: OrderedDict[NodeId, _Tried] = OrderedDict()
+        self._pool: dict[NodeId, None] = {}
+        self._redraw_at = 0
+        self._visit_at = 0
+        self._more_at = 0
 
     def configure(self, config: NodeConfig) -> None:
         """Other times and other peers to begin with. Each that is new is dialled at once, whatever links there are.
@@ -81,6 +91,8 @@ class Dialler:
             if address not in self._tried and len(self._tried) < MAX_REMEMBERED:
                 pause = self._config.deference if self._own > peer.node_id else 0.0
                 self._remember(address).not_before = now + int((pause + self._random.random() * 0.2) * SECOND)
+            if len(self._pool) < POOL:
+                self._pool[peer.node_id] = None
             if self._searching and not self._reached_then & {peer.node_id, address}:
                 due = self._not_before(Target(address, peer.node_id, None, "table"))
                 self._sooner = due if self._sooner is None else min(due, self._sooner)
@@ -183,16 +195,18 @@ class Dialler:
         reached |= {link.address for link in standing if link.initiator}
         return reached | {key for target in self.open.values() for key in (target.node_id, target.address)}
 
-    def due(self, links: Collection[Link], table: PeerTable, now: int) -> list[Target]:
+    def due(self, links: Collection[Link], views: Views, now: int) -> list[Target]:
         """Whom to dial now: bootstrap first, the others in random order, one address per node."""
-        slots = self._slots(links)
+        slots = self._slots(links, views, now)
+        visits = self._visit(links, views, now)
         if slots <= 0:
-            return []
+            return visits
+        self._more_at = now + PATIENCE
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         ready = [target for target in self._starts(links, reached, addresses) if self._not_before(target) <= now]
         ready += [
             Target(address, peer.node_id, peer.card.name, "table")
-            for not_before, address, peer in self._others(table, reached, addresses)
+            for not_before, address, peer in self._others(self._among(views, now), reached, addresses)
             if not_before <= now
         ]
         self._random.shuffle(ready)
@@ -207,28 +221,77 @@ class Dialler:
                 chosen.append(target)
         return chosen
 
-    def deadline(self, links: Collection[Link], table: PeerTable) -> int | None:
+    def deadline(self, links: Collection[Link], views: Views, now: int) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
         self.stale, self._sooner = False, None
-        self._searching = self._slots(links) > 0
+        self._searching = self._slots(links, views, now) > 0
         if self._added or (self._wanted and self._demanded(links)):
             return 0
+        if not self._searching and self._lacks(links, views) > 0:
+            return self._more_at
         if not self._searching:
-            return None
+            self._visit_at = self._visit_at or self._next_visit(views, now)
+            return self._visit_at if views.active else None
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         self._reached_then = reached | addresses
         dues = [self._not_before(target) for target in self._starts(links, reached, addresses)]
-        dues += [not_before for not_before, _, _ in self._others(table, reached, addresses)]
+        dues += [not_before for not_before, _, _ in self._others(self._among(views, now), reached, addresses)]
+        if len(views.table) > POOL:
+            dues.append(self._redraw_at)
         return min(dues, default=None)
 
     def sooner(self, due: int | None) -> int | None:
         """The same, where it was `due` and nothing has happened since but that peers were learned of."""
         return due if self._sooner is None else self._sooner if due is None else min(due, self._sooner)
 
-    def _slots(self, links: Collection[Link]) -> int:
-        # Strangers that have proven nothing take no slot, or they could keep us from dialling.
-        standing = sum(link.greeted or (link.initiator and not link.ending) for link in links)
-        return self._config.target_links - standing - len(self.open)
+    def _slots(self, links: Collection[Link], views: Views, now: int) -> int:
+        """How many are to be dialled now: half of the neighbours at once, and more where nobody else comes.
+
+        Those who come to us may all be of one mind. If each dialled as many as it wants, each would have twice as many.
+        """
+        target, lacking = self._config.target_links, self._lacks(links, views)
+        half = (target + 1) // 2 if lacking > 0 else target // 2
+        chosen = half - sum(views.active.values()) - self._coming(links)
+        return chosen if chosen > 0 else int(lacking > 0 and now >= self._more_at)
+
+    def _lacks(self, links: Collection[Link], views: Views) -> int:
+        return self._config.target_links - len(views.active) - self._coming(links)
+
+    def _coming(self, links: Collection[Link]) -> int:
+        """How many of those that we have dialled may become neighbours yet."""
+        return len(self.open) + sum(
+            link.initiator and link.lasts and link.stage is not Stage.UP and not link.visit for link in links
+        )
+
+    def _visit(self, links: Collection[Link], views: Views, now: int) -> list[Target]:
+        """Anybody who is not linked, if it is time; however often that failed, since the line may be whole again.
+
+        Nobody's doing but ours, and two dials in a minute at most: so that is no way to have somebody dialled.
+        """
+        if now < self._visit_at or not views.active:
+            return []
+        self._visit_at = self._next_visit(views, now)
+        reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
+        strangers = [
+            Target(address, peer.node_id, peer.card.name, VISIT)
+            for _, address, peer in self._others(views.candidates(POOL), reached, addresses)
+            if self._free_at(peer.node_id) <= now
+        ]
+        return [self._random.choice(strangers)] if strangers else []
+
+    def _next_visit(self, views: Views, now: int) -> int:
+        pause = VISITS * max(len(views.table), POOL) // POOL
+        return now + pause - self._random.randrange(pause // 5)
+
+    def _among(self, views: Views, now: int) -> Iterable[Peer]:
+        """The peers of whom one may be dialled: all of a small table, or a few that are drawn anew every second."""
+        if len(views.table) <= POOL:
+            return views.table
+        if now >= self._redraw_at:
+            self._redraw_at = now + REDRAW
+            self._pool = {peer.node_id: None for peer in views.candidates(POOL)}
+        rows = (views.table.by_node(node_id) for node_id in self._pool)
+        return (row for row in rows if row is not None)
 
     def _starts(self, links: Collection[Link], reached: Set[Goal | None], addresses: Set[Address]) -> Iterator[Target]:
         """Whom the configuration names, as far as they could be dialled and are not reached already."""
@@ -240,12 +303,12 @@ class Dialler:
                 yield Target(start.address, start.node_id, None, "bootstrap")
 
     def _others(
-        self, table: PeerTable, reached: Set[Goal | None], addresses: Set[Address]
+        self, peers: Iterable[Peer], reached: Set[Goal | None], addresses: Set[Address]
     ) -> Iterator[tuple[int, Address, Peer]]:
-        """The same of the table: each address of each peer, and when it may be dialled. Whoever asks asks of all."""
+        """The same of these: each address of each peer, and when it may be dialled."""
         tried, held, banned = self._tried, self._held, len(self._bans) > 0
         put_off = self._put_off
-        for peer in table:
+        for peer in peers:
             record, node_id = peer.record, peer.verified.card.node_id
             if record is None or node_id in reached or (banned and self._refuses(node_id)):
                 continue
@@ -265,11 +328,13 @@ class Dialler:
 
     def _not_before(self, target: Target) -> int:
         tried = self._tried.get(target.address)
-        held = 0
-        if target.node_id is not None:
-            times = self._put_off.get(target.node_id)
-            held = max(self.held_until(target.node_id), times.not_before if times is not None else 0)
+        held = self._free_at(target.node_id) if target.node_id is not None else 0
         return max(held, tried.not_before) if tried is not None else held
+
+    def _free_at(self, node_id: NodeId) -> int:
+        """Until when this node is not dialled wherever it is: our operator wants that, or it has put us off."""
+        times = self._put_off.get(node_id)
+        return max(self.held_until(node_id), times.not_before if times is not None else 0)
 
     def _remember(self, address: Address) -> _Tried:
         tried = self._tried.setdefault(address, _Tried())

@@ -82,6 +82,9 @@ class Code(IntEnum):
         return cls.NOT_TRUSTED
 
 
+VISIT = "visit"  # a feature of a HELLO: the sender dialled to compare tables, and leaves when that is done
+
+
 @dataclass(frozen=True, slots=True)
 class Hello:
     """The first frame each way: which start of the node this is, which older link of ours this one replaces."""

@@ -123,6 +123,7 @@ class Link:
         self.leaves_at: int | None = None  # of a visitor: when it is to make room for the next
         self.draining = False  # another link to its peer has taken its place: no stream is opened on it any more
         self.on_demand = False  # dialled because an application wanted a stream
+        self.visit = False  # dialled to compare tables with somebody who is no neighbour
         self.busy = False  # whether it had streams when it was last looked at
         self.idle_since = now  # when it last had a stream, or began to drain
         self._own_card = own_card

@@ -17,11 +17,11 @@ from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
 from . import telling
-from .admission import VISIT, Admission
+from .admission import VISITED, Admission
 from .agenda import NEVER, Agenda
 from .bans import Bans
 from .dials import Dialler
-from .frames import Code
+from .frames import VISIT, Code
 from .link import Link, Stage
 from .link_events import (
     CardPresented,
@@ -118,6 +118,7 @@ class Links:
         else:
             link = self._open(connection, target.address, now, initiator=True, rs=target.node_id)
             link.on_demand = target.source == "demand"
+            link.visit = target.source == VISIT
             link.start()
 
     def _open(
@@ -299,8 +300,10 @@ class Links:
         counted, link.counted_up = link.counted_up, False
         if counted and link.node_id is not None:
             # Another link that its peer has proven to live on takes its place: the application hears nothing of that.
+            # One that drains has stepped back itself: to count on it would let it drain for ever.
             heirs = (other for other in self.all.values() if other is not link and other.node_id == link.node_id)
-            heir = next((other for other in heirs if other.stage in (Stage.COMPARING, Stage.UP)), None)
+            standing = (other for other in heirs if other.stage in (Stage.COMPARING, Stage.UP))
+            heir = next((other for other in standing if not (other.draining or other.visit)), None)
             if heir is not None:
                 heir.counted_up = True
             else:
@@ -346,12 +349,28 @@ class Links:
 
     def _see_off(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
         """A visitor has been here long enough; it stays where places are free again, or while it has streams."""
-        if not self.crowded:
+        if link.visit and not len(link.streams):
+            self.close(connection, Code.GOODBYE, now, reason="a visit is over")
+        elif not (self.crowded or link.visit):  # it has nowhere else to go
             link.leaves_at = None
+            self.apply(self._overlay.peer_stays(connection, now), now)
         elif len(link.streams):
-            link.leaves_at = now.monotonic + VISIT
+            link.leaves_at = now.monotonic + VISITED
         else:
             self.close(connection, Code.BUSY, now, reason="made room for others")
+
+    def _leave(self, connection: io.ConnectionId, now: Instant) -> None:
+        """Let go of a link that is none to a neighbour, unless an application has a use for it."""
+        link = self.all.get(connection)
+        if link is None or link.node_id is None:
+            return
+        if link.on_demand or len(link.streams):
+            link.on_demand, link.visit = True, False
+            link.counted_up = True
+        else:
+            if not link.visit:
+                self._dialler.put_off(link.node_id, link.address, now.monotonic)
+            self.close(connection, Code.GOODBYE, now, reason="no neighbour of ours")
 
     def _overdue(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
         match link.stage:
@@ -374,7 +393,7 @@ class Links:
         if len(link.streams) == 0 and link.stage is Stage.UP and not self.openings.await_link(link):
             if link.draining:
                 return link.idle_since + ns(self._config.drain_timeout)
-            if link.on_demand and self._count_up() > self._config.target_links:
+            if link.on_demand and len(self._overlay.views.active) > self._config.target_links:
                 return link.idle_since + ns(self._config.idle_timeout)
         return NEVER
 
@@ -390,7 +409,7 @@ class Links:
 
     # Gossip
 
-    def apply(self, effects: list[gossip.Effect], now: Instant, source: str = "") -> None:
+    def apply(self, effects: list[gossip.Effect], now: Instant, source: str = "") -> None:  # noqa: C901 - a table
         """Carry out what the overlay wants. `source` says where a fact came from that no peer gave us."""
         for effect in effects:
             match effect:
@@ -405,6 +424,8 @@ class Links:
                     self.admission.page_came(connection, now)
                 case gossip.ListsCompared(connection):
                     self.admission.lists_compared(connection, now)
+                case gossip.LeaveLink(connection):
+                    self._leave(connection, now)
                 case gossip.Misbehaved(connection, reason):
                     if connection in self.all:
                         self._offended(connection, reason, now)

@@ -29,10 +29,10 @@ def newcomer_stays(own: bytes, link: Link, other: Link, hello: Hello) -> bool:
     return hello.replaces == other.handshake_hash or _rank(own, link) < _rank(own, other)
 
 
-def _rank(own: bytes, link: Link) -> tuple[bool, bytes]:
-    # The link dialled by the lower Node ID; of two such, the one with the lower handshake hash.
+def _rank(own: bytes, link: Link) -> tuple[bool, bool, bytes]:
+    # One that is to stay; the link dialled by the lower Node ID; of two such, the one with the lower handshake hash.
     dialled_by_lower = link.initiator == (own < (link.node_id or b""))
-    return not dialled_by_lower, link.handshake_hash
+    return link.visit, not dialled_by_lower, link.handshake_hash
 
 
 class Contests:

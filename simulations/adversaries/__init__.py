@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from simulations.world import honest
+from simulations.nodes import honest
 
 from .around import Adversary, by_gossip
 from .clone import copy_folder

@@ -11,8 +11,9 @@ from p2pnoise.instant import Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
 from p2pnoise.node.link import Link, Stage
+from simulations.nodes import Make, SimulatedNode, honest
 from simulations.oracle import Lie
-from simulations.world import Make, SimulatedNode, World, honest
+from simulations.world import World
 
 NEVER = 1 << 63
 

@@ -1,6 +1,7 @@
 """Clone: a copied folder: the node key and the card of an honest node, at another address, while that one lives."""
 
-from simulations.world import SimulatedNode, World
+from simulations.nodes import SimulatedNode
+from simulations.world import World
 
 from .around import victim_of
 

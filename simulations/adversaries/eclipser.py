@@ -8,7 +8,8 @@ from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip.effects import Effect, SendMessage
 from p2pnoise.gossip.messages import Announce, CardItem, Ids, Item, Items, RecordItem
 from p2pnoise.node import effects as io
-from simulations.world import SimulatedNode, World, honest
+from simulations.nodes import SimulatedNode, honest
+from simulations.world import World
 
 from .around import Around, HostileOverlay
 

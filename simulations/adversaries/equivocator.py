@@ -13,8 +13,9 @@ from p2pnoise.gossip.items import body_id
 from p2pnoise.gossip.messages import Announce, CardItem, Items, Message, Unknown, Want
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
+from simulations.nodes import SimulatedNode, honest
 from simulations.oracle import NETWORK
-from simulations.world import SimulatedNode, World, honest
+from simulations.world import World
 
 from .around import Around, HostileOverlay
 
@@ -49,8 +50,11 @@ class TwoFaces(HostileOverlay):
         carrier = self.node.carriers.get(link)
         return carrier.peer % 2 if carrier is not None else 0
 
-    def peer_up(self, link: int, now: Instant) -> list[Effect]:
-        return [*super().peer_up(link, now), SendMessage(link, Announce(frozenset((self._ids[self._face(link)],))))]
+    def peer_up(self, link: int, now: Instant, *, visit: bool = False) -> list[Effect]:
+        return [
+            *super().peer_up(link, now, visit=visit),
+            SendMessage(link, Announce(frozenset((self._ids[self._face(link)],)))),
+        ]
 
     def message(self, link: int, message: Message | Unknown, now: Instant) -> list[Effect]:
         effects = super().message(link, message, now)

@@ -19,8 +19,9 @@ from cards.codec import Value, decode, encode
 from cards.statements import CARD_APP, frame
 from p2pnoise.gossip.items import body_id, grant_id, record_id
 from p2pnoise.gossip.messages import CardItem, GrantItem, Item, RecordItem
+from simulations.nodes import SimulatedNode
 from simulations.oracle import NETWORK, YEAR, Citizen
-from simulations.world import SimulatedNode, World
+from simulations.world import World
 
 DAY = 86_400  # seconds
 FAR = 1_000  # numbers ahead of what is forged, so that it would win

@@ -23,8 +23,9 @@ from p2pnoise.gossip.messages import (
     WantStatements,
 )
 from p2pnoise.instant import Instant
+from simulations.nodes import SimulatedNode
 from simulations.oracle import Citizen
-from simulations.world import SimulatedNode, World
+from simulations.world import World
 
 from .around import HostileOverlay
 from .forging import Forger
@@ -46,8 +47,8 @@ class Liar(HostileOverlay):
         self._made: dict[bytes, tuple[str, Item]] = {}  # by the id under which it was told of
         self._endings: dict[bytes, SelfRevocation] = {}  # forged, by digest
 
-    def peer_up(self, link: int, now: Instant) -> list[Effect]:
-        return [*super().peer_up(link, now), *self._lie(link)]
+    def peer_up(self, link: int, now: Instant, *, visit: bool = False) -> list[Effect]:
+        return [*super().peer_up(link, now, visit=visit), *self._lie(link)]
 
     def message(self, link: int, message: Message | Unknown, now: Instant) -> list[Effect]:
         effects = [self._garbled(link, effect) for effect in super().message(link, message, now)]

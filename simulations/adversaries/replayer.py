@@ -10,7 +10,8 @@ from p2pnoise.gossip.items import body_id, record_id
 from p2pnoise.gossip.messages import Announce, CardItem, Item, Items, Message, RecordItem, Unknown, Want
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
-from simulations.world import SimulatedNode, World, honest
+from simulations.nodes import SimulatedNode, honest
+from simulations.world import World
 
 from .around import Around, HostileOverlay, tell
 
@@ -26,8 +27,8 @@ class OldNews(HostileOverlay):
         super().__init__(world, node, table, random=random)
         self._seen: dict[bytes, Item] = {}
 
-    def peer_up(self, link: int, now: Instant) -> list[Effect]:
-        return [*super().peer_up(link, now), *self._offer([link])]
+    def peer_up(self, link: int, now: Instant, *, visit: bool = False) -> list[Effect]:
+        return [*super().peer_up(link, now, visit=visit), *self._offer([link])]
 
     def message(self, link: int, message: Message | Unknown, now: Instant) -> list[Effect]:
         effects = super().message(link, message, now)

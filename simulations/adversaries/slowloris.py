@@ -7,7 +7,8 @@ from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.link import Link
 from p2pnoise.noise import KeyPair
-from simulations.world import SimulatedNode, World
+from simulations.nodes import SimulatedNode
+from simulations.world import World
 
 EACH = 40  # connections to each honest node, more than one host may have half open
 PAUSE = SECOND // 4

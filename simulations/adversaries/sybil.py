@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from p2pnoise.instant import Instant
 from p2pnoise.node import effects as io
-from simulations.world import SimulatedNode, World, honest
+from simulations.nodes import SimulatedNode, honest
+from simulations.world import World
 
 from .around import Around
 

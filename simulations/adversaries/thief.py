@@ -1,7 +1,8 @@
 """Thief: shows somebody else's card under a Noise key of its own."""
 
 from p2pnoise.node.core import NodeCore
-from simulations.world import SimulatedNode, World, honest
+from simulations.nodes import SimulatedNode, honest
+from simulations.world import World
 
 from .around import victim_of
 

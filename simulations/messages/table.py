@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, overload
 
 from cards import Card, Mark, NodeId, Policy, Verdict
+from p2pnoise.chance import Chance
 from p2pnoise.gossip.intake import MAX_EARLY
 from p2pnoise.gossip.items import ItemSet, body_id, fingerprint
 from p2pnoise.gossip.messages import BUCKETS, MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
@@ -249,6 +250,27 @@ class DenseTable(PeerTable):
         known = self.items.registry.identities.get(identity)
         bits = self.items.bits
         return tuple(sorted(number for number in known.numbers if bits >> number & 1)) if known is not None else ()
+
+    def sample(self, random: Chance, most: int) -> list[bytes]:
+        registry = self.items.registry
+        records = self.items.bits & registry.kinds[RECORD]
+        drawn = {random.randrange(len(registry.ids)): None for _ in range(4 * most)} if records else {}
+        found = [number for number in drawn if records >> number & 1]
+        if len(found) < most:  # it holds little of what there is
+            found = list(numbers_of(records))
+            random.shuffle(found)
+        bodies = []
+        for number in found[:most]:
+            owner = registry.owners[number]
+            held = self._numbers(owner) if owner is not None else ()
+            bodies += [registry.ids[one] for one in held if registry.kinds[BODY] >> one & 1]
+        return bodies
+
+    def record_beside(self, body: bytes) -> bytes | None:
+        registry, number = self.items.registry, self.items.registry.numbers.get(body)
+        if number is not None and registry.plain >> number & 1:  # then its record stands just behind it
+            return registry.ids[number + 1] if self.items.bits >> number & self.items.bits >> number + 1 & 1 else None
+        return super().record_beside(body)
 
     # In bulk
 

@@ -1,7 +1,7 @@
 """World: very many overlays and the links between them, in integer nanoseconds; messages are handed over as values.
 
-As in the bytes world everything random comes from the seed, no clock is read and no set of bytes is iterated. Which two
-are linked is drawn before: a ring and random pairs. A link that is cut comes back after a pause, while both ends run.
+As in the bytes world everything random comes from the seed, no clock is read and no set of bytes is iterated. Whom a
+node knows when it begins is drawn before: a ring and random pairs. From then on it dials whom its views name.
 """
 
 import hashlib
@@ -17,6 +17,8 @@ from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Push, Want, encode
 from p2pnoise.instant import SECOND, Instant
+from p2pnoise.node.admission import VISITED
+from p2pnoise.node.dials import POOL, VISITS
 from simulations.clocks import START, Clock
 from simulations.faults import Fault
 from simulations.network import Lines, NetworkLaw
@@ -30,8 +32,8 @@ from .registry import ItemBits, Registry
 from .sizes import FRAME, TRANSPORT, size_of_sets
 from .table import DenseTable, Fingerprints, Parcel
 
-DEGREE = 8  # links of a node, on average
-RELINK = 2 * SECOND  # until a link that was cut is tried again; a guess: a node dials another peer sooner
+DEGREE = 8  # neighbours that a node wants, as `target_links` of its configuration
+SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
 SILENCE = 30 * SECOND  # until a peer that says nothing is given up: ping_interval and ping_timeout of a node
 HANDSHAKE = 125  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
 _REMEMBERED = 10_000  # messages that are no sets of items, with their sizes
@@ -49,6 +51,7 @@ class Link:
     dialler: int
     other: int
     one_way: int
+    visit: bool = False  # it was dialled to compare tables
     alive: bool = True
     last: list[int] = field(default_factory=lambda: [0, 0])  # arrivals, at the dialler and at the other
     held: list[tuple[int, Message]] = field(default_factory=list)  # what could not pass, by whom it was sent
@@ -61,25 +64,29 @@ class MessageNode:
     """A place in the world. What it has stored stays when it is down: its table. `overlay` is of this start."""
 
     __slots__ = (
-        "_came",
         "_linked",
         "boot",
         "bytes_sent",
+        "came_before",
         "citizen",
         "clock",
+        "contacts",
+        "dialling",
         "failure",
         "held_down",
         "inputs",
         "kind",
         "links",
         "messages_sent",
-        "neighbours",
         "number",
         "overlay",
         "record",
+        "seeking",
         "table",
         "tick",
         "up",
+        "visit_at",
+        "wanted",
         "world",
     )
 
@@ -95,7 +102,11 @@ class MessageNode:
         self.record: AddressRecord | None = None
         self.links: dict[int, Link] = {}
         self.up: dict[int, bytes] = {}  # links whose peer was judged well, with its Node ID
-        self.neighbours: list[int] = []  # whom it is to be linked with
+        self.wanted = DEGREE  # neighbours
+        self.contacts: list[int] = []  # whom it knows when it begins
+        self.dialling: set[int] = set()  # who has not answered yet
+        self.seeking = 0  # the start in which it is to look again whom to dial
+        self.visit_at = 0
         self.boot = 0
         self.failure = ""  # why it ended by itself
         self.held_down = 0  # faults that keep it from starting
@@ -104,7 +115,7 @@ class MessageNode:
         self.inputs = 0
         self.tick: int | None = None
         self._linked: list[bytes] | None = None
-        self._came = 0, 0  # items, and those that need not have come, before it started last
+        self.came_before = 0, 0  # items, and those that need not have come, before it started last
 
     @property
     def honest(self) -> bool:
@@ -125,6 +136,9 @@ class MessageNode:
         records = lacking & self.world.registry.kinds[1] & ~(bodies << 1)
         return unknown + bodies.bit_count() + records.bit_count()
 
+    def knows_all(self, citizens: Sequence[Citizen]) -> bool:
+        return not self.lacks(citizens)
+
     def holds(self, citizen: Citizen) -> bool:
         return self.table.by_identity(bytes(citizen.identity.public)) is not None
 
@@ -140,12 +154,13 @@ class MessageNode:
     def came(self) -> tuple[int, int]:
         """How many items came to it, ever, and how many of these need not have come."""
         came, spare = self.overlay.redundancy if self.overlay is not None else (0, 0)
-        return self._came[0] + came, self._came[1] + spare
+        return self.came_before[0] + came, self.came_before[1] + spare
 
     def end(self) -> None:
         """Forget all that it has not stored."""
-        self._came = self.came
+        self.came_before = self.came
         self.links.clear()
+        self.dialling.clear()
         self.up.clear()
         self.forget_linked()
         self.overlay = None
@@ -175,9 +190,11 @@ class MessageWorld(Seeded):
         self.on_failure: list[Callable[[MessageNode, Exception], None]] = []
         self._queue = Queue()
         self._links = 0
+        self._numbers: dict[bytes, int] = {}  # of nodes, by Node ID
         self._blocked: list[Link] = []
         self._said: dict[Message, tuple[int, int]] = {}
         self._plain_lines = not self.lines.law.jitter and self.lines.law.bytes_per_second is None
+        self._dice = self.chance("dialling")
         self._impaired = 0  # faults that are in force on the lines
         self._newest: tuple[Sequence[Citizen], int, int, int] = ((), 0, 0, 0)
 
@@ -206,21 +223,29 @@ class MessageWorld(Seeded):
     # Living here
 
     def add(
-        self, *, at: int = 0, kind: str = "honest", clock: Clock | None = None, silent: bool = False
+        self,
+        *,
+        at: int = 0,
+        kind: str = "honest",
+        clock: Clock | None = None,
+        silent: bool = False,
+        wanted: int = DEGREE,
     ) -> MessageNode:
         """A newcomer, who starts at nanosecond `at`. A `silent` one has no card, and only learns."""
         number = len(self.nodes)
         citizen = listener(self.oracle, number) if silent else self.oracle.settle(number)
         node = MessageNode(self, number, citizen, kind, clock or Clock())
+        node.wanted = wanted
         self.nodes.append(node)
+        self._numbers[bytes(citizen.key.public)] = number
         self.alarm(at, lambda: self.start(node))
         return node
 
     def join(self, pairs: Iterable[tuple[int, int]] | None = None, *, degree: int = DEGREE) -> None:
-        """Say who is linked with whom, or draw it: a ring, and random pairs until there are `degree` a node."""
+        """Say who knows whom, or draw it: a ring, and random pairs until there are `degree` a node."""
         for one, other in sorted(pairs if pairs is not None else self.draw_pairs(degree)):
-            self.nodes[one].neighbours.append(other)
-            self.nodes[other].neighbours.append(one)
+            self.nodes[one].contacts.append(other)
+            self.nodes[other].contacts.append(one)
 
     def draw_pairs(self, degree: int) -> set[tuple[int, int]]:
         count = len(self.nodes)
@@ -255,9 +280,11 @@ class MessageWorld(Seeded):
                 now=instant.unix,
             )
             self._have(node, overlay.offer_record, node.record, instant)
-        for other in node.neighbours:
+        for other in node.contacts:
             if self.nodes[other].online:
                 self._connect(node.number, other)
+        node.visit_at = self._next_visit(node)
+        self._seek_later(node)
 
     def install(self, node: MessageNode) -> None:
         """Show the newest card of this citizen from now on."""
@@ -281,35 +308,56 @@ class MessageWorld(Seeded):
 
     # Links
 
-    def _connect(self, one: int, other: int) -> None:
+    def _connect(self, one: int, other: int, *, visit: bool = False) -> None:
         """`one` dials: a connection, and a handshake of two messages."""
         way = self.lines.one_way(one, other)
         boots = self.nodes[one].boot, self.nodes[other].boot
+        self.nodes[one].dialling.add(other)
 
         def done() -> None:
             ends = self.nodes[one], self.nodes[other]
+            if ends[0].boot == boots[0]:
+                ends[0].dialling.discard(other)
             if (ends[0].boot, ends[1].boot) != boots or not (ends[0].online and ends[1].online):
                 return  # whoever starts anew dials anew
-            if any(link.peer_of(one) == other for link in ends[0].links.values()):
+            if other in _reached(ends[0]):
                 return
             if self._impaired and (self.lines.blocked(one, other) or self.lines.blocked(other, one)):
-                self._again(one, other)
                 return
             self._links += 1
-            link = Link(self._links, one, other, way)
+            link = Link(self._links, one, other, way, visit)
             self.alarm(self.now + way, lambda: self._greet(ends[1], link))
             self._greet(ends[0], link)
 
         self.alarm(self.now + 4 * way, done)
 
-    def _again(self, one: int, other: int) -> None:
-        boots = self.nodes[one].boot, self.nodes[other].boot
+    def _seek_later(self, node: MessageNode) -> None:
+        """Have a node look whom to dial: soon, where it lacks neighbours, and when it is to pay a visit."""
+        due = self.now + SEEK if _lacking(node) > 0 else node.visit_at
+        if node.wanted and not 0 < node.seeking <= due:
+            node.seeking = due
+            self.alarm(due, partial(self._seek, node, node.boot, due))
 
-        def retry() -> None:
-            if (self.nodes[one].boot, self.nodes[other].boot) == boots:
-                self._connect(one, other)
+    def _seek(self, node: MessageNode, boot: int, due: int) -> None:
+        overlay = node.overlay
+        if overlay is None or (node.boot, node.seeking) != (boot, due):
+            return
+        node.seeking = 0
+        lacking, visit = _lacking(node), self.now >= node.visit_at
+        if visit:
+            node.visit_at = self._next_visit(node)
+        if lacking > 0 or visit:
+            reached = _reached(node) | {node.number}
+            named = [self._numbers[bytes(peer.node_id)] for peer in overlay.views.candidates(4 * DEGREE)]
+            strangers = [other for other in dict.fromkeys((*named, *node.contacts)) if other not in reached]
+            self._dice.shuffle(strangers)
+            for other in strangers[: max(lacking, 1)]:
+                self._connect(node.number, other, visit=lacking <= 0)
+        self._seek_later(node)
 
-        self.alarm(self.now + RELINK, retry)
+    def _next_visit(self, node: MessageNode) -> int:
+        pause = VISITS * max(node.known, POOL) // POOL
+        return self.now + pause - self._dice.randrange(pause // 5)
 
     def _greet(self, node: MessageNode, link: Link) -> None:
         overlay, peer = node.overlay, self.nodes[link.peer_of(node.number)]
@@ -319,17 +367,22 @@ class MessageWorld(Seeded):
         card = len(node.citizen.card.raw) if node.citizen.cards else 0
         node.bytes_sent += HANDSHAKE + card
         node.inputs += 1
-        self._have(node, overlay.peer_greeted, link.number, bytes(peer.citizen.key.public), self.shown(node.clock))
+        greeted = partial(overlay.peer_greeted, ours=link.dialler == node.number)
+        self._have(node, greeted, link.number, bytes(peer.citizen.key.public), self.shown(node.clock))
 
     def cut(self, link: Link) -> None:
-        """Break a link at both ends; what is on its way is lost. It is tried again while both ends run."""
+        """Break a link at both ends; what is on its way is lost."""
         if not link.alive:
             return
         link.alive = False
         for number in (link.dialler, link.other):
             self._drop(self.nodes[number], link)
-        if self.nodes[link.dialler].online and self.nodes[link.other].online:
-            self._again(link.dialler, link.other)
+
+    def _end(self, node: MessageNode, link: Link) -> None:
+        """Say goodbye: the peer hears it a way later."""
+        link.alive = False
+        self.alarm(self.now + link.one_way, self._dropper(self.nodes[link.peer_of(node.number)], link))
+        self._drop(node, link)
 
     def _dropper(self, node: MessageNode, link: Link) -> Callable[[], None]:
         return lambda: self._drop(node, link)
@@ -340,6 +393,7 @@ class MessageWorld(Seeded):
                 node.forget_linked()
                 self.census["peer-lost"] += 1
             self._have(node, node.overlay.peer_down, link.number, self.shown(node.clock))
+            self._seek_later(node)
 
     def _judge(self, node: MessageNode, link: Link) -> None:
         """What admission does in a node: judge the card that the peer showed, and let it take part or go."""
@@ -359,7 +413,15 @@ class MessageWorld(Seeded):
         self.census["peer-verified"] += 1
         node.up[link.number] = bytes(peer.citizen.key.public)
         node.forget_linked()
-        self._have(node, overlay.peer_up, link.number, instant)
+        ours = link.dialler == node.number
+        self._have(node, partial(overlay.peer_up, visit=link.visit), link.number, instant)
+        if not (ours or link.visit or link.number in overlay.views.active):
+            self.alarm(self.now + VISITED, partial(self._keep, node, link))
+
+    def _keep(self, node: MessageNode, link: Link) -> None:
+        """A visitor is still here."""
+        if node.overlay is not None and link.number in node.up and link.alive:
+            self._have(node, node.overlay.peer_stays, link.number, self.shown(node.clock))
 
     @staticmethod
     def _counts(node: MessageNode, peer: MessageNode, card: Card, instant: Instant) -> bool:
@@ -490,6 +552,9 @@ class MessageWorld(Seeded):
                 self._recheck(node)
             case gossip.StorePeer(peer) if not peer.verdict.ok:  # it has ended
                 self._recheck(node)
+            case gossip.LeaveLink(number):
+                if number in node.links:
+                    self._end(node, node.links[number])
             case gossip.Misbehaved(number, _):
                 self.census["misbehaved"] += 1
                 if number in node.links:
@@ -549,3 +614,20 @@ class MessageWorld(Seeded):
             digest = hashlib.blake2b(written, digest_size=8).digest()
             said = self._said[message] = len(written), int.from_bytes(digest, "little", signed=True)
         return said
+
+
+def _reached(node: MessageNode) -> set[int]:
+    """Who is linked with it, or being dialled."""
+    return {link.peer_of(node.number) for link in node.links.values()} | node.dialling
+
+
+def _lacking(node: MessageNode) -> int:
+    """How many neighbours it is to dial, as the dialler of a node counts them."""
+    if node.overlay is None:
+        return 0
+    active, half = node.overlay.views.active, node.wanted // 2
+    coming = len(node.dialling) + sum(
+        link.dialler == node.number and number not in node.up for number, link in node.links.items()
+    )
+    lacking = int(node.wanted > len(active) + coming)
+    return max(lacking, half - sum(active.values()) - coming)

@@ -5,12 +5,12 @@ from functools import partial
 
 from p2pnoise.events import Event, Listening, PeerLost
 from p2pnoise.instant import SECOND
-from simulations.experiment import ByteExperiment
+from simulations.byte_experiment import ByteExperiment
 from simulations.faults import Crash
+from simulations.nodes import SimulatedNode
 from simulations.outcome import Value
 from simulations.running import begin
 from simulations.scenario import Fidelity
-from simulations.world import SimulatedNode
 
 from .measuring import Figures, Meter
 

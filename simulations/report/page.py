@@ -22,8 +22,10 @@ from simulations.results import Failure
 from . import fidelity, words
 from .bands import Band
 from .comparison import Comparison, Pair
+from .curves import curve
+from .distributions import dots, spread
 from .embedding import embedded
-from .figures import Drawn, Side, curve, dots, spread
+from .figures import Drawn, Side
 from .groups import Group, Metric, grouped
 from .topology import topology
 

@@ -1,12 +1,12 @@
 """How long does one piece of news take to every node of a network at rest?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from typing import Any
 
-from p2pnoise.instant import SECOND
-from simulations import Check, Outcome, Scenario, ScenarioError, guard
+from p2pnoise.instant import SECOND, ns
+from simulations import Check, Outcome, Scenario, ScenarioError, ScenarioFile, guard
 from simulations.experiment import versions
-from simulations.messages.world import MessageWorld
-from simulations.outcome import Value
+from simulations.messages.experiment import MessageExperiment
 
 RECORDED = """
 2026-11-21, 60 nodes, 10 seeds, messages: all checks hold in all of them.
@@ -27,70 +27,88 @@ def scenario(*, things: int = 6, begin: int = 20) -> Scenario:
     """
     if things < 1 or begin < 1:
         raise ScenarioError(f"things {things}, begin {begin}", "both are at least 1")
-    return Scenario(nodes=1000, smoke=60, seconds=5 + 3.5 * things, publishers=0, fidelities=("messages",))
+    return Scenario(nodes=1000, smoke=60, seconds=5 + 3.5 * things, start=0, publishers=0, fidelities=("messages",))
 
 
-def run(
-    *,
-    nodes: int,
-    seed: int,
-    fidelity: str,
-    parameters: Mapping[str, Value],
-    progress: Callable[[float, float], None],
-) -> Outcome:
-    """`informed` is the mean over the lists, from the moment on at which each was given."""
-    told = {"things": 6, "begin": 20, **parameters}
-    things, begin = int(told["things"] or 0), min(nodes, int(told["begin"] or 0))
-    made = scenario(things=things, begin=begin)
-    world = MessageWorld(seed, law=made.law)
-    for _ in range(nodes):
-        world.add(silent=True)
-    world.join()
-    _run(world, _SETTLED)
-    known, slowest = [0] * (_LOOKS + 1), 0
-    for thing in range(things):
-        given = world.now + _PAUSE
-        _run(world, given)
-        progress(world.now / SECOND, made.seconds)
-        new = world.oracle.revoke((), world.now)
-        for number in world.chance("given", thing).sample(range(nodes), begin):
-            world.offer_fact(world.nodes[number], new)
-        for look in range(_LOOKS + 1):
-            _run(world, given + look * _LOOK)
-            having = sum(
-                any(head.sequence >= new.sequence for head in node.table.revocations.heads) for node in world.nodes
-            )
-            known[look] += having
-            if having < nodes:
-                slowest = max(slowest, look + 1)
-    reached = slowest <= _LOOKS
-    return Outcome(
-        scenario="spread",
-        question=(__doc__ or "").partition("\n")[0],
-        fidelity=fidelity,
-        nodes=nodes,
-        seed=seed,
-        virtual_seconds=world.now / SECOND,
-        parameters={**parameters, "begin": begin},
-        checks=(
-            Check(
-                name=f"every list is everywhere within {_LOOKS * _LOOK / SECOND:g} s",
-                holds=reached,
-                detail="" if reached else f"{things * nodes - known[-1]} times a node lacks one",
-                at=None if reached else _LOOKS * _LOOK / SECOND,
+class Spreading(MessageExperiment):
+    """Gives one list after another, and counts who has it."""
+
+    always = ()
+
+    def __init__(self, file: ScenarioFile, scenario: Scenario, *, nodes: int, **given: Any) -> None:
+        super().__init__(file, scenario, nodes=nodes, **given)
+        told = {**file.parameters, **self.parameters}
+        self._things, self._begin = int(told["things"] or 0), min(nodes, int(told["begin"] or 0))
+        self._known = [0] * (_LOOKS + 1)
+        self._slowest = 0
+        self._course = self._go()
+        self._due = next(self._course, None)
+
+    @property
+    def over(self) -> bool:
+        return self._due is None or self.now >= ns(self.scenario.seconds)
+
+    def advance(self, until: int) -> None:
+        until = min(until, ns(self.scenario.seconds))
+        with guard.simulated():
+            while self._due is not None and self._due <= until:
+                self.world.run(self._due)
+                self._due = next(self._course, None)
+            self.world.run(until)
+
+    def _go(self) -> Iterator[int]:
+        """Each moment at which a list is given, or looked for."""
+        world, nodes = self.world, self.world.nodes
+        given = _SETTLED
+        for thing in range(self._things):
+            given += _PAUSE
+            yield given
+            new = world.oracle.revoke((), world.now)
+            for number in world.chance("given", thing).sample(range(len(nodes)), self._begin):
+                world.offer_fact(nodes[number], new)
+            for look in range(_LOOKS + 1):
+                yield given + look * _LOOK
+                having = sum(
+                    any(head.sequence >= new.sequence for head in node.table.revocations.heads) for node in nodes
+                )
+                self._known[look] += having
+                if having < len(nodes):
+                    self._slowest = max(self._slowest, look + 1)
+            given = world.now
+
+    def outcome(self) -> Outcome:
+        """`informed` is the mean over the lists, from the moment on at which each was given."""
+        ended = self._due is None
+        reached = ended and self._slowest <= _LOOKS
+        wanted = self._things * len(self.world.nodes)
+        detail = f"{wanted - self._known[-1]} times a node lacks one" if ended else "the run was over before"
+        return Outcome(
+            scenario=self.file.name,
+            question=self.file.question,
+            fidelity=self.fidelity,
+            nodes=len(self.world.nodes),
+            seed=self.seed,
+            virtual_seconds=self.now / SECOND,
+            parameters={**self.parameters, "begin": self._begin},
+            checks=(
+                Check(
+                    name=f"every list is everywhere within {_LOOKS * _LOOK / SECOND:g} s",
+                    holds=reached,
+                    detail="" if reached else detail,
+                    at=None if reached else _LOOKS * _LOOK / SECOND,
+                    decided=ended,
+                ),
             ),
-        ),
-        metrics={"everywhere_after": slowest * _LOOK / SECOND if reached else None},
-        curves={
-            "informed": tuple(
-                (look * _LOOK / SECOND, round(count / things / nodes, 6)) for look, count in enumerate(known)
-            )
-        },
-        versions=versions(("cryptography", "msgpack")),
-        trace_hash=world.trace_hash,
-    )
+            metrics={"everywhere_after": self._slowest * _LOOK / SECOND if reached else None},
+            curves={
+                "informed": tuple(
+                    (look * _LOOK / SECOND, round(count / wanted, 6)) for look, count in enumerate(self._known)
+                )
+            },
+            schedule=tuple(fault.to_json() for fault in self.schedule),
+            versions=versions(self.libraries),
+            trace_hash=self.world.trace_hash,
+        )
 
 
-def _run(world: MessageWorld, until: int) -> None:
-    with guard.simulated():
-        world.run(until)
+EXPERIMENT = Spreading

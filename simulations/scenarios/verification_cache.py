@@ -1,16 +1,15 @@
 """What was verified once is remembered: is all the same where nothing is, or where liars were remembered first?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
 from cards import Card, SignatureCache
 from p2pnoise.gossip import PeerTable
-from p2pnoise.instant import SECOND
-from simulations import Connected, Converged, Outcome, Scenario, World, find
+from simulations import Connected, Converged, Outcome, Scenario, World
 from simulations.adversaries.liar import GARBLED, garble
-from simulations.experiment import LOOK, ByteExperiment
-from simulations.outcome import Check, Value
+from simulations.byte_experiment import ByteExperiment
+from simulations.outcome import Check
 from simulations.signatures import CountingSignatures
 
 NUMBER = 32
@@ -41,34 +40,37 @@ def scenario(*, liars: float = 0.2) -> Scenario:
     )
 
 
-def run(
-    *,
-    nodes: int,
-    seed: int,
-    fidelity: str,  # noqa: ARG001 - there is one
-    parameters: Mapping[str, Value],
-    progress: Callable[[float, float], None],
-) -> Outcome:
-    """The same run once for each of `WAYS`; what is returned is the first, with what the others differ in."""
-    file = replace(find("verification-cache"), run=None)
-    made = file.with_parameters(parameters)
-    outcomes: dict[str, Outcome] = {}
-    asked: dict[str, float | int | None] = {}
-    for number, (name, signatures, remember) in enumerate(WAYS):
-        cache = signatures()
-        with ByteExperiment(
-            file, made, nodes=nodes, seed=seed, parameters=parameters, signatures=cache, remember=remember
-        ) as running:
-            if name == "poisoned":
-                poison(running.world)
-            while not running.over:
-                running.advance(running.now + LOOK)
-                progress(running.now / SECOND / len(WAYS) + number * made.seconds / len(WAYS), made.seconds)
-            outcomes[name] = running.outcome()
-        asked[f"signatures_asked_{name.replace(' ', '_')}"] = getattr(cache, "asked", None)
-    first = outcomes["on"]
-    same = tuple(_beside(first, outcomes[name], name) for name, _, _ in WAYS[1:])
-    return replace(first, checks=(*first.checks, *same), metrics={**first.metrics, **asked})
+class InAllWays(ByteExperiment):
+    """The same run once for each of `WAYS`: the first may be held and looked into, the others are run at its end."""
+
+    def outcome(self) -> Outcome:
+        """That of the first, with what the others differ in."""
+        first, asked = super().outcome(), {WAYS[0][0]: _asked(self.world)}
+        same = []
+        for name, signatures, remember in WAYS[1:]:
+            with ByteExperiment(
+                self.file,
+                self.scenario,
+                nodes=first.nodes,
+                seed=self.seed,
+                schedule=self.schedule,
+                parameters=self.parameters,
+                signatures=signatures(),
+                remember=remember,
+            ) as other:
+                if name == "poisoned":
+                    poison(other.world)
+                same.append(_beside(first, other.finish(), name))
+            asked[name] = _asked(other.world)
+        metrics = {f"signatures_asked_{name.replace(' ', '_')}": count for name, count in asked.items()}
+        return replace(first, checks=(*first.checks, *same), metrics={**first.metrics, **metrics})
+
+
+EXPERIMENT = InAllWays
+
+
+def _asked(world: World) -> int | None:
+    return getattr(world.signatures, "asked", None)
 
 
 def _beside(first: Outcome, other: Outcome, name: str) -> Check:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from simulations.experiment import ByteExperiment
+from simulations.byte_experiment import ByteExperiment
 from simulations.invariants import Clean
 from simulations.scenario import Fidelity, Scenario, ScenarioError, ScenarioFile
 

@@ -1,7 +1,6 @@
-"""Network: carriers between the nodes of a virtual world, which take the time that its lines take.
+"""Network: where nodes of a virtual world listen and dial, and the time that the lines between them take.
 
-A carrier behaves as TCP does: in order, bounded, and loss is delay or an end, never silence. What cannot pass is held.
-A direction is ended by the sender; a host that is gone answers nothing (silent) or has its system end what it had.
+What cannot pass is held. A host that is gone answers nothing (silent) or has its system end what it had.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,12 +16,10 @@ from p2pnoise.node.driver.surroundings import Accept, Carrier, ListenError, List
 from simulations.carriers import KNOCKS, SYN
 from simulations.network import Lines
 
-__all__ = ["Clockwork", "Network", "VirtualCarrier"]
+from .carriers import VirtualCarrier, Way
 
-CAPACITY = (
-    262_144  # bytes on their way in one direction; more waits with the sender: what Linux lets a receiver begin with
-)
-ROOM = 16_384  # bytes that have not left yet up to which a carrier has room: what trio sets TCP_NOTSENT_LOWAT to
+__all__ = ["Clockwork", "Network"]
+
 EPHEMERAL = 49_152  # the first port that a system gives to who dials
 
 
@@ -48,136 +45,9 @@ class Clockwork(Protocol):
         """Whether not even its system says anything."""
         ...
 
-    def joined(self, ours: "VirtualCarrier", theirs: "VirtualCarrier") -> None:
+    def joined(self, ours: VirtualCarrier, theirs: VirtualCarrier) -> None:
         """There is a new connection: the end of who dials, and of who accepts."""
         ...
-
-
-class _Way:
-    """Bytes on their way from one node to another."""
-
-    __slots__ = (
-        "arrived",
-        "broken",
-        "ended",
-        "last",
-        "news",
-        "reader",
-        "source",
-        "target",
-        "underway",
-        "unsent",
-    )
-    reader: "VirtualCarrier"
-
-    def __init__(self, source: int, target: int) -> None:
-        self.source, self.target = source, target
-        self.arrived = bytearray()
-        self.underway = 0  # bytes that were sent and not read
-        self.unsent = 0  # of these, bytes that have not left
-        self.last = 0  # when the last of them arrives, so that what is sent later never arrives earlier
-        self.ended = False  # by the sender, and nothing comes after what has arrived
-        self.broken = False
-        self.news = trio.lowlevel.ParkingLot()  # for both sides
-
-    def change(self) -> None:
-        self.news.unpark_all()
-
-    def break_off(self) -> None:
-        self.broken = True
-        self.arrived.clear()
-        self.change()
-
-
-class VirtualCarrier:
-    """One end of a connection."""
-
-    def __init__(self, network: "Network", incoming: _Way, outgoing: _Way) -> None:
-        self._network = network
-        self.incoming, self.outgoing = incoming, outgoing
-        self._ending = False  # our direction; what we sent before still arrives
-        self.closed = False
-        self.number = 0  # by which the node at this end knows it; 0 before it does
-
-    @property
-    def peer(self) -> int:
-        """Who is at the other end."""
-        return self.outgoing.target
-
-    @property
-    def peer_connection(self) -> int:
-        """The number of the other end, over there."""
-        return self.outgoing.reader.number
-
-    def send_now(self, data: bytes) -> int:
-        way = self.outgoing
-        if way.broken or self._ending:
-            return 0
-        taken = min(len(data), CAPACITY - way.underway)
-        if taken:
-            way.underway += taken
-            self._network.send(way, bytes(data[:taken]))
-        return taken
-
-    @property
-    def has_room(self) -> bool:
-        return self.outgoing.unsent <= ROOM
-
-    async def wait_for_room(self) -> None:
-        await trio.lowlevel.checkpoint()
-        while not (self.has_room or self.outgoing.broken):
-            await self.outgoing.news.park()
-
-    async def send_all(self, data: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        while True:
-            self._check(self.outgoing)
-            data = data[self.send_now(data) :]
-            if not data:
-                return
-            await self.outgoing.news.park()
-
-    async def send_eof(self) -> None:
-        await trio.lowlevel.checkpoint()
-        self._check(self.outgoing)
-        self._end()
-
-    async def receive(self) -> bytes:
-        await trio.lowlevel.checkpoint()
-        way = self.incoming
-        while not (way.arrived or way.ended):
-            self._check(way)
-            await way.news.park()
-        data = bytes(way.arrived)
-        way.arrived.clear()
-        way.underway -= len(data)
-        way.change()
-        return data
-
-    def close(self) -> None:
-        self._end()
-        self.vanish()
-
-    def vanish(self) -> None:
-        """As `close`, and the other side hears nothing of it."""
-        self.closed = self._ending = True
-        self.incoming.arrived.clear()
-        self.incoming.news.unpark_all()
-        self.outgoing.news.unpark_all()
-
-    def break_off(self) -> None:
-        """As if a cable were pulled and both sides noticed."""
-        self.incoming.break_off()
-        self.outgoing.break_off()
-
-    def _end(self) -> None:
-        if not (self._ending or self.outgoing.broken):
-            self._ending = True
-            self._network.send(self.outgoing, b"")
-
-    def _check(self, way: _Way) -> None:
-        if self.closed or way.broken:
-            raise trio.BrokenResourceError("the connection is broken")
 
 
 class Network:
@@ -186,7 +56,7 @@ class Network:
     def __init__(self, clockwork: Clockwork) -> None:
         self._clockwork = clockwork
         self._listening: dict[Address, _Listening] = {}
-        self._held: dict[tuple[int, int], list[tuple[_Way, bytes]]] = {}  # what cannot pass from one node to another
+        self._held: dict[tuple[int, int], list[tuple[Way, bytes]]] = {}  # what cannot pass from one node to another
 
     def listen(self, addresses: Sequence[Address]) -> Listening:
         """Accept what is dialled there. Raises ListenError."""
@@ -216,7 +86,7 @@ class Network:
         if there is None:
             await self._travel(target, source)
             raise ConnectionRefusedError("connection refused")
-        out, back = _Way(source, target), _Way(target, source)
+        out, back = Way(source, target), Way(target, source)
         ours, theirs = VirtualCarrier(self, back, out), VirtualCarrier(self, out, back)
         out.reader, back.reader = theirs, ours
         self._clockwork.joined(ours, theirs)
@@ -236,12 +106,12 @@ class Network:
 
     # What is on its way
 
-    def send(self, way: _Way, data: bytes) -> None:
+    def send(self, way: Way, data: bytes) -> None:
         """Have `data` arrive; none is the end of the direction."""
         way.unsent += len(data)
         self._pass_on(way, data)
 
-    def _pass_on(self, way: _Way, data: bytes) -> None:
+    def _pass_on(self, way: Way, data: bytes) -> None:
         clock, size = self._clockwork, len(data)
         if clock.lines.blocked(way.source, way.target):
             self._held.setdefault((way.source, way.target), []).append((way, data))
@@ -254,11 +124,11 @@ class Network:
             way.unsent -= size
         clock.at(way.last, partial(self._arrive, way, data))
 
-    def _left(self, way: _Way, size: int) -> None:
+    def _left(self, way: Way, size: int) -> None:
         way.unsent -= size
         way.change()
 
-    def _arrive(self, way: _Way, data: bytes) -> None:
+    def _arrive(self, way: Way, data: bytes) -> None:
         if way.broken:
             return
         if way.reader.closed:

@@ -4,32 +4,25 @@ What the bytes world does with a core alone, here the daemon's driver does; line
 oracle are the same. Drift of clocks is of the bytes world alone: all tasks of a trio run share one clock.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from heapq import heappop
 from math import ceil, inf
 from typing import Any, NamedTuple, cast
 
-import trio
-
-from cards import Address, NodeId
-from p2pnoise.chance import Chance
 from p2pnoise.events import Event
-from p2pnoise.gossip.effects import Store
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
-from p2pnoise.node.driver.node import Node
 from p2pnoise.node.driver.opening import open_node_in
-from p2pnoise.node.driver.surroundings import Carrier, Keeper, Listening
-from p2pnoise.noise import Entropy
 from p2pnoise.store import StoreError
 from simulations.carriers import Carriers
-from simulations.clocks import START
 from simulations.disks import DiskError
-from simulations.world import SimulatedNode, World, _Alarm, honest
+from simulations.nodes import SimulatedNode, honest
+from simulations.world import World, _Alarm
 
-from .network import Network, VirtualCarrier
+from .carriers import VirtualCarrier
+from .lives import Life, Surroundings
+from .network import Network
 from .ordering import Ordering
 from .stepping import Stepper
 
@@ -42,17 +35,6 @@ class _Passage(NamedTuple):
     ring: Callable[[], None]
 
 
-@dataclass(eq=False)
-class _Life:
-    """One start of a node, until it ends."""
-
-    node: SimulatedNode
-    ending: trio.Event = field(default_factory=trio.Event)  # it is to leave
-    running: Node | None = None
-    killed: bool = False
-    """What it does from now on, nobody hears: it has not noticed yet that it is no more."""
-
-
 class VirtualWorld(World):
     """As `World`, and to be closed. Raises TrioVersionError."""
 
@@ -60,7 +42,7 @@ class VirtualWorld(World):
         super().__init__(seed, **given)
         self._network = Network(self)
         self.carriers = _Ends(self._network, self, push=self._push, hand=self._hand)
-        self._lives: dict[int, _Life] = {}
+        self._lives: dict[int, Life] = {}
         self._ends: dict[int, list[VirtualCarrier]] = {}
         self._trio = Stepper(Ordering(self.chance("scheduling").getrandbits(64)))
 
@@ -87,14 +69,14 @@ class VirtualWorld(World):
         node.boot += 1
         node.failure = ""
         node.dark = False
-        life = self._lives[node.number] = _Life(node)
+        life = self._lives[node.number] = Life(node)
         self._trio.nursery.start_soon(self._live, life)
 
-    async def _live(self, life: _Life) -> None:
+    async def _live(self, life: Life) -> None:
         node = life.node
         try:
             async with open_node_in(
-                _Surroundings(self, self._network, life),
+                Surroundings(self, self._network, life),
                 key=node.citizen.key,
                 card=node.citizen.card,
                 policy=self.oracle.policy,
@@ -116,7 +98,7 @@ class VirtualWorld(World):
         if not life.killed:
             self.kill(node)
 
-    def _watch(self, life: _Life, core: NodeCore) -> NodeCore:
+    def _watch(self, life: Life, core: NodeCore) -> NodeCore:
         """Count what a core is given and wants sent."""
         handle, node = core.handle, life.node
 
@@ -134,7 +116,7 @@ class VirtualWorld(World):
         core.handle = watched  # type: ignore[method-assign]
         return core
 
-    def _hear(self, life: _Life, event: Event) -> None:
+    def _hear(self, life: Life, event: Event) -> None:
         if life.killed:
             return
         life.node.census[event.kind] += 1
@@ -222,7 +204,7 @@ class VirtualWorld(World):
         """Its ends of all connections, those of which it knows nothing yet among them."""
         return self._ends.setdefault(node.number, [])
 
-    def _number(self, life: _Life) -> None:
+    def _number(self, life: Life) -> None:
         """Let the node's connections be known by the numbers that its core has for them, as in the bytes world."""
         assert life.running is not None  # noqa: S101 - whoever has connections runs
         driven = life.running._driver.carriers._connections  # noqa: SLF001 - a world looks inside
@@ -265,65 +247,3 @@ class _Ends(Carriers):
 
 def _carriers(node: SimulatedNode) -> dict[io.ConnectionId, VirtualCarrier]:
     return cast("dict[io.ConnectionId, VirtualCarrier]", node.carriers)
-
-
-class _Surroundings:
-    """What one start of a node stands in."""
-
-    def __init__(self, world: VirtualWorld, network: Network, life: _Life) -> None:
-        node = life.node
-        self.random: Chance = world.chance("choices", node.number, node.boot)
-        self.entropy: Entropy = world.entropy(node.number, node.boot)
-        self._world = world
-        self._network = network
-        self._life = life
-
-    def unix(self) -> int:
-        return START + self._world.now // SECOND + self._life.node.clock.skew
-
-    async def listen(self, addresses: Sequence[Address]) -> Listening:
-        await trio.lowlevel.checkpoint()
-        return self._network.listen(addresses)
-
-    async def dial(self, address: Address) -> Carrier:
-        await trio.lowlevel.checkpoint()
-        node, there = self._life.node, self._world.whereabouts(address)
-        if there is None or there == node.number:
-            await trio.sleep(2 * self._world.lines.law.most)
-            raise OSError("no route to host")
-        return await self._network.dial(node.number, there, address, node.address)
-
-    async def open_keeper(self, *, network: str, node_id: NodeId) -> Keeper:
-        del network, node_id
-        await trio.lowlevel.checkpoint()
-        return _Kept(self._world, self._life)
-
-
-class _Kept:
-    """The disk of a node, for as long as it lives."""
-
-    def __init__(self, world: VirtualWorld, life: _Life) -> None:
-        self._world = world
-        self._life = life
-
-    async def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
-        await trio.lowlevel.checkpoint()
-        try:
-            return self._life.node.disk.load()
-        except DiskError as error:
-            raise StoreError(str(error), "mend the disk") from None
-
-    async def keep(self, changes: Sequence[Store]) -> None:
-        await trio.lowlevel.checkpoint()
-        if self._life.killed:
-            return
-        try:
-            self._life.node.disk.keep(changes)
-        except DiskError as error:
-            raise StoreError(str(error), "mend the disk") from None
-        for change in changes:
-            for hear in self._world.on_store:
-                hear(self._life.node, change)
-
-    def close(self) -> None:
-        pass

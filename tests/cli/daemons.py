@@ -1,6 +1,5 @@
 """Daemons: nodes run by `p2pnoise run`, each in a process of its own, in a folder that a test has filled."""
 
-import json
 import os
 import socketserver
 import subprocess
@@ -15,8 +14,8 @@ from pathlib import Path
 from cards import Card, Entry, Grant, IdentityKey, IssuerKey, NodeKey, codec, grant, make_card, make_list
 from cards.statements import CARD_APP, CARD_KEY, frame
 from cli import documents
+from tests.cli.processes import RunningNode
 
-PATIENCE = 20  # seconds that an event may take on a busy machine
 DAY = 86_400  # seconds
 COMMAND = [sys.executable, "-m", "cli"]
 # The clock of one process alone, as a machine whose clock is wrong has it; the software on it is a year old, or a clock
@@ -31,69 +30,16 @@ main()
 """
 
 
-class Daemon:
-    """A running node and everything that it has told."""
+class Daemon(RunningNode):
+    """A node in this folder; by a clock that is off by `shift` seconds."""
 
     def __init__(self, home, *options, shift=0, listen="127.0.0.1:0"):
-        self.home = home
         command = [sys.executable, "-c", SHIFTED.format(shift=shift)] if shift else COMMAND
         arguments = ["run", "--home", str(home), "--listen", listen, "--json", *map(str, options)]
-        self.process = subprocess.Popen(
+        process = subprocess.Popen(
             [*command, *arguments], cwd=home, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1, text=True
         )
-        self.events, self._changed = [], threading.Condition()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            with self._changed:
-                self.events.append(json.loads(line))
-                self._changed.notify_all()
-        with self._changed:
-            self._changed.notify_all()
-
-    def find(self, kind, **fields):
-        for event in list(self.events):
-            if event.get("event") == kind and all(event.get(name) == value for name, value in fields.items()):
-                return event
-        return None
-
-    def wait(self, kind, **fields):
-        """The first event of this kind with these fields; the test fails where none comes."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.find(kind, **fields) or not self._reader.is_alive(), PATIENCE)
-        found = self.find(kind, **fields)
-        assert found, (kind, fields, self.events, self.process.poll() is not None and self.process.stderr.read())
-        return found
-
-    @property
-    def address(self):
-        return self.wait("listening")["addresses"][0]
-
-    @property
-    def node_id(self):
-        return self.wait("listening")["node_id"]
-
-    @property
-    def at(self):
-        """As one names it who begins with it."""
-        return f"{self.node_id}@{self.address}"
-
-    def end(self):
-        """Have it stop; its exit code."""
-        self.process.terminate()
-        code = self.process.wait(PATIENCE)
-        self.close()
-        return code
-
-    def close(self):
-        with suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        for pipe in (self.process.stdout, self.process.stderr):
-            pipe.close()
+        super().__init__(home, process)
 
 
 @dataclass
@@ -209,7 +155,7 @@ class Daemons:
         self.member("bob")
         self.member("ada", **options)
         bob = self.run("bob")
-        ada = self.run("ada", "--bootstrap", bob.at)
+        ada = self.run("ada", "--bootstrap", bob.bootstrap)
         ada.wait("peer-verified", name="bob")
         bob.wait("peer-verified", name="ada")
         return ada, bob

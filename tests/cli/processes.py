@@ -1,19 +1,18 @@
-"""Processes: a node that runs in one of its own, with everything that it tells."""
+"""Processes: a node, or whatever else tells its story line by line, in a process of its own, and all that it told."""
 
 import json
 import threading
 
-PATIENCE = 15  # seconds that an event may take on a busy machine
+PATIENCE = 20  # seconds that an event may take on a busy machine
 
 
-class Process:
-    """A running node with everything it has told."""
+class Telling:
+    """A process with every line that it has told, and, where these are JSON, the facts."""
 
-    def __init__(self, place, home, *options, as_json=True, listen="127.0.0.1:0"):
-        arguments = ["run", "--home", place / home, "--listen", listen, *(["--json"] if as_json else []), *options]
-        self.home = place / home
-        self.process = place.start(*arguments, stdin=-1, stdout=-1, stderr=-1, text=True)
-        self.lines, self._changed = [], threading.Condition()
+    def __init__(self, process, *, as_json=True):
+        self.process, self._as_json = process, as_json
+        self.lines, self.facts = [], []
+        self._changed = threading.Condition()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -21,42 +20,19 @@ class Process:
         for line in self.process.stdout:
             with self._changed:
                 self.lines.append(line)
+                if self._as_json and line.endswith("\n"):  # or else it ended in the middle of a word
+                    self.facts.append(json.loads(line))
                 self._changed.notify_all()
         with self._changed:
             self._changed.notify_all()
 
-    @property
-    def events(self):
-        told = [json.loads(line) for line in list(self.lines) if line.endswith("\n")]
-        return [event for event in told if "event" in event]
-
-    def find(self, kind, **fields):
-        for event in self.events:
-            if event["event"] == kind and all(event[name] == value for name, value in fields.items()):
-                return event
-        return None
-
-    def wait(self, kind, **fields):
+    def wait_until(self, condition, seconds=PATIENCE):
+        """Until this is so, or nothing more will be told, or so many seconds have passed; what it is then."""
         with self._changed:
-            found = self._changed.wait_for(lambda: self.find(kind, **fields) or not self._reader.is_alive(), PATIENCE)
-        assert found, self.lines
-        event = self.find(kind, **fields)
-        assert event, (self.lines, self.process.stderr.read())
-        return event
+            self._changed.wait_for(lambda: condition() or not self._reader.is_alive(), seconds)
+        return condition()
 
-    def wait_for_lines(self, count):
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self.lines) >= count, PATIENCE)
-
-    @property
-    def address(self):
-        return self.wait("listening")["addresses"][0]
-
-    @property
-    def bootstrap(self):
-        return f"{self.wait('listening')['node_id']}@{self.address}"
-
-    def end(self, number=None, seconds=6):
+    def end(self, number=None, seconds=PATIENCE):
         """Send this signal, if one is given, and wait; the exit code, and what went to stderr."""
         if number is not None:
             self.process.send_signal(number)
@@ -69,4 +45,54 @@ class Process:
         self.process.wait()
         self._reader.join()
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
-            pipe.close()
+            if pipe is not None:
+                pipe.close()
+
+
+class RunningNode(Telling):
+    """What `p2pnoise run` runs, in this folder."""
+
+    def __init__(self, home, process, **more):
+        super().__init__(process, **more)
+        self.home = home
+
+    @property
+    def events(self):
+        return [fact for fact in self.facts if "event" in fact]
+
+    def find(self, kind, **fields):
+        for event in self.events:
+            if event["event"] == kind and all(event.get(name) == value for name, value in fields.items()):
+                return event
+        return None
+
+    def wait(self, kind, **fields):
+        """The first event of this kind with these fields; the test fails where none comes."""
+        found = self.wait_until(lambda: self.find(kind, **fields))
+        assert found, (kind, fields, self.lines, self.process.poll() is not None and self.process.stderr.read())
+        return found
+
+    def wait_for_lines(self, count):
+        assert self.wait_until(lambda: len(self.lines) >= count), self.lines
+
+    @property
+    def address(self):
+        return self.wait("listening")["addresses"][0]
+
+    @property
+    def node_id(self):
+        return self.wait("listening")["node_id"]
+
+    @property
+    def bootstrap(self):
+        """As one names it who begins with it."""
+        return f"{self.node_id}@{self.address}"
+
+
+class Process(RunningNode):
+    """A node of a `Place`."""
+
+    def __init__(self, place, home, *options, as_json=True, listen="127.0.0.1:0"):
+        arguments = ["run", "--home", place / home, "--listen", listen, *(["--json"] if as_json else []), *options]
+        process = place.start(*arguments, stdin=-1, stdout=-1, stderr=-1, text=True)
+        super().__init__(place / home, process, as_json=as_json)

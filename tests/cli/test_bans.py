@@ -209,6 +209,4 @@ def test_a_broken_file_leaves_the_bans_in_force_and_is_named(place, pair):
 
 
 def wait_for_another(process, kind):
-    with process._changed:
-        found = process._changed.wait_for(lambda: sum(event["event"] == kind for event in process.events) > 1, 15)
-    assert found, process.lines
+    assert process.wait_until(lambda: sum(event["event"] == kind for event in process.events) > 1), process.lines

@@ -27,6 +27,5 @@ def test_a_copied_folder_is_named_on_both_machines(place, issuer, run, as_json):
 
 
 def wait_for(process, text):
-    with process._changed:
-        assert process._changed.wait_for(lambda: any(text in line for line in process.lines), 15), process.lines
+    assert process.wait_until(lambda: any(text in line for line in process.lines)), process.lines
     return next(line for line in process.lines if text in line)

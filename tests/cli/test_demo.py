@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.processes import Telling
+
 COMMAND = [sys.executable, "-m", "cli", "demo"]
 LONGEST = 90  # seconds that a demo may take on a busy machine
 GONE = 8  # seconds within which a demo that was stopped has left nothing
@@ -100,46 +102,22 @@ def test_a_file_instead_of_a_folder_is_refused(tmp_path):
     assert "fix: " in done.stderr
 
 
-class Demo:
+class Demo(Telling):
     """A demo that runs, with the facts it has told."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.process = subprocess.Popen(
-            [*COMMAND, "--dir", folder, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        self.facts, self._changed = [], threading.Condition()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
+        command = [*COMMAND, "--dir", folder, "--json"]
+        super().__init__(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_error):
-        self.process.kill()  # what it owns ends by itself
-        self.process.wait()
-        self._reader.join()
-        self.process.stdout.close()
-        self.process.stderr.close()
-
-    def _read(self):
-        for line in self.process.stdout:
-            with self._changed:
-                self.facts.append(json.loads(line))
-                self._changed.notify_all()
-        with self._changed:
-            self._changed.notify_all()
+        self.close()  # what it owns ends by itself
 
     def wait(self, condition):
-        with self._changed:
-            self._changed.wait_for(lambda: condition(self.facts) or not self._reader.is_alive(), LONGEST)
-        assert condition(self.facts), (self.facts, self.process.stderr.read())
-
-    def end(self, seconds=LONGEST):
-        """Its exit code and its words on stderr."""
-        code = self.process.wait(seconds)
-        self._reader.join()
-        return code, self.process.stderr.read()
+        assert self.wait_until(lambda: condition(self.facts), LONGEST), (self.facts, self.process.stderr.read())
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -148,7 +126,7 @@ def test_a_node_that_ends_from_outside_ends_the_demo_with_a_sentence(tmp_path, n
         demo.wait(lambda facts: any("pid" in fact and fact["name"] == "node-3" for fact in facts))
         (pid,) = [fact["pid"] for fact in demo.facts if fact.get("name") == "node-3" and "pid" in fact]
         os.kill(pid, number)
-        code, errors = demo.end(15)
+        code, errors = demo.end(seconds=15)
     assert code == 1
     assert "Traceback" not in errors
     error = demo.facts[-1]["error"]
@@ -163,7 +141,7 @@ def _stopped_at(folder, facts, delay, number):
         demo.wait(lambda told: len(told) >= facts)
         time.sleep(delay)  # the moment is what this test varies
         demo.process.send_signal(number)
-        code, errors = demo.end(GONE + 1)
+        code, errors = demo.end(seconds=GONE + 1)
     _wait_until_gone(folder)
     # Once the story is over and nothing is left to be cleared, Python's own end gives signals back to the system.
     over = any(fact.get("done") == STEPS for fact in demo.facts)

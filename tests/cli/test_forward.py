@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.cli.daemons import COMMAND, PATIENCE, Daemons
+from tests.cli.daemons import COMMAND, Daemons
+from tests.cli.processes import PATIENCE
 
 LOCAL = "127.0.0.1"
 
@@ -308,7 +309,7 @@ def test_a_node_that_stops_ends_the_command(tmp_path, hold):
         ada = own.run("ada")
         forwarded = hold("forward", "0", "bob:web", "--home", ada.home)
         forwarded.line()
-        assert ada.end() == 0
+        assert ada.end(signal.SIGTERM)[0] == 0
         assert forwarded.process.wait(PATIENCE) == 1
         assert "stopped" in (said := forwarded.complaint()) or "went away" in said
 

@@ -16,8 +16,8 @@ import pytest
 from cards import Address, IssuerKey
 from p2pnoise.enrolment import JoinToken
 from tests.cli.conftest import Place
-from tests.cli.daemons import PATIENCE, SHIFTED, Daemon
-from tests.cli.processes import Process
+from tests.cli.daemons import SHIFTED, Daemon
+from tests.cli.processes import PATIENCE, Process
 
 LOCAL = "127.0.0.1"
 PACE = 0.05  # seconds between two lines of an agent

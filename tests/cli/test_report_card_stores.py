@@ -17,7 +17,8 @@ from p2pnoise.folder.node_folder import NodeFolder
 from p2pnoise.node.effects import FactOffered
 from p2pnoise.store import PeerStore, StoreError
 from p2pnoise.store.peer_store import PeerChange
-from tests.cli.daemons import PATIENCE, Daemons
+from tests.cli.daemons import Daemons
+from tests.cli.processes import PATIENCE
 
 EVENTS = "events/1"
 

@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from cards import NodeKey
 from cli import control
 from cli.folders import NodeFolder
-from tests.cli.daemons import PATIENCE, Daemons
+from tests.cli.daemons import Daemons
+from tests.cli.processes import PATIENCE
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def echoes(connection, data):
 def test_a_node_begins_by_the_file_in_its_folder(daemons):
     bob = daemons.run(daemons.member("bob").name)
     home = daemons.member("ada")
-    (home / "node.toml").write_text(f'peers = ["{bob.at}"]\nadvertise = ["ada.example:7060"]\n')
+    (home / "node.toml").write_text(f'peers = ["{bob.bootstrap}"]\nadvertise = ["ada.example:7060"]\n')
     daemons.run("ada").wait("peer-verified", name="bob")
     bob.wait("address-learned", addresses=["ada.example:7060"])
 
@@ -92,14 +93,14 @@ def test_what_the_command_line_says_goes_before_the_file(daemons):
     bob = daemons.run(daemons.member("bob").name)
     home = daemons.member("ada")
     (home / "node.toml").write_text('listen = ["127.0.0.1:1"]\npeers = ["127.0.0.1:1"]\n')
-    ada = daemons.run("ada", "--bootstrap", bob.at)  # and --listen
+    ada = daemons.run("ada", "--bootstrap", bob.bootstrap)  # and --listen
     ada.wait("peer-verified", name="bob")
     assert not ada.find("dialling", address="127.0.0.1:1")
 
 
 def test_a_peer_that_is_added_is_linked_without_a_restart(daemons, ada):
     bob = daemons.run(daemons.member("bob").name)
-    configure(ada, f'peers = ["{bob.at}"]')
+    configure(ada, f'peers = ["{bob.bootstrap}"]')
     assert ada.wait("config-applied")["changed"] == ["peers"]
     ada.wait("peer-verified", name="bob")
 
@@ -186,7 +187,7 @@ def test_a_broken_file_is_named_and_changes_nothing_and_a_mended_one_is_in_force
         configure(ada, broken)
     assert says in ada.wait("file-rejected", file="node.toml")["reason"]
     bob = daemons.run(daemons.member("bob").name)
-    configure(ada, f'peers = ["{bob.at}"]')
+    configure(ada, f'peers = ["{bob.bootstrap}"]')
     ada.wait("peer-verified", name="bob")
     assert (ada.process.poll(), ada.process.pid) == (None, pid)
 
@@ -209,7 +210,7 @@ def test_a_hangup_takes_up_what_changed_and_names_again_what_is_broken(ada):
     ada.process.send_signal(signal.SIGHUP)
     ada.wait("config-applied")
     assert ada.process.poll() is None
-    assert ada.end() == 0
+    assert ada.end(signal.SIGTERM)[0] == 0
 
 
 # Another node key
@@ -312,7 +313,7 @@ def joined(daemons, echo, request):
     (bob_home / "node.toml").write_text(expose)
     (ada_home / "node.toml").write_text(f'[[forward]]\nlisten = "127.0.0.1:{port}"\nto = "bob:echo"')
     bob = daemons.run("bob")
-    ada = daemons.run("ada", "--bootstrap", bob.at)
+    ada = daemons.run("ada", "--bootstrap", bob.bootstrap)
     ada.wait("peer-verified", name="bob")
     with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
         connection.settimeout(PATIENCE)
@@ -396,7 +397,7 @@ def test_metrics_are_those_of_the_running_node(daemons):
     (bob_home / "node.toml").write_text(f'[metrics]\nlisten = "127.0.0.1:{port}"')
     bob = daemons.run("bob")
     daemons.member("ada")
-    ada = daemons.run("ada", "--bootstrap", bob.at)
+    ada = daemons.run("ada", "--bootstrap", bob.bootstrap)
     bob.wait("peer-verified", name="ada")
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as response:
         families = {one.name: one for one in text_string_to_metric_families(response.read().decode())}
@@ -405,8 +406,8 @@ def test_metrics_are_those_of_the_running_node(daemons):
     kinds = {one.labels["kind"]: one.value for one in families["p2pnoise_events"].samples if "kind" in one.labels}
     assert kinds["peer-verified"] == 1
     assert families["process_resident_memory_bytes"].samples
-    assert ada.end() == 0
-    assert bob.end() == 0
+    assert ada.end(signal.SIGTERM)[0] == 0
+    assert bob.end(signal.SIGTERM)[0] == 0
 
 
 def test_a_scanner_takes_a_few_lines_and_no_more(daemons):

@@ -7,7 +7,8 @@ from base64 import b64encode
 
 import pytest
 
-from tests.cli.daemons import COMMAND, PATIENCE, Daemons
+from tests.cli.daemons import COMMAND, Daemons
+from tests.cli.processes import PATIENCE
 
 APPLICATION = """
 import sys, trio

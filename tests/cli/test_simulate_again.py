@@ -79,6 +79,18 @@ def test_a_run_is_replayed_to_its_end_at_each_fidelity(tmp_path, fidelity):
     assert simulate("replay", file).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    "run",
+    [("spread", "--nodes", 30, "--set", "things=1"), ("verification-cache", "--nodes", 6), ("flooder", "--nodes", 6)],
+)
+def test_what_is_run_in_a_way_of_its_own_is_replayed_to_the_same_outcome(tmp_path, run):
+    file = tmp_path / "run.json"
+    assert simulate("run", *run, "--out", file).exit_code == 0
+    assert simulate("replay", file).exit_code == 0
+    held = json.loads(simulate("replay", file, "--until", "1", "--node", 1, "--json").stdout)
+    assert (held["at"], held["node"]) == (1, 1)
+
+
 def test_a_run_at_fidelity_messages_that_went_wrong_is_made_small(tmp_path):
     file = tmp_path / "broken.json"
     run = (
@@ -126,6 +138,15 @@ def test_a_replay_that_comes_out_otherwise_says_so(kept):
     assert "did not come out the same" in done.stderr
 
 
+def test_a_replay_with_the_same_trace_and_other_checks_says_so(kept):
+    outcome = json.loads((kept / "run.json").read_text())
+    outcome["checks"][0]["name"] = "S0 peace"
+    (kept / "other.json").write_text(json.dumps(outcome))
+    done = simulate("replay", kept / "other.json")
+    assert done.exit_code == 1
+    assert "did not come out the same: the trace is, but not its checks" in done.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -143,6 +164,21 @@ def test_what_cannot_be_replayed_is_refused_with_the_next_step(kept, words):
     done = simulate("replay", kept / words[0], *words[1:])
     assert done.exit_code in (1, 2)
     assert "fix: " in done.stderr
+
+
+def test_what_is_worse_than_without_adversaries_is_made_small(tmp_path):
+    (tmp_path / "worse.py").write_text(
+        '"""Is a flooder no cost at all?"""\n\nfrom simulations import Converged, NoWorse, Scenario\n\n\n'
+        "def scenario():\n    return Scenario(\n        nodes=5,\n        seconds=20,\n"
+        '        adversaries={"flooder": 1},\n        expects=[Converged(within=20)],\n'
+        '        compares=[NoWorse(metric="bytes_per_node_median", factor=0.1)],\n    )\n'
+    )
+    assert simulate("run", tmp_path / "worse.py", "--out", tmp_path / "worse.json").exit_code == 1
+    done = simulate("shrink", tmp_path / "worse.json", "--most", 8, "--json")
+    assert done.exit_code == 0
+    small = json.loads(done.stdout)
+    assert small["check"] == "bytes_per_node_median at most 0.1 times that without adversaries"
+    assert small["nodes"] < 5
 
 
 def test_what_broke_is_made_small_and_becomes_a_test(kept):

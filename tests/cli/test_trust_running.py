@@ -1,7 +1,6 @@
 """`p2pnoise trust apply` and `pin` where a node runs: it takes up what is sound by itself, and never sees the rest."""
 
-import json
-import threading
+import signal
 import time
 from contextlib import closing
 
@@ -11,8 +10,7 @@ from cards import IssuerKey, Pin, make_list
 from cli import documents
 from p2pnoise.store import PeerStore
 from p2pnoise.store.peer_store import read_table
-
-PATIENCE = 15  # seconds
+from tests.cli.processes import RunningNode
 
 
 @pytest.fixture
@@ -24,32 +22,11 @@ def network(place, installed):
     own = place.card(installed)
     with closing(PeerStore(place.node / "node.db", network="example-net", node_id=own.node_id)) as store:
         store.commit([Pin("bob", own.identity)])
-    process = place.start("run", "--listen", "127.0.0.1:0", "--json", stdout=-1, stdin=-1, text=True)
-    place.process, place.told, heard = process, [], threading.Condition()
-
-    def read():
-        for line in process.stdout:
-            with heard:
-                place.told.append(json.loads(line))
-                heard.notify_all()
-
-    def wait(**fields):
-        with heard:
-            found = heard.wait_for(
-                lambda: any(all(one.get(key) == value for key, value in fields.items()) for one in place.told), PATIENCE
-            )
-        assert found, place.told
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    place.wait = wait
-    wait(event="listening")
+    process = place.start("run", "--listen", "127.0.0.1:0", "--json", stdout=-1, stderr=-1, stdin=-1, text=True)
+    place.running = RunningNode(place.node, process)
+    place.running.wait("listening")
     yield place
-    process.terminate()
-    process.wait(PATIENCE)
-    reader.join()
-    process.stdin.close()
-    process.stdout.close()
+    place.running.close()
 
 
 def test_a_new_issuer_and_its_list_applied_together_are_both_taken_up(network):
@@ -60,7 +37,7 @@ def test_a_new_issuer_and_its_list_applied_together_are_both_taken_up(network):
     (network / "lab.list").write_text(documents.list_blocks([one]))
     answer = network.json("trust", "apply", network / "policy.toml", network / "lab.list")
     assert (answer["ok"], answer["running"]) == (True, True)
-    network.wait(event="list-applied", issuer="lab", sequence=4)
+    network.running.wait("list-applied", issuer="lab", sequence=4)
 
 
 def test_a_broken_policy_never_reaches_the_node(network):
@@ -69,21 +46,20 @@ def test_a_broken_policy_never_reaches_the_node(network):
     network.ok("revoke", "add", "ada")
     network.ok("revoke", "publish", "--output", network / "new.list")
     network.ok("trust", "apply", network / "new.list")
-    network.wait(event="list-applied", issuer="ops", sequence=2)  # what came after it is in force
-    assert not [one for one in network.told if one["event"] in ("file-rejected", "policy-rejected")]
+    network.running.wait("list-applied", issuer="ops", sequence=2)  # what came after it is in force
+    assert not [one for one in network.running.events if one["event"] in ("file-rejected", "policy-rejected")]
 
 
 def test_a_pin_is_taken_up_at_once(network):
     assert network.json("trust", "plan", "--pin", f"db-03={network.keys(network / 'ada')[0].public}")["running"]
     network.ok("trust", "pin", "db-03", network.keys(network / "ada")[0].public)
-    network.wait(event="own-card-rejected")
+    network.running.wait("own-card-rejected")
 
 
 def test_a_pin_of_a_first_use_is_forgotten_at_once(network):
     assert "bob" in read_table(network.node / "node.db").pins
     network.ok("trust", "unpin", "bob")
     (network.node / "card.pem").write_text("broken")
-    network.wait(event="file-rejected", file="card.pem")  # which is looked at after the pins
-    network.process.terminate()
-    network.process.wait(PATIENCE)
+    network.running.wait("file-rejected", file="card.pem")  # which is looked at after the pins
+    assert network.running.end(signal.SIGTERM)[0] == 0
     assert read_table(network.node / "node.db").pins == {}

@@ -37,7 +37,7 @@ def wrong_network_of_a_known_key(daemons: Daemons) -> Situation:
     daemons.member("bob", issuer=Issuer(network="other-net"))
     bob, ada = _dialled(daemons, by_key=True)
     ada.wait("dial-failed")
-    return Situation(ada.home, bob.at, "wrong-network")
+    return Situation(ada.home, bob.bootstrap, "wrong-network")
 
 
 def expired(daemons: Daemons) -> Situation:
@@ -108,9 +108,9 @@ def unknown_issuer_there(daemons: Daemons) -> Situation:
     (home / "policy.toml").write_text(f'{daemons.issuer.policy}\n[issuer.lab]\nkey = "{lab.key.public}"\n')
     (home / "revocations.pem").write_text(daemons.issuer.revocations() + lab.revocations())
     bob = daemons.run("bob")
-    ada = daemons.run("ada", "--bootstrap", bob.at)
+    ada = daemons.run("ada", "--bootstrap", bob.bootstrap)
     ada.wait("dial-failed")
-    return Situation(ada.home, bob.at, "refused-silently")
+    return Situation(ada.home, bob.bootstrap, "refused-silently")
 
 
 def wrong_address(daemons: Daemons) -> Situation:
@@ -168,9 +168,9 @@ def clock_behind_there(daemons: Daemons) -> Situation:
     daemons.member("bob", list_made=-10 * DAY, made=-10 * DAY)
     daemons.member("ada", list_made=-10 * DAY)
     bob = daemons.run("bob", shift=-DAY)
-    ada = daemons.run("ada", "--bootstrap", bob.at)
+    ada = daemons.run("ada", "--bootstrap", bob.bootstrap)
     ada.wait("dial-failed")
-    return Situation(ada.home, bob.at, "not-trusted")
+    return Situation(ada.home, bob.bootstrap, "not-trusted")
 
 
 def clock_ahead(daemons: Daemons) -> Situation:
@@ -245,11 +245,11 @@ def _dialled(daemons: Daemons, whom="bob", *, as_node=None, by_key=False, shift=
     """Whom ada dials, and ada, who has a card with these options; by the Node ID `as_node`, or none."""
     daemons.member("ada", **options)
     bob = daemons.run(whom)
-    place = bob.at if by_key else f"{as_node}@{bob.address}" if as_node else bob.address
+    place = bob.bootstrap if by_key else f"{as_node}@{bob.address}" if as_node else bob.address
     return bob, daemons.run("ada", "--bootstrap", place, shift=shift)
 
 
 def _copy(daemons: Daemons, one: Daemon, other: Daemon) -> Daemon:
     """A copy of a node's folder, which runs beside it and dials another."""
     shutil.copytree(one.home, daemons.path / "copy", ignore=shutil.ignore_patterns("*.sock", "node.db*", "*.lock"))
-    return daemons.run("copy", "--bootstrap", other.at)
+    return daemons.run("copy", "--bootstrap", other.bootstrap)

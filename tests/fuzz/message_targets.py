@@ -106,6 +106,7 @@ def gossip_messages() -> Iterator[bytes]:
         messages.Ids((0, 63), ids),
         messages.Announce(ids),
         messages.Want(ids),
+        messages.Sample(ids, asks=True, full=False),
         messages.Items(items, last=False),
         messages.Items((), last=True),
         messages.HeldStatements((world.ENDING.digest, bytes(32))),

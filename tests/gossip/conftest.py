@@ -19,7 +19,7 @@ from cards import (
     make_record,
 )
 from p2pnoise.gossip import Overlay, PeerTable, effects
-from p2pnoise.gossip.messages import GivenList, Items, Unknown, Want, decode, encode
+from p2pnoise.gossip.messages import CardItem, GivenList, Items, RecordItem, Unknown, Want, decode, encode
 from p2pnoise.instant import SECOND, Instant
 from simulations.messages.registry import Registry
 from simulations.messages.table import DenseTable
@@ -99,6 +99,7 @@ class Speaker:
         self.name, self.overlay, self.node_id = name, overlay, node_id
         self.done, self.heard, self.blamed, self.links = [], [], [], {}
         self.opened = 0  # links, ever
+        self.visits = set()  # links
 
     @property
     def table(self):
@@ -139,23 +140,25 @@ class Mesh:
                 overlay.offer_record(self.place.record(other), self.instant)
         return speaker
 
-    def puppet(self, name, victim):
+    def puppet(self, name, victim, *, visit=False):
         """A peer that says only what the test says, judged well and up at `victim`."""
         puppet = self.puppets[name] = Speaker(name, None, self.place.keys(name)[0].public)
-        self.join(puppet, victim)
-        self.carry_out(victim, victim.overlay.peer_up(victim.links[name], self.instant))
+        self.join(victim, puppet)
+        self.carry_out(victim, victim.overlay.peer_up(victim.links[name], self.instant, visit=visit))
         self.pump()
         return puppet
 
-    def join(self, one, other):
-        """Greets; lists are compared, and whoever is judged well then is up, as the node would."""
+    def join(self, one, other, *, visit=False):
+        """`one` dials `other`; lists are compared, and whoever is judged well then is up, as the node would."""
         for mine, theirs in ((one, other), (other, one)):
             mine.opened += 1
             mine.links[theirs.name] = mine.opened
+            if visit:
+                mine.visits.add(mine.opened)
         for mine, theirs in ((one, other), (other, one)):
             if mine.overlay is not None:
                 link = mine.links[theirs.name]
-                self.carry_out(mine, mine.overlay.peer_greeted(link, theirs.node_id, self.instant))
+                self.carry_out(mine, mine.overlay.peer_greeted(link, theirs.node_id, self.instant, ours=mine is one))
         self.pump()
 
     def part(self, one, other):
@@ -175,6 +178,11 @@ class Mesh:
     def give(self, puppet, victim, *items):
         """Answers the open question with these items, as an honest peer would."""
         self.say(puppet, victim, Items(items, last=True))
+
+    def items(self, *names):
+        """The cards and records of these."""
+        cards = [CardItem(self.place.card(name).raw) for name in names]
+        return [*cards, *(RecordItem(self.place.record(name).raw) for name in names)]
 
     def asked(self, puppet):
         """All ids that the puppet was asked for, in order, with repeats."""
@@ -212,7 +220,7 @@ class Mesh:
             if name is None:
                 card, link = data
                 self.carry_out(speaker, speaker.overlay.offer_card(card, self.instant, live=True))
-                self.carry_out(speaker, speaker.overlay.peer_up(link, self.instant))
+                self.carry_out(speaker, speaker.overlay.peer_up(link, self.instant, visit=link in speaker.visits))
                 continue
             target = self.speakers.get(name)
             if target is None:

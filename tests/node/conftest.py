@@ -305,11 +305,11 @@ class Net:
         self.queue.append((self.connect, member, connection, address))
         return connection
 
-    def target(self, member, address, node_id=None):
+    def target(self, member, address, node_id=None, *, source="bootstrap"):
         from p2pnoise.node.dials import Target  # noqa: PLC0415 - the one place that reaches this far in
 
         connection = member.core.new_connection()
-        member.core._dialler.open[connection] = Target(address, node_id, None, "bootstrap")
+        member.core._dialler.open[connection] = Target(address, node_id, None, source)
         return connection
 
     def teach(self, member, other, *addresses):
@@ -432,8 +432,8 @@ class Puppet:
     def frame(self, kind, payload=b""):
         return self.message(encode_frame(kind, payload))
 
-    def hello(self, boot_id=b"p" * 16, replaces=b""):
-        return self.frame(Kind.HELLO, Hello(boot_id, replaces).encode())
+    def hello(self, boot_id=b"p" * 16, replaces=b"", features=()):
+        return self.frame(Kind.HELLO, Hello(boot_id, replaces, features).encode())
 
     def heads(self):
         """Says that it holds the first list, which makes it a peer like any other."""

@@ -181,33 +181,39 @@ def table_of(net, ada, *names, addresses=("10.1.0.1:1", "10.1.0.2:2")):
 def test_one_address_of_a_node_is_dialled_at_a_time(net):
     ada = net.member("ada")
     table_of(net, ada, "bob")
-    targets = ada.core._dialler.due({}, ada.core.table, net.now + 10 * SECOND)
+    targets = ada.core._dialler.due({}, ada.core._overlay.views, net.now + 10 * SECOND)
     assert len(targets) == 1
 
 
-def test_no_more_dials_than_links_are_wanted(net):
+def test_half_of_the_neighbours_are_dialled_at_once_and_the_others_one_by_one(net):
     ada = net.member("ada", target_links=3)
     table_of(net, ada, *[f"node-{number}" for number in range(10)])
-    assert len(ada.core._dialler.due({}, ada.core.table, net.now + 10 * SECOND)) == 3
+    dialler, later = ada.core._dialler, net.now + 10 * SECOND
+    assert len(dialler.due({}, ada.core._overlay.views, later)) == 2
+    for number in range(2):
+        dialler.open[number] = Target(Address("10.0.9.9", number + 1), None, None, "table")
+    assert dialler.due({}, ada.core._overlay.views, later) == []
+    assert dialler.deadline({}, ada.core._overlay.views, later) == later + dials.PATIENCE
+    assert len(dialler.due({}, ada.core._overlay.views, later + dials.PATIENCE)) == 1
 
 
 def test_the_lower_node_id_dials_first(net):
     low, high = net.two()
     table_of(net, low, high.name)
     table_of(net, high, low.name)
-    dues = [member.core._dialler.deadline({}, member.core.table) for member in (low, high)]
+    dues = [member.core._dialler.deadline({}, member.core._overlay.views, net.now) for member in (low, high)]
     assert dues == [None, None]  # these two dial nobody at all
     dues = []
     for member in (low, high):
         member.core._dialler._config = NodeConfig()
-        dues.append(member.core._dialler.deadline({}, member.core.table))
+        dues.append(member.core._dialler.deadline({}, member.core._overlay.views, net.now))
     assert dues[0] + SECOND // 2 < dues[1]
 
 
 def test_our_own_record_is_no_target(net):
     ada = net.member("ada")
     assert ada.core.table.by_node(ada.core.node_id).record is not None
-    assert ada.core._dialler.due({}, ada.core.table, net.now + 100 * SECOND) == []
+    assert ada.core._dialler.due({}, ada.core._overlay.views, net.now + 100 * SECOND) == []
 
 
 def flapping(net, end):

@@ -5,7 +5,7 @@ import pytest
 from cards import Address
 from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
-from p2pnoise.node.admission import VISIT
+from p2pnoise.node.admission import VISITED
 from p2pnoise.node.frames import Code, Kind, encode_card
 from p2pnoise.node.link import Stage
 
@@ -48,7 +48,7 @@ def test_connections_in_any_state_are_limited(net):
 def test_who_comes_to_a_crowded_node_goes_after_a_while_and_makes_room(net):
     ada = net.member("ada", target_links=0, max_links=3)
     first, second, visitor = (net.puppet(ada, f"peer-{number}").come_up() for number in range(3))
-    net.wait(VISIT / SECOND)
+    net.wait(VISITED / SECOND)
     assert visitor.link.closed_by is None
     assert visitor.link.ending
     assert not first.link.ending
@@ -59,7 +59,7 @@ def test_a_visitor_stays_where_somebody_else_has_gone(net):
     ada = net.member("ada", target_links=0, max_links=3)
     peers = [net.puppet(ada, f"peer-{number}").come_up() for number in range(3)]
     net.give(ada, io.ConnectFailed(peers[0].number, "a broken wire"))
-    net.wait(2 * VISIT / SECOND)
+    net.wait(2 * VISITED / SECOND)
     assert not peers[2].link.ending
 
 

@@ -25,7 +25,7 @@ from simulations import (
     SteadyViews,
     World,
 )
-from simulations.checks import components
+from simulations.checks_links import components
 from simulations.disks import DiskError
 
 
@@ -50,6 +50,9 @@ class Node:
     @property
     def known(self):
         return 1_000
+
+    def knows_all(self, citizens):
+        return not self.lacks(citizens)
 
     def lacks(self, citizens):
         return sum(one.number in self.missing for one in citizens)

@@ -13,8 +13,8 @@ from p2pnoise.node import effects as io
 from simulations import Clog, Crash, Leave, Partition, Scenario, World, begin, run
 from simulations.experiment import LOOK
 from simulations.invariants import Bounded, Calm, Clean, Genuine, Steady, Timely
+from simulations.nodes import honest
 from simulations.scenario import ScenarioFile
-from simulations.world import honest
 
 
 def file(scenario):
@@ -212,7 +212,7 @@ def test_s5_a_connection_that_is_left_over_when_all_have_said_goodbye_is_noticed
         core.handle = lambda given, now: [] if isinstance(given, io.Stop) else handle(given, now)
         return core
 
-    monkeypatch.setattr("simulations.experiment.honest", deaf)
+    monkeypatch.setattr("simulations.byte_experiment.honest", deaf)
     outcome = run(file(Scenario(seconds=5, expects=[_Lasts()])), nodes=3)
     assert broken(outcome) == ["S5"]
     assert "connections" in outcome.broken[0].detail

@@ -17,7 +17,7 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.link import MAX_UNDERWAY
 from p2pnoise.node.streams import WINDOW
 from simulations import NetworkLaw, Outcome, World, run
-from simulations.world import honest
+from simulations.nodes import honest
 
 ROOT = Path(__file__).parents[2]
 MOST = int(NetworkLaw().most * SECOND)

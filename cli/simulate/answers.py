@@ -1,0 +1,48 @@
+"""Answers: the outcome of one run, as people and programs read it and as files keep it."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli import files
+from cli.output import answer, answer_json, rows, say
+
+if TYPE_CHECKING:
+    from simulations import Outcome
+
+
+def tell(outcome: "Outcome", *, begun: float, out: Path | None, html: Path | None, as_json: bool) -> None:
+    """Answer, and write what was asked for; `begun` is when the run did, by time.perf_counter."""
+    wall = time.perf_counter() - begun
+    if out is not None:
+        files.write(out, (outcome.line() + "\n").encode(), secret=False, force=True)
+    if html is not None:
+        from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
+
+        write([outcome], html)
+    if as_json:
+        answer_json(outcome.to_json())
+    else:
+        answer(*_lines(outcome))
+        say(f"took {wall:.1f} s of real time")
+
+
+def _lines(outcome: "Outcome") -> list[str]:
+    """What people read of one run."""
+    checks = [
+        (check.name, "holds" if check.holds else f"BROKEN at {check.at} s: {check.detail}") for check in outcome.checks
+    ]
+    figures = [(name.replace("_", " "), _figure(value)) for name, value in outcome.metrics.items()]
+    size = (
+        f"{outcome.nodes} nodes, seed {outcome.seed}, {outcome.fidelity}, {outcome.virtual_seconds:g} virtual seconds"
+    )
+    return [
+        f"{outcome.scenario}: {size}",
+        *rows(*checks, *figures, ("trace hash", outcome.trace_hash), indent="    "),
+    ]
+
+
+def _figure(value: float | None) -> str:
+    if value is None:
+        return "never"
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.10g}"
