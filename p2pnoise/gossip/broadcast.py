@@ -206,7 +206,7 @@ class Broadcast:
             ours.exhaust(count, now.monotonic)
         return not self._storm
 
-    def _push(self, neighbours: Iterable[LinkId], news: ItemSet, now: Instant) -> None:
+    def _push(self, neighbours: Collection[LinkId], news: ItemSet, now: Instant) -> None:
         for link in neighbours:
             ids = self._untold(link, news) if not self._lazy[link] else self._items.none
             if ids:
@@ -214,6 +214,8 @@ class Broadcast:
                 for batch in self._exchange.items(ids):
                     self._send(link, Push(batch))
                 self._remember(link, ids)
+        if not any(self._untold(link, self.news) for link in neighbours):
+            self._announce_at = now.monotonic
 
     def _announce(self, neighbours: Iterable[LinkId], news: ItemSet) -> None:
         for link in neighbours:
