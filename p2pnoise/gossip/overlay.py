@@ -356,7 +356,8 @@ class Overlay:
             self._take_lists(now)
         self._statements.finish()
         self._broadcast.tell(self.views.active, now)
-        self.views.leave(now.monotonic, self._exchange.wants.at_rest)
+        if self.views.visits:
+            self.views.leave(now.monotonic, self._exchange.wants.at_rest)
         if busy:
             self._effects += map(PageCame, self._lists.moved())
             self._effects += map(ListsCompared, self._lists.compared())

@@ -1,7 +1,17 @@
 """Silent: a member that takes part, learns all and passes nothing on: it speaks of itself alone."""
 
 from p2pnoise.gossip.effects import Effect, SendMessage
-from p2pnoise.gossip.messages import Announce, CardItem, HeldStatements, Ids, Item, Items, RecordItem
+from p2pnoise.gossip.messages import (
+    Announce,
+    CardItem,
+    GivenStatements,
+    HeldStatements,
+    Ids,
+    Item,
+    Items,
+    Push,
+    RecordItem,
+)
 
 from .around import HostileOverlay
 
@@ -19,6 +29,11 @@ class Silent(HostileOverlay):
                 return []
             case SendMessage(link, Items(items, last)):
                 return [SendMessage(link, Items(tuple(item for item in items if self._is_own(item)), last))]
+            case SendMessage(link, Push(items)):
+                own_items = tuple(item for item in items if self._is_own(item))
+                return [SendMessage(link, Push(own_items))] if own_items else []
+            case SendMessage(_, GivenStatements()):
+                return []
         return [effect]
 
     def _is_own(self, item: Item) -> bool:

@@ -258,9 +258,10 @@ class DenseTable(PeerTable):
         found = [number for number in drawn if records >> number & 1]
         if len(found) < most:  # it holds little of what there is
             found = list(numbers_of(records))
-            random.shuffle(found)
+        if len(found) > most:
+            found = [*dict.fromkeys(found[random.randrange(len(found))] for _ in range(most))]
         bodies = []
-        for number in found[:most]:
+        for number in found:
             owner = registry.owners[number]
             held = self._numbers(owner) if owner is not None else ()
             bodies += [registry.ids[one] for one in held if registry.kinds[BODY] >> one & 1]
