@@ -16,6 +16,7 @@ from cards.facts import Facts
 from cards.statements import verify
 from cards.verification import _Check
 from p2pnoise.gossip import Overlay, PeerTable, overlay, reconciliation
+from p2pnoise.gossip.broadcast import Broadcast
 from p2pnoise.gossip.intake import Intake
 from p2pnoise.gossip.items import ItemIndex
 from p2pnoise.gossip.lists import ListExchange
@@ -84,6 +85,15 @@ def refuse_what_came_garbled_from_everybody(patch: Patch) -> None:
             self._wants.refuse([item for item in ids if item not in self._table.items], now.monotonic)
 
     patch.setattr(Intake, "_take_card", take)
+
+
+def never_prune(patch: Patch) -> None:
+    patch.setattr(Broadcast, "was_needless", lambda *_: None)
+
+
+def never_graft(patch: Patch) -> None:
+    """What nobody pushes is waited for: only the comparison of tables brings it."""
+    patch.setattr(Broadcast, "tick", lambda *_: None)
 
 
 def take_a_card_under_any_noise_key(patch: Patch) -> None:

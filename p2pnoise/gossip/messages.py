@@ -112,9 +112,10 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Asks for these items."""
+    """Asks for these items. `graft`: they were news that nobody pushed; the receiver is to push from now on."""
 
     ids: Set[bytes]
+    graft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,18 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """Items that are news to the sender, unasked for."""
+
+    items: Collection[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Of what the receiver pushed nothing was new: it is to tell its news by id from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """Cards and records of some peers, by their ids: see views.py."""
 
@@ -201,7 +214,8 @@ class Unknown:
 
 OfLists: TypeAlias = Heads | WantLists | GivenList | WantPages | GivenPage
 OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
-Message: TypeAlias = OfLists | Ranges | Announce | Want | Items | Sample | OfStatements
+OfItems: TypeAlias = Ranges | Announce | Want | Items | Push | Prune
+Message: TypeAlias = OfLists | OfStatements | OfItems | Sample
 
 _TYPES: dict[type, int] = {
     Heads: 1,
@@ -216,13 +230,15 @@ _TYPES: dict[type, int] = {
     WantPages: 12,
     GivenPage: 13,
     Ranges: 14,
+    Push: 15,
+    Prune: 16,
     Sample: 17,
 }
 _SKIPPED, _FINGERPRINT, _IDS = range(3)
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message) -> bytes:  # noqa: C901 - a table of shapes, one line each
     """The bytes of one message, at most `MAX_MESSAGE`."""
     fields: list[Any]
     match message:
@@ -236,12 +252,18 @@ def encode(message: Message) -> bytes:
             fields = [page]
         case Ranges(groups, told):
             fields = [[[group, _encode_ranges(ranges)] for group, ranges in groups], b"".join(sorted(told))]
-        case Announce(ids) | Want(ids):
+        case Announce(ids):
             fields = [b"".join(sorted(ids))]
+        case Want(ids, graft):
+            fields = [b"".join(sorted(ids)), graft]
         case Sample(ids, asks, full):
             fields = [b"".join(sorted(ids)), asks, full]
         case Items(items, last):
             fields = [[_encode_item(item) for item in items], last]
+        case Push(items):
+            fields = [[_encode_item(item) for item in items]]
+        case Prune():
+            fields = []
         case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
             fields = [b"".join(digests)]
         case GivenStatements(statements):
@@ -320,7 +342,7 @@ def decode(data: bytes) -> Message | Unknown:
     raise MessageError("not an array that begins with a version and a type")
 
 
-def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911 - a table of shapes, one line each
+def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911, PLR0912 - a table of shapes, one line each
     match kind, fields:
         case 1, [list(heads)] if len(heads) <= MAX_ISSUERS and all(map(_is_head, heads)):
             return Heads(tuple(Head(*head) for head in heads))
@@ -330,11 +352,10 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return GivenList(head, signature, tuple(pages))
         case 6, [bytes(joined)] if _is_ids(joined):
             return Announce(frozenset(_split(joined, ID_SIZE)))
-        case 7, [bytes(joined)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
-            return Want(frozenset(_split(joined, ID_SIZE)))
-        case 8, [list(items), bool(last)] if len(items) <= MAX_ITEMS:
-            read = tuple(_read_item(item) for item in items)
-            return Items(tuple(item for item in read if item is not None), last) if None not in read else None
+        case 7, [bytes(joined), bool(graft)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
+            return Want(frozenset(_split(joined, ID_SIZE)), graft)
+        case 8, [list(items), bool(last)] if (read := _read_items(items)) is not None:
+            return Items(read, last)
         case 9, [bytes(joined)] if _is_digests(joined, MAX_STATEMENTS):
             return HeldStatements(_split(joined, DIGEST_SIZE))
         case 10, [bytes(joined)] if _is_digests(joined, MAX_WANT_STATEMENTS):
@@ -347,6 +368,10 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return GivenPage(page)
         case 14, [list(groups), bytes(told)] if len(groups) <= MAX_GROUPS and _is_ids(told):
             return _read_ranges(groups, told)
+        case 15, [list(items)] if (read := _read_items(items)) is not None:
+            return Push(read)
+        case 16, []:
+            return Prune()
         case 17, [bytes(joined), bool(asks), bool(full)] if _is_ids(joined) and len(joined) <= MAX_SAMPLE * ID_SIZE:
             return Sample(frozenset(_split(joined, ID_SIZE)), asks, full)
     return None
@@ -391,6 +416,13 @@ def _read_group(values: list[Any]) -> tuple[Range, ...]:
         ranges.append(Range(upper, holds))
         low, skipped = upper, holds is None
     return () if skipped or len(values) % 3 else tuple(ranges)
+
+
+def _read_items(items: list[Any]) -> tuple[Item, ...] | None:
+    if len(items) > MAX_ITEMS:
+        return None
+    read = tuple(_read_item(item) for item in items)
+    return tuple(item for item in read if item is not None) if None not in read else None
 
 
 def _read_item(item: Any) -> Item | None:

@@ -2,8 +2,8 @@
 
 On a new link both sides compare revocation lists (lists.py); only then is the peer judged. Then statements are
 compared (statements.py), and tables (reconciliation.py): at once, and every minute with one peer chosen at random.
-What is missing is asked for (exchange.py) and taken (intake.py); news is announced (broadcast.py). Sans I/O: messages
-in, effects out, time and randomness handed in.
+What is missing is asked for (exchange.py) and taken (intake.py); news is pushed along a tree (broadcast.py). Sans I/O:
+messages in, effects out, time and randomness handed in.
 
 Nothing here knows how ids, items and rows are kept: of ids it knows sets, and the table says what it can take and give
 in bulk. So the same overlay runs in a node and, ten thousand times, in a simulated world.
@@ -48,7 +48,10 @@ from .messages import (
     Items,
     Message,
     MessageError,
+    OfItems,
     OfStatements,
+    Prune,
+    Push,
     Ranges,
     Sample,
     Unknown,
@@ -88,7 +91,7 @@ class Overlay:
         self._links: dict[LinkId, _Link] = {}
         self._effects: list[Effect] = []
         self._exchange = Exchange(table, self._send)
-        self._broadcast = Broadcast(table.items, self._exchange.wants, self._send)
+        self._broadcast = Broadcast(table.items, self._exchange, self._send, random=random)
         self._reconciliation = Reconciliation(table, self._exchange.wants, self._send, random=random)
         self._intake = Intake(
             table,
@@ -123,6 +126,7 @@ class Overlay:
         state = self._links[link]
         state.up = True
         self._statements.peer_up(link)
+        self._broadcast.peer_up(link)
         if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
             self._reconciliation.begin(link, now)
         early, state.early = state.early, []
@@ -139,12 +143,12 @@ class Overlay:
     def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
         """The link is gone, whatever state it was in; harmless for an unknown one."""
         if self._links.pop(link, None) is not None:
-            self._exchange.wants.close(link)
+            self._broadcast.peer_down(link)
             self._reconciliation.close(link)
             self.views.peer_down(link)
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
-            self._exchange.ask_idle(now)
+            self._exchange.peer_down(link, now)
         return self._finish(now)
 
     def message(self, link: LinkId, message: Message | Unknown, now: Instant) -> list[Effect]:
@@ -159,6 +163,7 @@ class Overlay:
     def tick(self, now: Instant) -> list[Effect]:
         """Time passed; call at `deadline`, or at any other time."""
         self._exchange.tick(now)
+        self._broadcast.tick(now)
         self._reconciliation.resume(now)
         self._statements.tick(now)
         self.views.tick(now.monotonic)
@@ -188,6 +193,11 @@ class Overlay:
     def questions(self) -> dict[LinkId, tuple[int, int]]:
         """Of each link how many items were asked of its peer, and how many are to be."""
         return self._exchange.wants.sizes
+
+    @property
+    def redundancy(self) -> tuple[int, int]:
+        """How many items came since the start, and how many of these need not have come."""
+        return self._intake.came, self._intake.spare
 
     def trust_changed(self, now: Instant) -> list[Effect]:
         """Another policy is in force, or other pins: what no longer counts leaves, what was refused may come in."""
@@ -236,7 +246,7 @@ class Overlay:
         """An address record of our own making."""
         _, peer = self.table.offer_record(record, now.unix)
         if peer is not None:
-            self._broadcast.note(None, {record_id(record)})
+            self._broadcast.note(None, {record_id(record)}, now)
             self._effects.append(StorePeer(peer))
         return self._finish(now)
 
@@ -264,28 +274,37 @@ class Overlay:
                 self._take_statements(link, message, now)
             case Sample():
                 self._take_sample(link, message, now)
-            case Ranges() | Announce() | Want() | Items():
+            case Ranges() | Announce() | Want() | Items() | Push() | Prune():
                 self._items(link, message, now)
 
-    def _items(self, link: LinkId, message: Ranges | Announce | Want | Items, now: Instant) -> None:
+    def _items(self, link: LinkId, message: OfItems, now: Instant) -> None:
         match message:
             case Ranges():
                 self.views.welcome(link)
                 self._offered(link, self._reconciliation.offered(message), now)
                 self._reconciliation.message(link, message, now)
             case Announce(ids):
-                self._offered(link, ids, now)
-            case Want(ids):
+                self._broadcast.announced(link, ids, now)
+            case Want(ids, graft):
                 self._reconciliation.earned(link, asked=len(self.table.items.held(ids)), given=0, now=now)
+                if graft:
+                    self._broadcast.grafted(link)
                 self._exchange.give(link, ids)
             case Items(items, last):
                 owed = self._exchange.wants.owed(link)
-                self._intake.take_all(link, self._links[link].node_id, items, now)
+                self._intake.take_answer(link, self._links[link].node_id, items, now)
                 given = owed - self._exchange.wants.owed(link)
                 self._reconciliation.earned(link, asked=0, given=given, now=now)
                 if last:
                     self._exchange.settled(link, now)
                     self._reconciliation.resume(now)
+            case Push(items):
+                if not self._broadcast.admits(link, len(items), now):
+                    self._broadcast.prune(link)
+                elif not self._intake.take_pushed(link, self._links[link].node_id, items, now):
+                    self._broadcast.was_needless(link, now)
+            case Prune():
+                self._broadcast.pruned(link)
 
     def _take_sample(self, link: LinkId, message: Sample, now: Instant) -> None:
         if message.full:
@@ -352,16 +371,16 @@ class Overlay:
     # Endings
 
     def _finish(self, now: Instant) -> list[Effect]:
-        """Take the lists that are whole, announce what is new, see whose lists are compared, hand out all effects."""
+        """Take the lists that are whole, tell what is new, see whose lists are compared, hand out all effects."""
         gone, busy = self.table.expire(now.unix), self._lists.busy
         if gone:
             self._effects += map(StorePeer, gone)
         if busy:
             self._take_lists(now)
-        self._broadcast.announce(self.views.active, now)
+        self._statements.finish()
+        self._broadcast.tell(self.views.active, now)
         if self.views.visits:
             self.views.leave(now.monotonic, self._at_rest)
-        self._statements.finish()
         if busy:
             self._effects += map(PageCame, self._lists.moved())
             self._effects += map(ListsCompared, self._lists.compared())

@@ -214,6 +214,10 @@ class PeerTable:
         """Items of these ids that can be given without a look at each, in batches; and the ids of the others."""
         return (), ids
 
+    def in_bulk(self, _items: Collection[Item], /) -> ItemSet:
+        """The ids of these items, if they are such as `take_bulk` takes."""
+        return self.items.none
+
     def take_bulk(self, items: Collection[Item], _wanted: ItemSet, _now: int, /) -> InBulk:
         """Take those of these items that are wanted and need no look at each."""
         return InBulk(self.items.none, self.items.none, items)

@@ -6,7 +6,7 @@ from p2pnoise.chance import Chance
 from p2pnoise.config import Bootstrap
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip.effects import Effect, SendMessage
-from p2pnoise.gossip.messages import Announce, CardItem, Item, Items, Ranges, RecordItem
+from p2pnoise.gossip.messages import Announce, CardItem, Item, Items, Push, Ranges, RecordItem
 from p2pnoise.node import effects as io
 from simulations.nodes import SimulatedNode, honest
 from simulations.world import World
@@ -35,6 +35,9 @@ class OfUsAlone(HostileOverlay):
                 return []
             case SendMessage(link, Items(items, last)):
                 return [SendMessage(link, Items(tuple(item for item in items if self._names_us(item)), last))]
+            case SendMessage(link, Push(items)):
+                of_us = tuple(item for item in items if self._names_us(item))
+                return [SendMessage(link, Push(of_us))] if of_us else []
         return [effect]
 
     def _is_ours(self, item: bytes) -> bool:

@@ -4,7 +4,18 @@ from collections.abc import Set
 
 from p2pnoise.gossip.effects import Effect, SendMessage
 from p2pnoise.gossip.items import ItemSet
-from p2pnoise.gossip.messages import Announce, CardItem, HeldStatements, Item, Items, Range, Ranges, RecordItem
+from p2pnoise.gossip.messages import (
+    Announce,
+    CardItem,
+    GivenStatements,
+    HeldStatements,
+    Item,
+    Items,
+    Push,
+    Range,
+    Ranges,
+    RecordItem,
+)
 
 from .around import HostileOverlay
 
@@ -25,6 +36,11 @@ class Silent(HostileOverlay):
                 return []
             case SendMessage(link, Items(items, last)):
                 return [SendMessage(link, Items(tuple(item for item in items if self._is_own(item)), last))]
+            case SendMessage(link, Push(items)):
+                own_items = tuple(item for item in items if self._is_own(item))
+                return [SendMessage(link, Push(own_items))] if own_items else []
+            case SendMessage(_, GivenStatements()):
+                return []
         return [effect]
 
     @property

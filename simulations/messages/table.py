@@ -296,6 +296,9 @@ class DenseTable(PeerTable):
             yield Parcel(registry, batch)
             bits ^= batch
 
+    def in_bulk(self, items: Collection[Item], /) -> ItemSet:
+        return ItemBits(self.items.registry, items.bits) if isinstance(items, Parcel) else self.items.none
+
     def take_bulk(self, items: Collection[Item], wanted: ItemSet, now: int, /) -> InBulk:
         if not isinstance(items, Parcel):
             return InBulk(self.items.none, self.items.none, items)

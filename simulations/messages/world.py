@@ -15,7 +15,7 @@ from typing import TypeVarTuple
 from cards import AddressRecord, Card, Fact, make_record
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Announce, Items, Message, Range, Ranges, Want, encode
+from p2pnoise.gossip.messages import Announce, Items, Message, Push, Range, Ranges, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.admission import VISITED
 from p2pnoise.node.dials import POOL, VISITS
@@ -67,6 +67,7 @@ class MessageNode:
         "_linked",
         "boot",
         "bytes_sent",
+        "came_before",
         "citizen",
         "clock",
         "contacts",
@@ -114,6 +115,7 @@ class MessageNode:
         self.inputs = 0
         self.tick: int | None = None
         self._linked: list[bytes] | None = None
+        self.came_before = 0, 0  # items, and those that need not have come, before it started last
 
     @property
     def honest(self) -> bool:
@@ -147,6 +149,23 @@ class MessageNode:
         if self._linked is None:
             self._linked = list(dict.fromkeys(self.up.values()))
         return self._linked
+
+    @property
+    def came(self) -> tuple[int, int]:
+        """How many items came to it, ever, and how many of these need not have come."""
+        came, spare = self.overlay.redundancy if self.overlay is not None else (0, 0)
+        return self.came_before[0] + came, self.came_before[1] + spare
+
+    def end(self) -> None:
+        """Forget all that it has not stored."""
+        self.came_before = self.came
+        self.links.clear()
+        self.dialling.clear()
+        self.up.clear()
+        self.forget_linked()
+        self.overlay = None
+        self.tick = None
+        self.boot += 1
 
     def forget_linked(self) -> None:
         self._linked = None
@@ -280,13 +299,7 @@ class MessageWorld(Seeded):
             link.alive = False
             wait = SILENCE if silent else link.one_way
             self.alarm(self.now + wait, self._dropper(self.nodes[link.peer_of(node.number)], link))
-        node.links.clear()
-        node.dialling.clear()
-        node.up.clear()
-        node.forget_linked()
-        node.overlay = None
-        node.tick = None
-        node.boot += 1
+        node.end()
 
     def offer_fact(self, node: MessageNode, fact: Fact) -> None:
         """Its operator hands a node a fact."""
@@ -579,7 +592,9 @@ class MessageWorld(Seeded):
         match message:
             case Announce(ItemBits(bits=bits)):
                 return hash(bits)
-            case Want(ItemBits(bits=bits)):
+            case Want(ItemBits(bits=bits), graft):
+                return hash(bits) ^ (6 + graft)
+            case Push(Parcel(bits=bits)):
                 return hash(bits) ^ 1
             case Items(Parcel(bits=bits), last):
                 return hash(bits) ^ 2 + last

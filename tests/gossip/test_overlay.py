@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 
-from p2pnoise.gossip import broadcast, effects
-from p2pnoise.gossip.messages import MAX_WANT, Announce, Heads, Items, Ranges, Sample, Want
-from p2pnoise.instant import SECOND
+from p2pnoise.gossip import effects
+from p2pnoise.gossip.messages import MAX_WANT, Heads, Items, Push, Ranges, Sample, Want
 
 
 def line(mesh, called, **options):
@@ -60,41 +59,6 @@ def test_news_travel_at_once_without_waiting_for_a_round(mesh):
     assert bob.did(effects.Learned)[-1].source == ada.node_id
 
 
-def meet(mesh, speaker, name):
-    mesh.carry_out(speaker, speaker.overlay.offer_card(mesh.place.card(name), mesh.instant, live=True))
-    mesh.pump()
-
-
-def test_news_is_told_at_once_after_a_silence_and_then_gathered(mesh):
-    ada, bob = line(mesh, ["ada", "bob"])
-    mesh.wait(2)
-    bob.heard.clear()
-    for name in ("one", "two", "three"):
-        meet(mesh, ada, name)
-    (first,) = bob.heard_of(Announce)
-    assert len(first.ids) == 2  # body and grant
-    mesh.wait(broadcast.ANNOUNCE_PAUSE / SECOND)
-    _, second = bob.heard_of(Announce)
-    assert len(second.ids) == 4
-    assert mesh.converged
-
-
-def test_who_told_us_of_an_item_is_not_told_of_it(mesh):
-    ada, bob, carl = (mesh.add(name) for name in ("ada", "bob", "carl"))
-    for one, other in itertools.combinations((ada, bob, carl), 2):
-        mesh.join(one, other)
-    mesh.wait(2)
-    for speaker in (ada, bob, carl):
-        speaker.heard.clear()
-    for speaker in (ada, bob):
-        mesh.carry_out(speaker, speaker.overlay.offer_card(mesh.place.card("new"), mesh.instant, live=True))
-    mesh.pump()
-    mesh.wait(1)
-    assert mesh.converged
-    assert [len(speaker.heard_of(Announce)) for speaker in (ada, bob, carl)] == [1, 1, 2]
-    assert [len(speaker.heard_of(Want)) for speaker in (ada, bob, carl)] == [1, 0, 0]
-
-
 def test_a_renewed_grant_travels_alone(mesh):
     ada, bob = line(mesh, ["ada", "bob"])
     renewed = mesh.place.card("ada", serial=2)
@@ -103,7 +67,7 @@ def test_a_renewed_grant_travels_alone(mesh):
     mesh.pump()
     (peer,) = [peer for peer in bob.table if peer.card.name == "ada"]
     assert [grant.serial for grant in peer.card.grants] == [2]
-    items = [item for message in bob.heard_of(Items) for item in message.items]
+    items = [item for message in bob.heard_of(Push) for item in message.items]
     assert [type(item).__name__ for item in items] == ["GrantItem"]
 
 
