@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from simulations import Converged, Crash, Fault, Frugal, Renew, Scenario, Setting
 
 RECORDED = """
-2026-11-21, 40 nodes, seeds 1-3, messages: 0.02 to 0.15 copies too many; with a fifth silent all know after 0.8 to 1.1 s.
+2026-11-21, 40 nodes, seeds 1-3, messages: 0.02 to 0.15 copies too many; a fifth silent: all know after 0.8 to 1.1 s.
 """
 
 _FIRST, _PAUSE = 20, 3  # seconds: all know all long before; and a comparison of tables is 5 s from the next
