@@ -11,7 +11,7 @@ from .items import ItemSet
 
 TIMEOUT = 10 * SECOND  # an answer that takes longer is asked for elsewhere; a guess, measured by `p2pnoise simulate`
 MAX_QUEUED = 30_000  # item ids that one peer announced and that we have not asked for yet: all of ten thousand nodes
-# that start at once. With 10,000 records were still lacking after 20 s there: what is dropped waits for a later digest.
+# that start at once. With 10,000 records were still lacking after 20 s there: what is dropped waits for a comparison.
 MAX_REFUSED = 10_000  # item ids that we looked at and did not take; not asked for again
 REFUSAL = 600 * SECOND  # after this a refused item may be asked for once more: clocks are mended, grants begin. A guess
 MAX_TOGETHER = MAX_REFUSED // 10  # of them that end together: where there are too many, the oldest of these go
@@ -105,9 +105,7 @@ class Wants:
         asked = self._links[link]
         if link in self._open or not asked.offered:
             return self._holding.none
-        free = self._holding.lacking(asked.offered - self._anywhere) - self._refused
-        if free and self._expected:
-            free = free - self._expected
+        free = self._free(asked.offered)
         if free:
             asked.wanted = self._holding.first(free, self._most)
             asked.given = self._holding.gathering()
@@ -142,6 +140,20 @@ class Wants:
         new = self._holding.lacking(ids)
         return new - self._refused - self._links[link].aside if new else new
 
+    def backlog(self, link: int) -> int:
+        """How many of the items that this peer offers nobody was asked for yet."""
+        offered = self._links[link].offered
+        return len(self._free(offered)) if offered else 0
+
+    def _free(self, offered: ItemSet) -> ItemSet:
+        free = self._holding.lacking(offered - self._anywhere) - self._refused
+        return free - self._expected if free and self._expected else free
+
+    def owed(self, link: int) -> int:
+        """How many of the items that were asked of this peer have not come."""
+        asked = self._links[link]
+        return len(asked.wanted) - len(asked.given)
+
     def wanted(self, link: int) -> ItemSet:
         """What was asked of this peer and has not come."""
         asked = self._links[link]
@@ -149,8 +161,7 @@ class Wants:
 
     def waiting(self, link: int) -> bool:
         """Whether there is any of that."""
-        asked = self._links[link]
-        return len(asked.given) < len(asked.wanted)
+        return self.owed(link) > 0
 
     def answered(self, link: int, ids: Iterable[bytes]) -> bool:
         """Whether one of `ids` was asked of this peer; they are not waited for any longer."""
@@ -227,12 +238,14 @@ class Wants:
     def refused(self, item: bytes) -> bool:
         return item in self._refused
 
-    def forgive(self) -> None:
-        """Trust changed: what was refused may be taken now."""
+    def forgive(self) -> bool:
+        """Trust changed: what was refused may be taken now. Whether there is any of that."""
+        some = bool(self._refused) or any(asked.aside for asked in self._links.values())
         self._refusals.clear()
         self._refused = self._holding.gathering()
         for asked in self._links.values():
             asked.aside = self._holding.gathering()
+        return some
 
     def overdue(self, now: int) -> list[int]:
         """Links whose answer is late; their questions are open to others from now on."""

@@ -1,18 +1,6 @@
 """Sizes: how many bytes a message would be if it were written, without writing it."""
 
-from p2pnoise.gossip.messages import (
-    BUCKETS,
-    FINGERPRINT_SIZE,
-    ID_SIZE,
-    Announce,
-    Digest,
-    Ids,
-    Items,
-    Message,
-    Push,
-    Want,
-    encode,
-)
+from p2pnoise.gossip.messages import ID_SIZE, Announce, Items, Message, Push, Ranges, Want, encode, ranges_size
 
 from .table import Parcel
 
@@ -34,10 +22,8 @@ def size_of_sets(message: Message) -> int | None:
             return _HEAD + _binary(len(ids) * ID_SIZE)
         case Want(ids):
             return _HEAD + _binary(len(ids) * ID_SIZE) + 1
-        case Ids(buckets, ids):
-            return _HEAD + _binary(len(buckets)) + _binary(len(ids) * ID_SIZE)
-        case Digest():
-            return _HEAD + _binary(BUCKETS * FINGERPRINT_SIZE)
+        case Ranges():
+            return ranges_size(message)
         case Items(Parcel() as parcel, _):
             return _HEAD + _array(len(parcel)) + parcel.size + 1
         case Push(Parcel() as parcel):

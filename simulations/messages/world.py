@@ -15,7 +15,7 @@ from typing import TypeVarTuple
 from cards import AddressRecord, Card, Fact, make_record
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Push, Want, encode
+from p2pnoise.gossip.messages import Announce, Items, Message, Push, Range, Ranges, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.admission import VISITED
 from p2pnoise.node.dials import POOL, VISITS
@@ -30,7 +30,7 @@ from .dice import Dice
 from .queue import Queue
 from .registry import ItemBits, Registry
 from .sizes import FRAME, TRANSPORT, size_of_sets
-from .table import DenseTable, Fingerprints, Parcel
+from .table import DenseTable, Parcel, Stretch
 
 DEGREE = 8  # neighbours that a node wants, as `target_links` of its configuration
 SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
@@ -598,10 +598,8 @@ class MessageWorld(Seeded):
                 return hash(bits) ^ 1
             case Items(Parcel(bits=bits), last):
                 return hash(bits) ^ 2 + last
-            case Ids(_, ItemBits(bits=bits)):
-                return hash(bits) ^ 4
-            case Digest(Fingerprints(bits=bits)):
-                return hash(bits) ^ 5
+            case Ranges(groups, ItemBits(bits=bits)):
+                return hash((4, bits, tuple(map(_in_numbers, groups))))
             case _:
                 return self._remember(message)[1]
 
@@ -614,6 +612,22 @@ class MessageWorld(Seeded):
             digest = hashlib.blake2b(written, digest_size=8).digest()
             said = self._said[message] = len(written), int.from_bytes(digest, "little", signed=True)
         return said
+
+
+def _in_numbers(group: tuple[bytes, tuple[Range, ...]]) -> tuple[int, ...]:
+    """What a group of ranges says, in numbers: hashes of bytes are not the same in every process."""
+    name, ranges = group
+    said = [int.from_bytes(name, "big")]
+    for one in ranges:
+        said.append(int.from_bytes(one.upper, "big"))
+        match one.holds:
+            case None:
+                said.append(0)
+            case ItemBits(bits=bits):
+                said += 1, bits
+            case Stretch(bits=bits):
+                said += 2, bits
+    return tuple(said)
 
 
 def _reached(node: MessageNode) -> set[int]:

@@ -107,7 +107,7 @@ def test_what_was_missed_is_told_again_by_a_round(mesh, retirement):
     ada, bob = (mesh.add(name, policy=place.both, lists=lists) for name in ("ada", "bob"))
     mesh.join(ada, bob)
     ada.table.offer_fact(retirement, place.START)  # behind its overlay's back
-    mesh.wait(20)
+    mesh.wait(75)
     assert held(bob) == {retirement.digest}
 
 

@@ -110,7 +110,7 @@ def test_every_message_has_the_size_that_it_would_have_if_it_were_written(monkey
     monkeypatch.setattr(MessageWorld, "_send", measured)
     faults = [Renew(at=3, nodes=(1, 2)), Revoke(at=4, nodes=(3,)), Crash(at=5, nodes=(4,), until=6)]
     assert run(asking(faults=lambda _setting: faults, expects=[Cut(within=5)]), nodes=120, seed=1).ok
-    assert {"Heads", "Digest", "Ids", "Announce", "Want", "WantLists", "GivenList"} <= {name for name, _ in seen}
+    assert {"Heads", "Ranges", "Announce", "Want", "WantLists", "GivenList"} <= {name for name, _ in seen}
     assert ("Items", True) in seen  # by reference
     assert ("Items", False) in seen  # one by one
 
@@ -155,7 +155,7 @@ def test_what_is_no_longer_plain_is_given_and_taken_one_by_one(what):
 def test_listeners_hold_the_cards_of_those_who_have_some_and_have_none_themselves():
     outcome = run("few-publishers", nodes=30, seed=1, parameters={"publishers": 4})
     assert outcome.ok
-    assert outcome.curves["informed"][-1][1] == pytest.approx(4 / 30, abs=0.001)
+    assert outcome.curves["informed"][-1][1] == pytest.approx(4 / 30, abs=0.02)  # a tenth of a second before the end
 
 
 @pytest.mark.parametrize(
