@@ -377,13 +377,6 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
     return None
 
 
-def _read_items(items: list[Any]) -> tuple[Item, ...] | None:
-    if len(items) > MAX_ITEMS:
-        return None
-    read = tuple(_read_item(item) for item in items)
-    return tuple(item for item in read if item is not None) if None not in read else None
-
-
 def _read_ranges(groups: list[Any], told: bytes) -> Ranges | None:
     """In the one form that they have: groups ascend, in a group ranges do, and no two skipped ones could be one."""
     read: list[tuple[bytes, tuple[Range, ...]]] = []
@@ -423,6 +416,13 @@ def _read_group(values: list[Any]) -> tuple[Range, ...]:
         ranges.append(Range(upper, holds))
         low, skipped = upper, holds is None
     return () if skipped or len(values) % 3 else tuple(ranges)
+
+
+def _read_items(items: list[Any]) -> tuple[Item, ...] | None:
+    if len(items) > MAX_ITEMS:
+        return None
+    read = tuple(_read_item(item) for item in items)
+    return tuple(item for item in read if item is not None) if None not in read else None
 
 
 def _read_item(item: Any) -> Item | None:

@@ -286,9 +286,9 @@ class Overlay:
             case Announce(ids):
                 self._broadcast.announced(link, ids, now)
             case Want(ids, graft):
+                self._reconciliation.earned(link, asked=len(self.table.items.held(ids)), given=0, now=now)
                 if graft:
                     self._broadcast.grafted(link)
-                self._reconciliation.earned(link, asked=len(self.table.items.held(ids)), given=0, now=now)
                 self._exchange.give(link, ids)
             case Items(items, last):
                 owed = self._exchange.wants.owed(link)

@@ -115,6 +115,20 @@ class Wants:
             self._open[link] = now + TIMEOUT
         return asked.wanted
 
+    def backlog(self, link: int) -> int:
+        """How many of the items that this peer offers nobody was asked for yet."""
+        offered = self._links[link].offered
+        return len(self._free(offered)) if offered else 0
+
+    def _free(self, offered: ItemSet) -> ItemSet:
+        free = self._holding.lacking(offered - self._anywhere) - self._refused
+        return free - self._expected if free and self._expected else free
+
+    def owed(self, link: int) -> int:
+        """How many of the items that were asked of this peer have not come."""
+        asked = self._links[link]
+        return len(asked.wanted) - len(asked.given)
+
     def expect(self, link: int, ids: ItemSet) -> ItemSet:
         """Those of these offered items that nobody was asked for and nobody else told of: not to be asked for yet."""
         new = self._holding.lacking(ids & self._links[link].offered) - self._anywhere - self._expected
@@ -139,20 +153,6 @@ class Wants:
         """Those of these items, unasked for, that are worth a look: neither held, nor refused, nor put aside."""
         new = self._holding.lacking(ids)
         return new - self._refused - self._links[link].aside if new else new
-
-    def backlog(self, link: int) -> int:
-        """How many of the items that this peer offers nobody was asked for yet."""
-        offered = self._links[link].offered
-        return len(self._free(offered)) if offered else 0
-
-    def _free(self, offered: ItemSet) -> ItemSet:
-        free = self._holding.lacking(offered - self._anywhere) - self._refused
-        return free - self._expected if free and self._expected else free
-
-    def owed(self, link: int) -> int:
-        """How many of the items that were asked of this peer have not come."""
-        asked = self._links[link]
-        return len(asked.wanted) - len(asked.given)
 
     def wanted(self, link: int) -> ItemSet:
         """What was asked of this peer and has not come."""

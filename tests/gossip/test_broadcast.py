@@ -463,7 +463,7 @@ def test_what_was_dropped_comes_by_reconciliation(mesh, ada):
     mesh.carry_out(ada, ada.overlay.offer_card(card, mesh.instant, live=True))
     mesh.pump()
     assert bob.table.by_node(card.node_id) is None
-    mesh.wait(70)
+    mesh.wait(80)
     assert mesh.converged
 
 
