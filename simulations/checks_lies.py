@@ -129,7 +129,8 @@ class _Agreement(Watch):
             if one.kind in self._kinds:
                 held = {node.number: _held(node, one.citizen) for node in nodes}
                 found = sorted({card for card in held.values() if card})
-                self._differed = self._differed or len(found) > 1
+                met = any(one.citizen.identity.public in node.table.facts.conflicts for node in nodes)
+                self._differed = self._differed or len(found) > 1 or met
                 if self.view.now >= self._known and len(found) > 1:
                     unaware = sum(one.citizen.identity.public not in node.table.facts.conflicts for node in nodes)
                     if unaware:
@@ -142,7 +143,7 @@ class _Agreement(Watch):
         self._see()
         self.metrics["differed"] = int(self._differed)
         if not self._differed:
-            self.broken("there was nothing to agree on: all who held a card held the same")
+            self.broken("there was nothing to agree on: nobody held or met more than one card of it")
 
 
 def _held(node: SimulatedNode, citizen: Citizen) -> bytes:

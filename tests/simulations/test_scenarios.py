@@ -23,7 +23,7 @@ def test_every_scenario_asks_a_question_and_has_an_answer():
     for one in all_scenarios():
         assert one.question.endswith("?"), one.name
         assert one.recorded, one.name
-        assert one.with_parameters({}).expects or one.run is not None, one.name
+        assert one.with_parameters({}).expects or one.experiment is not None, one.name
 
 
 @pytest.mark.long
