@@ -252,8 +252,8 @@ def be_impatient(patch: Patch) -> None:
     """Whoever is silent for a second after a ping is taken for dead."""
     healthy = Links._ping_due
 
-    def due(self, link):
-        return link.pinged_at + SECOND if link.pinged_at is not None else healthy(self, link)
+    def due(self, connection, link):
+        return link.pinged_at + SECOND if link.pinged_at is not None else healthy(self, connection, link)
 
     patch.setattr(Links, "_ping_due", due)
 

@@ -8,6 +8,7 @@ A message of a version or type that we do not know is ignored and counted, so th
 import struct
 from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
+from enum import IntEnum
 from operator import lt
 from typing import Any, TypeAlias
 
@@ -26,6 +27,7 @@ FINGERPRINT_SIZE = 8
 MAX_IDS = 3_000  # in one message: 48 kB
 MAX_WANT = 512  # items asked for at once: 1,024 bytes each at most, half of what one question may draw
 MAX_SAMPLE = 16  # ids of one sample: eight peers, as HyParView shuffles them
+NONCE_SIZE = 4  # bytes that tell probes apart: enough that no answer is right by chance before its time
 MAX_ITEMS_BYTES = 56_000  # a message of items that has grown beyond this is closed
 MAX_ITEMS = 512
 MAX_WANT_STATEMENTS = 96
@@ -160,6 +162,30 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks for an answer: whether the receiver lives or, where a Node ID is given, whether that node does."""
+
+    nonce: bytes
+    about: bytes = b""  # nobody is dialled for it
+
+
+class Found(IntEnum):
+    """What came of a probe."""
+
+    HERE = 0
+    NO_LINK = 1  # or no time for it
+    NO_ANSWER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """Answers a probe."""
+
+    nonce: bytes
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
 class HeldStatements:
     """Digests of statements that the sender holds: of all, or of those that are news to it."""
 
@@ -187,7 +213,8 @@ class Unknown:
 
 OfLists: TypeAlias = Heads | WantLists | GivenList | WantPages | GivenPage
 OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
-Message: TypeAlias = OfLists | Digest | Ids | Announce | Want | Items | Sample | OfStatements
+OfLiveness: TypeAlias = Probe | ProbeAnswer
+Message: TypeAlias = OfLists | Digest | Ids | Announce | Want | Items | Sample | OfStatements | OfLiveness
 
 _TYPES: dict[type, int] = {
     Heads: 1,
@@ -204,11 +231,13 @@ _TYPES: dict[type, int] = {
     WantPages: 12,
     GivenPage: 13,
     Sample: 17,
+    Probe: 21,
+    ProbeAnswer: 22,
 }
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message) -> bytes:  # noqa: C901 - a table of shapes
     """The bytes of one message, at most `MAX_MESSAGE`."""
     fields: list[Any]
     match message:
@@ -228,6 +257,10 @@ def encode(message: Message) -> bytes:
             fields = [b"".join(sorted(ids))]
         case Sample(ids, asks, full):
             fields = [b"".join(sorted(ids)), asks, full]
+        case Probe(nonce, about):
+            fields = [nonce, about] if about else [nonce]
+        case ProbeAnswer(nonce, found):
+            fields = [nonce, found.value]
         case Items(items, last):
             fields = [[_encode_item(item) for item in items], last]
         case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
@@ -269,11 +302,11 @@ def decode(data: bytes) -> Message | Unknown:
     raise MessageError("not an array that begins with a version and a type")
 
 
-def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911 - a table of shapes, one line each
+def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911, PLR0912 - a table of shapes
     match kind, fields:
         case 1, [list(heads)] if len(heads) <= MAX_ISSUERS and all(map(_is_head, heads)):
             return Heads(tuple(Head(*head) for head in heads))
-        case 2, [list(issuers)] if len(issuers) <= MAX_ISSUERS and all(_is_bytes(issuer, 32) for issuer in issuers):
+        case 2, [list(issuers)] if len(issuers) <= MAX_ISSUERS and all(map(_is_key, issuers)):
             return WantLists(tuple(issuers))
         case 3, [bytes(head), bytes(signature), list(pages)] if len(pages) <= MAX_PAGES and all(map(_is_page, pages)):
             return GivenList(head, signature, tuple(pages))
@@ -300,6 +333,10 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return GivenPage(page)
         case 17, [bytes(joined), bool(asks), bool(full)] if _is_ids(joined) and len(joined) <= MAX_SAMPLE * ID_SIZE:
             return Sample(frozenset(_split(joined, ID_SIZE)), asks, full)
+        case 21, [bytes(nonce), *about] if len(nonce) == NONCE_SIZE and len(about) < 2 and all(map(_is_key, about)):
+            return Probe(nonce, *about)
+        case 22, [bytes(nonce), int(found)] if len(nonce) == NONCE_SIZE and _is_found(found):
+            return ProbeAnswer(nonce, Found(found))
     return None
 
 
@@ -330,12 +367,20 @@ def _is_statement(statement: Any) -> bool:
     return False
 
 
+def _is_found(found: int) -> bool:
+    return not isinstance(found, bool) and found in Found.__members__.values()
+
+
 def _is_page(page: Any) -> bool:
     return isinstance(page, bytes)
 
 
 def _is_digests(joined: bytes, most: int) -> bool:
     return len(joined) % DIGEST_SIZE == 0 and len(joined) <= most * DIGEST_SIZE
+
+
+def _is_key(value: Any) -> bool:
+    return _is_bytes(value, 32)
 
 
 def _is_bytes(value: Any, size: int) -> bool:

@@ -4,11 +4,14 @@ from p2pnoise.gossip.messages import (
     BUCKETS,
     FINGERPRINT_SIZE,
     ID_SIZE,
+    NONCE_SIZE,
     Announce,
     Digest,
     Ids,
     Items,
     Message,
+    Probe,
+    ProbeAnswer,
     Want,
     encode,
 )
@@ -27,7 +30,7 @@ def message_size(message: Message) -> int:
 
 
 def size_of_sets(message: Message) -> int | None:
-    """The size of a message that is of sets of items, by their number; None of another."""
+    """The size of a message of sets of items, by their number, or of liveness; None of another."""
     match message:
         case Announce(ids) | Want(ids):
             return _HEAD + _binary(len(ids) * ID_SIZE)
@@ -38,6 +41,10 @@ def size_of_sets(message: Message) -> int | None:
         case Items(Parcel() as parcel, _):
             count = len(parcel)
             return _HEAD + (1 if count < 16 else 3) + parcel.size + 1
+        case Probe(_, about):
+            return _HEAD + _binary(NONCE_SIZE) + (_binary(len(about)) if about else 0)
+        case ProbeAnswer():
+            return _HEAD + _binary(NONCE_SIZE) + 1
     return None
 
 
