@@ -1,0 +1,41 @@
+"""Some nodes are slow, some stall, a quarter of all packets is lost: are the dead found, and nobody else?"""
+
+from collections.abc import Iterable
+
+from simulations import Clog, Connected, Crash, DeadFound, Fault, Lag, Loss, NobodyFalselyDead, Scenario, Setting
+
+RECORDED = """
+"""
+
+
+def scenario(
+    *,
+    slow: float = 0.1,
+    lag: float = 3.0,
+    stall: float = 8.0,
+    loss: float = 0.25,
+    dark: float = 0.1,
+    within: float = 40.0,
+    falsely: int = 0,
+) -> Scenario:
+    """A share of `slow` nodes answers `lag` seconds late, and each of them once not at all for `stall` seconds.
+
+    A share of the others goes `dark` after a minute: nobody is told.
+    """
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        chance, seconds = setting.chance, setting.seconds
+        if loss:
+            yield Loss(at=20, until=seconds, share=loss)
+        late = setting.some(slow)
+        yield Lag(at=20, nodes=late, until=seconds, seconds=lag)
+        for number in late if stall else ():
+            at = 30 + 90 * chance.random()
+            yield Clog(at=at, nodes=(number,), until=at + stall)
+        if dark:
+            yield Crash(at=60 + 10 * chance.random(), nodes=setting.some(dark, but=(0, *late)), silent=True)
+
+    found = [DeadFound(within=within)] if dark else []
+    return Scenario(
+        nodes=50, seconds=180, faults=faults, expects=[Connected(), NobodyFalselyDead(at_most=falsely), *found]
+    )
