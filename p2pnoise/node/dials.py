@@ -72,6 +72,7 @@ class Dialler:
         self._redraw_at = 0
         self._visit_at = 0
         self._more_at = 0
+        self._entered = False  # whether a peer that counts has answered where the configuration says to begin
 
     def configure(self, config: NodeConfig) -> None:
         """Other times and other peers to begin with. Each that is new is dialled at once, whatever links there are.
@@ -133,6 +134,7 @@ class Dialler:
 
     def succeeded(self, address: Address) -> None:
         """The peer that we wanted answered there."""
+        self._entered |= any(start.address == address for start in self._config.bootstrap)
         self._tried.pop(address, None)
 
     def want(self, goal: Goal, addresses: list[Address], source: str) -> None:
@@ -297,8 +299,11 @@ class Dialler:
         """Whom the configuration names, as far as they could be dialled and are not reached already."""
         linked = any(link.stage is Stage.UP for link in links)
         for start in self._config.bootstrap:
-            # An address without a Node ID is a way in, not a peer: of no use once we are in.
-            done = linked if start.node_id is None else start.node_id in reached or self._refuses(start.node_id)
+            # An address without a Node ID is a way in, not a peer: of no use once we are in, by one of them. Mere links
+            # do not show that: somebody may have dialled us who knows nobody else.
+            done = linked and self._entered
+            if start.node_id is not None:
+                done = start.node_id in reached or self._refuses(start.node_id)
             if not done and start.address not in addresses:
                 yield Target(start.address, start.node_id, None, "bootstrap")
 

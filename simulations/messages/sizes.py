@@ -1,19 +1,18 @@
 """Sizes: how many bytes a message would be if it were written, without writing it."""
 
 from p2pnoise.gossip.messages import (
-    BUCKETS,
-    FINGERPRINT_SIZE,
     ID_SIZE,
     NONCE_SIZE,
     Announce,
-    Digest,
-    Ids,
     Items,
     Message,
     Probe,
     ProbeAnswer,
+    Push,
+    Ranges,
     Want,
     encode,
+    ranges_size,
 )
 
 from .table import Parcel
@@ -32,20 +31,25 @@ def message_size(message: Message) -> int:
 def size_of_sets(message: Message) -> int | None:
     """The size of a message of sets of items, by their number, or of liveness; None of another."""
     match message:
-        case Announce(ids) | Want(ids):
+        case Announce(ids):
             return _HEAD + _binary(len(ids) * ID_SIZE)
-        case Ids(buckets, ids):
-            return _HEAD + _binary(len(buckets)) + _binary(len(ids) * ID_SIZE)
-        case Digest():
-            return _HEAD + _binary(BUCKETS * FINGERPRINT_SIZE)
+        case Want(ids):
+            return _HEAD + _binary(len(ids) * ID_SIZE) + 1
+        case Ranges():
+            return ranges_size(message)
         case Items(Parcel() as parcel, _):
-            count = len(parcel)
-            return _HEAD + (1 if count < 16 else 3) + parcel.size + 1
+            return _HEAD + _array(len(parcel)) + parcel.size + 1
+        case Push(Parcel() as parcel):
+            return _HEAD + _array(len(parcel)) + parcel.size
         case Probe(_, about):
             return _HEAD + _binary(NONCE_SIZE) + (_binary(len(about)) if about else 0)
         case ProbeAnswer():
             return _HEAD + _binary(NONCE_SIZE) + 1
     return None
+
+
+def _array(count: int) -> int:
+    return 1 if count < 16 else 3
 
 
 def _binary(size: int) -> int:

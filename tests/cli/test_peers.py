@@ -8,8 +8,7 @@ import pytest
 
 from cards import IssuerKey, SelfRevocation
 from cards.text import to_armor
-
-PATIENCE = 15  # seconds
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
