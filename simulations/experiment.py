@@ -30,8 +30,6 @@ Progress = Callable[[float, float], None]
 class _Node(NodeView, Protocol):
     @property
     def messages_sent(self) -> int: ...
-    @property
-    def came(self) -> tuple[int, int]: ...
 
 
 class _World(View, Protocol):

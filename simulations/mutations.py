@@ -94,7 +94,7 @@ def never_prune(patch: Patch) -> None:
 
 def never_graft(patch: Patch) -> None:
     """What nobody pushes is waited for: only the comparison of tables brings it."""
-    patch.setattr(Broadcast, "tick", lambda *_: None)
+    patch.setattr(Broadcast, "_graft", lambda *_: None)
 
 
 def take_a_card_under_any_noise_key(patch: Patch) -> None:

@@ -32,7 +32,7 @@ OUR_BURST = 40  # ids of news that a node pushes at once: three card, record and
 OUR_RATE = 20  # and a second after that: ten times what 100,000 nodes have to say of themselves
 FIRST_WAIT = 2  # round trips that a push may come later than the id of what it brings
 SPREAD = 4  # and up to so many more, drawn for each: where the tree is broken, few are to ask
-NEXT_WAIT = 1  # round trips until what was asked of one peer is asked of another; SRDS 2007, 3.5
+NEXT_WAIT = 2  # until what was asked of one peer is asked of another: with the one of SRDS 2007 half come too late
 THEIR_BURST = 2_000  # items that one peer may push at once; 50 times what a node of this version does: a guess
 THEIR_RATE = 200  # and a second after that: at a millisecond for each, a fifth of one processor
 

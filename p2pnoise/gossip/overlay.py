@@ -108,7 +108,14 @@ class Overlay:
         self._liveness = Liveness(self.views.active, self._send, self._effects, random=random)
         self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
-        self._timed = (self._exchange.wants, self._broadcast, self._statements, self.views, self._liveness)
+        self._timed = (
+            self._exchange.wants,
+            self._broadcast,
+            self._reconciliation,
+            self._statements,
+            self.views,
+            self._liveness,
+        )
         self._next_round = 0
 
     def has(self, link: LinkId) -> bool:
@@ -134,7 +141,7 @@ class Overlay:
         self._statements.peer_up(link)
         self._broadcast.peer_up(link)
         if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
-            self._reconciliation.begin(link, now)
+            self._reconciliation.begin_in_turn(link, now)
         early, state.early = state.early, []
         for message in early:
             self._dispatch(link, message, now)
@@ -176,7 +183,7 @@ class Overlay:
         """Time passed; call at `deadline`, or at any other time."""
         self._exchange.tick(now)
         self._broadcast.tick(now)
-        self._reconciliation.resume(now)
+        self._reconciliation.tick(now)
         self._statements.tick(now)
         self.views.tick(now.monotonic)
         self._liveness.tick(now.monotonic)
@@ -298,6 +305,8 @@ class Overlay:
 
     def _items(self, link: LinkId, message: OfItems, now: Instant) -> None:
         match message:
+            case Ranges() if self.views.is_visitor(link):
+                pass  # it hears that it is one, and goes to others, or stays and is asked by us
             case Ranges():
                 self.views.welcome(link)
                 self._offered(link, self._reconciliation.offered(message), now)
@@ -328,6 +337,7 @@ class Overlay:
     def _take_sample(self, link: LinkId, message: Sample, now: Instant) -> None:
         if message.full:
             self.views.peer_is_full(link)
+            self._reconciliation.put_off(link)
         self._offered(link, self.views.message(link, message), now)
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:

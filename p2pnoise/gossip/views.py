@@ -54,7 +54,7 @@ class Views:
     # Links
 
     def peer_up(self, link: LinkId, now: int, *, ours: bool, visit: bool) -> bool:
-        """A peer takes part; whether we are to compare tables with it. It is told of others, and of ourselves."""
+        """A peer takes part; whether we are to begin to compare tables. It is told of others, and of ourselves."""
         full = not visit and len(self.active) >= MOST
         if visit and ours:
             self.visits[link] = now + VISIT
@@ -64,14 +64,17 @@ class Views:
             self.active[link] = ours
         self._next_shuffle = self._next_shuffle or self._soon(now)
         self._send(link, Sample(self._sample(), asks=False, full=full))
-        # One side begins: who pays a visit, or who has taken the other in.
-        return ours if visit else not (full or ours)
+        return ours and not full  # whoever dials knows best whom it is comparing its table with already
 
     def peer_down(self, link: LinkId) -> None:
         self.active.pop(link, None)
         self.visits.pop(link, None)
         self._homeless.pop(link, None)
         self._visitors.pop(link, None)
+
+    def is_visitor(self, link: LinkId) -> bool:
+        """Whether the peer has been sent on to others."""
+        return link in self._visitors
 
     def peer_is_full(self, link: LinkId) -> None:
         """The peer has no room for us among its neighbours."""

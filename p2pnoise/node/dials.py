@@ -233,7 +233,7 @@ class Dialler:
             return self._more_at
         if not self._searching:
             self._visit_at = self._visit_at or self._next_visit(views, now)
-            return self._visit_at if views.active else None
+            return self._visit_at if self._pays_visits(views) else None
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         self._reached_then = reached | addresses
         dues = [self._not_before(target) for target in self._starts(links, reached, addresses)]
@@ -270,7 +270,7 @@ class Dialler:
 
         Nobody's doing but ours, and two dials in a minute at most: so that is no way to have somebody dialled.
         """
-        if now < self._visit_at or not views.active:
+        if now < self._visit_at or not self._pays_visits(views):
             return []
         self._visit_at = self._next_visit(views, now)
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
@@ -280,6 +280,10 @@ class Dialler:
             if self._free_at(peer.node_id) <= now
         ]
         return [self._random.choice(strangers)] if strangers else []
+
+    def _pays_visits(self, views: Views) -> bool:
+        """Not where it lacks neighbours, since it dials others anyway, nor where it is to dial nobody."""
+        return bool(views.active) and self._config.target_links > 0
 
     def _next_visit(self, views: Views, now: int) -> int:
         pause = VISITS * max(len(views.table), POOL) // POOL

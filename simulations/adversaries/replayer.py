@@ -54,7 +54,7 @@ class OldNews(HostileOverlay):
             case SendMessage(link, Push()):
                 old = [one for one in self._seen if one not in self.table.items][-MAX_PUSHED:]
                 for one in old:
-                    self.lied(link, "replay", plain=False, what=one)
+                    self.lied(link, "pushed replay", plain=False, what=one)
                 return [effect, SendMessage(link, Push(tuple(self._seen[one] for one in old)))] if old else [effect]
         return [effect]
 

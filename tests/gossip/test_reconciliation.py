@@ -350,6 +350,7 @@ def test_a_peer_that_offers_what_it_does_not_give_holds_no_other_comparison_up(m
     assert eve.heard_of(Want)
     bob = mesh.add("bob", names=[f"node-{number}" for number in range(30)])
     mesh.join(ada, bob)
+    mesh.wait(2)
     assert len(ada.table) == 32
 
 

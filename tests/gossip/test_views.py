@@ -42,8 +42,8 @@ def test_both_ends_of_a_link_are_neighbours_and_one_side_begins_to_compare(mesh)
     ada, bob = mesh.add("ada"), mesh.add("bob")
     mesh.join(ada, bob)
     assert (neighbours(ada), neighbours(bob)) == ({"bob"}, {"ada"})
-    assert len(ada.heard_of(Ranges)) == 1
-    assert not [message for message in bob.heard_of(Ranges) if not message.told]
+    assert len(bob.heard_of(Ranges)) == 1
+    assert not [message for message in ada.heard_of(Ranges) if not message.told]
     assert mesh.converged
 
 
