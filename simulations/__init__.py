@@ -4,7 +4,7 @@ from .checks import Expectation, Watch
 from .checks_amounts import EventsAtMost, FirstNodeCarries, Frugal, Quiet, Told
 from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
-from .checks_links import Connected, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
+from .checks_links import Connected, DeadFound, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .checks_news import Converged, Cut, Excluded
 from .clocks import ClockLaw
 from .comparing import Comparison, NoWorse
@@ -43,6 +43,7 @@ __all__ = [
     "Converged",
     "Crash",
     "Cut",
+    "DeadFound",
     "DiskFault",
     "EventsAtMost",
     "Excluded",

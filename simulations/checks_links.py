@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from p2pnoise.events import Event
 from p2pnoise.instant import SECOND
@@ -101,6 +102,55 @@ class _FalselyDead(Watch):
             self.metrics["falsely_dead"] = self._count
             if self._count > self._at_most:
                 self.broken(f"node {node.number} took node {victim.number} for dead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadFound:
+    """No honest node is linked to one that lost its power, `within` seconds of that."""
+
+    within: float
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _DeadFound(view, schedule, self.within)
+
+
+class _DeadFound(Watch):
+    def __init__(self, view: View, schedule: Schedule, within: float) -> None:
+        super().__init__(view, schedule)
+        self.name = f"who went dark is found dead within {within:g} s"
+        self.settled = False
+        self._limit = int(within * SECOND)
+        self._dark = [fault for fault in schedule if isinstance(fault, Crash) and fault.silent]
+        self._linked: dict[tuple[int, int], int] = {}  # who has a link to whom that is dead, and since when it is
+        self._found: list[float] = []
+
+    def look(self) -> None:
+        now = self.view.now
+        for fault in self._dark:
+            since = int(fault.at * SECOND)
+            if not since <= now <= since + self._limit + SECOND:
+                continue
+            dead = {bytes(self.view.nodes[number].citizen.key.public): number for number in fault.nodes}
+            for node in self.live():
+                held = {dead[peer] for peer in map(bytes, node.linked()) if peer in dead}
+                for number in fault.nodes:
+                    self._see(node.number, number, since, held=number in held)
+
+    def _see(self, node: int, dead: int, since: int, *, held: bool) -> None:
+        pair, now = (node, dead), self.view.now
+        if held:
+            self._linked[pair] = since
+            if now > since + self._limit and self._first is None:
+                self.broken(f"node {node} holds node {dead} for alive")
+        elif self._linked.pop(pair, None) is not None:
+            self._found.append(seconds(now - since))
+
+    def finish(self) -> None:
+        self.samples["found_dead"] = tuple(self._found)
+        self.metrics["found_dead_after"] = median(self._found) if self._found else None
+        self.metrics["found_dead_last"] = max(self._found, default=None)
+        if not self._found:
+            self.undecided()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

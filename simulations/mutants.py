@@ -64,6 +64,7 @@ def _broken(mutant: Mutant, seed: int) -> tuple[Check, ...]:
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(mutation=mutations.never_dial_again, scenario="partition"),
     Mutant(mutation=mutations.be_impatient, scenario="latency"),
+    Mutant(mutation=mutations.never_give_up, scenario="slow-or-dead"),
     Mutant(mutation=mutations.chatter, scenario="steady-state"),
     Mutant(mutation=mutations.allow_no_leeway, scenario="clocks"),
     Mutant(mutation=mutations.count_addresses_from_one, scenario="disks"),

@@ -15,11 +15,12 @@ from cards import AddressRecord, Memo, SignatureCache
 from cards.facts import Facts
 from cards.statements import verify
 from cards.verification import _Check
-from p2pnoise.gossip import Overlay, PeerTable, overlay, reconciliation
+from p2pnoise.gossip import Overlay, PeerTable, liveness, overlay, reconciliation
 from p2pnoise.gossip.broadcast import Broadcast
 from p2pnoise.gossip.intake import Intake
 from p2pnoise.gossip.items import ItemIndex
 from p2pnoise.gossip.lists import ListExchange
+from p2pnoise.gossip.liveness import Liveness
 from p2pnoise.gossip.messages import FINGERPRINT_SIZE, MessageError, Unknown, decode
 from p2pnoise.gossip.wants import Wants
 from p2pnoise.instant import SECOND, Instant
@@ -260,13 +261,14 @@ def never_dial_again(patch: Patch) -> None:
 
 
 def be_impatient(patch: Patch) -> None:
-    """Whoever is silent for a second after a ping is taken for dead."""
-    healthy = Links._ping_due
+    """Who does not answer a probe in time is taken for dead at once, whoever hears it."""
+    patch.setattr(liveness, "SUSPICION", 0)
+    patch.setattr(liveness, "LONGEST", 0)
 
-    def due(self, link):
-        return link.pinged_at + SECOND if link.pinged_at is not None else healthy(self, link)
 
-    patch.setattr(Links, "_ping_due", due)
+def never_give_up(patch: Patch) -> None:
+    """Who has fallen silent is suspected for ever."""
+    patch.setattr(Liveness, "_doubt", lambda *_: None)
 
 
 def chatter(patch: Patch) -> None:

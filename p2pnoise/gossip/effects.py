@@ -119,6 +119,13 @@ class LeaveLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Silent:
+    """The peer at the end of `link`, a neighbour, is taken for dead: the link is to be dropped."""
+
+    link: LinkId
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Something that a peer gave us was not taken; the peer is not to blame."""
 
@@ -147,6 +154,7 @@ Effect: TypeAlias = (
     | ListsCompared
     | PageCame
     | LeaveLink
+    | Silent
     | Refused
     | Misbehaved
 )

@@ -9,6 +9,7 @@ and 5 had another meaning once, and are not given again.
 import struct
 from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
+from enum import IntEnum
 from operator import lt
 from typing import Any, Protocol, TypeAlias
 
@@ -30,6 +31,7 @@ MAX_RANGES = 512  # in one message
 MAX_IDS = 3_000  # in one message: 48 kB
 MAX_WANT = 512  # items asked for at once: 1,024 bytes each at most, half of what one question may draw
 MAX_SAMPLE = 16  # ids of one sample: eight peers, as HyParView shuffles them
+NONCE_SIZE = 4  # bytes that tell probes apart: enough that no answer is right by chance before its time
 MAX_ITEMS_BYTES = 56_000  # a message of items that has grown beyond this is closed
 MAX_ITEMS = 512
 MAX_WANT_STATEMENTS = 96
@@ -187,6 +189,30 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks for an answer: whether the receiver lives or, where a Node ID is given, whether that node does."""
+
+    nonce: bytes
+    about: bytes = b""  # nobody is dialled for it
+
+
+class Found(IntEnum):
+    """What came of a probe."""
+
+    HERE = 0
+    NO_LINK = 1  # or no time for it
+    NO_ANSWER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeAnswer:
+    """Answers a probe."""
+
+    nonce: bytes
+    found: Found
+
+
+@dataclass(frozen=True, slots=True)
 class HeldStatements:
     """Digests of statements that the sender holds: of all, or of those that are news to it."""
 
@@ -214,8 +240,9 @@ class Unknown:
 
 OfLists: TypeAlias = Heads | WantLists | GivenList | WantPages | GivenPage
 OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
+OfLiveness: TypeAlias = Probe | ProbeAnswer
 OfItems: TypeAlias = Ranges | Announce | Want | Items | Push | Prune
-Message: TypeAlias = OfLists | OfStatements | OfItems | Sample
+Message: TypeAlias = OfLists | OfStatements | OfItems | OfLiveness | Sample
 
 _TYPES: dict[type, int] = {
     Heads: 1,
@@ -233,12 +260,14 @@ _TYPES: dict[type, int] = {
     Push: 15,
     Prune: 16,
     Sample: 17,
+    Probe: 21,
+    ProbeAnswer: 22,
 }
 _SKIPPED, _FINGERPRINT, _IDS = range(3)
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
 
 
-def encode(message: Message) -> bytes:  # noqa: C901 - a table of shapes, one line each
+def encode(message: Message) -> bytes:  # noqa: C901, PLR0912 - a table of shapes, one line each
     """The bytes of one message, at most `MAX_MESSAGE`."""
     fields: list[Any]
     match message:
@@ -258,6 +287,10 @@ def encode(message: Message) -> bytes:  # noqa: C901 - a table of shapes, one li
             fields = [b"".join(sorted(ids)), graft]
         case Sample(ids, asks, full):
             fields = [b"".join(sorted(ids)), asks, full]
+        case Probe(nonce, about):
+            fields = [nonce, about] if about else [nonce]
+        case ProbeAnswer(nonce, found):
+            fields = [nonce, found.value]
         case Items(items, last):
             fields = [[_encode_item(item) for item in items], last]
         case Push(items):
@@ -346,7 +379,7 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
     match kind, fields:
         case 1, [list(heads)] if len(heads) <= MAX_ISSUERS and all(map(_is_head, heads)):
             return Heads(tuple(Head(*head) for head in heads))
-        case 2, [list(issuers)] if len(issuers) <= MAX_ISSUERS and all(_is_bytes(issuer, 32) for issuer in issuers):
+        case 2, [list(issuers)] if len(issuers) <= MAX_ISSUERS and all(map(_is_key, issuers)):
             return WantLists(tuple(issuers))
         case 3, [bytes(head), bytes(signature), list(pages)] if len(pages) <= MAX_PAGES and all(map(_is_page, pages)):
             return GivenList(head, signature, tuple(pages))
@@ -374,6 +407,10 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return Prune()
         case 17, [bytes(joined), bool(asks), bool(full)] if _is_ids(joined) and len(joined) <= MAX_SAMPLE * ID_SIZE:
             return Sample(frozenset(_split(joined, ID_SIZE)), asks, full)
+        case 21, [bytes(nonce), *about] if len(nonce) == NONCE_SIZE and len(about) < 2 and all(map(_is_key, about)):
+            return Probe(nonce, *about)
+        case 22, [bytes(nonce), int(found)] if len(nonce) == NONCE_SIZE and _is_found(found):
+            return ProbeAnswer(nonce, Found(found))
     return None
 
 
@@ -452,12 +489,20 @@ def _is_statement(statement: Any) -> bool:
     return False
 
 
+def _is_found(found: int) -> bool:
+    return not isinstance(found, bool) and found in Found.__members__.values()
+
+
 def _is_page(page: Any) -> bool:
     return isinstance(page, bytes)
 
 
 def _is_digests(joined: bytes, most: int) -> bool:
     return len(joined) % DIGEST_SIZE == 0 and len(joined) <= most * DIGEST_SIZE
+
+
+def _is_key(value: Any) -> bool:
+    return _is_bytes(value, 32)
 
 
 def _is_bytes(value: Any, size: int) -> bool:

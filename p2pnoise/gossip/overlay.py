@@ -38,6 +38,7 @@ from .exchange import Exchange
 from .intake import Intake
 from .items import ItemSet, record_id
 from .lists import ListExchange
+from .liveness import Liveness
 from .messages import (
     Announce,
     GivenList,
@@ -50,6 +51,8 @@ from .messages import (
     MessageError,
     OfItems,
     OfStatements,
+    Probe,
+    ProbeAnswer,
     Prune,
     Push,
     Ranges,
@@ -102,8 +105,17 @@ class Overlay:
             contradicted=lambda card, now: self._prove(proof_against(table, card), now),
         )
         self.views = Views(table, self._send, self._effects, random=random)
+        self._liveness = Liveness(self.views.active, self._send, self._effects, random=random)
         self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
+        self._timed = (
+            self._exchange.wants,
+            self._broadcast,
+            self._reconciliation,
+            self._statements,
+            self.views,
+            self._liveness,
+        )
         self._next_round = 0
 
     def has(self, link: LinkId) -> bool:
@@ -125,6 +137,7 @@ class Overlay:
         """The node has judged the peer of a greeted link well: items may flow. `visit`: one pays the other one."""
         state = self._links[link]
         state.up = True
+        self._liveness.peer_up(link, state.node_id, now.monotonic, ours=state.ours)
         self._statements.peer_up(link)
         self._broadcast.peer_up(link)
         if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
@@ -146,14 +159,20 @@ class Overlay:
             self._broadcast.peer_down(link)
             self._reconciliation.close(link)
             self.views.peer_down(link)
+            self._liveness.peer_down(link)
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
             self._exchange.peer_down(link, now)
         return self._finish(now)
 
+    def heard(self, link: LinkId, now: Instant) -> list[Effect]:
+        """The peer of this link sent something that it alone can have written, whatever it is: it lives."""
+        return self._finish(now) if self._liveness.heard(link, now.monotonic) else []
+
     def message(self, link: LinkId, message: Message | Unknown, now: Instant) -> list[Effect]:
         """A message came by `link`, and can be written; what it says may be anything."""
         if link in self._links:
+            self._liveness.heard(link, now.monotonic)
             try:
                 self._dispatch(link, message, now)
             except MessageError as error:
@@ -167,6 +186,7 @@ class Overlay:
         self._reconciliation.tick(now)
         self._statements.tick(now)
         self.views.tick(now.monotonic)
+        self._liveness.tick(now.monotonic)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = self._in_a_minute(now)
             if self.views.active:
@@ -181,14 +201,17 @@ class Overlay:
         if not self._links:
             return None
         due = self._next_round
-        parts = (self._exchange.wants, self._broadcast, self._reconciliation, self._statements, self.views)
-        others = [part.deadline() for part in parts]
+        others = [part.deadline() for part in self._timed]
         if self._lists.busy:
             others.append(self._lists.deadline())
         for other in others:
             if other is not None and other < due:
                 due = other
         return due
+
+    def rtt(self, link: LinkId) -> int | None:
+        """The smoothed round trip of a link in nanoseconds; None where none was measured."""
+        return self._liveness.rtt(link)
 
     @property
     def questions(self) -> dict[LinkId, tuple[int, int]]:
@@ -275,6 +298,8 @@ class Overlay:
                 self._take_statements(link, message, now)
             case Sample():
                 self._take_sample(link, message, now)
+            case Probe() | ProbeAnswer():
+                self._liveness.message(link, message, now.monotonic)
             case Ranges() | Announce() | Want() | Items() | Push() | Prune():
                 self._items(link, message, now)
 

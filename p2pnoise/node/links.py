@@ -12,7 +12,7 @@ from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Message, MessageError, decode, encode
-from p2pnoise.instant import Instant, ns
+from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
@@ -178,6 +178,10 @@ class Links:
         if link.messages > messages:
             link.heard_at = now.monotonic
             link.pinged_at = None
+            waited_for = self._overlay.heard(connection, now)
+            if waited_for:
+                self.apply(waited_for, now)
+                of_streams = False
         if link.generation > generation:  # a change of the wall clock is noticed by nothing else
             self.admission.judge_again(connection, now)
             return False
@@ -332,19 +336,19 @@ class Links:
                 self.close(connection, Code.GOODBYE, now, reason="idle")
             elif link.leaves_at is not None and now.monotonic >= link.leaves_at:
                 self._see_off(connection, link, now)
-            elif link.stage is Stage.UP and now.monotonic >= self._ping_due(link):
+            elif link.stage is Stage.UP and now.monotonic >= self._ping_due(connection, link):
                 if link.pinged_at is None:
                     link.ping(now.monotonic)
                 else:
                     self.drop(connection, f"silent for {self._config.ping_timeout:g} s after a ping", now)
 
-    def deadline(self, link: Link) -> int:
+    def deadline(self, connection: io.ConnectionId) -> int:
         """The monotonic nanosecond by which `tick` is wanted for this link, or `NEVER`."""
+        link = self.all[connection]
         due = link.deadline if link.deadline is not None else NEVER
         if link.stage is Stage.UP:
-            due = min(
-                due, self._ping_due(link), self._idle_due(link), link.key_deadline or NEVER, link.leaves_at or NEVER
-            )
+            asks, ends = self._ping_due(connection, link), self._idle_due(link)
+            due = min(due, asks, ends, link.key_deadline or NEVER, link.leaves_at or NEVER)
         return due
 
     def _see_off(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
@@ -371,6 +375,11 @@ class Links:
             if not link.visit:
                 self._dialler.put_off(link.node_id, link.address, now.monotonic)
             self.close(connection, Code.GOODBYE, now, reason="no neighbour of ours")
+
+    def _silent(self, connection: io.ConnectionId, now: Instant) -> None:
+        """A neighbour is taken for dead."""
+        if connection in self.all:
+            self.drop(connection, f"silent for {(now.monotonic - self.all[connection].heard_at) / SECOND:.0f} s", now)
 
     def _overdue(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
         match link.stage:
@@ -402,7 +411,9 @@ class Links:
             self._up = sum(link.stage is Stage.UP for link in self.all.values())
         return self._up
 
-    def _ping_due(self, link: Link) -> int:
+    def _ping_due(self, connection: io.ConnectionId, link: Link) -> int:
+        if connection in self._overlay.views.active:  # whether a neighbour lives is seen by gossip
+            return NEVER
         if link.pinged_at is not None:
             return link.pinged_at + ns(self._config.ping_timeout)
         return link.heard_at + ns(self._config.ping_interval)
@@ -424,6 +435,8 @@ class Links:
                     self.admission.page_came(connection, now)
                 case gossip.ListsCompared(connection):
                     self.admission.lists_compared(connection, now)
+                case gossip.Silent(connection):
+                    self._silent(connection, now)
                 case gossip.LeaveLink(connection):
                     self._leave(connection, now)
                 case gossip.Misbehaved(connection, reason):
@@ -515,15 +528,15 @@ class Links:
             self.agenda.watched[connection] = None
         elif connection in self.agenda.watched:
             del self.agenda.watched[connection]
-        due = self.deadline(link)
+        due = self.deadline(connection)
         self.agenda.book(connection, due)
         return due
 
     def next_due(self) -> int:
         """The monotonic nanosecond by which `tick` is wanted for any link, or `NEVER`."""
         for connection in self.agenda.watched:
-            self.agenda.book(connection, self.deadline(self.all[connection]))
-        return self.agenda.next_due(lambda connection: self.deadline(self.all[connection]))
+            self.agenda.book(connection, self.deadline(connection))
+        return self.agenda.next_due(self.deadline)
 
     def _flush_link(self, connection: io.ConnectionId, link: Link) -> None:
         data, sent = link.take_output()

@@ -1,6 +1,19 @@
 """Sizes: how many bytes a message would be if it were written, without writing it."""
 
-from p2pnoise.gossip.messages import ID_SIZE, Announce, Items, Message, Push, Ranges, Want, encode, ranges_size
+from p2pnoise.gossip.messages import (
+    ID_SIZE,
+    NONCE_SIZE,
+    Announce,
+    Items,
+    Message,
+    Probe,
+    ProbeAnswer,
+    Push,
+    Ranges,
+    Want,
+    encode,
+    ranges_size,
+)
 
 from .table import Parcel
 
@@ -16,7 +29,7 @@ def message_size(message: Message) -> int:
 
 
 def size_of_sets(message: Message) -> int | None:
-    """The size of a message that is of sets of items, by their number; None of another."""
+    """The size of a message of sets of items, by their number, or of liveness; None of another."""
     match message:
         case Announce(ids):
             return _HEAD + _binary(len(ids) * ID_SIZE)
@@ -28,6 +41,10 @@ def size_of_sets(message: Message) -> int | None:
             return _HEAD + _array(len(parcel)) + parcel.size + 1
         case Push(Parcel() as parcel):
             return _HEAD + _array(len(parcel)) + parcel.size
+        case Probe(_, about):
+            return _HEAD + _binary(NONCE_SIZE) + (_binary(len(about)) if about else 0)
+        case ProbeAnswer():
+            return _HEAD + _binary(NONCE_SIZE) + 1
     return None
 
 

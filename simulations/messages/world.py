@@ -15,7 +15,7 @@ from typing import TypeVarTuple
 from cards import AddressRecord, Card, Fact, make_record
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Announce, Items, Message, Push, Range, Ranges, Want, encode
+from p2pnoise.gossip.messages import Announce, Items, Message, Probe, ProbeAnswer, Push, Range, Ranges, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.admission import VISITED
 from p2pnoise.node.dials import POOL, VISITS
@@ -34,7 +34,7 @@ from .table import DenseTable, Parcel, Stretch
 
 DEGREE = 8  # neighbours that a node wants, as `target_links` of its configuration
 SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
-SILENCE = 30 * SECOND  # until a peer that says nothing is given up: ping_interval and ping_timeout of a node
+SILENCE = 30 * SECOND  # until a peer that says nothing is given up, if it is no neighbour: a node's pings find out
 HANDSHAKE = 125  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
 _REMEMBERED = 10_000  # messages that are no sets of items, with their sizes
 
@@ -297,8 +297,11 @@ class MessageWorld(Seeded):
         """End a node at this moment; its peers are told by its system, or find out."""
         for link in list(node.links.values()):
             link.alive = False
-            wait = SILENCE if silent else link.one_way
-            self.alarm(self.now + wait, self._dropper(self.nodes[link.peer_of(node.number)], link))
+            peer = self.nodes[link.peer_of(node.number)]
+            if silent:
+                self.alarm(self.now + SILENCE, partial(self._miss, peer, link))
+            else:
+                self.alarm(self.now + link.one_way, self._dropper(peer, link))
         node.end()
 
     def offer_fact(self, node: MessageNode, fact: Fact) -> None:
@@ -384,6 +387,19 @@ class MessageWorld(Seeded):
         self.alarm(self.now + link.one_way, self._dropper(self.nodes[link.peer_of(node.number)], link))
         self._drop(node, link)
 
+    def _miss(self, node: MessageNode, link: Link) -> None:
+        """Nobody has answered the pings of this node, if it has sent any: of its neighbours its overlay finds out."""
+        if not _neighbours(node, link):
+            self._drop(node, link)
+
+    def _lose(self, node: MessageNode, link: Link) -> None:
+        """A neighbour is taken for dead; if it lives, it hears of that as soon as anything passes."""
+        link.alive = False
+        there = link.peer_of(node.number)
+        if not self.lines.blocked(node.number, there):
+            self.alarm(self.now + link.one_way, self._dropper(self.nodes[there], link))
+        self._drop(node, link)
+
     def _dropper(self, node: MessageNode, link: Link) -> Callable[[], None]:
         return lambda: self._drop(node, link)
 
@@ -450,13 +466,17 @@ class MessageWorld(Seeded):
             for source, message in held:
                 if link.alive:
                     self._send(self.nodes[source], link, message, 0)
+            if not link.alive:  # one end has given it up
+                for number in (link.dialler, link.other):
+                    self._drop(self.nodes[number], link)
 
     def give_up(self) -> None:
-        """Cut the links on which nothing passes: nobody has answered for so long."""
+        """Cut the links between those who are no neighbours on which nothing passes: nobody has answered for long."""
         lines = self.lines
         for node in self.nodes:
             for link in list(node.links.values()):
-                if lines.blocked(link.dialler, link.other) or lines.blocked(link.other, link.dialler):
+                blocked = lines.blocked(link.dialler, link.other) or lines.blocked(link.other, link.dialler)
+                if blocked and not any(_neighbours(self.nodes[number], link) for number in (link.dialler, link.other)):
                     self.cut(link)
 
     # What happens
@@ -542,7 +562,7 @@ class MessageWorld(Seeded):
                     node.tick = due
                     self._queue.push(due, node.number, None, None)
 
-    def _carry_out(self, node: MessageNode, effect: gossip.Effect) -> None:
+    def _carry_out(self, node: MessageNode, effect: gossip.Effect) -> None:  # noqa: C901 - a table
         match effect:
             case gossip.ListsCompared(number):
                 if number in node.links:
@@ -552,6 +572,10 @@ class MessageWorld(Seeded):
                 self._recheck(node)
             case gossip.StorePeer(peer) if not peer.verdict.ok:  # it has ended
                 self._recheck(node)
+            case gossip.Silent(number):
+                self.census["peer-silent"] += 1
+                if number in node.links:
+                    self._lose(node, node.links[number])
             case gossip.LeaveLink(number):
                 if number in node.links:
                     self._end(node, node.links[number])
@@ -600,6 +624,10 @@ class MessageWorld(Seeded):
                 return hash(bits) ^ 2 + last
             case Ranges(groups, ItemBits(bits=bits)):
                 return hash((4, bits, tuple(map(_in_numbers, groups))))
+            case Probe(nonce, about):
+                return int.from_bytes(nonce + about[:3], "big")
+            case ProbeAnswer(nonce, found):
+                return ~int.from_bytes(nonce, "big") ^ found
             case _:
                 return self._remember(message)[1]
 
@@ -612,6 +640,11 @@ class MessageWorld(Seeded):
             digest = hashlib.blake2b(written, digest_size=8).digest()
             said = self._said[message] = len(written), int.from_bytes(digest, "little", signed=True)
         return said
+
+
+def _neighbours(node: MessageNode, link: Link) -> bool:
+    """Whether this end of a link gossips with the other."""
+    return node.overlay is not None and link.number in node.overlay.views.active
 
 
 def _in_numbers(group: tuple[bytes, tuple[Range, ...]]) -> tuple[int, ...]:

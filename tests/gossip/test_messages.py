@@ -18,6 +18,7 @@ from p2pnoise.gossip.messages import (
     MAX_WANT_STATEMENTS,
     Announce,
     CardItem,
+    Found,
     GivenList,
     GivenPage,
     GivenStatements,
@@ -26,6 +27,8 @@ from p2pnoise.gossip.messages import (
     HeldStatements,
     Items,
     MessageError,
+    Probe,
+    ProbeAnswer,
     Prune,
     Push,
     Range,
@@ -89,6 +92,10 @@ MESSAGES = [
     Items((CardItem(b"c"), GrantItem(KEY, b"h" * 8, b"attrs", b"s" * 64), RecordItem(b"r")), last=False),
     Items((CardItem(b""),) * MAX_ITEMS, last=False),
     Items((CardItem(b"x" * 1_024), *(RecordItem(b"x" * 109),) * 511), last=False),
+    Probe(b"1234"),
+    Probe(b"1234", about=KEY),
+    ProbeAnswer(b"1234", Found.HERE),
+    ProbeAnswer(b"1234", Found.NO_ANSWER),
     HeldStatements((KEY,) * 1_000),
     WantStatements((KEY,) * MAX_WANT_STATEMENTS),
     GivenStatements(()),
@@ -133,6 +140,13 @@ BAD = {
     "sample: one id twice": pack([1, 17, bytes(32), False, False]),
     "sample: no truth": pack([1, 17, b"", 1, False]),
     "sample: one truth": pack([1, 17, b"", False]),
+    "probe: a short nonce": pack([1, 21, b"123"]),
+    "probe: half a node id": pack([1, 21, b"1234", KEY[:16]]),
+    "probe: about nobody": pack([1, 21, b"1234", b""]),
+    "probe: about two": pack([1, 21, b"1234", KEY, KEY]),
+    "probe answer: a long nonce": pack([1, 22, b"12345", 0]),
+    "probe answer: found true": pack([1, 22, b"1234", True]),
+    "probe answer: found 3": pack([1, 22, b"1234", 3]),
     "want pages: half a digest": pack([1, 12, bytes(48)]),
     "want pages: nine": pack([1, 12, KEY * 9]),
     "given page: text": pack([1, 13, "page"]),
@@ -207,7 +221,7 @@ def test_a_number_that_meant_something_once_means_nothing(kind):
     assert decode(pack([1, kind, bytes(512)])) == Unknown()
 
 
-@pytest.mark.parametrize("data", [pack([2, 1, "anything"]), pack([1, 21]), pack([1, 99, [1, 2]]), pack([0, 0])])
+@pytest.mark.parametrize("data", [pack([2, 1, "anything"]), pack([1, 98]), pack([1, 99, [1, 2]]), pack([0, 0])])
 def test_a_version_or_type_of_tomorrow_is_unknown(data):
     assert decode(data) == Unknown()
 

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from p2pnoise.gossip import effects
-from p2pnoise.gossip.messages import MAX_WANT, Heads, Items, Push, Ranges, Sample, Want
+from p2pnoise.gossip.messages import MAX_WANT, Heads, Items, Probe, ProbeAnswer, Push, Ranges, Sample, Want
 
 
 def line(mesh, called, **options):
@@ -28,14 +28,14 @@ def test_overlays_in_a_line_converge(mesh, count):
         assert all(peer.record is not None for peer in speaker.table)
 
 
-def test_converged_overlays_say_no_more_than_heads_samples_and_one_range(mesh):
+def test_converged_overlays_say_no_more_than_heads_samples_probes_and_one_range(mesh):
     speakers = line(mesh, NAMES)
     mesh.wait(10)
     for speaker in speakers:
         speaker.heard.clear()
     mesh.wait(75)
     heard = [message for speaker in speakers for message in speaker.heard]
-    assert {type(message) for message in heard} == {Heads, Ranges, Sample}
+    assert {type(message) for message in heard} == {Heads, Ranges, Sample, Probe, ProbeAnswer}
     said = [message for message in heard if isinstance(message, Ranges)]
     assert len(speakers) <= len(said) <= 2 * len(speakers)
     assert all(len(ranges) == 1 for message in said for _, ranges in message.groups)

@@ -226,6 +226,13 @@ class Net:
         assert high.up(low)
         return low, high
 
+    @staticmethod
+    def estrange(*members):
+        """Have these gossip on none of their links, as on one that an application keeps."""
+        for member in members:
+            member.core.links._overlay.views.active.clear()
+            member.core.links.agenda.touch_all()
+
     def two(self, **config):
         """Two members that do not dial by themselves, the lower Node ID first."""
         config = {"target_links": 0} | config
@@ -258,9 +265,11 @@ class Net:
                 case io.Dial(connection, address):
                     self.queue.append((self.connect, member, connection, address))
         due = member.core.deadline()
-        for link in member.links.values() if self.inspects else ():  # of which the core looks at few for each input
+        for number, link in (
+            member.links.items() if self.inspects else ()
+        ):  # of which the core looks at few for each input
             assert not link.unsent, "bytes that nobody sends"
-            assert (NEVER if due is None else due) <= member.core.links.deadline(link), "a link that is forgotten"
+            assert (NEVER if due is None else due) <= member.core.links.deadline(number), "a link that is forgotten"
         assert not isinstance(given, io.Tick) or due is None or due > self.now, "a node that is never at rest"
         return effects
 

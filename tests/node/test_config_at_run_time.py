@@ -143,6 +143,7 @@ def test_lists_are_compared_within_the_time_that_holds_now(net):
 
 def test_links_that_stand_are_asked_by_the_times_that_hold_now(net):
     low, high = net.pair()
+    net.estrange(low)
     high.online = False
     configure(net, low, ping_interval=1.0, ping_timeout=1.0)
     net.wait(2.1)

@@ -145,8 +145,9 @@ def test_a_dialled_node_that_says_nothing_is_given_up(net):
     assert high.told("dial-failed")[0].reason == "no handshake within 10 s"
 
 
-def test_a_silent_peer_is_asked_and_then_dropped(net, ada):
+def test_a_silent_peer_that_is_no_neighbour_is_asked_and_then_dropped(net, ada):
     puppet = net.puppet(ada, "carl").come_up()
+    net.estrange(ada)
     net.wait(14)
     assert (Kind.PING, b"") not in puppet.inbox
     net.wait(1.1)

@@ -124,7 +124,7 @@ def test_hearsay_is_no_first_use(net, first_use):
     carl = stranger(net, "carl")
     assert met(net, bob, carl)
     net.link(ada, bob)
-    net.wait(30)
+    net.wait(20)
     assert "carl" not in ada.core.table.pins
     assert ada.core.table.by_node(carl.core.node_id) is None
 

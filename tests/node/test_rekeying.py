@@ -231,7 +231,8 @@ def test_two_nodes_change_keys_every_five_minutes_and_stay_linked(net):
 
 
 def test_a_node_ends_a_link_whose_new_keys_do_not_come_in_30_seconds(net):
-    _, high = net.pair(ping_interval=1_000)
+    low, high = net.pair(ping_interval=1_000)
+    net.estrange(low, high)
     net.wait(299)
     net.tamper = lambda source, _target, data: data if source is high else None
     net.wait(32)

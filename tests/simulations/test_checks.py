@@ -12,6 +12,7 @@ from simulations import (
     Converged,
     Crash,
     Cut,
+    DeadFound,
     EventsAtMost,
     Excluded,
     FirstNodeCarries,
@@ -345,6 +346,38 @@ def test_who_is_taken_for_dead_and_lives_breaks_it(view):
     watch.told(view.nodes[0], lost(view, 2, "silent for 10 s after a ping"))
     assert answer(watch).detail == "node 0 took node 2 for dead"
     assert not watch.settled
+
+
+@pytest.fixture
+def dark(view):
+    """Node 3 is linked to two others, and loses its power after 5 s."""
+    view.link((0, 3), (1, 3))
+    watch = DeadFound(within=20).watch(view, (Crash(at=5, nodes=(3,), silent=True),))
+    at(view, watch, 4)
+    view.nodes[3].online = False
+    at(view, watch, 6)
+    return watch
+
+
+def test_who_goes_dark_is_found_dead_when_nobody_is_linked_to_it(view, dark):
+    for number, second in ((0, 15), (1, 19)):
+        view.nodes[number].peers.clear()
+        at(view, dark, second)
+    assert answer(dark).holds
+    assert (dark.metrics["found_dead_after"], dark.metrics["found_dead_last"]) == (12, 14)
+
+
+def test_whoever_holds_the_dead_for_alive_breaks_it(view, dark):
+    at(view, dark, 25)
+    assert dark.check.holds
+    at(view, dark, 25.5)
+    assert answer(dark).detail.startswith("node 0 holds node 3 for alive")
+
+
+def test_where_nobody_was_linked_to_who_goes_dark_there_was_nothing_to_find(view):
+    watch = DeadFound(within=20).watch(view, (Crash(at=5, nodes=(3,), silent=True),))
+    at(view, watch, 6)
+    assert not answer(watch).decided
 
 
 def test_a_first_node_that_sends_too_much_for_each_newcomer_breaks_it(view):
