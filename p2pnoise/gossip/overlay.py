@@ -9,10 +9,10 @@ Nothing here knows how ids, items and rows are kept: of ids it knows sets, and t
 in bulk. So the same overlay runs in a node and, ten thousand times, in a simulated world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from cards import AddressRecord, Card, CardError, Conflict, Fact, IdentityId, RevocationList
+from cards import AddressRecord, Card, CardError, Conflict, Fact, IdentityId, NodeId, RevocationList
 from cards.findings import Finding
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
@@ -100,6 +100,7 @@ class Overlay:
         self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
         self._next_round = 0
+        self._stored = 0  # rows of our own store that are not verified yet
 
     def has(self, link: LinkId) -> bool:
         """Whether the peer of this link has been greeted, and is not gone."""
@@ -121,7 +122,7 @@ class Overlay:
         state.up = True
         self._statements.peer_up(link)
         if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
-            self._reconciliation.begin(link)
+            self._compare(link)
         if state.sample is not None:
             self._take_sample(link, state.sample, now)
             state.sample = None
@@ -130,7 +131,7 @@ class Overlay:
     def peer_stays(self, link: LinkId, now: Instant) -> list[Effect]:
         """The peer of a link that is up has nowhere else to go: it is a neighbour, if it was none."""
         if self.views.peer_stays(link):
-            self._reconciliation.begin(link)
+            self._compare(link)
         return self._finish(now)
 
     def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
@@ -163,7 +164,7 @@ class Overlay:
                 link = self._random.choice(list(self.views.active))
                 self._lists.name_heads(link)
                 self._statements.name_all(link)
-                self._reconciliation.begin(link)
+                self._compare(link)
         return self._finish(now)
 
     def deadline(self) -> int | None:
@@ -216,6 +217,19 @@ class Overlay:
             self._effects += [Pinned(peer)] if pin is not None else []
         return self._finish(now)
 
+    def restored(self, node_ids: Iterable[NodeId], left: int, now: Instant) -> list[Effect]:
+        """The rows of these nodes were read back from our own store and verified, and so many are left.
+
+        Until none is, nothing is compared with anybody: we would ask for what our disk holds. What is new spreads.
+        """
+        for node_id in node_ids:
+            self._intake.take_early(node_id, now)
+        before, self._stored = self._stored, left
+        if before and not left:
+            for link in self.views.active:
+                self._compare(link)
+        return self._finish(now)
+
     def card_presented(self, card: Card, now: Instant) -> list[Effect]:
         """The node is about to judge a peer that lives by this card; what ended it may have come before it."""
         self._recall(card, now)
@@ -260,7 +274,8 @@ class Overlay:
         match message:
             case Digest() | Ids():
                 self.views.welcome(link)
-                self._offered(link, self._reconciliation.message(link, message), now)
+                if not self._stored:
+                    self._offered(link, self._reconciliation.message(link, message), now)
             case Announce(ids):
                 self._offered(link, ids, now)
             case Want(ids):
@@ -269,6 +284,10 @@ class Overlay:
                 self._intake.take_all(link, self._links[link].node_id, items, now)
                 if last:
                     self._exchange.settled(link, now)
+
+    def _compare(self, link: LinkId) -> None:
+        if not self._stored:
+            self._reconciliation.begin(link)
 
     def _take_sample(self, link: LinkId, message: Sample, now: Instant) -> None:
         if message.full:

@@ -20,7 +20,8 @@ from p2pnoise.store import PeerStore, read_table
 from tests.cli.processes import Process
 
 BACK_TO_1 = """
-DROP TABLE statements; DROP TABLE pins; ALTER TABLE marks DROP COLUMN next_key_digest; PRAGMA user_version = 1;
+DROP TABLE anchors; DROP TABLE statements; DROP TABLE pins;
+ALTER TABLE marks DROP COLUMN next_key_digest; PRAGMA user_version = 1;
 """
 
 
