@@ -20,7 +20,7 @@ from .schema import connect
 
 # A node that has not read all of its table yet learns some rows anew: it may know less of them than is written here. A
 # record that has ended is ended here, too, whoever leaves it standing.
-_PUT_PEER = """
+PUT_PEER = """
 INSERT INTO peers (identity, node_id, name, sequence, not_after, standing, provenance, card, record,
                    first_seen, changed, learned_from)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -30,7 +30,7 @@ ON CONFLICT (identity) DO UPDATE SET
     changed=excluded.changed
 """
 # A mark never goes back, whatever order batches come in.
-_PUT_MARK = """
+PUT_MARK = """
 INSERT INTO marks (identity, sequence, card_id, next_key_digest) VALUES (?, ?, ?, ?)
 ON CONFLICT (identity) DO UPDATE SET
     sequence=excluded.sequence, card_id=excluded.card_id, next_key_digest=excluded.next_key_digest
@@ -97,8 +97,8 @@ class PeerStore:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 # All rows by one statement each, which costs two thirds of as many: they are most of what is written.
-                self._db.executemany(_PUT_PEER, map(_row_of, peers))
-                self._db.executemany(_PUT_MARK, map(_mark_of, peers))
+                self._db.executemany(PUT_PEER, map(row_of, peers))
+                self._db.executemany(PUT_MARK, map(mark_of, peers))
                 for change in changes:
                     if not isinstance(change, PeerChange):
                         self._put(change)
@@ -192,7 +192,7 @@ def hand_over(path: Path, *, old: bytes, new: bytes) -> None:
         db.close()
 
 
-def _row_of(change: PeerChange) -> tuple[object, ...]:
+def row_of(change: PeerChange) -> tuple[object, ...]:
     card, record = change.verified.card, change.record
     return (
         bytes(card.identity),
@@ -206,10 +206,10 @@ def _row_of(change: PeerChange) -> tuple[object, ...]:
         record.raw if record is not None else None,
         change.first_seen,
         change.changed,
-        change.learned_from,
+        bytes(change.learned_from),
     )
 
 
-def _mark_of(change: PeerChange) -> tuple[object, ...]:
+def mark_of(change: PeerChange) -> tuple[object, ...]:
     card = change.verified.card
     return bytes(card.identity), card.sequence, card.card_id, card.next_key_digest
