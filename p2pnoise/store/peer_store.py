@@ -1,6 +1,7 @@
 """PeerStore: what a node must not forget, written in batches.
 
-What `commit` has returned from survives a kill and a power cut.
+What `commit` has returned from survives a kill and a power cut. A peer with one grant and an address takes 1.0 to
+1.2 kB of the file, of which its card and record are 0.6; what can be searched for stands beside them once more.
 """
 
 import sqlite3
@@ -26,8 +27,9 @@ INSERT INTO peers (identity, node_id, name, sequence, not_after, standing, prove
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (identity) DO UPDATE SET
     node_id=excluded.node_id, name=excluded.name, sequence=excluded.sequence, not_after=excluded.not_after,
-    standing=excluded.standing, provenance=excluded.provenance, card=excluded.card, record=excluded.record,
-    changed=excluded.changed
+    standing=excluded.standing, card=excluded.card, changed=excluded.changed,
+    provenance=iif(node_id = excluded.node_id AND provenance = 'live', 'live', excluded.provenance),
+    record=iif(node_id = excluded.node_id, ifnull(excluded.record, record), excluded.record)
 """
 # A mark never goes back, whatever order batches come in.
 PUT_MARK = """

@@ -14,7 +14,7 @@ from .schema import MOVE_ASIDE, connect, damaged, version
 
 _ROWS = "SELECT rowid, card, record, standing, provenance, first_seen, changed, learned_from FROM peers "
 _OURS = "(SELECT value FROM meta WHERE name = 'node_id')"
-_ALL = f"{_ROWS} ORDER BY node_id = {_OURS} DESC, provenance, name, identity"
+_ALL = f"{_ROWS} ORDER BY node_id = {_OURS} DESC, provenance, name, identity LIMIT ?"
 _ANCHORS = "(SELECT node_id FROM anchors)"
 _FIRST = f"{_ROWS} WHERE node_id = {_OURS} OR node_id IN {_ANCHORS}"
 _PORTION = f"{_ROWS} WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?"
@@ -35,23 +35,28 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class StoredTable:
-    """What a node has stored: whose it is, its lists oldest first, its statements, pins of first use, its rows."""
+    """What a node has stored: whose it is, its lists oldest first, its statements, pins of first use, its rows.
+
+    Of `total` rows the first, where not all were asked for.
+    """
 
     node_id: bytes
     lists: tuple[RevocationList, ...]
     statements: tuple[Statement, ...]
     pins: Mapping[str, IdentityId]
     rows: tuple[Row, ...]
+    total: int
 
 
-def read_table(path: Path) -> StoredTable:
-    """The table of a running or stopped node, without touching the file. Raises `StoreError`."""
+def read_table(path: Path, most: int | None = None) -> StoredTable:
+    """The table of a running or stopped node, without touching the file; at most so many rows. Raises `StoreError`."""
     db = connect(path, read_only=True)
     try:
         (node_id,) = db.execute("SELECT value FROM meta WHERE name = 'node_id'").fetchone() or (b"",)
         old = version(db) < 2  # it is upgraded when the node next starts
         trust = ((), {}) if old else (statements(db, path), pins(db, path))
-        return StoredTable(node_id, lists(db, path), *trust, tuple(rows(db, path)))
+        (total,) = db.execute("SELECT count(*) FROM peers").fetchone()
+        return StoredTable(node_id, lists(db, path), *trust, tuple(rows(db, path, most)), total)
     except sqlite3.Error as error:
         raise failed(path, error) from None
     finally:
@@ -139,9 +144,9 @@ def anchors(db: sqlite3.Connection, path: Path) -> tuple[NodeId, ...]:
         return ()  # they are no more than whom to dial first
 
 
-def rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:
+def rows(db: sqlite3.Connection, path: Path, most: int | None = None) -> Iterator[Row]:
     """Every stored peer: ourselves, then those we were linked to; rows that are no cards any more are skipped."""
-    return _read(db, path, _ALL)
+    return _read(db, path, _ALL, -1 if most is None else most)
 
 
 def first_rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:
@@ -166,9 +171,9 @@ def portions(db: sqlite3.Connection, path: Path, most: int) -> Iterator[tuple[li
         raise failed(path, error) from None
 
 
-def _read(db: sqlite3.Connection, path: Path, query: str) -> Iterator[Row]:
+def _read(db: sqlite3.Connection, path: Path, query: str, *given: int) -> Iterator[Row]:
     try:
-        for raw in db.execute(query):
+        for raw in db.execute(query, given):
             row = _row(raw)
             if row is not None:
                 yield row
