@@ -25,7 +25,7 @@ demo: $(STAMP)
 	@$(BIN)/p2pnoise demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -m "not long" -n auto --dist loadfile
+	$(BIN)/python -m pytest -q -m "not long" -n auto --dist worksteal
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

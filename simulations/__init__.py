@@ -1,7 +1,7 @@
 """Simulations: the same NodeCore as the daemon's, in a world of virtual time, seeded and repeatable bit for bit."""
 
 from .checks import Expectation, Watch
-from .checks_amounts import EventsAtMost, FirstNodeCarries, Quiet, Told
+from .checks_amounts import EventsAtMost, FirstNodeCarries, Frugal, Quiet, Told
 from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import Connected, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
@@ -49,6 +49,7 @@ __all__ = [
     "Expectation",
     "Fault",
     "FirstNodeCarries",
+    "Frugal",
     "Ignored",
     "Included",
     "Lag",

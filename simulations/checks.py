@@ -30,6 +30,11 @@ class NodeView(Protocol):
     @property
     def bytes_sent(self) -> int: ...
     @property
+    def came(self) -> tuple[int, int]:
+        """How many items came to it, ever, and how many of these need not have come."""
+        ...
+
+    @property
     def known(self) -> int:
         """How many cards its table holds."""
         ...

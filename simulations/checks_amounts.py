@@ -48,6 +48,44 @@ class _Quiet(Watch):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Frugal:
+    """From second `after` on, at most so many copies of an item come to honest nodes beside each that is needed."""
+
+    redundancy: float
+    after: float
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Frugal(view, schedule, self)
+
+
+class _Frugal(Watch):
+    def __init__(self, view: View, schedule: Schedule, said: Frugal) -> None:
+        super().__init__(view, schedule)
+        self.name = f"at most {said.redundancy:g} copies of an item too many"
+        self.settled = False  # it lasts as long as the run
+        self._said = said
+        self._before: tuple[int, int] | None = None
+
+    def look(self) -> None:
+        if self._before is None and self.view.now >= self._said.after * SECOND:
+            self._before = self._came()
+
+    def _came(self) -> tuple[int, int]:
+        came = [node.came for node in self.view.nodes if node.honest]
+        return sum(items for items, _ in came), sum(spare for _, spare in came)
+
+    def finish(self) -> None:
+        items, spare = (now - before for now, before in zip(self._came(), self._before or self._came(), strict=True))
+        if items == spare:
+            self.undecided()
+            return
+        found = spare / (items - spare)
+        self.metrics["steady_redundancy"] = round(found, 3)
+        if found > self._said.redundancy:
+            self.broken(f"{found:.2f} of them")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EventsAtMost:
     """Honest nodes tell at most so many events of one kind: `per_node` over the whole run, whoever tells the most.
 

@@ -19,7 +19,7 @@ from .faults import Schedule
 from .outcome import Outcome, Value
 from .population import Place, draw_schedule, settle
 from .scenario import Fidelity, Scenario, ScenarioFile
-from .watching import Watching
+from .watching import Watching, redundancy
 
 LOOK = SECOND // 40  # between two looks of the checks: what they time is as fine as that
 
@@ -147,6 +147,7 @@ class Experiment(ABC, Generic[W]):
         watching.finish()
         metrics, samples = watching.figures()
         metrics |= {"deliveries": world.deliveries, "handshakes": world.census["peer-verified"] // 2}
+        metrics["redundancy"] = redundancy(node.came for node in world.nodes if node.honest)
         samples["messages_sent"] = tuple(node.messages_sent for node in world.nodes if node.honest)
         edges, after, events = watching.edges(), world.now, self._events()
         self._wind_down()

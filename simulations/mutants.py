@@ -91,9 +91,11 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(mutation=mutations.keep_lists_to_oneself, scenario="revocation"),
     Mutant(mutation=mutations.keep_sessions, scenario="revocation"),
     Mutant(mutation=mutations.ask_for_less, scenario="cold-start"),
-    Mutant(mutation=mutations.fingerprints_of_nothing, scenario="partition"),
+    Mutant(mutation=mutations.fingerprints_of_nothing, scenario="flash-crowd", nodes=40),
     Mutant(mutation=mutations.never_expire, scenario="expiry"),
     Mutant(mutation=mutations.dial_again_at_once, scenario="crash-restart"),
+    Mutant(mutation=mutations.never_prune, scenario="news", nodes=20),
+    Mutant(mutation=mutations.never_graft, scenario="news", nodes=40),
     Mutant(mutation=mutations.forget_teardown, scenario="cold-start"),
     Mutant(mutation=mutations.turn_newcomers_away, scenario="cold-start", nodes=150),
 )

@@ -15,11 +15,12 @@ from cards import AddressRecord, Memo, SignatureCache
 from cards.facts import Facts
 from cards.statements import verify
 from cards.verification import _Check
-from p2pnoise.gossip import Overlay, PeerTable, overlay
+from p2pnoise.gossip import Overlay, PeerTable, overlay, reconciliation
+from p2pnoise.gossip.broadcast import Broadcast
 from p2pnoise.gossip.intake import Intake
 from p2pnoise.gossip.items import ItemIndex
 from p2pnoise.gossip.lists import ListExchange
-from p2pnoise.gossip.messages import MessageError, Unknown, decode
+from p2pnoise.gossip.messages import FINGERPRINT_SIZE, MessageError, Unknown, decode
 from p2pnoise.gossip.wants import Wants
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
@@ -84,6 +85,15 @@ def refuse_what_came_garbled_from_everybody(patch: Patch) -> None:
             self._wants.refuse([item for item in ids if item not in self._table.items], now.monotonic)
 
     patch.setattr(Intake, "_take_card", take)
+
+
+def never_prune(patch: Patch) -> None:
+    patch.setattr(Broadcast, "was_needless", lambda *_: None)
+
+
+def never_graft(patch: Patch) -> None:
+    """What nobody pushes is waited for: only the comparison of tables brings it."""
+    patch.setattr(Broadcast, "_graft", lambda *_: None)
 
 
 def take_a_card_under_any_noise_key(patch: Patch) -> None:
@@ -215,7 +225,8 @@ def ask_for_less(patch: Patch) -> None:
 
 def fingerprints_of_nothing(patch: Patch) -> None:
     """Any two tables are alike when they are compared, so that nobody fetches what it missed."""
-    patch.setattr(ItemIndex, "fingerprints", lambda self: (bytes(8),) * len(self._fingerprints))
+    patch.setattr(reconciliation, "FEW", 0)
+    patch.setattr(ItemIndex, "fingerprint", lambda *_: bytes(FINGERPRINT_SIZE))
 
 
 def never_expire(patch: Patch) -> None:
@@ -259,8 +270,8 @@ def be_impatient(patch: Patch) -> None:
 
 
 def chatter(patch: Patch) -> None:
-    """Tables are compared ten times as often."""
-    patch.setattr(overlay, "ANTI_ENTROPY", overlay.ANTI_ENTROPY // 10)
+    """Tables are compared a thousand times as often."""
+    patch.setattr(overlay, "ANTI_ENTROPY", overlay.ANTI_ENTROPY // 1_000)
 
 
 def allow_no_leeway(patch: Patch) -> None:

@@ -60,6 +60,7 @@ class SimulatedNode:
     dark: bool = False  # its system is gone, too
     held_down: int = 0  # how many faults keep it from starting
     leaving: int = -1  # the start that was told to end
+    came_before: tuple[int, int] = (0, 0)  # items, and those that need not have come, before its last start
     lacked: int = 0  # the place of somebody whose card or record it lacked when it was last asked
 
     @property
@@ -82,6 +83,13 @@ class SimulatedNode:
     def _own_core(self) -> NodeCore | None:
         core = getattr(self.core, "core", self.core)
         return core if isinstance(core, NodeCore) else None
+
+    @property
+    def came(self) -> tuple[int, int]:
+        """How many items came to it, ever, and how many of these need not have come."""
+        core = self._own_core
+        came, spare = core.redundancy if core is not None else (0, 0)
+        return self.came_before[0] + came, self.came_before[1] + spare
 
     @property
     def table(self) -> PeerTable:

@@ -22,7 +22,7 @@ from random import Random
 from typing import Any
 
 from .checks import Expectation
-from .checks_amounts import EventsAtMost, FirstNodeCarries, Quiet, Told
+from .checks_amounts import EventsAtMost, FirstNodeCarries, Frugal, Quiet, Told
 from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import Connected, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
@@ -43,6 +43,7 @@ EXPECTATIONS: Mapping[str, Callable[..., Expectation]] = {
     "excluded": Excluded,
     "nobody-falsely-dead": NobodyFalselyDead,
     "first-node-carries": FirstNodeCarries,
+    "frugal": Frugal,
     "steady-views": SteadyViews,
     "old-keys-gone": OldKeysGone,
     "refuses-in-words": RefusesInWords,

@@ -116,6 +116,15 @@ class Watching:
         return len(self._honest()) / max(1, sum(node.honest for node in self._view.nodes))
 
 
+def redundancy(came: Iterable[tuple[int, int]]) -> float | None:
+    """How many copies of an item came beside each that was needed (SRDS 2007, 4.1), of all items that came to nodes and
+    those of them that need not have come; None where nothing was needed."""
+    counts = list(came)
+    spare = sum(spare for _, spare in counts)
+    needed = sum(came for came, _ in counts) - spare
+    return round(spare / needed, 3) if needed else None
+
+
 def census_of(nodes: Iterable[Counter[str]]) -> dict[str, int]:
     """How many events of each kind all nodes told."""
     total: Counter[str] = Counter()

@@ -136,6 +136,7 @@ class World(Seeded):
         """End a node at this moment. Its system ends its connections, unless that is gone, too."""
         self.carriers.end_all(node, silent=silent)
         node.dark = node.dark or silent
+        node.came_before = node.came
         node.core = None
         node.tick = None
         node.boot += 1  # what was on its way to it is for nobody

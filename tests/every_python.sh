@@ -53,7 +53,7 @@ while read -r version python <&3; do
     echo
     echo "== python $version: pytest $*"
     # The exit code takes a file, since a pipe gives back that of its last command.
-    { "$venv/bin/python" -m pytest -q -n auto --dist loadfile "$@" 2>&1 && echo passed > .venvs/outcome || echo FAILED > .venvs/outcome; } |
+    { "$venv/bin/python" -m pytest -q -n auto --dist worksteal "$@" 2>&1 && echo passed > .venvs/outcome || echo FAILED > .venvs/outcome; } |
         tee ".venvs/$version.log"
     read -r outcome < .venvs/outcome
     [ "$outcome" = passed ] || failed=1

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.transcripts import FILE, Command, blocks, commands, environment_in, play, run
+from tests.patience import PATIENCE
+from tests.transcripts import FILE, blocks, play
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 CONSOLE, PYTHON = blocks(README, "console"), blocks(README, "python")
@@ -18,13 +19,7 @@ WORDS = {"ISSUER": r"^issuer +(issuer1\S+)$", "GAMMA": r"^node +(node1\S+)\nfold
 
 
 def test_the_transcripts_are_what_a_newcomer_sees(tmp_path):
-    play(README, tmp_path, WORDS, leave_out=["p2pnoise demo"])  # which has a test of its own
-
-
-def test_the_demo_is_what_a_newcomer_sees(tmp_path):
-    (demo,) = [command for block in CONSOLE for command in commands(block) if command.line == "p2pnoise demo"]
-    command = Command(f"{demo.line} --dir {tmp_path / 'demo'}", demo.expected)
-    run(command, tmp_path, environment_in(tmp_path))
+    play(README, tmp_path, WORDS, leave_out=["p2pnoise demo"])  # which is compared where a demo is run
 
 
 @pytest.mark.parametrize("example", [body for body in PYTHON if not FILE.match(body)])
@@ -34,7 +29,7 @@ def test_the_python_examples_run(example, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")

@@ -17,9 +17,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 BLOCK = re.compile(r"^```(console|python|toml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# ([\w./-]+\.\w+)(?: |$)", re.MULTILINE)
-PATIENCE = 20  # seconds that a running node may take for what is asked of it
 
 
 def blocks(document: str, kind: str) -> list[str]:
@@ -74,7 +75,7 @@ def start(line, folder, environment):
 
 def run(command, folder, environment):
     with start(command.line, folder, environment) as process:
-        out, _ = process.communicate(timeout=100)
+        out, _ = process.communicate(timeout=PATIENCE)
     matches(command.expected, out)
     return out
 

@@ -251,3 +251,21 @@ def simulate(*, quick: bool, only: tuple[str, ...], as_json: bool) -> None:
     if unknown := [name for name in only if name not in bench.NAMES]:
         raise click.BadParameter(f"{unknown[0]!r} is none of {', '.join(bench.NAMES)}", param_hint="--only")
     _run("simulate", bench.run, quick=quick, only=only, as_json=as_json)
+
+
+@command.command()
+@click.option("--quick", is_flag=True, help="2,000 items, to see that it runs")
+@options.as_json
+def gossip(*, quick: bool, as_json: bool) -> None:
+    """Comparing two tables of 100,000 items: bytes, messages and processor time, against the targets.
+
+    Equal ones; such as differ in the 100 newest items; in 100 of any age; and one that is empty.
+
+    \b
+    Examples:
+      p2pnoise bench gossip
+      p2pnoise bench gossip --quick --json
+    """
+    from cli.bench import gossip as bench  # noqa: PLC0415 - not for --help
+
+    _run("gossip", bench.run, quick=quick, as_json=as_json)

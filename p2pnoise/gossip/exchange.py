@@ -1,7 +1,7 @@
 """Exchange: items that are asked for by id, given, and asked of others where they do not come.
 
 Of each link it is known what its peer offers, by whatever means: an announcement, a comparison. What is missing is
-asked for, at most 512 items at a time, so a receiver is never sent what it did not ask for.
+asked for, at most 512 items at a time. What nobody asked for is pushed: see broadcast.py.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +22,7 @@ from .messages import (
     RecordItem,
     Want,
 )
+from .round_trips import RoundTrips
 from .table import Peer, PeerTable
 from .wants import Wants
 
@@ -31,25 +32,42 @@ class Exchange:
 
     def __init__(self, table: PeerTable, send: Callable[[LinkId, Message], None]) -> None:
         self.wants = Wants(table.items, most=MAX_WANT)
+        self.round_trips = RoundTrips()
         self._table = table
         self._send = send
+
+    def peer_down(self, link: LinkId, now: Instant) -> None:
+        self.wants.close(link)
+        self.round_trips.forget(link)
+        self.ask_idle(now)
 
     def offered(self, link: LinkId, ids: ItemSet, news: ItemSet, now: Instant) -> None:
         """The peer holds these: ask for what we lack. Of `news`, which we hold, remember that it needs no telling."""
         self.wants.queue(link, ids, news, now.monotonic)
-        self._ask(link, now)
+        self.ask(link, now)
+
+    def ask(self, link: LinkId, now: Instant, *, graft: ItemSet | None = None) -> bool:
+        """Ask this peer for what it offers and we lack, if we may; whether any of `graft` was among that."""
+        batch = self.wants.next_batch(link, now.monotonic)
+        if not batch:
+            return False
+        grafted = graft is not None and bool(batch & graft)
+        self._send(link, Want(batch, grafted))
+        self.round_trips.asked(link, now.monotonic)
+        return grafted
 
     def settled(self, link: LinkId, now: Instant) -> None:
         """An answer ended: what was not in it, this peer no longer has, and others may."""
+        self.round_trips.answered(link, now.monotonic)
         if self.wants.settle(link):
             self.ask_idle(now)
         else:
-            self._ask(link, now)
+            self.ask(link, now)
 
     def ask_idle(self, now: Instant) -> None:
         """Ask everybody whom we may ask something: what was asked of one may be asked of another now."""
         for link in self.wants.idle_with_queue():
-            self._ask(link, now)
+            self.ask(link, now)
 
     def tick(self, now: Instant) -> None:
         """Ask others for what is late."""
@@ -58,16 +76,11 @@ class Exchange:
 
     def give(self, link: LinkId, ids: ItemSet) -> None:
         """Answer a question, as far as we hold what it is for."""
-        batches = [*self._serve(ids)] or [()]
+        batches = [*self.items(ids)] or [()]
         for number, batch in enumerate(batches, 1):
             self._send(link, Items(batch, last=number == len(batches)))
 
-    def _ask(self, link: LinkId, now: Instant) -> None:
-        batch = self.wants.next_batch(link, now.monotonic)
-        if batch:
-            self._send(link, Want(batch))
-
-    def _serve(self, ids: ItemSet) -> Iterator[Collection[Item]]:
+    def items(self, ids: ItemSet) -> Iterator[Collection[Item]]:
         """The items of these ids that we hold, in batches that fit a message."""
         bulk, others = self._table.bulk(ids)
         yield from bulk

@@ -1,11 +1,12 @@
 """Intake: what comes of items is judged and kept, put aside for later, or refused.
 
-Cheap checks come before signatures. Nothing is taken that was not asked for; what is not worth another question is
-remembered, and what came garbled is not: under the same ids others may give it as it was signed.
+Cheap checks come before signatures. Of an answer nothing is taken that was not asked for, of what was pushed nothing
+that is held or was refused. What is not worth another question is remembered, and what came garbled is not: under the
+same ids others may give it as it was signed.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from itertools import chain
 
 from cards import AddressRecord, Card, CardError, Grant
@@ -41,6 +42,10 @@ class Intake:
         met: Callable[[Card, Instant], None],
         contradicted: Callable[[Card, Instant], None],
     ) -> None:
+        self.came = 0
+        """Items that came, as often as they did."""
+        self.spare = 0
+        """Those of them that need not have come: they were held, or not asked for any longer."""
         self.early: OrderedDict[bytes, tuple[AddressRecord, bytes]] = OrderedDict()  # Node ID -> record, who told us
         self._table = table
         self._wants = wants
@@ -49,33 +54,65 @@ class Intake:
         self._met = met
         self._contradicted = contradicted
 
-    def take_all(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> None:
-        """Take what the peer with the Node ID `giver` gives. Raises `MessageError`."""
+    def take_answer(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> None:
+        """Take what the peer with the Node ID `giver` gives us of what it was asked for. Raises `MessageError`."""
+        self.came += len(items)
         wanted = self._wants.wanted(link)
         if not wanted:
+            self.spare += len(items)
             return
+        in_bulk = self._table.in_bulk(items)
+        self.spare += len(in_bulk) - len(self._table.items.lacking(in_bulk))
         taken, done, others = self._table.take_bulk(items, wanted, now.unix)
         self._wants.answered(link, done)
-        self._broadcast.note(link, taken)
+        self._broadcast.note(link, taken, now)
         for item in others:
-            self._take(link, giver, item, now)
+            if not (self._wants.waiting(link) and self._take(link, giver, item, now)):
+                self.spare += not in_bulk
 
-    def _take(self, link: LinkId, giver: bytes, item: Item, now: Instant) -> None:
-        """Keep an item if we asked this peer for it and it holds; cheap checks come before signatures."""
-        if not self._wants.waiting(link):
-            return
+    def take_pushed(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> bool:
+        """Take what the peer pushed; whether anything of it was new. Raises `MessageError`."""
+        self.came += len(items)
+        in_bulk = self._table.in_bulk(items)
+        self._broadcast.held_by(link, in_bulk)
+        welcome = self._wants.welcome(link, in_bulk)
+        self.spare += len(in_bulk) - len(welcome)
+        taken, done, others = self._table.take_bulk(items, welcome, now.unix)
+        self._wants.answered(link, done)
+        self._broadcast.note(link, taken, now)
+        new = bool(welcome)
+        for item in others:
+            if self._take(link, giver, item, now, pushed=True):
+                new = True
+            else:
+                self.spare += not in_bulk
+        return new
+
+    def _take(self, link: LinkId, giver: bytes, item: Item, now: Instant, *, pushed: bool = False) -> bool:
+        """Keep an item if it holds, and we asked this peer for it or it was `pushed` and is welcome.
+
+        Cheap checks come before signatures. Whether there was anything of it that we do not hold.
+        """
         try:
             match item:
                 case CardItem(raw):
                     card = self._table.read_card(raw)
                     body = body_id(card.card_id)
-                    if self._wants.answered(link, [body]):
-                        grants = [self._ids_of(link, card.card_id, one.kid, one.attrs) for one in card.grants]
-                        self._take_card(link, giver, card, [body, *chain.from_iterable(grants)], now)
+                    if not pushed and not self._wants.answered(link, [body]):
+                        return False
+                    grants = [
+                        self._ids_of(link, card.card_id, one.kid, one.attrs, pushed=pushed) for one in card.grants
+                    ]
+                    ids = [body, *chain.from_iterable(grants)]
+                    if pushed and not self._is_welcome(link, ids):
+                        return False
+                    new = self._is_new(ids)
+                    self._take_card(link, giver, card, ids, now)
                 case GrantItem(card_id, kid, attrs, signature):
                     peer = self._table.by_card_id(card_id)
-                    ids = self._ids_of(link, card_id, kid, attrs)
-                    if peer is not None and self._wants.answered(link, ids):
+                    ids = self._ids_of(link, card_id, kid, attrs, pushed=pushed)
+                    new = self._is_new(ids)
+                    if peer is not None and self._is_due(link, ids, pushed=pushed):
                         given = Grant.parse(kid, attrs, signature)
                         self._take_card(link, giver, peer.card.with_grants((given,)), ids, now)
                     elif self._wants.refused(body_id(card_id)):
@@ -84,15 +121,29 @@ class Intake:
                         self._wants.reconsider(link, body_id(card_id), ids)
                 case RecordItem(raw):
                     record = self._table.read_record(raw)
-                    if self._wants.answered(link, [record_id(record)]):
+                    ids = [record_id(record)]
+                    new = self._is_new(ids)
+                    if self._is_due(link, ids, pushed=pushed):
                         self._take_record(link, giver, record, now)
         except CardError as error:
             raise MessageError(str(error)) from None
+        return new
 
-    def _ids_of(self, link: LinkId, card_id: bytes, kid: bytes, attrs: bytes) -> list[bytes]:
+    def _is_new(self, ids: Iterable[bytes]) -> bool:
+        return any(item not in self._table.items for item in ids)
+
+    def _is_due(self, link: LinkId, ids: Collection[bytes], *, pushed: bool) -> bool:
+        """Whether one of these was asked of this peer, or `pushed` and is welcome."""
+        return self._is_welcome(link, ids) if pushed else self._wants.answered(link, ids)
+
+    def _is_welcome(self, link: LinkId, ids: Collection[bytes]) -> bool:
+        self._broadcast.held_by(link, frozenset(ids))
+        return self._wants.answered(link, ids) or bool(self._wants.welcome(link, frozenset(ids)))
+
+    def _ids_of(self, link: LinkId, card_id: bytes, kid: bytes, attrs: bytes, *, pushed: bool) -> list[bytes]:
         """What the id of a given grant may be, before it is verified."""
         keys = self._table.keys_of(kid)
-        if not keys:  # of a delegate, say, that we have not heard of yet
+        if not keys and not pushed:  # of a delegate, say, that we have not heard of yet
             self._wants.strange(link)
         return [grant_id(card_id, key, attrs) for key in keys]
 
@@ -132,7 +183,7 @@ class Intake:
     def _take_record(self, link: LinkId, giver: bytes, record: AddressRecord, now: Instant) -> None:
         finding, peer = self._table.offer_record(record, now.unix)
         if peer is not None:
-            self._record_changed(peer, record, giver, link)
+            self._record_changed(peer, record, giver, link, now)
             return
         if finding is None and self._table.by_node(record.node_id) is None:
             # Checked before it is kept, so that nobody is blamed later for what another sent.
@@ -146,8 +197,10 @@ class Intake:
             raise MessageError(finding.message)
         self._wants.refuse([record_id(record)], now.monotonic)
 
-    def _record_changed(self, peer: Peer, record: AddressRecord, source: bytes, link: LinkId | None) -> None:
-        self._broadcast.note(link, {record_id(record)})
+    def _record_changed(
+        self, peer: Peer, record: AddressRecord, source: bytes, link: LinkId | None, now: Instant
+    ) -> None:
+        self._broadcast.note(link, {record_id(record)}, now)
         self._effects += [StorePeer(peer), RecordLearned(record, source)]
 
     def changed(self, peer: Peer, known: Peer | None, source: tuple[LinkId, bytes] | None, now: Instant) -> None:
@@ -155,7 +208,9 @@ class Intake:
 
         `source` is the link that it came by, with the Node ID there; None where we met it ourselves.
         """
-        self._broadcast.note(source[0] if source else None, {*peer.item_ids} - {*(known.item_ids if known else ())})
+        self._broadcast.note(
+            source[0] if source else None, {*peer.item_ids} - {*(known.item_ids if known else ())}, now
+        )
         self._effects.append(StorePeer(peer))
         if source is not None:
             self._effects.append(Learned(peer, source[1]))
@@ -167,4 +222,4 @@ class Intake:
             record, giver = self.early.pop(node_id)
             _, with_record = self._table.offer_record(record, now.unix)
             if with_record is not None:
-                self._record_changed(with_record, record, giver, None)
+                self._record_changed(with_record, record, giver, None, now)

@@ -3,11 +3,12 @@
 Both name the heads of what they hold. A newer list is asked for; what comes is its signed head, with its page where
 there is one alone. Of longer lists a node asks for the pages that it holds in no other list. A head is checked before
 anything of its list is kept, a page by its digest in a head. What a peer gives is finished in the order in which it
-gave it, oldest first, or older lists would come too late to be taken.
+gave it, oldest first, or older lists would come too late to be taken. What a node has just accepted it gives unasked to
+every peer of which it knows that it lacks it: revocations are few and urgent.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from cards import CardError, Finding, Head, RevocationList, SignedHead
@@ -39,7 +40,9 @@ MAX_ALONG = 4 * MAX_PAGE  # bytes of pages that go along with their heads, in on
 class _Link:
     """What has been said of lists on one link."""
 
-    given: frozenset[bytes] = frozenset()  # digests of the lists that it got from us: each goes out once
+    named: dict[bytes, Head] | None = None  # the heads that it told of last, by issuer
+    passed: frozenset[bytes] = frozenset()  # digests of the lists that were given unasked, by it or by us
+    given: frozenset[bytes] = frozenset()  # digests of the lists that it asked us for: each goes out once
     owed: frozenset[bytes] = frozenset()  # digests of their pages that it has not got: each goes out once
     offered: tuple[SignedHead, ...] = ()  # of the lists that it gave us and that are not whole
     asked: set[bytes] | None = None  # digests of the pages that it has yet to give, until the end of its answer
@@ -107,7 +110,7 @@ class ListExchange:
             self._pages.pop(digest, None)
         for other in self._links:
             if other != link:
-                self.name_heads(other)
+                self._pass_on(other, new.issuer)
 
     def compared(self) -> Iterator[LinkId]:
         """Each link once, when we hold all that its peer has told us of."""
@@ -136,6 +139,7 @@ class ListExchange:
 
     def _compare(self, link: LinkId, heads: tuple[Head, ...]) -> None:
         accepted = set(self._table.policy.issuers.values())
+        self._links[link].named = {head.issuer: head for head in heads}
         if link in self._claimed:
             self._claimed[link] = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
         ours = {head.issuer: head for head in self._table.revocations.heads}
@@ -177,22 +181,46 @@ class ListExchange:
     # Giving
 
     def _give(self, link: LinkId, issuers: tuple[bytes, ...]) -> None:
+        """Answer, with the older lists that are still needed, or a latecomer would take back what they revoke."""
         state, by_issuer = self._links[link], self._table.revocations.by_issuer
-        # What is held no more is not given again either.
-        state.given &= {one.digest for held in by_issuer.values() for one in held.lists}
-        state.owed &= {digest for held in by_issuer.values() for one in held.lists for digest in one.page_digests}
+        wanted = [by_issuer[issuer].lists for issuer in sorted(set(issuers) & set(by_issuer))]
+        lists = [one for held in wanted for one in held if one.digest not in state.given]
+        state.given |= {one.digest for one in lists}
+        self._send_lists(link, lists)
+
+    def _pass_on(self, link: LinkId, issuer: bytes) -> None:
+        """Give unasked what the peer lacks of this issuer; or name it, where nobody knows yet what the peer holds."""
+        state = self._links[link]
+        if state.named is None:
+            self.name_heads(link)
+            return
+        theirs = state.named.get(issuer)
+        if theirs in self._table.revocations.heads:
+            return
+        held = state.passed.union(head.digest for head in state.offered)
+        # From what it holds on, the oldest first, as where it had asked for them.
+        lists = [
+            one
+            for one in self._table.revocations.by_issuer[issuer].lists
+            if one.digest not in held and (theirs is None or one.sequence >= theirs.sequence)
+        ]
+        state.passed |= {one.digest for one in lists}
+        self._send_lists(link, lists)
+
+    def _send_lists(self, link: LinkId, lists: Sequence[RevocationList]) -> None:
+        state, held = self._links[link], self._table.revocations.by_issuer.values()
         along = MAX_ALONG
-        for issuer in sorted(set(issuers) & set(by_issuer)):
-            # With the older ones that are still needed, or a latecomer would take back what they revoke.
-            for one in by_issuer[issuer].lists:
-                if one.digest in state.given:
-                    continue
-                size = sum(map(len, one.pages))
-                pages = one.pages if len(one.pages) <= 1 and size <= along else ()
-                along -= size if pages else 0
-                state.given |= {one.digest}
-                state.owed |= set(one.page_digests) - set(map(page_digest, pages))
-                self._send(link, GivenList(one.head, one.signature, pages))
+        for one in lists:
+            size = sum(map(len, one.pages))
+            pages = one.pages if len(one.pages) <= 1 and size <= along else ()
+            along -= size if pages else 0
+            state.owed |= set(one.page_digests) - set(map(page_digest, pages))
+            self._send(link, GivenList(one.head, one.signature, pages))
+        # What is held no more is not given again either.
+        needed = {one.digest: one.page_digests for issuer in held for one in issuer.lists}
+        state.given &= needed.keys()
+        state.passed &= needed.keys()
+        state.owed &= {digest for digests in needed.values() for digest in digests}
 
     def _serve(self, link: LinkId, digests: tuple[bytes, ...]) -> None:
         state = self._links[link]
@@ -216,7 +244,10 @@ class ListExchange:
             head = SignedHead.read(given.head, given.signature)
         except CardError as error:
             raise MessageError(str(error)) from None
-        if not self._is_news(head) or self._is_offered(state, head):
+        if not self._is_news(head):
+            state.passed |= {head.digest} & self._digests_of(head.issuer)
+            return None
+        if self._is_offered(state, head):
             return None
         finding = self._table.check_list(head, now.unix)
         if finding is not None:
@@ -270,6 +301,10 @@ class ListExchange:
     def _is_offered(state: _Link, head: SignedHead) -> bool:
         """Whether this peer has given us this head already, or too many others."""
         return len(state.offered) >= MAX_OFFERED or any(head.digest == one.digest for one in state.offered)
+
+    def _digests_of(self, issuer: bytes) -> set[bytes]:
+        held = self._table.revocations.by_issuer.get(issuer)
+        return {one.digest for one in held.lists} if held is not None else set()
 
     def _held_pages(self, issuer: bytes) -> dict[bytes, bytes]:
         held = self._table.revocations.by_issuer.get(issuer)

@@ -2,14 +2,15 @@
 
     message    [1, type, field, ...]     deterministic msgpack, at most 64,000 bytes
 
-A message of a version or type that we do not know is ignored and counted, so that newer nodes can say more.
+A message of a version or type that we do not know is ignored and counted, so that newer nodes can say more. The types 4
+and 5 had another meaning once, and are not given again.
 """
 
 import struct
-from collections.abc import Collection, Sequence, Set
+from collections.abc import Collection, Iterable, Set
 from dataclasses import dataclass
 from operator import lt
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from cards.codec import decode as decode_value
 from cards.codec import encode as encode_value
@@ -21,8 +22,11 @@ from cards.revocation import Head
 
 MAX_MESSAGE = 64_000  # bytes: with its frame header it fits one transport message of 65,517
 ID_SIZE = 16  # bytes of an item id on the wire: the first half of a SHA-256, 64 bits against an aimed collision
-BUCKETS = 64
-FINGERPRINT_SIZE = 8
+HOUR_SIZE = 3  # bytes of the hour in the key of an item
+KEY_SIZE = HOUR_SIZE + ID_SIZE
+FINGERPRINT_SIZE = 16
+MAX_GROUPS = MAX_ISSUERS + 1  # and what no issuer endorses
+MAX_RANGES = 512  # in one message
 MAX_IDS = 3_000  # in one message: 48 kB
 MAX_WANT = 512  # items asked for at once: 1,024 bytes each at most, half of what one question may draw
 MAX_SAMPLE = 16  # ids of one sample: eight peers, as HyParView shuffles them
@@ -74,19 +78,29 @@ class GivenPage:
     page: bytes
 
 
+class Fingerprint(Protocol):
+    """The 16 bytes that stand for the items of a range, or what is equal to another where its bytes would be."""
+
+    def __bytes__(self) -> bytes: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Digest:
-    """One fingerprint for each of the 64 buckets of the sender's item ids: see `items.fingerprint`."""
+class Range:
+    """The keys from the range before it on and below `upper`, and what the sender holds of them.
 
-    fingerprints: Sequence[bytes]
+    A fingerprint, all ids, or None where it has nothing to say. `b""` is above all keys.
+    """
+
+    upper: bytes
+    holds: Fingerprint | Set[bytes] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Ids:
-    """All item ids that the sender holds in these buckets."""
+class Ranges:
+    """Of each group its ranges in order, from the first key on, to be compared; and ids that the receiver lacks."""
 
-    buckets: tuple[int, ...]
-    ids: Set[bytes]
+    groups: tuple[tuple[bytes, tuple[Range, ...]], ...]
+    told: Set[bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +112,10 @@ class Announce:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """Asks for these items."""
+    """Asks for these items. `graft`: they were news that nobody pushed; the receiver is to push from now on."""
 
     ids: Set[bytes]
+    graft: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +166,18 @@ class Items:
 
 
 @dataclass(frozen=True, slots=True)
+class Push:
+    """Items that are news to the sender, unasked for."""
+
+    items: Collection[Item]
+
+
+@dataclass(frozen=True, slots=True)
+class Prune:
+    """Of what the receiver pushed nothing was new: it is to tell its news by id from now on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """Cards and records of some peers, by their ids: see views.py."""
 
@@ -187,14 +214,13 @@ class Unknown:
 
 OfLists: TypeAlias = Heads | WantLists | GivenList | WantPages | GivenPage
 OfStatements: TypeAlias = HeldStatements | WantStatements | GivenStatements
-Message: TypeAlias = OfLists | Digest | Ids | Announce | Want | Items | Sample | OfStatements
+OfItems: TypeAlias = Ranges | Announce | Want | Items | Push | Prune
+Message: TypeAlias = OfLists | OfStatements | OfItems | Sample
 
 _TYPES: dict[type, int] = {
     Heads: 1,
     WantLists: 2,
     GivenList: 3,
-    Digest: 4,
-    Ids: 5,
     Announce: 6,
     Want: 7,
     Items: 8,
@@ -203,12 +229,16 @@ _TYPES: dict[type, int] = {
     GivenStatements: 11,
     WantPages: 12,
     GivenPage: 13,
+    Ranges: 14,
+    Push: 15,
+    Prune: 16,
     Sample: 17,
 }
+_SKIPPED, _FINGERPRINT, _IDS = range(3)
 _ITEM_TYPES: dict[type, int] = {CardItem: 1, GrantItem: 2, RecordItem: 3}
 
 
-def encode(message: Message) -> bytes:
+def encode(message: Message) -> bytes:  # noqa: C901 - a table of shapes, one line each
     """The bytes of one message, at most `MAX_MESSAGE`."""
     fields: list[Any]
     match message:
@@ -220,21 +250,39 @@ def encode(message: Message) -> bytes:
             fields = [head, signature, list(pages)]
         case GivenPage(page):
             fields = [page]
-        case Digest(fingerprints):
-            fields = [b"".join(fingerprints)]
-        case Ids(buckets, ids):
-            fields = [bytes(buckets), b"".join(sorted(ids))]
-        case Announce(ids) | Want(ids):
+        case Ranges(groups, told):
+            fields = [[[group, _encode_ranges(ranges)] for group, ranges in groups], b"".join(sorted(told))]
+        case Announce(ids):
             fields = [b"".join(sorted(ids))]
+        case Want(ids, graft):
+            fields = [b"".join(sorted(ids)), graft]
         case Sample(ids, asks, full):
             fields = [b"".join(sorted(ids)), asks, full]
         case Items(items, last):
             fields = [[_encode_item(item) for item in items], last]
+        case Push(items):
+            fields = [[_encode_item(item) for item in items]]
+        case Prune():
+            fields = []
         case HeldStatements(digests) | WantStatements(digests) | WantPages(digests):
             fields = [b"".join(digests)]
         case GivenStatements(statements):
             fields = [[list(statement) for statement in statements]]
     return encode_value([1, _TYPES[type(message)], *fields])
+
+
+def _encode_ranges(ranges: Iterable[Range]) -> list[Any]:
+    """Three values for each: nesting goes no deeper."""
+    values: list[Any] = []
+    for one in ranges:
+        match one.holds:
+            case None:
+                values += one.upper, _SKIPPED, b""
+            case Set() as ids:
+                values += one.upper, _IDS, b"".join(sorted(ids))
+            case holds:
+                values += one.upper, _FINGERPRINT, bytes(holds)
+    return values
 
 
 def _encode_item(item: Item) -> list[Any]:
@@ -243,6 +291,31 @@ def _encode_item(item: Item) -> list[Any]:
             return [_ITEM_TYPES[type(item)], raw]
         case GrantItem(card_id, kid, attrs, signature):
             return [_ITEM_TYPES[GrantItem], card_id, kid, attrs, signature]
+
+
+def ranges_size(message: Ranges) -> int:
+    """How many bytes this message is, `len(encode(message))`, without writing it."""
+    size = 3 + _array(len(message.groups)) + _binary(len(message.told) * ID_SIZE)
+    for group, ranges in message.groups:
+        size += 1 + _binary(len(group)) + _array(3 * len(ranges))
+        for one in ranges:
+            match one.holds:
+                case None:
+                    held = 0
+                case Set() as ids:
+                    held = len(ids) * ID_SIZE
+                case _:
+                    held = FINGERPRINT_SIZE
+            size += _binary(len(one.upper)) + 1 + _binary(held)
+    return size
+
+
+def _array(count: int) -> int:
+    return 1 if count < 16 else 3
+
+
+def _binary(size: int) -> int:
+    return size + (2 if size < 256 else 3 if size < 65_536 else 5)
 
 
 def item_size(item: Item) -> int:
@@ -269,7 +342,7 @@ def decode(data: bytes) -> Message | Unknown:
     raise MessageError("not an array that begins with a version and a type")
 
 
-def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911 - a table of shapes, one line each
+def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR0911, PLR0912 - a table of shapes, one line each
     match kind, fields:
         case 1, [list(heads)] if len(heads) <= MAX_ISSUERS and all(map(_is_head, heads)):
             return Heads(tuple(Head(*head) for head in heads))
@@ -277,17 +350,12 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return WantLists(tuple(issuers))
         case 3, [bytes(head), bytes(signature), list(pages)] if len(pages) <= MAX_PAGES and all(map(_is_page, pages)):
             return GivenList(head, signature, tuple(pages))
-        case 4, [bytes(joined)] if len(joined) == BUCKETS * FINGERPRINT_SIZE:
-            return Digest(_split(joined, FINGERPRINT_SIZE))
-        case 5, [bytes(buckets), bytes(joined)] if _is_ids(joined) and _is_buckets(buckets):
-            return Ids(tuple(buckets), frozenset(_split(joined, ID_SIZE)))
         case 6, [bytes(joined)] if _is_ids(joined):
             return Announce(frozenset(_split(joined, ID_SIZE)))
-        case 7, [bytes(joined)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
-            return Want(frozenset(_split(joined, ID_SIZE)))
-        case 8, [list(items), bool(last)] if len(items) <= MAX_ITEMS:
-            read = tuple(_read_item(item) for item in items)
-            return Items(tuple(item for item in read if item is not None), last) if None not in read else None
+        case 7, [bytes(joined), bool(graft)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
+            return Want(frozenset(_split(joined, ID_SIZE)), graft)
+        case 8, [list(items), bool(last)] if (read := _read_items(items)) is not None:
+            return Items(read, last)
         case 9, [bytes(joined)] if _is_digests(joined, MAX_STATEMENTS):
             return HeldStatements(_split(joined, DIGEST_SIZE))
         case 10, [bytes(joined)] if _is_digests(joined, MAX_WANT_STATEMENTS):
@@ -298,9 +366,63 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return WantPages(_split(joined, DIGEST_SIZE))
         case 13, [bytes(page)]:
             return GivenPage(page)
+        case 14, [list(groups), bytes(told)] if len(groups) <= MAX_GROUPS and _is_ids(told):
+            return _read_ranges(groups, told)
+        case 15, [list(items)] if (read := _read_items(items)) is not None:
+            return Push(read)
+        case 16, []:
+            return Prune()
         case 17, [bytes(joined), bool(asks), bool(full)] if _is_ids(joined) and len(joined) <= MAX_SAMPLE * ID_SIZE:
             return Sample(frozenset(_split(joined, ID_SIZE)), asks, full)
     return None
+
+
+def _read_ranges(groups: list[Any], told: bytes) -> Ranges | None:
+    """In the one form that they have: groups ascend, in a group ranges do, and no two skipped ones could be one."""
+    read: list[tuple[bytes, tuple[Range, ...]]] = []
+    for group in groups:
+        match group:
+            case [bytes(name), list(values)] if len(name) in (0, 32) and (not read or name > read[-1][0]):
+                ranges = _read_group(values)
+            case _:
+                return None
+        if not ranges:
+            return None
+        read.append((name, ranges))
+    sets = [one.holds for _, ranges in read for one in ranges if isinstance(one.holds, Set)]
+    if sum(len(ranges) for _, ranges in read) > MAX_RANGES or sum(map(len, sets)) + len(told) // ID_SIZE > MAX_IDS:
+        return None
+    return Ranges(tuple(read), frozenset(_split(told, ID_SIZE)))
+
+
+def _read_group(values: list[Any]) -> tuple[Range, ...]:
+    """The ranges of a group; none where they are not in their one form."""
+    ranges: list[Range] = []
+    low, skipped = b"", False
+    for upper, kind, data in zip(values[::3], values[1::3], values[2::3], strict=False):
+        ended = bool(ranges) and not low
+        if ended or not isinstance(upper, bytes) or not isinstance(data, bytes) or isinstance(kind, bool):
+            return ()
+        # Keys are longer than bounds that end in 0, so that these would be bounds twice.
+        if upper and (len(upper) > KEY_SIZE or upper <= low or not upper[-1]):
+            return ()
+        holds: Fingerprint | Set[bytes] | None = None
+        if kind == _FINGERPRINT and len(data) == FINGERPRINT_SIZE:
+            holds = data
+        elif kind == _IDS and _is_ids(data):
+            holds = frozenset(_split(data, ID_SIZE))
+        elif kind != _SKIPPED or data or skipped:
+            return ()
+        ranges.append(Range(upper, holds))
+        low, skipped = upper, holds is None
+    return () if skipped or len(values) % 3 else tuple(ranges)
+
+
+def _read_items(items: list[Any]) -> tuple[Item, ...] | None:
+    if len(items) > MAX_ITEMS:
+        return None
+    read = tuple(_read_item(item) for item in items)
+    return tuple(item for item in read if item is not None) if None not in read else None
 
 
 def _read_item(item: Any) -> Item | None:
@@ -348,10 +470,6 @@ def _is_ids(joined: bytes) -> bool:
         return False
     ids = _split(joined, ID_SIZE)
     return all(map(lt, ids, ids[1:]))
-
-
-def _is_buckets(buckets: bytes) -> bool:
-    return list(buckets) == sorted(set(buckets)) and all(bucket < BUCKETS for bucket in buckets)
 
 
 def _split(joined: bytes, size: int) -> tuple[bytes, ...]:

@@ -1,16 +1,16 @@
 """Overlay: all of gossip on the links of one node, revocation lists and statements ahead of everything.
 
 On a new link both sides compare revocation lists (lists.py); only then is the peer judged. Then statements are
-compared (statements.py), and tables (reconciliation.py): at once, and every few seconds with one peer chosen at random.
-What is missing is asked for (exchange.py) and taken (intake.py); news is announced (broadcast.py). Sans I/O: messages
-in, effects out, time and randomness handed in.
+compared (statements.py), and tables (reconciliation.py): at once, and every minute with one peer chosen at random.
+What is missing is asked for (exchange.py) and taken (intake.py); news is pushed along a tree (broadcast.py). Sans I/O:
+messages in, effects out, time and randomness handed in.
 
 Nothing here knows how ids, items and rows are kept: of ids it knows sets, and the table says what it can take and give
 in bulk. So the same overlay runs in a node and, ten thousand times, in a simulated world.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cards import AddressRecord, Card, CardError, Conflict, Fact, IdentityId, NodeId, RevocationList
 from cards.findings import Finding
@@ -40,17 +40,19 @@ from .items import ItemSet, record_id
 from .lists import ListExchange
 from .messages import (
     Announce,
-    Digest,
     GivenList,
     GivenPage,
     GivenStatements,
     Heads,
     HeldStatements,
-    Ids,
     Items,
     Message,
     MessageError,
+    OfItems,
     OfStatements,
+    Prune,
+    Push,
+    Ranges,
     Sample,
     Unknown,
     Want,
@@ -63,7 +65,10 @@ from .statements import StatementExchange
 from .table import PeerTable
 from .views import Views
 
-ANTI_ENTROPY = 5 * SECOND  # between two digests to a random peer; a guess, measured by `p2pnoise simulate`
+ANTI_ENTROPY = 60 * SECOND  # between two comparisons with a random peer; a guess, measured by `p2pnoise simulate`
+
+
+MAX_EARLY = 2  # messages that are kept until their sender is judged: a sample, and the beginning of a comparison
 
 
 @dataclass(slots=True)
@@ -73,7 +78,7 @@ class _Link:
     node_id: bytes
     ours: bool  # we dialled it
     up: bool = False  # it was judged and takes part
-    sample: Sample | None = None  # that came before it was judged
+    early: list[Ranges | Sample] = field(default_factory=list)  # came before it was judged
 
 
 class Overlay:
@@ -86,8 +91,8 @@ class Overlay:
         self._links: dict[LinkId, _Link] = {}
         self._effects: list[Effect] = []
         self._exchange = Exchange(table, self._send)
-        self._broadcast = Broadcast(table.items, self._exchange.wants, self._send)
-        self._reconciliation = Reconciliation(table.items, self._send, random=random)
+        self._broadcast = Broadcast(table.items, self._exchange, self._send, random=random)
+        self._reconciliation = Reconciliation(table, self._exchange.wants, self._send, random=random)
         self._intake = Intake(
             table,
             self._exchange.wants,
@@ -112,7 +117,8 @@ class Overlay:
         """A peer has proven its key; it is not judged yet. Lists are compared first. `ours`: we dialled it."""
         self._links[link] = _Link(bytes(node_id), ours)
         self._exchange.wants.open(link)
-        self._next_round = self._next_round or now.monotonic + ANTI_ENTROPY
+        self._reconciliation.open(link, bytes(node_id))
+        self._next_round = self._next_round or self._in_a_minute(now)
         self._lists.peer_greeted(link)
         return self._finish(now)
 
@@ -121,27 +127,29 @@ class Overlay:
         state = self._links[link]
         state.up = True
         self._statements.peer_up(link)
+        self._broadcast.peer_up(link)
         if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
-            self._compare(link)
-        if state.sample is not None:
-            self._take_sample(link, state.sample, now)
-            state.sample = None
+            self._compare_in_turn([link], now)
+        early, state.early = state.early, []
+        for message in early:
+            self._dispatch(link, message, now)
         return self._finish(now)
 
     def peer_stays(self, link: LinkId, now: Instant) -> list[Effect]:
         """The peer of a link that is up has nowhere else to go: it is a neighbour, if it was none."""
         if self.views.peer_stays(link):
-            self._compare(link)
+            self._compare([link], now)
         return self._finish(now)
 
     def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
         """The link is gone, whatever state it was in; harmless for an unknown one."""
         if self._links.pop(link, None) is not None:
-            self._exchange.wants.close(link)
+            self._broadcast.peer_down(link)
+            self._reconciliation.close(link)
             self.views.peer_down(link)
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
-            self._exchange.ask_idle(now)
+            self._exchange.peer_down(link, now)
         return self._finish(now)
 
     def message(self, link: LinkId, message: Message | Unknown, now: Instant) -> list[Effect]:
@@ -156,15 +164,17 @@ class Overlay:
     def tick(self, now: Instant) -> list[Effect]:
         """Time passed; call at `deadline`, or at any other time."""
         self._exchange.tick(now)
+        self._broadcast.tick(now)
+        self._reconciliation.tick(now)
         self._statements.tick(now)
         self.views.tick(now.monotonic)
         if self._links and now.monotonic >= self._next_round:
-            self._next_round = now.monotonic + ANTI_ENTROPY + self._random.randrange(ANTI_ENTROPY // 5)
+            self._next_round = self._in_a_minute(now)
             if self.views.active:
                 link = self._random.choice(list(self.views.active))
                 self._lists.name_heads(link)
                 self._statements.name_all(link)
-                self._compare(link)
+                self._compare([link], now)
         return self._finish(now)
 
     def deadline(self) -> int | None:
@@ -172,7 +182,8 @@ class Overlay:
         if not self._links:
             return None
         due = self._next_round
-        others = [part.deadline() for part in (self._exchange.wants, self._broadcast, self._statements, self.views)]
+        parts = (self._exchange.wants, self._broadcast, self._reconciliation, self._statements, self.views)
+        others = [part.deadline() for part in parts]
         if self._lists.busy:
             others.append(self._lists.deadline())
         for other in others:
@@ -185,10 +196,16 @@ class Overlay:
         """Of each link how many items were asked of its peer, and how many are to be."""
         return self._exchange.wants.sizes
 
+    @property
+    def redundancy(self) -> tuple[int, int]:
+        """How many items came since the start, and how many of these need not have come."""
+        return self._intake.came, self._intake.spare
+
     def trust_changed(self, now: Instant) -> list[Effect]:
         """Another policy is in force, or other pins: what no longer counts leaves, what was refused may come in."""
         self._forgive(now)
         self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
+        self._compare(self.views.active, now)  # what only another issuer's group has was compared with nobody
         return self._finish(now)
 
     def pins_changed(
@@ -226,8 +243,7 @@ class Overlay:
             self._intake.take_early(node_id, now)
         before, self._stored = self._stored, left
         if before and not left:
-            for link in self.views.active:
-                self._compare(link)
+            self._compare_in_turn(self.views.active, now)
         return self._finish(now)
 
     def card_presented(self, card: Card, now: Instant) -> list[Effect]:
@@ -244,9 +260,13 @@ class Overlay:
         """An address record of our own making."""
         _, peer = self.table.offer_record(record, now.unix)
         if peer is not None:
-            self._broadcast.note(None, {record_id(record)})
+            self._broadcast.note(None, {record_id(record)}, now)
             self._effects.append(StorePeer(peer))
         return self._finish(now)
+
+    def _in_a_minute(self, now: Instant) -> int:
+        """When the next round is, a tenth more or less: those who began together are not to go on together."""
+        return now.monotonic + ANTI_ENTROPY * 9 // 10 + self._random.randrange(ANTI_ENTROPY // 5)
 
     # Messages
 
@@ -259,39 +279,57 @@ class Overlay:
                     self._effects.append(FactRefused(finding, state.node_id))
             case Unknown():
                 self.ignored += 1
-            case Sample() if not state.up:
-                state.sample = message
+            case Ranges() | Sample() if not state.up:
+                if len(state.early) < MAX_EARLY:  # it judged us before we judged it
+                    state.early.append(message)
             case _ if not state.up:
-                pass  # it judged us before we judged it; our own digest will follow
+                pass
             case HeldStatements() | WantStatements() | GivenStatements():
                 self._take_statements(link, message, now)
             case Sample():
                 self._take_sample(link, message, now)
-            case Digest() | Ids() | Announce() | Want() | Items():
+            case Ranges() | Announce() | Want() | Items() | Push() | Prune():
                 self._items(link, message, now)
 
-    def _items(self, link: LinkId, message: Digest | Ids | Announce | Want | Items, now: Instant) -> None:
+    def _items(self, link: LinkId, message: OfItems, now: Instant) -> None:
         match message:
-            case Digest() | Ids():
-                self.views.welcome(link)
-                if not self._stored:
-                    self._offered(link, self._reconciliation.message(link, message), now)
+            case Ranges() if self.views.is_visitor(link):
+                pass  # it hears that it is one, and goes to others, or stays and is asked by us
+            case Ranges():
+                self._take_ranges(link, message, now)
             case Announce(ids):
-                self._offered(link, ids, now)
-            case Want(ids):
+                self._broadcast.announced(link, ids, now)
+            case Want(ids, graft):
+                self._reconciliation.earned(link, asked=len(self.table.items.held(ids)), given=0, now=now)
+                if graft:
+                    self._broadcast.grafted(link)
                 self._exchange.give(link, ids)
             case Items(items, last):
-                self._intake.take_all(link, self._links[link].node_id, items, now)
+                owed = self._exchange.wants.owed(link)
+                self._intake.take_answer(link, self._links[link].node_id, items, now)
+                given = owed - self._exchange.wants.owed(link)
+                self._reconciliation.earned(link, asked=0, given=given, now=now)
                 if last:
                     self._exchange.settled(link, now)
+                    self._reconciliation.resume(now)
+            case Push(items):
+                if not self._broadcast.admits(link, len(items), now):
+                    self._broadcast.prune(link)
+                elif not self._intake.take_pushed(link, self._links[link].node_id, items, now):
+                    self._broadcast.was_needless(link, now)
+            case Prune():
+                self._broadcast.pruned(link)
 
-    def _compare(self, link: LinkId) -> None:
+    def _take_ranges(self, link: LinkId, message: Ranges, now: Instant) -> None:
+        self.views.welcome(link)
         if not self._stored:
-            self._reconciliation.begin(link)
+            self._offered(link, self._reconciliation.offered(message), now)
+            self._reconciliation.message(link, message, now)
 
     def _take_sample(self, link: LinkId, message: Sample, now: Instant) -> None:
         if message.full:
             self.views.peer_is_full(link)
+            self._reconciliation.put_off(link)
         self._offered(link, self.views.message(link, message), now)
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
@@ -307,7 +345,8 @@ class Overlay:
         gone = self.table.reconsider(self.table.touched_by(fact), now.unix)
         store = StoreRevocations(self.table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
         self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
-        self._forgive(now)  # a missing or late list was a reason to refuse
+        if self._forgive(now):  # a missing or late list was a reason to refuse
+            self._compare(self.views.active, now)  # what may be taken now was offered in vain
         if not isinstance(fact, RevocationList):
             self._statements.accepted(fact.digest, link)
             return None
@@ -340,29 +379,45 @@ class Overlay:
         if proof is not None:
             self._take_fact(proof, now, self.table.own)
 
-    def _forgive(self, now: Instant) -> None:
-        """Trust changed: what was refused may be taken now."""
-        self._exchange.wants.forgive()
+    def _forgive(self, now: Instant) -> bool:
+        """Trust changed: what was refused may be taken now. Whether there are items of that kind."""
         self._statements.forgive(now)
+        return self._exchange.wants.forgive()
+
+    def _compare(self, links: Iterable[LinkId], now: Instant) -> None:
+        """Have these peers compare their items with ours, once all of ours are read back."""
+        if not self._stored:
+            for link in links:
+                self._reconciliation.begin(link, now)
+
+    def _compare_in_turn(self, links: Iterable[LinkId], now: Instant) -> None:
+        """The same, one after the other."""
+        if not self._stored:
+            for link in links:
+                self._reconciliation.begin_in_turn(link, now)
 
     # Endings
 
     def _finish(self, now: Instant) -> list[Effect]:
-        """Take the lists that are whole, announce what is new, see whose lists are compared, hand out all effects."""
+        """Take the lists that are whole, tell what is new, see whose lists are compared, hand out all effects."""
         gone, busy = self.table.expire(now.unix), self._lists.busy
         if gone:
             self._effects += map(StorePeer, gone)
         if busy:
             self._take_lists(now)
-        self._broadcast.announce(self.views.active, now)
-        self.views.leave(now.monotonic, self._exchange.wants.at_rest)
         self._statements.finish()
+        self._broadcast.tell(self.views.active, now)
+        if self.views.visits:
+            self.views.leave(now.monotonic, self._at_rest)
         if busy:
             self._effects += map(PageCame, self._lists.moved())
             self._effects += map(ListsCompared, self._lists.compared())
         effects = list(self._effects)
         self._effects.clear()
         return effects
+
+    def _at_rest(self, link: LinkId) -> bool:
+        return self._exchange.wants.at_rest(link) and not self._reconciliation.is_waiting(link)
 
     def _send(self, link: LinkId, message: Message) -> None:
         self._effects.append(SendMessage(link, message))

@@ -1,18 +1,20 @@
 """Statements: how linked nodes come to hold the same delegations, endings, manifests and conflicts.
 
 When a link is up, and every few seconds, a node names the digests of what it holds; what the other lacks it asks for.
-What a node has just accepted it names to all at once. What ends an identity may come before the identity itself: it
-waits apart, so that strangers cannot fill the places of the others.
+What a node has just accepted it gives unasked to all who have not named it: statements are few, and some are urgent.
+What ends an identity may come before the identity itself: it waits apart, so that strangers cannot fill the places of
+the others.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from cards import Card, CardError, SelfRevocation, Succession
 from cards.facts import KINDS, MAX_STATEMENTS, Statement
 from cards.findings import BAD_SIGNATURE
 from p2pnoise.instant import Instant
 
+from .allowance import Allowance
 from .effects import LinkId
 from .evidence import is_needed
 from .items import ItemSet, PlainSets
@@ -31,6 +33,8 @@ from .wants import Wants
 
 MAX_NAMED = len(KINDS) * MAX_STATEMENTS  # digests that are remembered for one link
 MAX_EARLY = 1_000  # endings of identities that we have not met
+BURST = 200  # statements that one peer may give at once unasked; a guess: twice what a node of this version does
+RATE = 10  # and a second after that: at two milliseconds for each, a fiftieth of one processor
 
 
 class _Statements(PlainSets):
@@ -53,6 +57,7 @@ class StatementExchange:
         self._wants = Wants(_Statements(table), most=MAX_WANT_STATEMENTS)
         self._named: dict[LinkId, tuple[bytes, ...]] = {}  # what each link's peer has named
         self._news: dict[bytes, LinkId | None] = {}  # digest -> the link that it came by
+        self._allowed: dict[LinkId, Allowance] = {}
         self._early: OrderedDict[bytes, Statement] = OrderedDict()  # by identity key
 
     def peer_up(self, link: LinkId) -> None:
@@ -63,6 +68,7 @@ class StatementExchange:
     def peer_down(self, link: LinkId, now: Instant) -> None:
         if self._named.pop(link, None) is not None:
             self._wants.close(link)
+            self._allowed.pop(link, None)
             self._ask_waiting(now)
 
     def name_all(self, link: LinkId) -> None:
@@ -72,11 +78,11 @@ class StatementExchange:
             self._send(link, HeldStatements(held[start : start + MAX_STATEMENTS]))
 
     def message(self, link: LinkId, message: OfStatements, now: Instant) -> Iterator[Statement]:
-        """The statements that we asked this peer for and that matter here, to be taken one by one, since one may make
-        another needless. Raises `MessageError`."""
+        """The statements that this peer gave and that matter here, to be taken one by one, since one may make another
+        needless. Raises `MessageError`."""
         match message:
             case HeldStatements(digests):
-                self._named[link] = tuple(dict.fromkeys((*digests, *self._named[link])))[:MAX_NAMED]
+                self._holds(link, digests)
                 self._queue(link, digests, now)
                 self._ask(link, now)
             case WantStatements(digests):
@@ -114,13 +120,16 @@ class StatementExchange:
         return self._early.pop(card.identity)
 
     def finish(self) -> None:
-        """Name what is new to everybody else."""
+        """Give what is new to everybody who has not named it; or name it, where it is very much."""
         if not self._news:
             return
-        for link in self._named:
-            digests = tuple(digest for digest, source in self._news.items() if source != link)
-            if digests:
-                self._send(link, HeldStatements(digests))
+        for link, named in self._named.items():
+            digests = [one for one, source in self._news.items() if source != link and one not in named]
+            if len(digests) > MAX_WANT_STATEMENTS:
+                self._send(link, HeldStatements(tuple(digests[:MAX_STATEMENTS])))
+            else:
+                for batch in self._serve(digests):
+                    self._send(link, GivenStatements(batch))
         self._news.clear()
 
     def tick(self, now: Instant) -> None:
@@ -143,7 +152,10 @@ class StatementExchange:
         if batch:
             self._send(link, WantStatements(tuple(sorted(batch))))
 
-    def _serve(self, digests: tuple[bytes, ...]) -> Iterator[tuple[tuple[str, bytes], ...]]:
+    def _holds(self, link: LinkId, digests: Iterable[bytes]) -> None:
+        self._named[link] = tuple(dict.fromkeys((*digests, *self._named[link])))[:MAX_NAMED]
+
+    def _serve(self, digests: Iterable[bytes]) -> Iterator[tuple[tuple[str, bytes], ...]]:
         """Those of these statements that we hold, in batches that fit a message."""
         batch: list[tuple[str, bytes]] = []
         for digest in dict.fromkeys(digests):
@@ -158,15 +170,19 @@ class StatementExchange:
             yield tuple(batch)
 
     def _given(self, link: LinkId, label: str, raw: bytes, now: Instant) -> Statement | None:
-        """The statement, if we asked for it and it matters; cheap checks come before signatures."""
-        if label not in KINDS or not self._wants.wanted(link):
+        """The statement, if it matters and we asked for it or lack it; cheap checks come before signatures."""
+        asked = self._wants.waiting(link)
+        if label not in KINDS or not (asked or self._admits(link, now)):
             return None
         try:
             statement = KINDS[label].parse(raw)
         except CardError as error:
             raise MessageError(str(error)) from None
+        self._holds(link, [statement.digest])
         if not self._wants.answered(link, [statement.digest]):
-            return None
+            welcome = self._wants.welcome(link, frozenset([statement.digest]))
+            if not welcome or (asked and not self._admits(link, now)):
+                return None
         finding = None
         if is_needed(self._table, statement):
             finding = self._table.check_statement(statement)
@@ -176,6 +192,12 @@ class StatementExchange:
             raise MessageError(finding.message)
         self.refused(statement.digest, now)
         return None
+
+    def _admits(self, link: LinkId, now: Instant) -> bool:
+        """Whether the peer may give another one unasked."""
+        if link not in self._allowed:
+            self._allowed[link] = Allowance(burst=BURST, rate=RATE)
+        return self._allowed[link].take(1, now.monotonic)
 
     def _is_early(self, statement: Statement) -> bool:
         """Whether a statement ends an identity that never counted here; it is put aside then."""

@@ -41,7 +41,7 @@ from p2pnoise.chance import Chance
 from p2pnoise.errors import LocalProtocolError
 
 from .grants import merged, renewed
-from .items import ItemIndex, ItemSet, body_id, grant_id, record_id
+from .items import NO_ISSUER, ItemIndex, ItemSet, Place, body_id, grant_id, record_id
 from .messages import Item
 
 Provenance = Literal["proven", "live"]
@@ -90,6 +90,20 @@ class Peer:
         """The ids of everything that stands in this row: body, grants, record."""
         ids = (body_id(self.card.card_id), *self.grants)
         return ids if self.record is None else (*ids, record_id(self.record))
+
+    @cached_property
+    def places(self) -> Mapping[bytes, Place]:
+        """Where each of these stands in comparisons: with every root issuer for whom it counts, or with none."""
+        card, counting = self.card, self.verdict.counting
+        roots = frozenset(bytes(one.authority.root) for one in counting) or frozenset((NO_ISSUER,))
+        places = {body_id(card.card_id): Place.of(card.issued_at, roots)}
+        for one in counting:
+            item = grant_id(card.card_id, one.authority.key, one.grant.attrs)
+            known = places[item].groups if item in places else frozenset()  # a delegate may have several roots
+            places[item] = Place.of(one.grant.issued_at, known | {bytes(one.authority.root)})
+        if self.record is not None:
+            places[record_id(self.record)] = Place.of(self.record.issued_at, roots)
+        return places
 
     @cached_property
     def grants(self) -> Mapping[bytes, Grant]:
@@ -199,6 +213,10 @@ class PeerTable:
     def bulk(self, ids: ItemSet) -> tuple[Iterable[Collection[Item]], ItemSet]:
         """Items of these ids that can be given without a look at each, in batches; and the ids of the others."""
         return (), ids
+
+    def in_bulk(self, _items: Collection[Item], /) -> ItemSet:
+        """The ids of these items, if they are such as `take_bulk` takes."""
+        return self.items.none
 
     def take_bulk(self, items: Collection[Item], _wanted: ItemSet, _now: int, /) -> InBulk:
         """Take those of these items that are wanted and need no look at each."""
@@ -543,19 +561,19 @@ class PeerTable:
             self._superseded[bytes(card.node_id)] = card
 
     def _put(self, peer: Peer) -> None:
-        identity, ids = peer.card.identity, peer.item_ids
+        identity, places = peer.card.identity, peer.places
         old = self._peers.get(identity)
-        held = old.item_ids if old is not None else ()
+        held = old.places if old is not None else {}
         if old is not None and old.node_id != peer.node_id:
             del self._by_node[old.node_id]
         self._peers[identity] = peer
         self._by_node[peer.node_id] = identity
-        for item in held:
-            if item not in ids:
-                self.items.remove(item)
-        for item in ids:
-            if item not in held:
-                self.items.add(item, identity)
+        for item, place in held.items():
+            if places.get(item) != place:
+                self.items.remove(item, place)
+        for item, place in places.items():
+            if held.get(item) != place:
+                self.items.add(item, identity, place)
         self._push_end(peer)
         if len(self._ends) > 2 * len(self._peers) + _SLACK:  # or a node that renews its record for ever would fill it
             self._ends.clear()
@@ -570,5 +588,5 @@ class PeerTable:
     def _remove(self, peer: Peer) -> None:
         del self._peers[peer.card.identity]
         del self._by_node[peer.node_id]
-        for item in peer.item_ids:
-            self.items.remove(item)
+        for item, place in peer.places.items():
+            self.items.remove(item, place)

@@ -45,7 +45,7 @@ class Views:
         self._send = send
         self._effects = effects
         self._random = random
-        self._visits: dict[LinkId, int] = {}  # that we pay: until when at least, in nanoseconds; 0 where we may leave
+        self.visits: dict[LinkId, int] = {}  # that we pay: until when at least, in nanoseconds; 0 where we may leave
         self._homeless: dict[LinkId, None] = {}  # of these, where we had rather stay
         self._visitors: dict[LinkId, None] = {}  # links whose peers we sent on to others
         self._passive: list[bytes] = []  # ids of card bodies
@@ -54,29 +54,32 @@ class Views:
     # Links
 
     def peer_up(self, link: LinkId, now: int, *, ours: bool, visit: bool) -> bool:
-        """A peer takes part; whether we are to compare tables with it. It is told of others, and of ourselves."""
+        """A peer takes part; whether we are to begin to compare tables. It is told of others, and of ourselves."""
         full = not visit and len(self.active) >= MOST
         if visit and ours:
-            self._visits[link] = now + VISIT
+            self.visits[link] = now + VISIT
         elif full and not ours:
             self._visitors[link] = None
         elif not (full or visit):
             self.active[link] = ours
         self._next_shuffle = self._next_shuffle or self._soon(now)
         self._send(link, Sample(self._sample(), asks=False, full=full))
-        # One side begins: who pays a visit, or who has taken the other in.
-        return ours if visit else not (full or ours)
+        return ours and not full  # whoever dials knows best whom it is comparing its table with already
 
     def peer_down(self, link: LinkId) -> None:
         self.active.pop(link, None)
-        self._visits.pop(link, None)
+        self.visits.pop(link, None)
         self._homeless.pop(link, None)
         self._visitors.pop(link, None)
+
+    def is_visitor(self, link: LinkId) -> bool:
+        """Whether the peer has been sent on to others."""
+        return link in self._visitors
 
     def peer_is_full(self, link: LinkId) -> None:
         """The peer has no room for us among its neighbours."""
         if self.active.pop(link, False):
-            self._visits[link] = 0
+            self.visits[link] = 0
             self._homeless[link] = None
 
     def peer_stays(self, link: LinkId) -> bool:
@@ -90,18 +93,18 @@ class Views:
     def welcome(self, link: LinkId) -> None:
         """The peer begins to compare tables: where we came to stay, it has made us a neighbour."""
         if link in self._homeless:
-            del self._visits[link], self._homeless[link]
+            del self.visits[link], self._homeless[link]
             self.active[link] = True
 
     def leave(self, now: int, at_rest: Callable[[LinkId], bool]) -> None:
         """Where we have neighbours, end the visits that are long enough, to who has told us all that it was asked."""
-        for link, until in list(self._visits.items()):
+        for link, until in list(self.visits.items()):
             if now >= until and self.active and at_rest(link):
-                del self._visits[link]
+                del self.visits[link]
                 self._homeless.pop(link, None)
                 self._effects.append(LeaveLink(link))
             elif now >= until:
-                self._visits[link] = 0
+                self.visits[link] = 0
 
     # Samples
 
@@ -125,7 +128,7 @@ class Views:
 
     def deadline(self) -> int | None:
         """When `tick` or `leave` wants to be called, in monotonic nanoseconds."""
-        return min((self._next_shuffle, *filter(None, self._visits.values()))) if self.active else None
+        return min((self._next_shuffle, *filter(None, self.visits.values()))) if self.active else None
 
     def candidates(self, most: int) -> list[Peer]:
         """Up to so many peers with addresses that could be dialled: of the passive view, then of the table."""

@@ -11,7 +11,7 @@ from .items import ItemSet
 
 TIMEOUT = 10 * SECOND  # an answer that takes longer is asked for elsewhere; a guess, measured by `p2pnoise simulate`
 MAX_QUEUED = 30_000  # item ids that one peer announced and that we have not asked for yet: all of ten thousand nodes
-# that start at once. With 10,000 records were still lacking after 20 s there: what is dropped waits for a later digest.
+# that start at once. With 10,000 records were still lacking after 20 s there: what is dropped waits for a comparison.
 MAX_REFUSED = 10_000  # item ids that we looked at and did not take; not asked for again
 REFUSAL = 600 * SECOND  # after this a refused item may be asked for once more: clocks are mended, grants begin. A guess
 MAX_TOGETHER = MAX_REFUSED // 10  # of them that end together: where there are too many, the oldest of these go
@@ -36,6 +36,7 @@ class _Asked:
     wanted: ItemSet  # asked of this peer
     given: ItemSet  # those of them that have come
     aside: ItemSet  # not to be asked of it again before trust changes
+    late: ItemSet  # those of `wanted` that others may be asked for meanwhile
     strange: bool = False  # it gave what cannot be told from the rest of what was asked
     freed: bool = False  # what it gave was put aside: others may be asked for that
 
@@ -61,16 +62,18 @@ class Wants:
         self._links: dict[int, _Asked] = {}
         self._open: dict[int, int] = {}  # link -> when its answer is late; in the order in which they were asked
         self._anywhere = holding.none
+        self._expected = holding.gathering()  # told of by somebody, while another may be about to push it
         self._refused = holding.gathering()
         self._refusals: deque[_Refusals] = deque()  # the same, by when that was
 
     def open(self, link: int) -> None:
         none = self._holding.none
-        self._links[link] = _Asked(offered=none, wanted=none, given=none, aside=self._holding.gathering())
+        self._links[link] = _Asked(offered=none, wanted=none, given=none, aside=self._holding.gathering(), late=none)
 
     def close(self, link: int) -> None:
         self._open.pop(link, None)
-        self._anywhere -= self._links.pop(link).wanted
+        asked = self._links.pop(link)
+        self._anywhere -= asked.wanted - asked.late
 
     def queue(self, link: int, ids: ItemSet, news: ItemSet, now: int) -> None:
         """Remember what the peer offers and we lack, or hold as `news` that we have not told it of."""
@@ -102,14 +105,54 @@ class Wants:
         asked = self._links[link]
         if link in self._open or not asked.offered:
             return self._holding.none
-        free = self._holding.lacking(asked.offered - self._anywhere) - self._refused
+        free = self._free(asked.offered)
         if free:
             asked.wanted = self._holding.first(free, self._most)
             asked.given = self._holding.gathering()
+            asked.late = self._holding.none
             asked.offered -= asked.wanted
             self._anywhere |= asked.wanted
             self._open[link] = now + TIMEOUT
         return asked.wanted
+
+    def backlog(self, link: int) -> int:
+        """How many of the items that this peer offers nobody was asked for yet."""
+        offered = self._links[link].offered
+        return len(self._free(offered)) if offered else 0
+
+    def _free(self, offered: ItemSet) -> ItemSet:
+        free = self._holding.lacking(offered - self._anywhere) - self._refused
+        return free - self._expected if free and self._expected else free
+
+    def owed(self, link: int) -> int:
+        """How many of the items that were asked of this peer have not come."""
+        asked = self._links[link]
+        return len(asked.wanted) - len(asked.given)
+
+    def expect(self, link: int, ids: ItemSet) -> ItemSet:
+        """Those of these offered items that nobody was asked for and nobody else told of: not to be asked for yet."""
+        new = self._holding.lacking(ids & self._links[link].offered) - self._anywhere - self._expected
+        if new:
+            self._expected |= new
+        return new
+
+    def expect_no_longer(self, ids: ItemSet) -> None:
+        """They may be asked for."""
+        if self._expected:
+            self._expected -= ids
+
+    def open_to_others(self, ids: ItemSet) -> None:
+        """Others may be asked for what was asked for already; who was, may still give it."""
+        for asked in self._links.values():
+            late = (asked.wanted & ids) - asked.late if asked.wanted else self._holding.none
+            if late:
+                asked.late = asked.late | late
+                self._anywhere -= late
+
+    def welcome(self, link: int, ids: ItemSet) -> ItemSet:
+        """Those of these items, unasked for, that are worth a look: neither held, nor refused, nor put aside."""
+        new = self._holding.lacking(ids)
+        return new - self._refused - self._links[link].aside if new else new
 
     def wanted(self, link: int) -> ItemSet:
         """What was asked of this peer and has not come."""
@@ -118,8 +161,7 @@ class Wants:
 
     def waiting(self, link: int) -> bool:
         """Whether there is any of that."""
-        asked = self._links[link]
-        return len(asked.given) < len(asked.wanted)
+        return self.owed(link) > 0
 
     def answered(self, link: int, ids: Iterable[bytes]) -> bool:
         """Whether one of `ids` was asked of this peer; they are not waited for any longer."""
@@ -141,9 +183,10 @@ class Wants:
         self._open.pop(link, None)
         left = asked.wanted - asked.given
         if asked.wanted:
-            self._anywhere -= asked.wanted
+            self._anywhere -= asked.wanted - asked.late
             asked.given = self._holding.none
             asked.wanted = self._holding.none
+            asked.late = self._holding.none
         if left and asked.strange and len(asked.aside) < MAX_QUEUED:
             asked.aside |= left
         others = bool(left) or asked.freed
@@ -163,7 +206,7 @@ class Wants:
         # This peer is asked for them no longer; or the end of its answer would open them while another is asked.
         asked_for = asked.wanted & aside
         if asked_for:
-            self._anywhere -= asked_for
+            self._anywhere -= asked_for - asked.late
             asked.wanted -= asked_for
             asked.given -= asked_for
             asked.freed = True
@@ -195,12 +238,14 @@ class Wants:
     def refused(self, item: bytes) -> bool:
         return item in self._refused
 
-    def forgive(self) -> None:
-        """Trust changed: what was refused may be taken now."""
+    def forgive(self) -> bool:
+        """Trust changed: what was refused may be taken now. Whether there is any of that."""
+        some = bool(self._refused) or any(asked.aside for asked in self._links.values())
         self._refusals.clear()
         self._refused = self._holding.gathering()
         for asked in self._links.values():
             asked.aside = self._holding.gathering()
+        return some
 
     def overdue(self, now: int) -> list[int]:
         """Links whose answer is late; their questions are open to others from now on."""

@@ -107,6 +107,11 @@ class NodeCore:
         return self._overlay.questions
 
     @property
+    def redundancy(self) -> tuple[int, int]:
+        """How many cards, grants and records came by gossip, and how many of these need not have come."""
+        return self._overlay.redundancy
+
+    @property
     def ignored(self) -> int:
         """How many gossip messages of later versions came."""
         return self._overlay.ignored

@@ -240,7 +240,7 @@ class Dialler:
             return self._more_at
         if not self._searching:
             self._visit_at = self._visit_at or self._next_visit(views, now)
-            return self._visit_at if views.active else None
+            return self._visit_at if self._pays_visits(views) else None
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         self._reached_then = reached | addresses
         dues = [self._not_before(target) for target in self._starts(links, reached, addresses)]
@@ -277,7 +277,7 @@ class Dialler:
 
         Nobody's doing but ours, and two dials in a minute at most: so that is no way to have somebody dialled.
         """
-        if now < self._visit_at or not views.active:
+        if now < self._visit_at or not self._pays_visits(views):
             return []
         self._visit_at = self._next_visit(views, now)
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
@@ -287,6 +287,10 @@ class Dialler:
             if self._free_at(peer.node_id) <= now
         ]
         return [self._random.choice(strangers)] if strangers else []
+
+    def _pays_visits(self, views: Views) -> bool:
+        """Not where it lacks neighbours, since it dials others anyway, nor where it is to dial nobody."""
+        return bool(views.active) and self._config.target_links > 0
 
     def _next_visit(self, views: Views, now: int) -> int:
         pause = VISITS * max(len(views.table), POOL) // POOL
@@ -306,13 +310,11 @@ class Dialler:
         """Whom the configuration names, as far as they could be dialled and are not reached already."""
         linked = any(link.stage is Stage.UP for link in links)
         for start in self._config.bootstrap:
-            # An address without a Node ID is a way in, not a peer: of no use once we are in, by it. Somebody may have
-            # dialled us who knows nobody else: 8 of 200 networks of slow lines had an island while that was enough.
-            done = (
-                linked and self._entered
-                if start.node_id is None
-                else start.node_id in reached or self._refuses(start.node_id)
-            )
+            # An address without a Node ID is a way in, not a peer: of no use once we are in, by one of them. Mere links
+            # do not show that: somebody may have dialled us who knows nobody else.
+            done = linked and self._entered
+            if start.node_id is not None:
+                done = start.node_id in reached or self._refuses(start.node_id)
             if not done and start.address not in addresses:
                 yield Target(start.address, start.node_id, None, "bootstrap")
 

@@ -6,7 +6,7 @@ from p2pnoise.chance import Chance
 from p2pnoise.config import Bootstrap
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip.effects import Effect, SendMessage
-from p2pnoise.gossip.messages import Announce, CardItem, Ids, Item, Items, RecordItem
+from p2pnoise.gossip.messages import Announce, CardItem, Item, Items, Push, Ranges, RecordItem
 from p2pnoise.node import effects as io
 from simulations.nodes import SimulatedNode, honest
 from simulations.world import World
@@ -31,10 +31,13 @@ class OfUsAlone(HostileOverlay):
             case SendMessage(link, Announce(ids)):
                 ours = frozenset(one for one in ids if self._is_ours(one))
                 return [SendMessage(link, Announce(ours))] if ours else []
-            case SendMessage(_, Ids()):
+            case SendMessage(_, Ranges()):
                 return []
             case SendMessage(link, Items(items, last)):
                 return [SendMessage(link, Items(tuple(item for item in items if self._names_us(item)), last))]
+            case SendMessage(link, Push(items)):
+                of_us = tuple(item for item in items if self._names_us(item))
+                return [SendMessage(link, Push(of_us))] if of_us else []
         return [effect]
 
     def _is_ours(self, item: bytes) -> bool:

@@ -2,13 +2,14 @@
 
 from cards.codec import encode as encode_value
 from p2pnoise.gossip.messages import (
-    BUCKETS,
     FINGERPRINT_SIZE,
     ID_SIZE,
     MAX_IDS,
+    MAX_RANGES,
     MAX_WANT,
     Announce,
-    Digest,
+    Range,
+    Ranges,
     Want,
     encode,
 )
@@ -21,7 +22,7 @@ from .around import Around, tell
 
 BURST = 4  # messages to each peer at a time
 
-NONSENSE, BOMB, LATER, ANNOUNCE, WANT, DIGEST, FRAME, PING = range(8)
+NONSENSE, BOMB, LATER, ANNOUNCE, WANT, RANGES, FRAME, PING = range(8)
 LARGEST = 63_000  # bytes of a message, a little less than may be
 
 
@@ -53,7 +54,10 @@ class Flooder(Around):
                 held = [item for peer in self.core.table for item in peer.item_ids][:MAX_WANT]
                 data = encode(Want(frozenset(held)))
             case 5:
-                data = encode(Digest(tuple(draw(FINGERPRINT_SIZE) for _ in range(BUCKETS))))
+                (issuer,) = self.core.table.policy.issuers.values()
+                uppers = sorted({draw(3) + b"\1" for _ in range(MAX_RANGES)})
+                ranges = tuple(Range(upper, draw(FINGERPRINT_SIZE)) for upper in uppers)
+                data = encode(Ranges(((bytes(issuer), ranges),), frozenset()))
             case 6:
                 link.send_frame(200, bytes(MAX_PAYLOAD))
                 self.core.links.agenda.touch(connection)

@@ -7,7 +7,7 @@ from p2pnoise.chance import Chance
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip.effects import Effect, SendMessage
 from p2pnoise.gossip.items import body_id, record_id
-from p2pnoise.gossip.messages import Announce, CardItem, Item, Items, Message, RecordItem, Unknown, Want
+from p2pnoise.gossip.messages import Announce, CardItem, Item, Items, Message, Push, RecordItem, Unknown, Want
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from simulations.nodes import SimulatedNode, honest
@@ -16,6 +16,7 @@ from simulations.world import World
 from .around import Around, HostileOverlay, tell
 
 MAX_OFFERED = 1_000  # ids in one message
+MAX_PUSHED = 20  # old items beside each push of news
 MAX_RECORDED = 50  # connections; the latest ones
 MAX_SAID = 3  # what is played of each: a first message alone, or with what came after it
 
@@ -46,6 +47,16 @@ class OldNews(HostileOverlay):
 
     def tick(self, now: Instant) -> list[Effect]:
         return [*super().tick(now), *self._offer(list(self.questions))]
+
+    def says(self, effect: Effect) -> list[Effect]:
+        """Beside each push it pushes again what is out of date."""
+        match effect:
+            case SendMessage(link, Push()):
+                old = [one for one in self._seen if one not in self.table.items][-MAX_PUSHED:]
+                for one in old:
+                    self.lied(link, "pushed replay", plain=False, what=one)
+                return [effect, SendMessage(link, Push(tuple(self._seen[one] for one in old)))] if old else [effect]
+        return [effect]
 
     def _offer(self, links: list[int]) -> list[Effect]:
         old = [one for one in self._seen if one not in self.table.items][-MAX_OFFERED:]

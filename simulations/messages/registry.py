@@ -10,9 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cards import AddressRecord, Card, Facts, Memo, Policy
-from p2pnoise.gossip.items import body_id, bucket_of, record_id, share
-from p2pnoise.gossip.messages import BUCKETS, CardItem, GrantItem, Item, RecordItem, item_size
+from p2pnoise.gossip.items import body_id, key_of, record_id
+from p2pnoise.gossip.messages import CardItem, GrantItem, Item, RecordItem, item_size
 from p2pnoise.gossip.table import Peer
+
+from .order import Order
 
 BODY, RECORD, GRANT = range(3)  # the kinds of items, as in their ids
 _FOREVER = 1 << 62
@@ -101,7 +103,8 @@ class Registry:
         self.ids: list[bytes] = []
         self.owners: list[bytes | None] = []  # identity keys; None of an id of which nobody has the item
         self.kinds = [0, 0, 0, 0]  # bits, by the two highest of the id
-        self.buckets = [0] * BUCKETS  # bits
+        self.groups: dict[bytes, int] = {}  # bits, by the issuer for whom an item counts anywhere
+        self.order = Order()
         self.plain = 0
         self.asked_for = 0  # bodies and records
         self.identities: dict[bytes, _Identity] = {}
@@ -131,7 +134,6 @@ class Registry:
         self.kinds[item[0] >> 6] |= bit
         if item[0] >> 6 != GRANT:
             self.asked_for |= bit
-        self.buckets[bucket_of(item)] |= bit
         return number
 
     def bits_of(self, ids: Set[Any]) -> int:
@@ -181,7 +183,16 @@ class Registry:
                     number = self.number(item)
                 self._enter(known, identity, number, RecordItem(peer.record.raw))
             numbers.append(self.numbers[item])
+        for one, where in peer.places.items():
+            self._place(self.numbers[one], key_of(one, where.hour), where.groups)
         return tuple(sorted(numbers))
+
+    def _place(self, number: int, key: bytes, groups: frozenset[bytes]) -> None:
+        """Give an item its place in comparisons. In which groups it is grows: nodes may go by different policies."""
+        bit = 1 << number
+        for group in groups:
+            self.groups[group] = self.groups.get(group, 0) | bit
+        self.order.place(number, key)
 
     def _is_entered(self, item: bytes) -> bool:
         """Whether it is more than an id that somebody spoke of."""
@@ -349,13 +360,3 @@ def lowest(bits: int, most: int) -> int:
             taken |= 1 << shift + bit
             most -= 1
     return taken
-
-
-def shares(registry: Registry, bits: int) -> list[tuple[int, int]]:
-    """The sum and the number of the ids in each bucket, as fingerprints are made of them."""
-    sums, counts = [0] * BUCKETS, [0] * BUCKETS
-    for number in numbers_of(bits):
-        item = registry.ids[number]
-        sums[bucket_of(item)] += share(item)
-        counts[bucket_of(item)] += 1
-    return list(zip(sums, counts, strict=True))

@@ -1,17 +1,6 @@
 """Sizes: how many bytes a message would be if it were written, without writing it."""
 
-from p2pnoise.gossip.messages import (
-    BUCKETS,
-    FINGERPRINT_SIZE,
-    ID_SIZE,
-    Announce,
-    Digest,
-    Ids,
-    Items,
-    Message,
-    Want,
-    encode,
-)
+from p2pnoise.gossip.messages import ID_SIZE, Announce, Items, Message, Push, Ranges, Want, encode, ranges_size
 
 from .table import Parcel
 
@@ -29,16 +18,21 @@ def message_size(message: Message) -> int:
 def size_of_sets(message: Message) -> int | None:
     """The size of a message that is of sets of items, by their number; None of another."""
     match message:
-        case Announce(ids) | Want(ids):
+        case Announce(ids):
             return _HEAD + _binary(len(ids) * ID_SIZE)
-        case Ids(buckets, ids):
-            return _HEAD + _binary(len(buckets)) + _binary(len(ids) * ID_SIZE)
-        case Digest():
-            return _HEAD + _binary(BUCKETS * FINGERPRINT_SIZE)
+        case Want(ids):
+            return _HEAD + _binary(len(ids) * ID_SIZE) + 1
+        case Ranges():
+            return ranges_size(message)
         case Items(Parcel() as parcel, _):
-            count = len(parcel)
-            return _HEAD + (1 if count < 16 else 3) + parcel.size + 1
+            return _HEAD + _array(len(parcel)) + parcel.size + 1
+        case Push(Parcel() as parcel):
+            return _HEAD + _array(len(parcel)) + parcel.size
     return None
+
+
+def _array(count: int) -> int:
+    return 1 if count < 16 else 3
 
 
 def _binary(size: int) -> int:

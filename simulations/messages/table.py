@@ -6,16 +6,16 @@ Not kept is what no node goes by: when it first saw a row, and who told of it.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any
 
 from cards import Card, Mark, NodeId, Policy, Verdict
 from p2pnoise.chance import Chance
 from p2pnoise.gossip.intake import MAX_EARLY
-from p2pnoise.gossip.items import ItemSet, body_id, fingerprint
-from p2pnoise.gossip.messages import BUCKETS, MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
+from p2pnoise.gossip.items import ItemSet, Span, body_id, bound_between, fingerprint, share
+from p2pnoise.gossip.messages import MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
 from p2pnoise.gossip.table import MAX_PEERS, InBulk, Peer, PeerTable
 
-from .registry import BODY, RECORD, ItemBits, Registry, numbers_of, shares
+from .registry import BODY, RECORD, ItemBits, Registry, numbers_of
 
 _FOREVER = 1 << 62
 
@@ -46,8 +46,8 @@ class Parcel(Collection[Item]):
         return hash(self.bits)
 
 
-class Fingerprints(Sequence[bytes]):
-    """What a table holds, in the place of the fingerprints that it has, which are made when somebody looks."""
+class Stretch:
+    """What a table holds of a range, in the place of its fingerprint, which is made when somebody looks."""
 
     __slots__ = ("bits", "registry")
 
@@ -55,24 +55,13 @@ class Fingerprints(Sequence[bytes]):
         self.registry = registry
         self.bits = bits
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | Sequence[bytes]:
-        made = tuple(fingerprint(total, count) for total, count in shares(self.registry, self.bits))
-        return made[index]
-
-    def __len__(self) -> int:
-        return BUCKETS
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self[:])
+    def __bytes__(self) -> bytes:
+        return fingerprint(sum(share(item) for item in ItemBits(self.registry, self.bits)), self.bits.bit_count())
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Fingerprints):
+        if isinstance(other, Stretch):
             return self.bits == other.bits
-        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+        return isinstance(other, bytes) and bytes(self) == other
 
     def __hash__(self) -> int:
         return hash(self.bits)
@@ -118,23 +107,32 @@ class DenseItems:
         bits = self.registry.bits_of(ids)
         return ItemBits(self.registry, bits & ~(self.bits | self.early if self.early else self.bits))
 
-    def in_buckets(self, indexes: Iterable[int]) -> ItemSet:
-        mask = 0
-        for index in indexes:
-            mask |= self.registry.buckets[index]
-        return ItemBits(self.registry, self.bits & mask)
+    def count(self, span: Span) -> int:
+        return self._bits(span).bit_count()
 
-    def bucket_size(self, index: int) -> int:
-        return (self.bits & self.registry.buckets[index]).bit_count()
+    def fingerprint(self, span: Span) -> Stretch:
+        return Stretch(self.registry, self._bits(span))
 
-    def fingerprints(self) -> Sequence[bytes]:
-        return Fingerprints(self.registry, self.bits)
+    def keys_at(self, span: Span, ranks: Sequence[int]) -> list[bytes]:
+        return self.registry.order.keys_at(self._bits(span), ranks)
 
-    def differing(self, theirs: Sequence[bytes]) -> list[int]:
-        if not isinstance(theirs, Fingerprints):
-            return [index for index, ours in enumerate(self.fingerprints()) if ours != theirs[index]]
-        other = self.bits ^ theirs.bits
-        return [index for index, mask in enumerate(self.registry.buckets) if other & mask] if other else []
+    def within(self, span: Span) -> ItemSet:
+        return ItemBits(self.registry, self._bits(span))
+
+    def beyond(self, span: Span, ids: ItemSet, most: int) -> tuple[ItemSet, bytes | None]:
+        bits = self._bits(span) & ~self.registry.bits_of(ids)
+        if bits.bit_count() <= most:
+            return ItemBits(self.registry, bits), None
+        if not most:
+            return self.none, span.low
+        rest = bound_between(*self.registry.order.keys_at(bits, (most - 1, most)))
+        return ItemBits(self.registry, bits & self.registry.order.below(rest)), rest
+
+    def _bits(self, span: Span) -> int:
+        bits = self.bits & self.registry.groups.get(span.group, 0)
+        if span.high:
+            bits &= self.registry.order.below(span.high)
+        return bits & ~self.registry.order.below(span.low) if span.low else bits
 
 
 class _Rows(Mapping[bytes, Peer]):
@@ -258,9 +256,10 @@ class DenseTable(PeerTable):
         found = [number for number in drawn if records >> number & 1]
         if len(found) < most:  # it holds little of what there is
             found = list(numbers_of(records))
-            random.shuffle(found)
+        if len(found) > most:
+            found = [*dict.fromkeys(found[random.randrange(len(found))] for _ in range(most))]
         bodies = []
-        for number in found[:most]:
+        for number in found:
             owner = registry.owners[number]
             held = self._numbers(owner) if owner is not None else ()
             bodies += [registry.ids[one] for one in held if registry.kinds[BODY] >> one & 1]
@@ -283,17 +282,22 @@ class DenseTable(PeerTable):
         return self._batches(given), ItemBits(registry, asked ^ plain)
 
     def _batches(self, bits: int) -> Iterator[Parcel]:
-        """In messages as large as those of a node, to within the difference of one item to the next."""
+        """In messages as large as those of a node, to within the difference of one item to the next of its kind."""
         registry = self.items.registry
         while bits:
-            count, size = bits.bit_count(), registry.size(bits)
-            fitting = min(MAX_ITEMS, count if size <= MAX_ITEMS_BYTES else count * MAX_ITEMS_BYTES // size + 1)
-            if fitting >= count:
-                yield Parcel(registry, bits, size)
-                return
-            batch = registry.first(bits, fitting)
+            fitting, room = 0, MAX_ITEMS_BYTES
+            for found in (bits & kind for kind in registry.kinds):
+                count, size = found.bit_count(), registry.size(found)
+                if size > room:
+                    fitting += count * room // size + 1
+                    break
+                fitting, room = fitting + count, room - size
+            batch = registry.first(bits, min(fitting, MAX_ITEMS))
             yield Parcel(registry, batch)
             bits ^= batch
+
+    def in_bulk(self, items: Collection[Item], /) -> ItemSet:
+        return ItemBits(self.items.registry, items.bits) if isinstance(items, Parcel) else self.items.none
 
     def take_bulk(self, items: Collection[Item], wanted: ItemSet, now: int, /) -> InBulk:
         if not isinstance(items, Parcel):

@@ -15,7 +15,7 @@ from typing import TypeVarTuple
 from cards import AddressRecord, Card, Fact, make_record
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Announce, Digest, Ids, Items, Message, Want, encode
+from p2pnoise.gossip.messages import Announce, Items, Message, Push, Range, Ranges, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.admission import VISITED
 from p2pnoise.node.dials import POOL, VISITS
@@ -30,7 +30,7 @@ from .dice import Dice
 from .queue import Queue
 from .registry import ItemBits, Registry
 from .sizes import FRAME, TRANSPORT, size_of_sets
-from .table import DenseTable, Fingerprints, Parcel
+from .table import DenseTable, Parcel, Stretch
 
 DEGREE = 8  # neighbours that a node wants, as `target_links` of its configuration
 SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
@@ -67,6 +67,7 @@ class MessageNode:
         "_linked",
         "boot",
         "bytes_sent",
+        "came_before",
         "citizen",
         "clock",
         "contacts",
@@ -114,6 +115,7 @@ class MessageNode:
         self.inputs = 0
         self.tick: int | None = None
         self._linked: list[bytes] | None = None
+        self.came_before = 0, 0  # items, and those that need not have come, before it started last
 
     @property
     def honest(self) -> bool:
@@ -147,6 +149,23 @@ class MessageNode:
         if self._linked is None:
             self._linked = list(dict.fromkeys(self.up.values()))
         return self._linked
+
+    @property
+    def came(self) -> tuple[int, int]:
+        """How many items came to it, ever, and how many of these need not have come."""
+        came, spare = self.overlay.redundancy if self.overlay is not None else (0, 0)
+        return self.came_before[0] + came, self.came_before[1] + spare
+
+    def end(self) -> None:
+        """Forget all that it has not stored."""
+        self.came_before = self.came
+        self.links.clear()
+        self.dialling.clear()
+        self.up.clear()
+        self.forget_linked()
+        self.overlay = None
+        self.tick = None
+        self.boot += 1
 
     def forget_linked(self) -> None:
         self._linked = None
@@ -280,13 +299,7 @@ class MessageWorld(Seeded):
             link.alive = False
             wait = SILENCE if silent else link.one_way
             self.alarm(self.now + wait, self._dropper(self.nodes[link.peer_of(node.number)], link))
-        node.links.clear()
-        node.dialling.clear()
-        node.up.clear()
-        node.forget_linked()
-        node.overlay = None
-        node.tick = None
-        node.boot += 1
+        node.end()
 
     def offer_fact(self, node: MessageNode, fact: Fact) -> None:
         """Its operator hands a node a fact."""
@@ -579,14 +592,14 @@ class MessageWorld(Seeded):
         match message:
             case Announce(ItemBits(bits=bits)):
                 return hash(bits)
-            case Want(ItemBits(bits=bits)):
+            case Want(ItemBits(bits=bits), graft):
+                return hash(bits) ^ (6 + graft)
+            case Push(Parcel(bits=bits)):
                 return hash(bits) ^ 1
             case Items(Parcel(bits=bits), last):
                 return hash(bits) ^ 2 + last
-            case Ids(_, ItemBits(bits=bits)):
-                return hash(bits) ^ 4
-            case Digest(Fingerprints(bits=bits)):
-                return hash(bits) ^ 5
+            case Ranges(groups, ItemBits(bits=bits)):
+                return hash((4, bits, tuple(map(_in_numbers, groups))))
             case _:
                 return self._remember(message)[1]
 
@@ -599,6 +612,22 @@ class MessageWorld(Seeded):
             digest = hashlib.blake2b(written, digest_size=8).digest()
             said = self._said[message] = len(written), int.from_bytes(digest, "little", signed=True)
         return said
+
+
+def _in_numbers(group: tuple[bytes, tuple[Range, ...]]) -> tuple[int, ...]:
+    """What a group of ranges says, in numbers: hashes of bytes are not the same in every process."""
+    name, ranges = group
+    said = [int.from_bytes(name, "big")]
+    for one in ranges:
+        said.append(int.from_bytes(one.upper, "big"))
+        match one.holds:
+            case None:
+                said.append(0)
+            case ItemBits(bits=bits):
+                said += 1, bits
+            case Stretch(bits=bits):
+                said += 2, bits
+    return tuple(said)
 
 
 def _reached(node: MessageNode) -> set[int]:

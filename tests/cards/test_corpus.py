@@ -14,13 +14,14 @@ from tests.cards.conftest import ROOT
 from tests.cards.corpus import FOLDER, build, expectations
 from tests.conformance import card_cases
 from tests.conformance.report import Report
+from tests.patience import PATIENCE
 
 
 def conformance(*arguments, **environment):
     """The command's exit code, what it answered and what it narrated."""
     command = [sys.executable, "-m", "tests.conformance", *map(str, arguments)]
     done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=120, check=False
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert "Traceback" not in done.stderr
     return done.returncode, done.stdout, done.stderr
@@ -39,7 +40,7 @@ def test_the_files_are_those_that_the_cases_make():
 def test_every_case_comes_to_what_it_says_whichever_msgpack_reads_it(pure):
     check = "import msgpack, sys; sys.exit((msgpack.Unpacker.__module__ == 'msgpack.fallback') != bool(sys.argv[1:]))"
     environment = {"MSGPACK_PUREPYTHON": pure}
-    subprocess.run([sys.executable, "-c", check, *pure], env=os.environ | environment, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", check, *pure], env=os.environ | environment, check=True, timeout=PATIENCE)
     assert conformance("cards", FOLDER, **environment) == (0, PASSED, "")
 
 

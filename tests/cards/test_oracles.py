@@ -15,6 +15,7 @@ import cards
 from cards import statements
 from cards.edwards import edwards_image, is_edwards_image
 from cards.text import from_bech32m, to_bech32m
+from tests.patience import PATIENCE
 
 HERE = Path(__file__).parent
 
@@ -49,7 +50,7 @@ def test_whichever_library_verifies_it_is_screened_and_agrees(vectors):
 def test_who_verifies_is_chosen_by_what_is_installed(hidden, engine):
     """In a process of its own, in one of which libsodium cannot be imported."""
     code = f"import sys; {hidden} from cards import statements; print(statements.ENGINE)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout == f"{engine}\n"
 
 
@@ -128,7 +129,11 @@ def openssl():
 def test_openssl_reads_the_key_files_that_we_write(world, openssl, kind):
     key = getattr(world, kind)
     der = subprocess.run(
-        [openssl, "pkey", "-pubout", "-outform", "DER"], input=key.to_pem(), capture_output=True, check=True, timeout=20
+        [openssl, "pkey", "-pubout", "-outform", "DER"],
+        input=key.to_pem(),
+        capture_output=True,
+        check=True,
+        timeout=PATIENCE,
     ).stdout
     assert der[-32:] == (key.public.signing_key if kind == "node" else key.public)
     assert type(key).from_pem(key.to_pem()).public == key.public
@@ -136,16 +141,16 @@ def test_openssl_reads_the_key_files_that_we_write(world, openssl, kind):
 
 def test_we_read_the_key_files_that_openssl_writes(openssl):
     command = [openssl, "genpkey", "-algorithm", "ed25519"]
-    pem = subprocess.run(command, capture_output=True, check=True, timeout=20).stdout
+    pem = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE).stdout
     der = subprocess.run(
-        [openssl, "pkey", "-pubout", "-outform", "DER"], input=pem, capture_output=True, check=True, timeout=20
+        [openssl, "pkey", "-pubout", "-outform", "DER"], input=pem, capture_output=True, check=True, timeout=PATIENCE
     ).stdout
     assert cards.IdentityKey.from_pem(pem).public == der[-32:]
 
 
 def test_a_key_file_of_another_kind_is_malformed(openssl):
     pem = subprocess.run(
-        [openssl, "genpkey", "-algorithm", "x25519"], capture_output=True, check=True, timeout=20
+        [openssl, "genpkey", "-algorithm", "x25519"], capture_output=True, check=True, timeout=PATIENCE
     ).stdout
     with pytest.raises(cards.CardError, match="Ed25519 expected"):
         cards.IdentityKey.from_pem(pem)
@@ -154,12 +159,12 @@ def test_a_key_file_of_another_kind_is_malformed(openssl):
 @pytest.mark.parametrize("scheme", [["-scrypt"], ["-v2", "aes-256-cbc", "-iter", "1000"]], ids=["scrypt", "pbkdf2"])
 def test_we_read_the_key_files_that_openssl_locks(world, openssl, scheme):
     command = [openssl, "pkcs8", "-topk8", *scheme, "-passout", "pass:swordfish"]
-    pem = subprocess.run(command, input=world.issuer.to_pem(), capture_output=True, check=True, timeout=20).stdout
+    pem = subprocess.run(command, input=world.issuer.to_pem(), capture_output=True, check=True, timeout=PATIENCE).stdout
     assert cards.IssuerKey.from_pem(pem, b"swordfish").public == world.issuer.public
 
 
 def test_openssl_reads_the_key_files_that_we_lock(world, openssl):
     pem = world.issuer.to_locked_pem(b"swordfish", os.urandom)
     command = [openssl, "pkey", "-passin", "pass:swordfish", "-pubout", "-outform", "DER"]
-    der = subprocess.run(command, input=pem, capture_output=True, check=True, timeout=20).stdout
+    der = subprocess.run(command, input=pem, capture_output=True, check=True, timeout=PATIENCE).stdout
     assert der[-32:] == world.issuer.public

@@ -20,6 +20,7 @@ from cli.trust_state import believe
 from p2pnoise.store import PeerStore
 from p2pnoise.store.peer_store import PeerChange
 from tests.cli.processes import Process
+from tests.patience import PATIENCE
 
 COMMAND = [sys.executable, "-m", "cli"]
 
@@ -87,7 +88,7 @@ class Place:
             capture_output=True,
             text=True,
             check=False,
-            timeout=20,
+            timeout=PATIENCE,
         )
 
     def start(self, *args, **options) -> subprocess.Popen:

@@ -9,8 +9,7 @@ from p2pnoise.node.frames import Hello, Kind, encode_card, encode_frame, split_f
 from p2pnoise.node.link import APPLICATION_PROLOGUE
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket import NEED_DATA, MessageReceived, NoiseSocketConnection
-
-PATIENCE = 15  # seconds
+from tests.patience import PATIENCE
 
 
 class Liar:

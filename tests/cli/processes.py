@@ -3,7 +3,7 @@
 import json
 import threading
 
-PATIENCE = 20  # seconds that an event may take on a busy machine
+from tests.patience import PATIENCE
 
 
 class Telling:

@@ -18,6 +18,7 @@ from cli.folders import IssuerFolder
 from p2pnoise.enrolment import JoinToken
 from p2pnoise.store import PeerStore, read_table
 from tests.cli.processes import Process
+from tests.patience import PATIENCE
 
 BACK_TO_1 = """
 DROP TABLE anchors; DROP TABLE statements; DROP TABLE pins;
@@ -215,7 +216,7 @@ def test_a_database_that_is_being_written_is_copied_at_one_moment(node):
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        assert ready.wait(10)
+        assert ready.wait(PATIENCE)
         for number in range(5):
             node.ok("backup", node / f"saved-{number}")
     finally:

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from tests.patience import PATIENCE
+
 ESC = b"\x1b]0;owned\x07\x1b[2J"
 
 JUNK = {
@@ -107,7 +109,7 @@ def test_a_full_disk_behind_standard_output_is_a_sentence(place, more):
     place.ok("id", "new")
     with open("/dev/full", "w") as full:  # noqa: PTH123
         process = place.start("id", "show", *more, stdout=full, stderr=-1, text=True)
-    told = process.communicate(timeout=20)[1]
+    told = process.communicate(timeout=PATIENCE)[1]
     assert (process.returncode, told.splitlines()[0]) == (1, "no space left for standard input or output")
 
 
@@ -115,7 +117,7 @@ def test_a_full_disk_behind_standard_output_is_a_sentence(place, more):
 def test_nothing_is_drawn_where_standard_output_is_closed(place):
     place.ok("id", "new")
     process = place.start("id", "show", "--qr", stderr=-1, text=True, preexec_fn=lambda: os.close(1))
-    assert (process.communicate(timeout=20)[1], process.returncode) == ("", 0)
+    assert (process.communicate(timeout=PATIENCE)[1], process.returncode) == ("", 0)
 
 
 # Files of the node folder

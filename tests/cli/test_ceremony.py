@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 TEXT = (Path(__file__).parents[2] / "cli" / "CEREMONY.md").read_text()
 COMMAND = re.compile(r"^(safe|node)\$ (.+)\n((?:(?!safe\$|node\$).*\n)*)", re.MULTILINE)
 STEPS = [step for block in re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL) for step in COMMAND.findall(block)]
@@ -34,7 +36,7 @@ class Ceremony:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=PATIENCE,
         )
         for name, key in re.findall(r"^(issuer|identity) +((?:issuer|id)1\S+)$", done.stdout, re.MULTILINE):
             self.copied.setdefault(name.upper(), key)

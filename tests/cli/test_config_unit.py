@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from tests.patience import PATIENCE
+
 
 def lines_of(place, *args):
     return place.ok("config", "unit", *args).stdout.splitlines()
@@ -52,5 +54,7 @@ def test_a_broken_configuration_is_named(place):
 def test_systemd_reads_it_without_a_complaint(place, name):
     unit = place / "node.service"
     unit.write_text(place.ok("config", "unit", "--home", place / name, "--user", "root").stdout)
-    done = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", unit], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert (done.returncode, [line for line in done.stderr.splitlines() if str(unit) in line]) == (0, [])

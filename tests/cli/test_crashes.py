@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from cards import Card, IdentityKey, RevocationList
 from cards.text import from_armor
 from cli.main import root
+from tests.patience import PATIENCE
 
 ROUNDS = 10
 
@@ -189,7 +190,7 @@ def test_issuers_at_work_at_once_share_no_serial(place):
     running = [
         place.start("card", "issue", request, "-o", place / f"out-{i}.card") for i, request in enumerate(requests)
     ]
-    assert [process.wait(20) for process in running] == [0] * 4
+    assert [process.wait(PATIENCE) for process in running] == [0] * 4
     _check_grants(place, [])
     assert len(_recorded(place)) == 4
 
@@ -197,6 +198,6 @@ def test_issuers_at_work_at_once_share_no_serial(place):
 @pytest.mark.usefixtures("issuer")
 def test_lists_published_at_once_share_no_number_and_the_last_one_stays(place):
     running = [place.start("revoke", "publish", "--output", place / f"out-{i}.list") for i in range(4)]
-    assert [process.wait(20) for process in running] == [0] * 4
+    assert [process.wait(PATIENCE) for process in running] == [0] * 4
     _check_lists(place, [])
     assert place.json("card", "show", place.issuer / "revocations.pem")["revocation_lists"][0]["sequence"] == 5

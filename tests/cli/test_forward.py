@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from tests.cli.daemons import COMMAND, Daemons
-from tests.cli.processes import PATIENCE
+from tests.patience import PATIENCE
 
 LOCAL = "127.0.0.1"
 

@@ -91,10 +91,10 @@ def test_a_member_that_gives_cards_with_signatures_that_do_not_hold_is_cut_at_th
 
 
 def test_ten_thousand_cards_that_nobody_granted_are_looked_at_once_and_kept_nowhere(net):
-    liar = eve(net)
+    by_id = {body_id(card.card_id): card for card, _ in zip(junk(), range(JUNK), strict=False)}
+    liar = eve(net)  # from now on it must not be silent for long
     try:
         net.hub.wait("peer-verified", name="eve")
-        by_id = {body_id(card.card_id): card for card, _ in zip(junk(), range(JUNK), strict=False)}
         announced = list(by_id)
         questions = given = 0
         for start in range(0, JUNK, MAX_IDS):

@@ -15,8 +15,7 @@ import pytest
 
 from cards import Address, IssuerKey, NodeKey
 from p2pnoise.enrolment import JoinToken
-
-PATIENCE = 20  # seconds that anything may take on a busy machine
+from tests.patience import PATIENCE
 
 
 class Serving:
@@ -85,13 +84,14 @@ def write_token(place, token):
 
 
 def join(place, token, home="new", *options):
-    return place.shell("join", "run", token, "--home", place / home, *options)
+    """In this process; one test, of those who wait, has it in a process of its own."""
+    return place.run("join", "run", token, "--home", place / home, *options)
 
 
 def test_a_machine_with_nothing_becomes_a_node_in_one_command(place, desk, issuer):
     token = make_token(place, "--name", "db-03", "--group", "db")
     result = join(place, token)
-    assert result.returncode == 0, result.stderr
+    assert result.exit_code == 0, result.stderr
     assert "joined     example-net\nas         db-03\n" in result.stdout
     home = place / "new"
     assert f'[issuer."ops"]\nkey = "{issuer}"' in (home / "policy.toml").read_text()
@@ -121,7 +121,7 @@ def test_the_token_comes_on_standard_input_too(place, desk):
 
 def test_a_token_on_the_command_line_is_warned_of_and_works(place, desk):
     result = join(place, make_token(place).read_text().strip())
-    assert result.returncode == 0
+    assert result.exit_code == 0
     assert result.stderr.startswith("warning: others on this machine can read a token on the command line")
 
 
@@ -129,7 +129,7 @@ def test_what_either_side_prints_holds_no_secret(place, desk):
     path = make_token(place)
     token = read_token(path)
     result = join(place, path)
-    assert result.returncode == 0
+    assert result.exit_code == 0
     out, err = desk.end()
     printed = result.stdout + result.stderr + out + err
     for secret in (token.secret, token.psk, token.proof):
@@ -143,7 +143,7 @@ def test_what_goes_over_the_wire_and_into_the_token_holds_no_private_key(place, 
     path = make_token(place)
     with recording(desk.address) as (address, seen):
         token = replace(read_token(path), addresses=(Address.parse(address),))
-        assert join(place, write_token(place, token)).returncode == 0
+        assert join(place, write_token(place, token)).exit_code == 0
     assert len(seen) > 1000
     keys = [place.keys(place / home) for home in ("new", "desk")]
     kept = bytes(seen) + path.read_bytes() + (place.issuer / "registry.db").read_bytes()
@@ -200,7 +200,7 @@ def recording(address):
 
 
 def refused(result, code, sentence):
-    assert result.returncode == code, result.stderr
+    assert result.exit_code == code, result.stderr
     assert f"NOT JOINED  {sentence}" in result.stderr
     assert "\nfix: " in result.stderr
     assert "Traceback" not in result.stderr
@@ -209,7 +209,7 @@ def refused(result, code, sentence):
 
 def test_a_second_machine_is_refused_with_the_reason_and_the_next_step(place, desk):
     token = make_token(place)
-    assert join(place, token).returncode == 0
+    assert join(place, token).exit_code == 0
     result = join(place, token, "thief")
     refused(result, 8, "token-used: this join token has let another machine in already")
     assert "p2pnoise join token" in result.stderr
@@ -221,7 +221,7 @@ def test_the_same_machine_joins_again_without_harm(place, desk):
     join(place, token)
     before = place.snapshot(place / "new")
     result = join(place, token)
-    assert result.returncode == 0, result.stderr
+    assert result.exit_code == 0, result.stderr
     assert place.snapshot(place / "new") == before
 
 
@@ -236,7 +236,7 @@ def test_a_token_of_another_identity_is_refused_before_anything_is_sent(place, d
     owner = place.json("id", "show", "--home", place / "owner")["identity"]
     token = make_token(place, "--for", owner)
     refused(join(place, token), 9, "token-identity: this join token is bound to another identity")
-    assert join(place, token, "owner").returncode == 0
+    assert join(place, token, "owner").exit_code == 0
 
 
 def test_an_expired_token_is_refused(place, desk):
@@ -293,10 +293,10 @@ def test_a_mistyped_token_is_named_and_not_repeated(place, desk):
 
 
 def test_a_folder_of_another_network_is_not_joined_from(place, desk):
-    assert join(place, make_token(place)).returncode == 0
+    assert join(place, make_token(place)).exit_code == 0
     other = replace(read_token(make_token(place, "--name", "x", file="t2")), network="other-net")
     result = join(place, write_token(place, other))
-    assert result.returncode == 5
+    assert result.exit_code == 5
     assert "holds a card for network example-net, the token is for other-net" in result.stderr
 
 
@@ -304,7 +304,7 @@ def test_what_people_wrote_into_node_toml_stays(place, desk):
     (place / "new").mkdir()
     (place / "new" / "node.toml").write_text("# mine\n")
     result = join(place, make_token(place))
-    assert result.returncode == 0
+    assert result.exit_code == 0
     assert (place / "new" / "node.toml").read_text() == "# mine\n"
     assert 'it may say:\npeers = ["192.0.2.1:7060"]' in result.stderr
 
@@ -329,7 +329,7 @@ def test_without_waiting_it_says_that_it_is_pending_and_goes_on_later(place, des
     refused(join(place, token, "new", "--no-wait"), 5, "pending: the request waits for the issuer's operator")
     keys = place.snapshot(place / "new")
     place.ok("join", "approve", "db-03")
-    assert join(place, token, "new", "--no-wait").returncode == 0
+    assert join(place, token, "new", "--no-wait").exit_code == 0
     assert {name: place.snapshot(place / "new")[name] for name in keys} == keys
 
 
@@ -383,7 +383,7 @@ def test_kill_9_between_the_token_s_use_and_the_answer_loses_nothing(place, serv
     again = serve()
     moved = replace(read_token(token), addresses=(Address.parse(again.address),))
     refused(join(place, write_token(place, moved), "thief"), 8, "token-used")
-    assert join(place, write_token(place, moved)).returncode == 0
+    assert join(place, write_token(place, moved)).exit_code == 0
     assert place.card(place / "new" / "card.pem").grants[0].groups == ()
 
 
@@ -397,7 +397,7 @@ def test_with_the_signer_down_a_request_is_kept_and_granted_once_it_is_back(plac
     try:
         assert any(line.startswith("socket") for line in signer.stderr)
         result = join(place, token, "new", "--no-wait")
-        assert result.returncode == 0, result.stderr
+        assert result.exit_code == 0, result.stderr
     finally:
         signer.kill()
         signer.communicate()
@@ -523,7 +523,7 @@ def test_a_spent_token_is_not_cancelled_but_named(place, desk):
 def test_an_approval_that_could_not_be_granted_is_refused_at_once(place, desk):
     token = make_token(place, "--approve")
     join(place, token, "new", "--no-wait", "--name", "db-03")
-    assert join(place, make_token(place, file="t2"), "first", "--name", "db-03").returncode == 0
+    assert join(place, make_token(place, file="t2"), "first", "--name", "db-03").exit_code == 0
     place.refuses("join", "approve", "db-03", says="the name db-03 is held by", code=8)
 
 

@@ -18,6 +18,7 @@ from p2pnoise.store import read_table
 from tests.cli.conftest import Place
 from tests.cli.liar import Liar
 from tests.cli.processes import Process
+from tests.patience import PATIENCE
 
 # `p2pnoise`, but for the commit that has the next card of one identity: there the process is killed.
 DYING = """
@@ -78,11 +79,11 @@ def with_hub(place, act, *, where=None):
         hub.wait("listening")
         act(hub)
         if where is not None:
-            hub.process.wait(15)
+            hub.process.wait(PATIENCE)
             assert hub.process.returncode == -9
             hub._reader.join()
         else:
-            hub.end(15)
+            hub.end()
         return hub.events
     finally:
         hub.close()

@@ -9,8 +9,7 @@ import pytest
 from cards import IssuerKey, SelfRevocation
 from cards.text import to_armor
 from cli import peers
-
-PATIENCE = 15  # seconds
+from tests.patience import PATIENCE
 
 
 @pytest.fixture

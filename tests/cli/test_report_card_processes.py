@@ -17,7 +17,8 @@ from cards import Address, IssuerKey
 from p2pnoise.enrolment import JoinToken
 from tests.cli.conftest import Place
 from tests.cli.daemons import SHIFTED, Daemon
-from tests.cli.processes import PATIENCE, Process
+from tests.cli.processes import Process
+from tests.patience import PATIENCE
 
 LOCAL = "127.0.0.1"
 PACE = 0.05  # seconds between two lines of an agent

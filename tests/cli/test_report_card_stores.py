@@ -18,7 +18,7 @@ from p2pnoise.node.effects import FactOffered
 from p2pnoise.store import PeerStore, StoreError
 from p2pnoise.store.peer_store import PeerChange
 from tests.cli.daemons import Daemons
-from tests.cli.processes import PATIENCE
+from tests.patience import PATIENCE
 
 EVENTS = "events/1"
 
@@ -55,7 +55,7 @@ class Pair:
         with trio.fail_after(PATIENCE):
             while len(self.heard) < wanted:
                 with suppress(P2PNoiseError):  # the other may be starting
-                    await agent.send(server, EVENTS, b"%d" % next(self.numbers), timeout=1)
+                    await agent.send(server, EVENTS, b"%d" % next(self.numbers), timeout=10)
                 await trio.sleep(0.005)
 
     def list(self, sequence):

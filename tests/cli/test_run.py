@@ -15,7 +15,7 @@ from cli.daemon.config import Log
 from cli.daemon.printing import Printer
 from p2pnoise import events
 from p2pnoise.store import read_table
-from tests.cli.processes import PATIENCE
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_a_signal_ends_it_in_order_from_the_moment_it_listens(run, member, numbe
         assert process.events[-1]["event"] == "stopped"
 
 
-def test_a_second_signal_ends_it_at_once(run, member):
+def test_a_second_signal_ends_it_at_once(place, run, member):
     member("ada")
     home = member("bob")
     (home / "node.toml").write_text('stop_timeout = "10m"\n[limits]\nclose_timeout = 60\n')
@@ -139,9 +139,12 @@ def test_a_second_signal_ends_it_at_once(run, member):
     bob = run("bob", "--bootstrap", ada.bootstrap)
     bob.wait("peer-verified")
     ada.process.send_signal(signal.SIGSTOP)  # so that bob would have to wait a minute for a goodbye
+    has_looked(place, bob)
     bob.process.send_signal(signal.SIGTERM)
-    time.sleep(0.3)  # a nervous operator
-    assert bob.end(signal.SIGTERM, seconds=30) == (0, "")  # a third one might meet what ends after its last word
+    deadline = time.monotonic() + PATIENCE
+    while place.run("reload", "--home", home).exit_code == 0:  # until it has heard that: two that wait are one
+        assert time.monotonic() < deadline
+    assert bob.end(signal.SIGTERM, seconds=30) == (0, "")
     assert bob.find("stopped")
     ada.process.send_signal(signal.SIGCONT)
 
@@ -189,7 +192,7 @@ def test_a_database_that_breaks_while_it_runs_ends_it_with_a_sentence(place, nod
     other = sqlite3.connect(node.home / "node.db", isolation_level=None)
     other.execute("DROP TABLE lists")
     place.ok("revoke", "publish", "--output", node.home / "revocations.pem")
-    code, errors = node.end(seconds=PATIENCE)
+    code, errors = node.end()
     other.close()
     assert code == 1
     assert errors == ""
@@ -200,12 +203,17 @@ def test_a_database_that_breaks_while_it_runs_ends_it_with_a_sentence(place, nod
 # Watched files
 
 
-def test_a_new_list_is_in_force_within_a_second(place, node):
+def has_looked(place, node):
+    """Wait until it has seen each of its files where it is."""
+    node.wait("listening")
+    deadline = time.monotonic() + PATIENCE
+    while place.run("reload", "--home", node.home).exit_code:  # until its control socket is there
+        assert time.monotonic() < deadline
+
+
+def test_a_new_list_is_in_force_without_a_restart(place, node):
     place.ok("revoke", "publish", "--output", node.home / "revocations.pem")
-    written = (node.home / "revocations.pem").stat().st_mtime
-    applied = node.wait("list-applied", sequence=2)
-    assert applied["source"] == "revocations.pem"
-    assert applied["at"] - written < 1
+    assert node.wait("list-applied", sequence=2)["source"] == "revocations.pem"
 
 
 def ending(place, name):
@@ -215,7 +223,7 @@ def ending(place, name):
     return to_armor("SELF-REVOCATION", SelfRevocation.make(values, identity).raw)
 
 
-def test_a_statement_is_in_force_within_a_second_everywhere(place, run, member):
+def test_a_statement_is_in_force_everywhere_without_a_restart(place, run, member):
     member("ada")
     member("bob")
     member("cleo")
@@ -226,16 +234,14 @@ def test_a_statement_is_in_force_within_a_second_everywhere(place, run, member):
     for process in (ada, bob):
         process.wait("peer-verified", node_id=lost)
     (ada.home / "statements.pem").write_text(ending(place, "cleo"))
-    written = (ada.home / "statements.pem").stat().st_mtime
     for process in (ada, bob):
         applied = process.wait("statement-applied", statement="self-revocation")
         assert applied["dropped"] == [lost]
-        assert applied["at"] - written < 1
         process.wait("peer-lost", node_id=lost, reason="revoked")
     assert ada.find("statement-applied", source="statements.pem")
 
 
-def test_a_pin_is_in_force_within_a_second_and_so_is_its_end(place, run, member):
+def test_a_pin_is_in_force_without_a_restart_and_so_is_its_end(place, run, member):
     member("ada")
     member("bob")
     ada = run("ada")
@@ -244,10 +250,9 @@ def test_a_pin_is_in_force_within_a_second_and_so_is_its_end(place, run, member)
     ada.wait("peer-verified", node_id=pinned)
     (ada.home / "pins.toml").write_text(f'"bob" = "{place.keys(place / "ada")[0].public}"\n')
     lost = ada.wait("peer-lost", node_id=pinned)
-    assert lost["at"] - (ada.home / "pins.toml").stat().st_mtime < 1
     assert "pin-changed" in {finding["code"] for finding in lost["findings"]}
     (ada.home / "pins.toml").write_text("")
-    assert ada.wait_until(lambda: sum(event["event"] == "peer-verified" for event in ada.events) == 2)
+    assert ada.wait_until(lambda: sum(event["event"] == "peer-verified" for event in ada.events) >= 2)
 
 
 @pytest.mark.parametrize("name", ["statements.pem", "pins.toml"])
@@ -258,8 +263,7 @@ def test_a_broken_or_removed_file_of_trust_is_named_and_what_it_said_stays_in_fo
     (folder / "statements.pem").write_text(ending(place, "bob"))
     (folder / "pins.toml").write_text(f'"bob" = "{place.keys(folder)[0].public}"\n')
     ada = run("ada")
-    ada.wait("listening")
-    time.sleep(0.6)  # it has been seen there at least once
+    has_looked(place, ada)
     (folder / name).write_bytes(b"\x1b[2J broken")
     assert ada.wait("file-rejected", file=name)
     (folder / name).unlink()
@@ -282,8 +286,8 @@ def test_a_broken_file_changes_nothing_and_is_named(place, node, name):
 
 
 @pytest.mark.parametrize("name", ["card.pem", "policy.toml", "revocations.pem"])
-def test_a_file_that_is_removed_is_named_and_stays_in_force(node, name):
-    time.sleep(0.6)  # it has been seen there at least once
+def test_a_file_that_is_removed_is_named_and_stays_in_force(place, node, name):
+    has_looked(place, node)
     (node.home / name).unlink()
     rejected = node.wait("file-rejected")
     assert rejected["file"] == name
@@ -398,13 +402,13 @@ def _killed_at_events(place, run, member, rounds, seed):
     first.wait("list-applied", sequence=2)
     count = {}
     for _ in range(rounds):
+        kinds = ["peer-verified"]
         if rng.random() < 0.7:
             for path in home.glob("node.db*"):
                 path.unlink()
+            kinds += ["card-learned", "list-applied", "address-learned"]  # which it knows otherwise
         process = run("cleo", "--bootstrap", first.bootstrap)
-        kind = rng.choice(["peer-verified", "card-learned", "list-applied", "address-learned"])
-        process.wait_for_lines(1)
-        process.wait_until(lambda kind=kind, process=process: process.find(kind), 1.5)
+        process.wait(rng.choice(kinds))
         process.end(signal.SIGKILL)
         told = process.events
         assert _kept(home / "node.db", told) == []

@@ -8,7 +8,7 @@ from base64 import b64encode
 import pytest
 
 from tests.cli.daemons import COMMAND, Daemons
-from tests.cli.processes import PATIENCE
+from tests.patience import PATIENCE
 
 APPLICATION = """
 import sys, trio

@@ -17,6 +17,7 @@ import pytest
 from cards import IssuerKey
 from cli.signer import MAX_REQUEST
 from cli.signer_serve import MAX_CONNECTIONS
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets here")
 
@@ -94,7 +95,7 @@ def test_an_issuing_host_works_without_the_key(place, signer):
     place.ok("revoke", "add", "db-03", "--signer", place / "signer")
     place.ok("revoke", "publish", "--signer", place / "signer")
     signer.send_signal(signal.SIGTERM)
-    out, _ = signer.communicate(timeout=10)
+    out, _ = signer.communicate(timeout=PATIENCE)
     assert [line.split()[:2] for line in out.splitlines()] == [["signed", "grant"], ["signed", "list"]]
     assert "grant 1 to db-03, id1" in out
     assert signer.returncode == 0

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from cli.main import root
 from cli.simulate.options import as_command
+from tests.patience import PATIENCE
 
 MINE = """
 question = "Does a network of eight survive the loss of two?"
@@ -35,7 +36,7 @@ def _simulate(*options, hash_seed="0"):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert "Traceback" not in done.stderr
     return done
@@ -137,8 +138,9 @@ def scenario() -> Scenario:
 def test_a_file_that_says_nonsense_is_named_with_what_is_wrong(tmp_path, text, word):
     file = tmp_path / "mine.toml"
     file.write_text(text)
-    done = _simulate("run", file)
-    assert done.returncode == 2
+    done = CliRunner().invoke(root, ["simulate", "run", str(file)])
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
     assert str(file) in done.stderr
     assert word in done.stderr
     assert "fix: " in done.stderr

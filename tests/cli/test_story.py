@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.patience import PATIENCE
+
 
 def test_a_node_is_enrolled_verified_revoked_and_then_refused(place):
     made = place.shell("issuer", "new", "ops", "--network", "example-net")
@@ -56,7 +58,7 @@ def test_ctrl_c_exits_130_without_a_word(place):
     with pytest.raises(subprocess.TimeoutExpired):
         command.wait(1)
     command.send_signal(signal.SIGINT)
-    out, err = command.communicate(timeout=10)
+    out, err = command.communicate(timeout=PATIENCE)
     assert (command.returncode, out.strip(), err.strip()) == (130, b"", b"")
 
 
@@ -66,7 +68,7 @@ def test_a_reader_that_went_away_is_no_traceback(place):
     os.close(read)
     command = place.start("card", "show", "--line", stdout=write, stderr=subprocess.PIPE)
     os.close(write)
-    assert command.communicate(timeout=10)[1] == b""
+    assert command.communicate(timeout=PATIENCE)[1] == b""
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
@@ -74,7 +76,7 @@ def test_a_reader_that_went_away_is_no_traceback(place):
 def test_a_full_disk_behind_stdout_is_a_sentence(place):
     with open("/dev/full", "w") as full:  # noqa: PTH123
         command = place.start("card", "show", "--line", stdout=full, stderr=subprocess.PIPE)
-        assert command.communicate(timeout=10)[1].startswith(b"no space left for ")
+        assert command.communicate(timeout=PATIENCE)[1].startswith(b"no space left for ")
     assert command.returncode == 1
 
 

@@ -10,6 +10,7 @@ from cards import Delegation, IssuerKey, Retirement, SelfRevocation, grant, make
 from cards.text import from_armor, to_armor
 from cli import documents, trust_change
 from p2pnoise.folder import reading
+from tests.patience import PATIENCE
 
 NOW = int(time.time())
 
@@ -425,7 +426,7 @@ def test_on_a_terminal_a_change_that_drops_peers_asks_for_yes(network):
     for more in ([], ["--yes"]):
         master, slave = pty.openpty()
         process = network.start("trust", "apply", change, *more, stdout=slave, stderr=-1)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=PATIENCE)
         os.close(slave)
         os.close(master)
         answers.append((process.returncode, errors.decode()))

@@ -1,11 +1,12 @@
 """Why is this peer not connected? One command, in each of the situations that unconnected.py prepares."""
 
 import json
-import subprocess
 
 import pytest
+from click.testing import CliRunner
 
-from tests.cli.daemons import COMMAND, Daemons
+from cli.main import root
+from tests.cli.daemons import Daemons
 from tests.cli.unconnected import SITUATIONS
 
 
@@ -18,12 +19,12 @@ def daemons(tmp_path):
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_explain_names_the_cause_and_what_would_mend_it(daemons, situation):
     prepared = SITUATIONS[situation](daemons)
-    command = [*COMMAND, "explain", prepared.peer, "--home", prepared.home]
-    said = json.loads(subprocess.run([*command, "--json"], capture_output=True, text=True, check=False).stdout)
+    command = ["explain", prepared.peer, "--home", str(prepared.home)]
+    said = json.loads(CliRunner().invoke(root, [*command, "--json"]).stdout)
     assert said["cause"] == prepared.cause, said
     assert said["fix"]
     assert said["exit"] != 0
-    text = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert text.returncode == said["exit"]
+    text = CliRunner().invoke(root, command)
+    assert text.exit_code == said["exit"]
     assert text.stdout.startswith(prepared.cause.upper())
     assert f"fix: {said['fix']}" in text.stdout

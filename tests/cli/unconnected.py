@@ -178,6 +178,7 @@ def clock_ahead(daemons: Daemons) -> Situation:
     daemons.member("bob", lifetime=DAY // 2)
     _, ada = _dialled(daemons, shift=DAY, lifetime=DAY // 2)
     ada.wait("own-card-rejected")
+    ada.wait("peer-refused", name="bob")  # before, she knows nobody of that name
     return Situation(ada.home, "bob", "expired")
 
 

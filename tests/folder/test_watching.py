@@ -26,14 +26,20 @@ def no_threads(monkeypatch):
     monkeypatch.setattr(trio.to_thread, "run_sync", at_once)
 
 
+def renewed(net):
+    """The next card of alice."""
+    key, identity = net.keys("alice")
+    sequence = net.nodes["alice"].core.card.sequence + 1
+    card = make_card(identity, key, network="test", now=net.now, name="alice", sequence=sequence)
+    return grant(net.issuer, card, serial=9, now=net.now, lifetime=60, entropy=random.Random(1).randbytes)
+
+
 async def test_the_card_is_written_once_nobody_else_changes_the_folder(autojump_clock, tmp_path):
     async with network(1) as net:
         node, folder, old = net.nodes["alice"], NodeFolder(tmp_path), net.nodes["alice"].core.card
         folder.card.write_text(to_armor(documents.CARD, old.raw))
         watcher = Watcher(folder, node, "test", old)
-        key, identity = net.keys("alice")
-        new = make_card(identity, key, network="test", now=net.now, name="alice", sequence=old.sequence + 1)
-        new = grant(net.issuer, new, serial=9, now=net.now, lifetime=60, entropy=random.Random(1).randbytes)
+        new = renewed(net)
         await node.offer(OwnCardChanged(new))
         with reading.lock(tmp_path):
             await watcher.look()
@@ -41,3 +47,16 @@ async def test_the_card_is_written_once_nobody_else_changes_the_folder(autojump_
         await watcher.look()
         assert folder.read_card().raw == new.raw
         assert not [event for event in net.events["alice"] if isinstance(event, OwnCardRejected)]
+
+
+async def test_what_is_written_is_in_force_within_a_second(autojump_clock, nursery, tmp_path):
+    async with network(1) as net:
+        node, folder, old = net.nodes["alice"], NodeFolder(tmp_path), net.nodes["alice"].core.card
+        folder.card.write_text(to_armor(documents.CARD, old.raw))
+        nursery.start_soon(Watcher(folder, node, "test", old).watch)
+        await trio.sleep(10)
+        new = renewed(net)
+        folder.card.write_text(to_armor(documents.CARD, new.raw))
+        await trio.sleep(1)
+        assert node.core.card.raw == new.raw
+        nursery.cancel_scope.cancel()

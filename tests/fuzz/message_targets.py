@@ -94,6 +94,12 @@ def gossip_messages() -> Iterator[bytes]:
         messages.RecordItem(world.RECORDS["carl"].raw),
     )
     ids = {bytes(range(16)), ada.card_id[:16]}
+    whole = (messages.Range(b"", bytes(16)),)
+    parts_of_it = (
+        messages.Range(b"\x07\xa1\x20", None),
+        messages.Range(b"\x07\xa1\x20\x01", ids),
+        *whole,
+    )
     said: tuple[messages.Message, ...] = (
         messages.Heads(world.REVOCATIONS.heads),
         messages.WantLists((bytes(world.ISSUER.public),)),
@@ -102,10 +108,13 @@ def gossip_messages() -> Iterator[bytes]:
         messages.WantPages(world.PAGED_LIST.page_digests),
         messages.GivenPage(world.PAGED_LIST.pages[0]),
         messages.GivenPage(b""),
-        messages.Digest((bytes(8),) * 64),
-        messages.Ids((0, 63), ids),
+        messages.Ranges(((b"", whole), (bytes(world.ISSUER.public), parts_of_it)), frozenset()),
+        messages.Ranges((), ids),
         messages.Announce(ids),
         messages.Want(ids),
+        messages.Want(ids, graft=True),
+        messages.Push(items),
+        messages.Prune(),
         messages.Sample(ids, asks=True, full=False),
         messages.Items(items, last=False),
         messages.Items((), last=True),

@@ -234,6 +234,7 @@ class Mesh:
 
     def wait(self, seconds):
         end = self.now + int(seconds * SECOND)
+        self.pump()
         while True:
             dues = [(s.overlay.deadline(), s.name) for s in self.speakers.values()]
             due = min(((due, name) for due, name in dues if due is not None and due <= end), default=None)
@@ -249,7 +250,7 @@ class Mesh:
 
     @property
     def converged(self):
-        tables = {speaker.table.items.fingerprints() for speaker in self.speakers.values()}
+        tables = {frozenset(speaker.table.items) for speaker in self.speakers.values()}
         heads = {speaker.table.revocations.heads for speaker in self.speakers.values()}
         return len(tables) == 1 and len(heads) == 1
 

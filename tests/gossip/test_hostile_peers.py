@@ -11,10 +11,9 @@ from p2pnoise.gossip.items import body_id, grant_id, record_id
 from p2pnoise.gossip.messages import (
     Announce,
     CardItem,
-    Digest,
     GrantItem,
-    Ids,
     Items,
+    Ranges,
     RecordItem,
     Unknown,
     Want,
@@ -239,17 +238,10 @@ def test_an_empty_want_hears_an_empty_answer(mesh, ada, eve):
     assert eve.heard == [Items((), last=True)]
 
 
-def test_ids_of_all_buckets_and_none_are_answered_in_one_message(mesh, ada, eve):
-    eve.heard.clear()
-    mesh.say(eve, ada, Ids(tuple(range(64)), frozenset()))
-    (answer,) = eve.heard_of(Announce)
-    assert set(answer.ids) == set(ada.table.items)
-
-
-def test_made_up_fingerprints_and_ids_are_asked_for_in_bounds(mesh, ada, eve):
+def test_ids_that_were_made_up_are_asked_for_in_bounds(mesh, ada, eve):
     made_up = frozenset(number.to_bytes(16, "big") for number in range(3_000))
     for _ in range(5):
-        mesh.say(eve, ada, Digest((b"fingers!",) * 64), Announce(made_up))
+        mesh.say(eve, ada, Ranges((), made_up), Announce(made_up))
     assert len(eve.heard_of(Want)) == 1
     for _ in range(40):
         mesh.say(eve, ada, Items((), last=True))

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cards import Entry, IssuerKey, Policy, SignedHead
+from cards import Entry, Head, IssuerKey, Policy, SignedHead
 from cards.codec import encode
 from cards.pages import MAX_PAGES, page_digest
 from cards.statements import REVOCATION, SignatureCache, frame
@@ -100,15 +100,56 @@ def test_of_a_list_with_one_entry_more_one_page_travels(mesh, long_list):
     assert mesh.bytes < 45_000
 
 
-def test_a_list_of_one_page_comes_with_the_answer_to_one_question(mesh):
+def test_a_new_list_of_one_page_is_given_whole_and_unasked(mesh):
     ada, bob = mesh.add("ada"), mesh.add("bob")
     mesh.join(ada, bob)
     ada.heard.clear()
     bob.heard.clear()
     tell(mesh, ada, mesh.place.make_list(2, revoked=subjects(1_000)))
     assert sequence_of(bob) == 2
-    assert [type(message).__name__ for message in ada.heard] == ["WantLists"]
-    assert [type(message).__name__ for message in bob.heard] == ["Heads", "GivenList"]
+    assert ada.heard == []
+    assert [type(message).__name__ for message in bob.heard] == ["GivenList"]
+
+
+def test_a_new_list_is_given_unasked_once_on_a_link_and_to_nobody_who_has_named_or_given_it(mesh, ada):
+    eve, carl, dora = (mesh.puppet(name, ada) for name in ("eve", "carl", "dora"))
+    one = mesh.place.make_list(2, revoked=subjects(1))
+    head = Head(mesh.place.issuer.public, 2, hashlib.sha256(one.digest).digest())
+    mesh.say(eve, ada, Heads(ada.table.revocations.heads))
+    mesh.say(dora, ada, Heads((head,)))
+    mesh.say(carl, ada, Heads(ada.table.revocations.heads), mesh.place.given(one))
+    assert sequence_of(ada) == 2
+    mesh.say(eve, ada, mesh.place.given(one))
+    assert eve.heard_of(GivenList) == [mesh.place.given(one)]
+    assert carl.heard_of(GivenList) == dora.heard_of(GivenList) == []
+
+
+def test_whose_lists_we_do_not_know_yet_hears_the_heads(mesh, ada):
+    """What is given unasked is given from the last list on that a peer holds, or it would never take those between."""
+    eve = mesh.puppet("eve", ada)
+    eve.heard.clear()
+    tell(mesh, ada, mesh.place.make_list(2, revoked=subjects(1)))
+    assert [type(message).__name__ for message in eve.heard] == ["Heads"]
+
+
+def test_who_is_two_lists_behind_is_given_both_in_their_order(mesh, ada):
+    place = mesh.place
+    eve = mesh.puppet("eve", ada)
+    bob = mesh.add("bob", lists=(place.first_list, place.make_list(2, revoked=subjects(3)[:1])))
+    mesh.join(bob, ada)
+    eve.heard.clear()
+    mesh.say(eve, ada, Heads((Head(place.issuer.public, 1, bytes(32)),)))
+    tell(mesh, ada, place.make_list(3, revoked=subjects(3)[1:]))
+    assert [SignedHead.read(one.head, one.signature).sequence for one in eve.heard_of(GivenList)][-2:] == [2, 3]
+
+
+def test_of_a_longer_list_the_head_is_given_unasked(mesh, longer_list):
+    ada, bob = mesh.add("ada"), mesh.add("bob")
+    mesh.join(ada, bob)
+    bob.heard.clear()
+    tell(mesh, ada, longer_list)
+    assert sequence_of(bob) == longer_list.sequence
+    assert bob.heard[0] == head_of(longer_list)
 
 
 def test_a_latecomer_gets_the_older_lists_first_and_all_that_they_revoke(mesh):

@@ -12,21 +12,24 @@ from p2pnoise.gossip.messages import (
     MAX_IDS,
     MAX_ITEMS,
     MAX_MESSAGE,
+    MAX_RANGES,
     MAX_SAMPLE,
     MAX_WANT,
     MAX_WANT_STATEMENTS,
     Announce,
     CardItem,
-    Digest,
     GivenList,
     GivenPage,
     GivenStatements,
     GrantItem,
     Heads,
     HeldStatements,
-    Ids,
     Items,
     MessageError,
+    Prune,
+    Push,
+    Range,
+    Ranges,
     RecordItem,
     Sample,
     Unknown,
@@ -36,6 +39,7 @@ from p2pnoise.gossip.messages import (
     WantStatements,
     decode,
     encode,
+    ranges_size,
 )
 
 ID = b"i" * 16
@@ -45,6 +49,14 @@ HEAD = Head(KEY, 7, b"d" * 32)
 
 def numbered(count):
     return frozenset(number.to_bytes(16, "big") for number in range(count))
+
+
+FINGERPRINT = b"f" * 16
+UPPERS = [(2 * number + 1).to_bytes(19, "big") for number in range(MAX_RANGES)]
+
+
+def of_group(*values):
+    return pack([1, 14, [[KEY, [*values]]], b""])
 
 
 MESSAGES = [
@@ -59,11 +71,18 @@ MESSAGES = [
     WantPages((KEY,) * 8),
     GivenPage(b""),
     GivenPage(b"x" * 62_000),
-    Digest((b"f" * 8,) * 64),
-    Ids((), frozenset()),
-    Ids((0, 5, 63), numbered(MAX_IDS)),
+    Ranges((), frozenset()),
+    Ranges((), numbered(MAX_IDS)),
+    Ranges(((b"", (Range(b"", FINGERPRINT),)), (KEY, (Range(b"", frozenset()),))), frozenset()),
+    Ranges(((KEY, (Range(b"\1", None), Range(b"\1\1", numbered(300)), Range(b"\2", FINGERPRINT))),), numbered(2)),
+    Ranges(((KEY, tuple(Range(upper, FINGERPRINT) for upper in UPPERS)),), numbered(2_000)),
     Announce(numbered(MAX_IDS)),
     Want(numbered(MAX_WANT)),
+    Want(frozenset(), graft=True),
+    Push(()),
+    Push((CardItem(b"c"), GrantItem(KEY, b"h" * 8, b"attrs", b"s" * 64), RecordItem(b"r"))),
+    Push((CardItem(b""),) * MAX_ITEMS),
+    Prune(),
     Sample(frozenset(), asks=False, full=True),
     Sample(numbered(MAX_SAMPLE), asks=True, full=False),
     Items((), last=True),
@@ -81,6 +100,11 @@ MESSAGES = [
 def test_a_message_goes_there_and_back(message):
     assert decode(encode(message)) == message
     assert len(encode(message)) <= MAX_MESSAGE
+
+
+@pytest.mark.parametrize("message", [message for message in MESSAGES if isinstance(message, Ranges)])
+def test_ranges_have_the_size_that_is_said_of_them(message):
+    assert ranges_size(message) == len(encode(message))
 
 
 BAD = {
@@ -120,14 +144,38 @@ BAD = {
     "given statements: label as bytes": pack([1, 11, [[b"SUCCESSION", b"raw"]]]),
     "given statements: one part": pack([1, 11, [["SUCCESSION"]]]),
     "given statements: not an array": pack([1, 11, b"raw"]),
-    "digest: 63": pack([1, 4, bytes(63 * 8)]),
-    "digest: 65": pack([1, 4, bytes(65 * 8)]),
-    "ids: half an id": pack([1, 5, b"\x00", bytes(24)]),
-    "ids: bucket 64": pack([1, 5, b"\x40", b""]),
-    "ids: a bucket twice": pack([1, 5, b"\x01\x01", b""]),
-    "ids: buckets that go down": pack([1, 5, b"\x02\x01", b""]),
-    "ids: 3,001": pack([1, 5, b"\x00", b"".join(sorted(numbered(MAX_IDS + 1)))]),
-    "ids: no ids": pack([1, 5, b"\x00"]),
+    "ranges: nothing told": pack([1, 14, []]),
+    "ranges: told half an id": pack([1, 14, [], bytes(24)]),
+    "ranges: told 3,001": pack([1, 14, [], b"".join(sorted(numbered(MAX_IDS + 1)))]),
+    "ranges: 3,001 ids in all": pack(
+        [1, 14, [[KEY, [b"", 2, b"".join(sorted(numbered(MAX_IDS)))]]], ID],
+    ),
+    "ranges: 18 groups": pack([1, 14, [[bytes(31) + bytes([n]), [b"", 1, FINGERPRINT]] for n in range(18)], b""]),
+    "ranges: a group twice": pack([1, 14, [[KEY, [b"", 1, FINGERPRINT]]] * 2, b""]),
+    "ranges: groups that go down": pack([1, 14, [[key, [b"", 1, FINGERPRINT]] for key in (KEY, b"a" * 32)], b""]),
+    "ranges: a short group": pack([1, 14, [[b"k", [b"", 1, FINGERPRINT]]], b""]),
+    "ranges: a group of nothing": pack([1, 14, [[KEY, []]], b""]),
+    "ranges: a group alone": pack([1, 14, [[KEY]], b""]),
+    "ranges: not an array": pack([1, 14, KEY, b""]),
+    "ranges: 513": of_group(*(value for upper in [*UPPERS, b""] for value in (upper, 1, FINGERPRINT))),
+    "ranges: two values": of_group(b"", 1),
+    "ranges: four values": of_group(b"", 1, FINGERPRINT, b""),
+    "ranges: a long bound": of_group(b"\1" * 20, 1, FINGERPRINT),
+    "ranges: a bound that ends in 0": of_group(b"\1\0", 1, FINGERPRINT),
+    "ranges: a bound as text": of_group("1", 1, FINGERPRINT),
+    "ranges: a bound twice": of_group(b"\1", 1, FINGERPRINT, b"\1", 1, FINGERPRINT),
+    "ranges: bounds that go down": of_group(b"\2", 1, FINGERPRINT, b"\1", 1, FINGERPRINT),
+    "ranges: one after the end": of_group(b"", 1, FINGERPRINT, b"\1", 1, FINGERPRINT),
+    "ranges: one behind the end": of_group(b"", 1, FINGERPRINT, b"", 1, FINGERPRINT),
+    "ranges: two that are skipped": of_group(b"\1", 0, b"", b"\2", 0, b"", b"", 1, FINGERPRINT),
+    "ranges: the last one skipped": of_group(b"\1", 1, FINGERPRINT, b"", 0, b""),
+    "ranges: something skipped": of_group(b"\1", 0, FINGERPRINT, b"", 1, FINGERPRINT),
+    "ranges: half a fingerprint": of_group(b"", 1, bytes(8)),
+    "ranges: half an id": of_group(b"", 2, bytes(24)),
+    "ranges: ids that go down": of_group(b"", 2, b"j" * 16 + ID),
+    "ranges: of kind 3": of_group(b"", 3, FINGERPRINT),
+    "ranges: of kind true": of_group(b"", True, FINGERPRINT),
+    "ranges: a fingerprint as text": of_group(b"", 1, "f" * 16),
     "announce: half an id": pack([1, 6, bytes(24)]),
     "announce: 3,001": pack([1, 6, b"".join(sorted(numbered(MAX_IDS + 1)))]),
     "announce: an id twice": pack([1, 6, ID * 2]),
@@ -154,7 +202,12 @@ def test_it_is_refused(what):
         decode(BAD[what])
 
 
-@pytest.mark.parametrize("data", [pack([2, 1, "anything"]), pack([1, 14]), pack([1, 99, [1, 2]]), pack([0, 0])])
+@pytest.mark.parametrize("kind", [4, 5])
+def test_a_number_that_meant_something_once_means_nothing(kind):
+    assert decode(pack([1, kind, bytes(512)])) == Unknown()
+
+
+@pytest.mark.parametrize("data", [pack([2, 1, "anything"]), pack([1, 21]), pack([1, 99, [1, 2]]), pack([0, 0])])
 def test_a_version_or_type_of_tomorrow_is_unknown(data):
     assert decode(data) == Unknown()
 
@@ -175,7 +228,7 @@ values = st.recursive(
 
 
 @settings(derandomize=True, deadline=None)
-@given(st.integers(0, 10), st.lists(values, max_size=3))
+@given(st.integers(0, 14), st.lists(values, max_size=3))
 def test_any_fields_are_a_message_or_a_message_error(kind, fields):
     try:
         data = pack([1, kind, *fields])

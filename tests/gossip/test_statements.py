@@ -1,8 +1,9 @@
-"""The exchange of statements: asked for, given, healed by rounds, and nothing taken that was not asked for."""
+"""The exchange of statements: given as news, asked for, healed by rounds; and what may be given unasked."""
 
 import pytest
 
 from cards import Conflict, Retirement, SelfRevocation
+from p2pnoise.gossip import statements
 from p2pnoise.gossip.evidence import is_needed
 from p2pnoise.gossip.items import body_id
 from p2pnoise.gossip.messages import Announce, CardItem, GivenStatements, HeldStatements, WantStatements
@@ -34,13 +35,48 @@ def given(*statements):
     return GivenStatements(tuple((one.label, one.raw) for one in statements))
 
 
-def test_another_statement_than_the_one_asked_for_is_not_taken(mesh, ending):
+def test_a_new_statement_is_given_whole_and_unasked(mesh, ending):
+    ada, bob = mesh.add("ada", names=["carl"]), mesh.add("bob", names=["carl"])
+    mesh.join(ada, bob)
+    ada.heard.clear()
+    bob.heard.clear()
+    mesh.carry_out(ada, ada.overlay.offer_fact(ending("carl"), mesh.instant))
+    mesh.pump()
+    assert held(bob) == {ending("carl").digest}
+    assert (ada.heard, bob.heard) == ([], [given(ending("carl"))])
+
+
+def test_a_statement_is_not_given_to_who_has_named_or_given_it(mesh, ending):
+    ada = mesh.add("ada", names=["carl"])
+    eve, bob, dora = (mesh.puppet(name, ada) for name in ("eve", "bob", "dora"))
+    mesh.say(bob, ada, HeldStatements((ending("carl").digest,)))
+    mesh.say(eve, ada, given(ending("carl")))
+    mesh.say(dora, ada, given(ending("carl")))
+    assert [len(puppet.heard_of(GivenStatements)) for puppet in (eve, bob, dora)] == [0, 0, 1]
+
+
+def test_statements_that_nobody_asked_for_are_bounded_before_they_are_read(mesh, ending, monkeypatch):
     ada = mesh.add("ada", names=["carl", "bob"])
     eve = mesh.puppet("eve", ada)
-    mesh.say(eve, ada, HeldStatements((ending("carl").digest,)), given(ending("bob")))
-    assert held(ada) == set()
-    mesh.say(eve, ada, given(ending("carl")))
+    for _ in range(statements.BURST):
+        mesh.say(eve, ada, given(ending("carl")))
+    with monkeypatch.context() as patch:
+        patch.setattr(SelfRevocation, "parse", lambda _raw: pytest.fail("it was read"))
+        mesh.say(eve, ada, given(ending("bob")))
     assert held(ada) == {ending("carl").digest}
+    mesh.wait(1)
+    mesh.say(eve, ada, given(ending("bob")))
+    assert held(ada) == {ending("carl").digest, ending("bob").digest}
+    assert not ada.blamed
+
+
+def test_a_statement_that_nobody_asked_for_and_nobody_signed_is_misbehaviour(mesh, ending):
+    ada = mesh.add("ada", names=["carl"])
+    eve = mesh.puppet("eve", ada)
+    one = ending("carl")
+    mesh.say(eve, ada, GivenStatements(((one.label, one.raw[:-1] + bytes([one.raw[-1] ^ 1])),)))
+    assert [name for name, _ in ada.blamed] == ["eve"]
+    assert held(ada) == set()
 
 
 def test_an_ending_that_came_first_is_applied_before_a_card_that_gossip_brings(mesh, ending):
@@ -71,7 +107,7 @@ def test_what_was_missed_is_told_again_by_a_round(mesh, retirement):
     ada, bob = (mesh.add(name, policy=place.both, lists=lists) for name in ("ada", "bob"))
     mesh.join(ada, bob)
     ada.table.offer_fact(retirement, place.START)  # behind its overlay's back
-    mesh.wait(20)
+    mesh.wait(75)
     assert held(bob) == {retirement.digest}
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from p2pnoise.gossip import effects, views
 from p2pnoise.gossip.items import body_id, record_id
-from p2pnoise.gossip.messages import MAX_SAMPLE, Announce, Digest, Sample, Want
+from p2pnoise.gossip.messages import MAX_SAMPLE, Announce, Ranges, Sample, Want
 from p2pnoise.gossip.views import MOST, PASSIVE, SHUFFLE, VISIT
 from p2pnoise.instant import SECOND
 
@@ -42,8 +42,8 @@ def test_both_ends_of_a_link_are_neighbours_and_one_side_begins_to_compare(mesh)
     ada, bob = mesh.add("ada"), mesh.add("bob")
     mesh.join(ada, bob)
     assert (neighbours(ada), neighbours(bob)) == ({"bob"}, {"ada"})
-    assert ada.heard_of(Digest)
-    assert not bob.heard_of(Digest)
+    assert len(bob.heard_of(Ranges)) == 1
+    assert not [message for message in ada.heard_of(Ranges) if not message.told]
     assert mesh.converged
 
 
@@ -62,7 +62,7 @@ def test_one_too_many_is_a_visitor_that_learns_of_others_and_is_given_no_table(m
     (sample,) = late.heard_of(Sample)
     assert sample.full
     assert named(mesh, sample)
-    assert not late.heard_of(Digest)
+    assert not late.heard_of(Ranges)
     assert 1 < len(late.table) <= 1 + MAX_SAMPLE
 
 
@@ -115,7 +115,7 @@ def test_an_inbound_peer_cannot_make_itself_our_choice_by_saying_that_it_is_full
     ada, bob = mesh.add("ada"), mesh.add("bob")
     mesh.join(bob, ada)
     mesh.carry_out(ada, ada.overlay.message(ada.links["bob"], Sample(frozenset(), asks=False, full=True), mesh.instant))
-    mesh.carry_out(ada, ada.overlay.message(ada.links["bob"], Digest((bytes(8),) * 64), mesh.instant))
+    mesh.carry_out(ada, ada.overlay.message(ada.links["bob"], Ranges((), frozenset()), mesh.instant))
     assert True not in ada.overlay.views.active.values()
 
 

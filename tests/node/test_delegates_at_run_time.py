@@ -43,7 +43,7 @@ def test_a_peer_of_a_delegate_is_known_to_all_and_dialled_by_those_who_heard_of_
         row = member.core.table.by_node(cleo.core.node_id)
         assert len(row.grants) == 1
         assert row.record is not None
-    tables = {member.core.table.items.fingerprints() for member in (ada, bob, cleo)}
+    tables = {frozenset(member.core.table.items) for member in (ada, bob, cleo)}
     assert len(tables) == 1
     dora = net.member("dora")
     net.link(dora, ada)

@@ -157,6 +157,18 @@ def test_a_bootstrap_without_a_node_id_is_of_no_use_once_linked(net):
     assert len(dialled(ada)) == before
 
 
+def test_a_way_in_is_looked_for_although_a_newcomer_has_found_us(net):
+    """Or two that know no more than each other would stay an island when the node comes up that one was told of."""
+    ada = net.member("ada", bootstrap=(Bootstrap(THERE),))
+    net.wait(5)
+    carl = net.member("carl", bootstrap=(Bootstrap(ada.address),))
+    net.wait(5)
+    assert ada.up(carl)
+    before = len(dialled(ada))
+    net.wait(300)
+    assert len(dialled(ada)) > before
+
+
 def test_a_bootstrap_with_a_node_id_is_dialled_until_that_node_is_linked(net):
     low, high = net.two()
     ada = net.member("dora", bootstrap=(Bootstrap(low.address), Bootstrap(THERE, high.core.node_id)))

@@ -92,13 +92,15 @@ def test_tables_are_compared_with_nobody_or_peers_would_give_what_the_disk_holds
 
 def test_tables_are_compared_as_soon_as_the_last_row_is_verified(net, town, reading):
     ada, rows = reading
-    net.link(ada, town[1])
     newcomer = net.member("newcomer", target_links=0)
-    net.link(newcomer, town[2])
+    net.link(newcomer, town[1])
     net.wait(30)
+    net.link(ada, town[1])
+    net.wait(30)
+    assert ada.core.table.by_node(newcomer.core.node_id) is None
     net.give(ada, io.PeersRestored(tuple(rows.values())))
-    net.wait(30)
-    assert len(ada.core.table) == 7
+    net.wait(10)
+    assert ada.core.table.by_node(newcomer.core.node_id) is not None
 
 
 def test_what_is_new_spreads_meanwhile(net, town, reading):

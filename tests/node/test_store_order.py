@@ -77,18 +77,19 @@ def test_within_a_batch_nothing_is_sent_before_everything_is_stored(life):
 
 
 def test_no_item_is_offered_before_it_was_stored(life):
-    """Ids leave in announcements; by then their rows are in this batch or an earlier one."""
-    from p2pnoise.gossip.messages import Announce, Ids, decode  # noqa: PLC0415
+    """Ids leave in announcements and comparisons; by then their rows are in this batch or an earlier one."""
+    from p2pnoise.gossip.messages import Announce, Ranges, decode  # noqa: PLC0415
 
     stored = set()
     for member in life:
         stored |= {item for effect in member.effects if isinstance(effect, StorePeer) for item in effect.peer.item_ids}
-    offered = {
-        item
-        for _, frames in life[0].sealed
-        for kind, payload in split_frames(frames)
-        if kind == Kind.GOSSIP and isinstance(message := decode(payload), Announce | Ids)
-        for item in message.ids
-    }
+    said = [
+        decode(payload) for _, frames in life[0].sealed for kind, payload in split_frames(frames) if kind == Kind.GOSSIP
+    ]
+    offered = {item for message in said if isinstance(message, Announce) for item in message.ids}
+    for message in said:
+        if isinstance(message, Ranges):
+            named = [one.holds for _, ranges in message.groups for one in ranges if isinstance(one.holds, frozenset)]
+            offered |= message.told.union(*named)
     assert offered
     assert offered <= stored

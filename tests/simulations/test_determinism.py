@@ -9,6 +9,7 @@ import pytest
 
 from simulations import all_scenarios, find, run
 from simulations.running import begin
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 TOLD = "from simulations import run; print(run({name!r}, nodes=8, seed=5, fidelity={fidelity!r}).trace_hash)"
@@ -53,7 +54,7 @@ def test_a_run_is_the_same_in_processes_that_hash_differently(name, fidelity):
         )
         for seed in ("1", "2")
     ]
-    told = [process.communicate(timeout=120)[0] for process in processes]
+    told = [process.communicate(timeout=PATIENCE)[0] for process in processes]
     assert told[0] == told[1]
     assert len(told[0].strip()) == 32
 

@@ -14,6 +14,7 @@ import pytest
 
 from cards import Card, CardError
 from p2pnoise.store import StoreError, read_table
+from tests.patience import PATIENCE
 
 FLIPS = 120
 
@@ -81,7 +82,7 @@ def as_nobody(code, *arguments):
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE,
         cwd=Path(__file__).parents[2],
     )
 
@@ -393,7 +394,7 @@ def test_a_full_disk_is_named_and_everything_acknowledged_stays(shelf, limit):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
         cwd=Path(__file__).parents[2],
     )
     word, _, rest = result.stdout.partition(" ")
@@ -419,7 +420,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (2048, {resource.RLIM_INFINITY}))
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=PATIENCE,
         cwd=Path(__file__).parents[2],
     )
     assert result.stdout.startswith("refused"), result

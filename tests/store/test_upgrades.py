@@ -9,6 +9,7 @@ import pytest
 
 from cards import Mark, Pin
 from p2pnoise.store import StoreError, read_table
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -147,7 +148,7 @@ def test_an_upgrade_killed_at_each_statement_loses_nothing(make_shelf, tmp_path)
     first.filled(2)
     make_old(first.path)
     died = subprocess.run(
-        [sys.executable, "-c", DYING, tmp_path], check=True, cwd=ROOT, timeout=30, capture_output=True, text=True
+        [sys.executable, "-c", DYING, tmp_path], check=True, cwd=ROOT, timeout=PATIENCE, capture_output=True, text=True
     )
     steps = int(died.stdout)
     assert steps > 10  # they were really taken one by one

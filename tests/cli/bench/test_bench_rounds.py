@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from cli.bench.rounds import interleave, progress_bar
+from tests.patience import PATIENCE
 
 
 def _run(**how):
@@ -53,7 +54,7 @@ def test_there_is_a_bar_on_a_terminal_unless_a_program_reads(more, bar):
     terminal, stderr = pty.openpty()
     command = [sys.executable, "-m", "cli", "bench", "handshake", "--seconds", "0.01", *more]
     with os.fdopen(terminal, "rb", buffering=0) as screen:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, timeout=30, check=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=stderr, timeout=PATIENCE, check=True)
         os.set_blocking(terminal, False)
         shown = screen.read(65536) or b""
         os.close(stderr)

@@ -12,8 +12,7 @@ from cli.bench.node_sides import NODE, NODE_LINKS, NODE_PEERS
 from cli.bench.sides import IK, PLAIN, TLS, TLS_SERVER_ONLY, XX, Secrets, make_side
 from cli.bench.stage import Process, stage
 from cli.output import Fault
-
-GONE = 8  # seconds within which a bench that was stopped has left nothing
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -93,14 +92,14 @@ def test_a_bench_that_is_stopped_leaves_no_process(word):
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
         children = _until(lambda: found if len(found := _children(bench.pid)) == 2 else None)
         bench.send_signal(word)
-        out, err = bench.communicate(timeout=GONE)
+        out, err = bench.communicate(timeout=PATIENCE)
     _until(lambda: not any(map(_runs, children)))
     assert (out, err.strip()) == ("", "")
     assert bench.returncode == (130 if word == signal.SIGINT else -word)
 
 
 def _until(condition):
-    end = time.monotonic() + GONE
+    end = time.monotonic() + PATIENCE
     while not (found := condition()):
         assert time.monotonic() < end
         time.sleep(0.02)

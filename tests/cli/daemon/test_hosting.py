@@ -13,6 +13,7 @@ from p2pnoise.enrolment import BACK, FIRST, PROLOGUE, JoinToken
 from p2pnoise.node.link import APPLICATION_PROLOGUE as PEERS
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket.stream import NoiseStreamError, open_noise_stream
+from tests.patience import PATIENCE
 
 
 class Daemon:
@@ -75,7 +76,7 @@ def test_a_machine_with_nothing_becomes_a_trusted_peer_in_one_command(place, ada
         ada.wait("enrolled", name="db-03")
         ada.wait("peer-verified", name="db-03")
         new.process.send_signal(signal.SIGTERM)
-        assert new.process.wait(20) == 0
+        assert new.process.wait(PATIENCE) == 0
 
 
 async def test_an_ordinary_peer_that_opens_streams_named_like_enrolment_gets_nothing(place, ada, member):

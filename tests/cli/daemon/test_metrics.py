@@ -13,6 +13,7 @@ from cli.daemon import scraping
 from cli.daemon.metrics import TABLE, Counts, NodeMetrics
 from cli.output import Fault
 from p2pnoise import events, testing
+from tests.patience import PATIENCE
 
 LOCAL = Address("127.0.0.1", 0)
 THERE = Address("192.0.2.7", 7060)
@@ -141,7 +142,7 @@ async def exchange(address, request):
 
 async def test_an_ordinary_client_gets_the_page(site):
     def fetch():
-        with urllib.request.urlopen(f"http://{site}/metrics?x=1", timeout=5) as response:
+        with urllib.request.urlopen(f"http://{site}/metrics?x=1", timeout=PATIENCE) as response:
             return response.headers["Content-Type"], response.read()
 
     assert await trio.to_thread.run_sync(fetch) == (scraping.CONTENT_TYPE, b"page 1\n")
@@ -177,19 +178,20 @@ async def test_what_is_no_request_gets_no_answer_and_harms_nothing(site, junk):
 
 async def test_readers_who_say_nothing_are_bounded_and_sent_away_in_time(site, monkeypatch):
     silent = [await trio.open_tcp_stream(site.host, site.port) for _ in range(scraping.MAX_READERS)]
-    while await late(site) != b"":  # until all of them have been taken
+    while await said(site) != b"":  # until all of them have been taken
         pass
     await silent.pop().aclose()
-    with trio.fail_after(5):
-        while b" 200 OK" not in await late(site):
+    with trio.fail_after(PATIENCE):
+        while b" 200 OK" not in await said(site):
             pass
     for stream in silent:
         await stream.aclose()
 
 
-async def late(site):
+async def said(site, request=b"GET /metrics HTTP/1.1\r\n\r\n"):
+    """The answer; nothing where we were sent away before we had asked."""
     try:
-        return await exchange(site, b"GET /metrics HTTP/1.1\r\n\r\n")
+        return await exchange(site, request)
     except trio.BrokenResourceError:
         return b""
 
@@ -197,8 +199,8 @@ async def late(site):
 async def test_a_reader_who_says_nothing_is_sent_away_in_time(nursery, monkeypatch):
     monkeypatch.setattr(scraping, "PATIENCE", 0.05)
     (address,) = await nursery.start(scraping.serve, LOCAL, lambda: b"")
-    with trio.fail_after(5):
-        assert await exchange(address, b"GET /met") == b""
+    with trio.fail_after(PATIENCE):
+        assert await said(address, b"GET /met") == b""
 
 
 async def test_a_reader_who_does_not_read_is_sent_away_in_time(nursery, monkeypatch):

@@ -8,8 +8,7 @@ import trio.testing
 
 from cli.daemon.relay import Traffic, relay
 from p2pnoise import StreamCode, StreamReset
-
-PATIENCE = 15  # seconds
+from tests.patience import PATIENCE
 
 
 class Peer:

@@ -15,8 +15,8 @@ from cli.output import Fault
 from p2pnoise import Node, OwnCardChanged
 from p2pnoise.events import ServiceFailed
 from p2pnoise.testing import Network, network
+from tests.patience import PATIENCE
 
-PATIENCE = 15  # seconds
 LOCAL = "127.0.0.1"
 
 

@@ -8,6 +8,7 @@ import trio
 import trio.testing
 
 from cli.daemon.signals import StopWord, heed
+from tests.patience import PATIENCE
 
 
 @pytest.fixture
@@ -37,13 +38,13 @@ async def send(number):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_the_first_signal_is_the_word_to_stop_and_the_second_to_stop_at_once(heeding, number):
     await send(number)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         await heeding.wait()
     with trio.move_on_after(0) as waited:
         await heeding.wait_again()
     assert waited.cancelled_caught
     await send(number)
-    with trio.fail_after(5):
+    with trio.fail_after(PATIENCE):
         await heeding.wait_again()
 
 

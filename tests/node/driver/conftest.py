@@ -21,12 +21,12 @@ from p2pnoise.node.driver.opening import open_node
 from p2pnoise.node.frames import Hello, Kind, encode_frame
 from p2pnoise.node.link import CardPresented, Greeted, Link, Stage
 from p2pnoise.noise import KeyPair
+from tests.patience import PATIENCE
 
 NETWORK = "example-net"
 HOUR = 3600
 # Where those who mean harm come from: they share no limit with the good ones, where the system has such addresses.
 HOSTILE = "127.0.0.66" if sys.platform == "linux" else "127.0.0.1"
-PATIENCE = 15  # seconds that a condition may take to come true on a busy machine
 
 
 def stream(name):

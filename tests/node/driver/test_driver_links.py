@@ -232,6 +232,6 @@ async def test_twenty_nodes_in_one_process_know_all(net):
     async with trio.open_nursery() as nursery:
         for name in names:
             await nursery.start(live, name)
-        await net.until(lambda: all(len(node.table) == len(names) for node in running), 30)
+        await net.until(lambda: all(len(node.table) == len(names) for node in running))
         stop.set()
     assert all(node.told("stopped") for node in running)

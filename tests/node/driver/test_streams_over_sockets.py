@@ -9,6 +9,7 @@ from p2pnoise.node.driver.errors import PeerGone
 from p2pnoise.node.driver.messages import receiving
 from p2pnoise.node.driver.requests import answering
 from p2pnoise.node.effects import FactOffered
+from tests.patience import PATIENCE
 
 
 async def echo(stream):
@@ -88,7 +89,7 @@ async def test_a_reader_that_stops_holds_up_its_own_stream_alone(net, pair):
     ada, bob = pair
     bob.node.handle("deaf/1", wait)
     bob.node.handle("echo/1", echo)
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE):
         clogged = await ada.node.open_stream("bob", "deaf/1")
         with trio.move_on_after(0.5):
             await clogged.send_all(bytes(10_000_000))
@@ -108,5 +109,5 @@ async def test_a_revocation_ends_streams_that_are_busy(net, pair):
     stream = await ada.node.open_stream("bob", "pour/1")
     await stream.receive_some()
     await ada.node.offer(FactOffered(net.list(2, "bob"), "a test"))
-    with trio.fail_after(30), pytest.raises(PeerGone, match="revoked"):
+    with trio.fail_after(PATIENCE), pytest.raises(PeerGone, match="revoked"):
         await drain(stream)

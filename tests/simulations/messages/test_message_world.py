@@ -61,12 +61,12 @@ def test_over_the_same_links_it_is_the_bytes_world_to_within_a_few_hundredths(co
     """All begin at once, in both worlds with the links that the bytes world has: time within 5 %, bytes within 3."""
     messages, world = MessageWorld(seed), World(seed)
     for _ in range(count):
-        messages.add()
+        messages.add(wanted=0)
     pairs = messages.draw_pairs(6)
     for number in range(count):
         lower = [world.nodes[one] for one, other in sorted(pairs) if other == number]
         bootstrap = [Bootstrap(node.address, node.citizen.key.public) for node in lower]
-        world.add(at=number, bootstrap=bootstrap, config=NodeConfig(target_links=max(1, len(lower))))
+        world.add(at=number, bootstrap=bootstrap, config=NodeConfig(target_links=max(1, 2 * len(lower) - 1)))
     by_bytes = informed(world, count)
     numbers = {bytes(node.citizen.key.public): node.number for node in world.nodes}
     messages.join(
@@ -110,7 +110,7 @@ def test_every_message_has_the_size_that_it_would_have_if_it_were_written(monkey
     monkeypatch.setattr(MessageWorld, "_send", measured)
     faults = [Renew(at=3, nodes=(1, 2)), Revoke(at=4, nodes=(3,)), Crash(at=5, nodes=(4,), until=6)]
     assert run(asking(faults=lambda _setting: faults, expects=[Cut(within=5)]), nodes=120, seed=1).ok
-    assert {"Heads", "Digest", "Ids", "Announce", "Want", "WantLists", "GivenList"} <= {name for name, _ in seen}
+    assert {"Heads", "Ranges", "Announce", "Want", "Push", "Prune", "Sample", "GivenList"} <= {name for name, _ in seen}
     assert ("Items", True) in seen  # by reference
     assert ("Items", False) in seen  # one by one
 

@@ -17,6 +17,7 @@ from simulations.real.plan import loopback, make_plan
 from simulations.real.processes import run_processes
 from simulations.real.simulated import simulate
 from simulations.real.tun_relay import RelayLaw
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="real runs fork")
 
@@ -35,7 +36,7 @@ def fleets():
 def nothing_is_left():
     before = set(fleets())
     yield
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while set(fleets()) - before and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not set(fleets()) - before
@@ -133,14 +134,14 @@ def test_whatever_ends_whoever_started_them_ends_all_processes(how, together, tm
         start_new_session=True,
     )
     assert one.stdout.readline() == b"begun\n"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not list(tmp_path.glob("*/*.db")) and time.monotonic() < deadline:
         time.sleep(0.05)  # until the first node has its database
     assert list(tmp_path.glob("*/*.db"))
     os.killpg(one.pid, how) if together else one.send_signal(how)
     one.wait()
     one.stdout.close()
-    while list(tmp_path.iterdir()) and time.monotonic() < deadline + 20:
+    while list(tmp_path.iterdir()) and time.monotonic() < deadline + PATIENCE:
         time.sleep(0.05)
     assert not list(tmp_path.iterdir())
 

@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from simulations import report
+from tests.patience import PATIENCE
 from tests.simulations.report.made import hostile_outcome, outcome, sweep
 
 # The warning of `chromium` is to be read, and not to fail the test that is skipped.
@@ -33,7 +34,6 @@ addEventListener("message", event => {{
     fetch("{address}/" + frame.id, {{method: "POST", mode: "no-cors", body: JSON.stringify(event.data)}});
 }});
 </script>{frames}"""
-PATIENCE = 60  # seconds
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from simulations.outcome import Check, Outcome
 from simulations.sweep import Task
+from tests.patience import PATIENCE
 
 
 def tasks(count, **parameters):
@@ -21,6 +22,9 @@ def work(task):
     """An outcome of the seed alone. `kill` has the worker killed: once, or each time where the file cannot be made."""
     told = task.parameters
     time.sleep(told.get("sleep", 0))
+    waited = time.monotonic()
+    while "until" in told and not Path(told["until"]).exists() and time.monotonic() < waited + PATIENCE:
+        time.sleep(0.02)
     if "kill" in told and not Path(told["kill"]).exists():
         if Path(told["kill"]).parent.exists():
             Path(told["kill"]).touch()

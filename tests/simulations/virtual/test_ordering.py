@@ -13,6 +13,7 @@ from trio.testing import MockClock
 from simulations.virtual import stepping
 from simulations.virtual.ordering import Ordering
 from simulations.virtual.stepping import Stepper
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 
@@ -84,7 +85,7 @@ sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]
 from test_ordering import _order
 print(_order(7))
 """
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert said.stdout.strip() == repr(_order(7))
 
 

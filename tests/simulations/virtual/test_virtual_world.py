@@ -34,6 +34,7 @@ from simulations import (
     run,
 )
 from simulations.guard import RealWorldError
+from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[3]
 TURMOIL = (
@@ -108,7 +109,7 @@ def test_processes_that_hash_differently_have_one_trace():
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
         ).stdout
         for seed in ("1", "2")
     }
