@@ -9,24 +9,31 @@ from cards import Verdict
 from p2pnoise.node.bans import weigh
 
 from . import control, options, peers_watch, trust_state
+from .bench.rounds import progress_bar
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, columns, say, until
+
+SHOWN = 500  # peers of a table, unless asked for more: some 0.4 s to judge, and more than anybody reads
 
 
 @click.command()
 @options.home
 @click.option("--watch", is_flag=True, help="go on showing them as they change, until Ctrl-C; the node has to run")
+@click.option("--limit", type=click.IntRange(1), help=f"how many to show; {SHOWN}, or all of them with --json")
+@click.option("--all", "everybody", is_flag=True, help="show all, however many; some 0.7 s for 1,000")
 @options.as_json
-def command(*, home: NodeFolder, watch: bool, as_json: bool) -> None:
+def command(*, home: NodeFolder, watch: bool, limit: int | None, everybody: bool, as_json: bool) -> None:
     """Show the peers that a node knows.
 
     Reads the node's database, whether the node runs or not, and judges every card again by all that the node goes by; a
-    running one says besides who is linked. For the reasons: p2pnoise explain NAME.
+    running one says besides who is linked. For the reasons: p2pnoise explain NAME. Of a large table it shows the
+    beginning: this node, those that it was ever linked with, then the others by name.
 
     \b
     Examples:
       p2pnoise peers
       p2pnoise peers --watch
+      p2pnoise peers --limit 20
       p2pnoise peers --home /srv/node --json
     """
     if watch:
@@ -36,26 +43,27 @@ def command(*, home: NodeFolder, watch: bool, as_json: bool) -> None:
         raise Fault(f"no policy in {home.path}", "p2pnoise card install FILE, or name the folder with --home")
     now = options.now()
     links = _links(home)
-    trust = trust_state.read(home, now)
+    trust = trust_state.read(home, now, most=limit or (None if everybody or as_json else SHOWN))
     policy, table = trust.store.policy, trust.table
     if table is None:
         raise Fault(f"{home.path / 'node.db'}: there is no node database", "start the node once: p2pnoise run")
     # By their own marks: of ourselves a newer card may be installed than the node has taken up.
     marks = {bytes(row.card.identity): trust_state.mark(row.card) for row in table.rows}
     store = replace(trust.store, marks=marks)
-    judged = [
-        (
-            row,
-            weigh(store.verify(row.card, now, established=True, signatures=trust.signatures), trust.bans, store.facts),
-        )
-        for row in table.rows
-    ]
+    judged = []
+    with progress_bar("judging the cards", as_json=as_json) as progress:
+        for number, row in enumerate(table.rows):
+            verdict = store.verify(row.card, now, established=True, signatures=trust.signatures)
+            judged.append((row, weigh(verdict, trust.bans, store.facts)))
+            if number % 100 == 0:
+                progress(number / len(table.rows))
     if as_json:
         answer_json(
             {
                 "ok": True,
                 "network": policy.network,
                 "running": links is not None,
+                "total": table.total,
                 "peers": [
                     {
                         "name": row.card.name,
@@ -95,6 +103,8 @@ def command(*, home: NodeFolder, watch: bool, as_json: bool) -> None:
     good = sum(verdict.ok for _, verdict in judged)
     how = "the node runs" if links is not None else "the node does not run"
     say(f"{good} of {len(judged)} cards count today; the network is {policy.network}; {how}")
+    if table.total > len(judged):
+        say(f"{table.total} are stored; to see all: p2pnoise peers --all")
 
 
 def _links(home: NodeFolder) -> dict[str, Any] | None:

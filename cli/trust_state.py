@@ -85,8 +85,10 @@ def refuse(fault: Fault) -> None:
     raise fault
 
 
-def read(home: NodeFolder, now: int) -> Trust:
-    """What the folder says; what cannot be read of lists, statements, pins, bans is named and left out, as by a node.
+def read(home: NodeFolder, now: int, *, most: int | None = None) -> Trust:
+    """What the folder says, with at most so many peers of its table.
+
+    What cannot be read of lists, statements, pins, bans is named and left out, as by a node.
 
     Raises `Fault` where there is no policy, or card or database are damaged.
     """
@@ -94,12 +96,14 @@ def read(home: NodeFolder, now: int) -> Trust:
     if policy is None:
         fix = "p2pnoise card install FILE --issuer NAME=issuer1..., or name the folder with --home"
         raise Fault(f"no policy in {home.path}", fix, code=UNTRUSTED)
-    return under(policy, home, now, unreadable=warn)
+    return under(policy, home, now, unreadable=warn, most=most)
 
 
-def under(policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[Fault], None]) -> Trust:
+def under(
+    policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[Fault], None], most: int | None = None
+) -> Trust:
     """As `read`, by any policy; `unreadable` is told of each file that cannot be read."""
-    table, running = read_table(home), is_running(home)
+    table, running = read_table(home, most), is_running(home)
     held: list[Fact] = []
     for path in (home.revocations, home.statements):
         held += _lenient(path, file_facts, (), unreadable)
@@ -170,15 +174,15 @@ def file_facts(path: Path) -> tuple[Fact, ...]:
     return documents.read(path, fix=f"restore {path.name}, or remove it").facts if path.exists() else ()
 
 
-def read_table(home: NodeFolder) -> "StoredTable | None":
-    """The node's table; None where it never ran. Raises `Fault`."""
+def read_table(home: NodeFolder, most: int | None = None) -> "StoredTable | None":
+    """The node's table, or the first rows of it; None where it never ran. Raises `Fault`."""
     from p2pnoise.store import StoreError, read_table  # noqa: PLC0415 - not for --help
 
     path = home.path / "node.db"
     if not path.exists() or not path.stat().st_size:
         return None
     try:
-        return read_table(path)
+        return read_table(path, most)
     except StoreError as error:
         raise Fault(str(error), error.hint) from None
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from cards import Fact, Mark, Pin
-from p2pnoise.gossip.effects import Store, StorePeer, StorePin, StoreRevocations, StoreStatement
+from cards import Fact, Mark, NodeId, Pin
+from p2pnoise.gossip.effects import Store, StoreAnchors, StorePeer, StorePin, StoreRevocations, StoreStatement
 from p2pnoise.gossip.table import Peer
 from p2pnoise.node import effects as io
 
@@ -19,7 +19,7 @@ class DiskError(Exception):
 class Disk(Protocol):
     """What outlives a node."""
 
-    def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
+    def load(self) -> tuple[io.TrustRestored, io.PeersRestored]:
         """What was kept. Raises `DiskError`."""
         ...
 
@@ -36,8 +36,9 @@ class MemoryDisk:
         self._revocations: StoreRevocations | None = None
         self._statements: dict[bytes, Fact] = {}
         self._pins: dict[str, Pin] = {}
+        self._anchors: tuple[NodeId, ...] = ()
 
-    def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
+    def load(self) -> tuple[io.TrustRestored, io.PeersRestored]:
         held = self._revocations.revocations.by_issuer.values() if self._revocations is not None else ()
         lists = [one for state in held for one in state.lists]
         marks = {
@@ -45,11 +46,12 @@ class MemoryDisk:
             for identity, peer in self._peers.items()
         }
         pins = {name: pin.identity for name, pin in self._pins.items() if pin.identity is not None}
-        rows = [
+        rows = tuple(
             io.StoredPeer(peer.card, peer.record, peer.provenance, peer.first_seen, peer.learned_from)
             for peer in self._peers.values()
-        ]
-        return io.TrustRestored((*lists, *self._statements.values()), marks, pins), rows
+        )
+        trust = io.TrustRestored((*lists, *self._statements.values()), marks, pins)
+        return trust, io.PeersRestored(rows, anchors=self._anchors)
 
     def keep(self, changes: Sequence[Store]) -> None:
         for change in changes:
@@ -62,3 +64,5 @@ class MemoryDisk:
                     self._statements[statement.digest] = statement
                 case StorePin(pin):
                     self._pins[pin.name] = pin
+                case StoreAnchors(node_ids):
+                    self._anchors = node_ids

@@ -43,7 +43,7 @@ class FileDisk:
         self._advice = ""  # what a start that was refused told its operator to do
         self._faults: list[str] = []  # that strike when the node is down
 
-    def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
+    def load(self) -> tuple[io.TrustRestored, io.PeersRestored]:
         self._abandon()
         self._advice = ""
         for how in self._faults:

@@ -29,7 +29,6 @@ from .seeded import Seeded
 from .signatures import CountingSignatures
 
 STORES = get_args(Store)  # a tuple is asked in half the time of a union
-RESTORED_AT_ONCE = 1_000  # rows; the rest follows, as in the daemon
 MAX_IDLE_TICKS = 1_000  # one after the other without time passing: the node would be busy for ever
 
 
@@ -123,15 +122,14 @@ class World(Seeded):
         node.failure = ""
         node.dark = False
         try:
-            trust, rows = node.disk.load()
+            trust, peers = node.disk.load()
         except DiskError as error:
             self.fail(node, error)
             return
         node.core = node.make(self, node)
         self._hand(node, trust)
         self._hand(node, io.FactOffered(self.oracle.lists[0], "a file"))
-        for first in range(0, len(rows), RESTORED_AT_ONCE):
-            self._hand(node, io.PeersRestored(tuple(rows[first : first + RESTORED_AT_ONCE])))
+        self._hand(node, peers)
         self._hand(node, io.ListeningOn((node.address,), (node.address,)))
 
     def kill(self, node: SimulatedNode, *, silent: bool = False) -> None:

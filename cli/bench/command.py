@@ -208,6 +208,29 @@ def cards(*, seconds: float, cards: int, as_json: bool) -> None:
 
 
 @command.command()
+@_seconds(20.0)
+@click.option(
+    "--cards",
+    type=click.IntRange(1, 100_000),
+    default=2000,
+    show_default=True,
+    help="how many different ones; making them takes about a second for 1,000",
+)
+@options.as_json
+def store(*, seconds: float, cards: int, as_json: bool) -> None:
+    """Rows written, against SQLite's own executemany, and a newcomer's table against its signatures.
+
+    \b
+    Examples:
+      p2pnoise bench store
+      p2pnoise bench store --cards 10000 --seconds 60 --json
+    """
+    from cli.bench import store as bench  # noqa: PLC0415 - not for --help
+
+    _run("store", bench.run, seconds=seconds, cards=cards, as_json=as_json)
+
+
+@command.command()
 @click.option("--quick", is_flag=True, help="a few nodes each, to see that it runs; no targets then")
 @click.option("--only", multiple=True, metavar="LINE", help="one of the lines; may be given several times")
 @options.as_json

@@ -18,7 +18,7 @@ from p2pnoise.node.driver.errors import PeerNotTrusted, PeerTimeout, PeerUnreach
 from p2pnoise.node.driver.naming import Meant, find
 from p2pnoise.node.driver.peers import known_peers
 from p2pnoise.node.link import Stage
-from p2pnoise.store.peer_store import find_cards
+from p2pnoise.store.reading import find_cards
 
 from . import subjects
 from .chain import explain

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cards import AddressRecord, Card, Fact, Finding, Pin, Revocations, Verdict
+from cards import AddressRecord, Card, Fact, Finding, NodeId, Pin, Revocations, Verdict
 from cards.facts import Statement
 
 from .messages import Message
@@ -46,6 +46,13 @@ class StorePin:
     """This name was pinned on first use; or, without an identity, no longer is."""
 
     pin: Pin
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAnchors:
+    """These are to be dialled first after a restart, by Node ID: they take the place of those before."""
+
+    node_ids: tuple[NodeId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +148,7 @@ class Misbehaved:
     reason: str
 
 
-Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin
+Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin | StoreAnchors
 Effect: TypeAlias = (
     Store
     | SendMessage

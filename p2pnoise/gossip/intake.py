@@ -214,8 +214,12 @@ class Intake:
         self._effects.append(StorePeer(peer))
         if source is not None:
             self._effects.append(Learned(peer, source[1]))
-        if peer.node_id in self.early:
-            record, giver = self.early.pop(peer.node_id)
+        self.take_early(peer.node_id, now)
+
+    def take_early(self, node_id: bytes, now: Instant) -> None:
+        """Take the record of this node that came before its card, which we hold now."""
+        if node_id in self.early:
+            record, giver = self.early.pop(node_id)
             _, with_record = self._table.offer_record(record, now.unix)
             if with_record is not None:
                 self._record_changed(with_record, record, giver, None, now)

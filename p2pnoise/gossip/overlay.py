@@ -9,10 +9,10 @@ Nothing here knows how ids, items and rows are kept: of ids it knows sets, and t
 in bulk. So the same overlay runs in a node and, ten thousand times, in a simulated world.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cards import AddressRecord, Card, CardError, Conflict, Fact, IdentityId, RevocationList
+from cards import AddressRecord, Card, CardError, Conflict, Fact, IdentityId, NodeId, RevocationList
 from cards.findings import Finding
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
@@ -117,6 +117,7 @@ class Overlay:
             self._liveness,
         )
         self._next_round = 0
+        self._stored = 0  # rows of our own store that are not verified yet
 
     def has(self, link: LinkId) -> bool:
         """Whether the peer of this link has been greeted, and is not gone."""
@@ -141,7 +142,7 @@ class Overlay:
         self._statements.peer_up(link)
         self._broadcast.peer_up(link)
         if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
-            self._reconciliation.begin_in_turn(link, now)
+            self._compare_in_turn([link], now)
         early, state.early = state.early, []
         for message in early:
             self._dispatch(link, message, now)
@@ -150,7 +151,7 @@ class Overlay:
     def peer_stays(self, link: LinkId, now: Instant) -> list[Effect]:
         """The peer of a link that is up has nowhere else to go: it is a neighbour, if it was none."""
         if self.views.peer_stays(link):
-            self._reconciliation.begin(link, now)
+            self._compare([link], now)
         return self._finish(now)
 
     def peer_down(self, link: LinkId, now: Instant) -> list[Effect]:
@@ -193,7 +194,7 @@ class Overlay:
                 link = self._random.choice(list(self.views.active))
                 self._lists.name_heads(link)
                 self._statements.name_all(link)
-                self._reconciliation.begin(link, now)
+                self._compare([link], now)
         return self._finish(now)
 
     def deadline(self) -> int | None:
@@ -227,7 +228,7 @@ class Overlay:
         """Another policy is in force, or other pins: what no longer counts leaves, what was refused may come in."""
         self._forgive(now)
         self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
-        self._compare(now)  # what only another issuer's group has was compared with nobody
+        self._compare(self.views.active, now)  # what only another issuer's group has was compared with nobody
         return self._finish(now)
 
     def pins_changed(
@@ -254,6 +255,18 @@ class Overlay:
             self._effects += [StorePin(pin)] if pin is not None else []
             self._intake.changed(peer, known, None, now)
             self._effects += [Pinned(peer)] if pin is not None else []
+        return self._finish(now)
+
+    def restored(self, node_ids: Iterable[NodeId], left: int, now: Instant) -> list[Effect]:
+        """The rows of these nodes were read back from our own store and verified, and so many are left.
+
+        Until none is, nothing is compared with anybody: we would ask for what our disk holds. What is new spreads.
+        """
+        for node_id in node_ids:
+            self._intake.take_early(node_id, now)
+        before, self._stored = self._stored, left
+        if before and not left:
+            self._compare_in_turn(self.views.active, now)
         return self._finish(now)
 
     def card_presented(self, card: Card, now: Instant) -> list[Effect]:
@@ -308,9 +321,7 @@ class Overlay:
             case Ranges() if self.views.is_visitor(link):
                 pass  # it hears that it is one, and goes to others, or stays and is asked by us
             case Ranges():
-                self.views.welcome(link)
-                self._offered(link, self._reconciliation.offered(message), now)
-                self._reconciliation.message(link, message, now)
+                self._take_ranges(link, message, now)
             case Announce(ids):
                 self._broadcast.announced(link, ids, now)
             case Want(ids, graft):
@@ -334,6 +345,12 @@ class Overlay:
             case Prune():
                 self._broadcast.pruned(link)
 
+    def _take_ranges(self, link: LinkId, message: Ranges, now: Instant) -> None:
+        self.views.welcome(link)
+        if not self._stored:
+            self._offered(link, self._reconciliation.offered(message), now)
+            self._reconciliation.message(link, message, now)
+
     def _take_sample(self, link: LinkId, message: Sample, now: Instant) -> None:
         if message.full:
             self.views.peer_is_full(link)
@@ -354,7 +371,7 @@ class Overlay:
         store = StoreRevocations(self.table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
         self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
         if self._forgive(now):  # a missing or late list was a reason to refuse
-            self._compare(now)
+            self._compare(self.views.active, now)  # what may be taken now was offered in vain
         if not isinstance(fact, RevocationList):
             self._statements.accepted(fact.digest, link)
             return None
@@ -392,10 +409,17 @@ class Overlay:
         self._statements.forgive(now)
         return self._exchange.wants.forgive()
 
-    def _compare(self, now: Instant) -> None:
-        """Have every neighbour compare its items with ours: what may be taken now was offered in vain."""
-        for link in self.views.active:
-            self._reconciliation.begin(link, now)
+    def _compare(self, links: Iterable[LinkId], now: Instant) -> None:
+        """Have these peers compare their items with ours, once all of ours are read back."""
+        if not self._stored:
+            for link in links:
+                self._reconciliation.begin(link, now)
+
+    def _compare_in_turn(self, links: Iterable[LinkId], now: Instant) -> None:
+        """The same, one after the other."""
+        if not self._stored:
+            for link in links:
+                self._reconciliation.begin_in_turn(link, now)
 
     # Endings
 

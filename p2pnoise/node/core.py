@@ -32,6 +32,7 @@ from p2pnoise.noise import Entropy, KeyPair
 from . import effects as io
 from .admission import waits_for_lists
 from .agenda import NEVER
+from .anchors import Anchors
 from .bans import Bans
 from .dials import Dialler, Target
 from .links import Links
@@ -87,6 +88,8 @@ class NodeCore:
         self._dial_at: int | None = None
         self._lift_at: int | None = None  # the ban that ends first
         self._due = 0  # when a `Tick` is wanted
+        self._stored = 0  # rows on our disk that are not verified yet
+        self._anchors = Anchors()
 
     @property
     def card(self) -> Card:
@@ -202,15 +205,22 @@ class NodeCore:
                     self.table.restore_mark(identity, mark)
                 self.table.restore_facts(facts, now.unix)
                 self.table.restore_pins(pins)
-            case io.PeersRestored(peers):
+            case io.PeersRestored(peers, left, anchors):
                 for stored in peers:
                     self._restore(stored, now)
+                self._stored = left
+                self._dialler.begin_with(anchors)
+                self._anchors.restored(anchors)
+                self.links.apply(self._overlay.restored((row.card.node_id for row in peers), left, now), now)
             case io.ListeningOn(bound, advertised):
                 self._advertised = advertised
                 self._install(now)
                 self._emit(
                     events.Listening(
-                        node_id=self.node_id, name=self.card.name, addresses=bound, known_peers=len(self.table)
+                        node_id=self.node_id,
+                        name=self.card.name,
+                        addresses=bound,
+                        known_peers=len(self.table) + self._stored,
                     )
                 )
             case io.PolicyChanged(policy):
@@ -269,6 +279,7 @@ class NodeCore:
         if self._advertised is not None and not self._is_installed:
             self._install(now)  # a fact may be what it waited for, or what takes it back; or others had a newer card
         self._look_at_record(now)
+        self._look_at_anchors()
         if self._refresh_at is not None and now.monotonic >= self._refresh_at:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
@@ -375,6 +386,12 @@ class NodeCore:
         self._record = own.record
         if own.record is not None and own.record.addresses != self._advertised:
             self._refresh_at = min(self._refresh_at, now.monotonic + RECORD_PAUSE)
+
+    def _look_at_anchors(self) -> None:
+        links = self.links.all
+        active = ((links[link].node_id, ours) for link, ours in self._overlay.views.active.items() if link in links)
+        if self._anchors.look([(node_id, ours) for node_id, ours in active if node_id is not None]):
+            self._effects.append(gossip.StoreAnchors(self._anchors.node_ids))
 
     def _warn_of_lists(self, now: Instant) -> None:
         """Tell the operator of lists that are due soon, or overdue; again every day."""

@@ -71,8 +71,13 @@ class Dialler:
         self._pool: dict[NodeId, None] = {}
         self._redraw_at = 0
         self._visit_at = 0
+        self._anchors: dict[NodeId, None] = {}  # not dialled yet
         self._more_at = 0
         self._entered = False  # whether a peer that counts has answered where the configuration says to begin
+
+    def begin_with(self, anchors: Iterable[NodeId]) -> None:
+        """Dial these before all others, once."""
+        self._anchors |= dict.fromkeys(anchors)
 
     def configure(self, config: NodeConfig) -> None:
         """Other times and other peers to begin with. Each that is new is dialled at once, whatever links there are.
@@ -212,7 +217,7 @@ class Dialler:
             if not_before <= now
         ]
         self._random.shuffle(ready)
-        ready.sort(key=lambda target: target.source != "bootstrap")
+        ready.sort(key=lambda target: (target.node_id not in self._anchors, target.source != "bootstrap"))
         chosen: list[Target] = []
         for target in ready:
             taken = any(
@@ -221,6 +226,8 @@ class Dialler:
             )
             if not taken and len(chosen) < slots:
                 chosen.append(target)
+                if target.node_id is not None:
+                    self._anchors.pop(target.node_id, None)
         return chosen
 
     def deadline(self, links: Collection[Link], views: Views, now: int) -> int | None:

@@ -76,9 +76,14 @@ class TrustRestored:
 
 @dataclass(frozen=True, slots=True)
 class PeersRestored:
-    """Some rows as they were stored; a large table comes in portions, so that a start does not wait for all."""
+    """Some rows as they were stored; a large table comes in portions, so that a start does not wait for all.
+
+    So many are `left` for later ones. Those of `anchors` were linked last and are dialled first; their rows come first.
+    """
 
     peers: tuple[StoredPeer, ...]
+    left: int = 0
+    anchors: tuple[NodeId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,10 @@
 """Keeping: how what a core wants stored becomes what a PeerStore writes, and how what it reads comes back."""
 
-from p2pnoise.gossip.effects import Store, StorePeer, StorePin, StoreRevocations, StoreStatement
-from p2pnoise.store.peer_store import Change, PeerChange, PeerStore
+from collections.abc import Iterable, Iterator
+
+from p2pnoise.gossip.effects import Store, StoreAnchors, StorePeer, StorePin, StoreRevocations, StoreStatement
+from p2pnoise.store.peer_store import Anchors, Change, PeerChange, PeerStore
+from p2pnoise.store.reading import Row
 
 from . import effects as io
 
@@ -15,6 +18,8 @@ def change_of(effect: Store, now: int) -> Change:
             return statement
         case StorePin(pin):
             return pin
+        case StoreAnchors(node_ids):
+            return Anchors(node_ids)
         case StorePeer(peer):
             errors = peer.verdict.errors
             return PeerChange(
@@ -28,10 +33,26 @@ def change_of(effect: Store, now: int) -> Change:
             )
 
 
-def read_back(store: PeerStore) -> tuple[io.TrustRestored, list[io.StoredPeer]]:
-    """What was kept: trust, and the rows of the table. Raises `StoreError`."""
-    trust = io.TrustRestored((*store.lists(), *store.statements()), store.marks(), store.pins())
-    rows = [
-        io.StoredPeer(row.card, row.record, row.provenance, row.first_seen, row.learned_from) for row in store.rows()
-    ]
-    return trust, rows
+def read_back(store: PeerStore) -> tuple[io.TrustRestored, io.PeersRestored]:
+    """What was kept, all at once: trust, and the rows of the table. Raises `StoreError`."""
+    return read_trust(store), io.PeersRestored(_peers(store.rows()), anchors=store.anchors())
+
+
+def read_trust(store: PeerStore) -> io.TrustRestored:
+    """What was kept of trust. Raises `StoreError`."""
+    return io.TrustRestored((*store.lists(), *store.statements()), store.marks(), store.pins())
+
+
+def read_first(store: PeerStore) -> io.PeersRestored:
+    """The rows that a node begins with: its own, and those of its anchors. Raises `StoreError`."""
+    return io.PeersRestored(_peers(store.first_rows()), left=len(store), anchors=store.anchors())
+
+
+def stored_rows(store: PeerStore, most: int) -> Iterator[io.PeersRestored]:
+    """All rows, so many at a time and each portion read when it is asked for. Raises `StoreError`."""
+    for rows, left in store.portions(most):
+        yield io.PeersRestored(_peers(rows), left=left)
+
+
+def _peers(rows: Iterable[Row]) -> tuple[io.StoredPeer, ...]:
+    return tuple(io.StoredPeer(row.card, row.record, row.provenance, row.first_seen, row.learned_from) for row in rows)

@@ -429,7 +429,7 @@ class Links:
                 case gossip.StorePeer():
                     self._out.append(effect)
                     self.admission.follow(effect.peer.card, now)
-                case gossip.StoreRevocations() | gossip.StoreStatement() | gossip.StorePin():
+                case gossip.StoreRevocations() | gossip.StoreStatement() | gossip.StorePin() | gossip.StoreAnchors():
                     self._out.append(effect)
                 case gossip.PageCame(connection):
                     self.admission.page_came(connection, now)

@@ -11,7 +11,7 @@ import sqlite_utils
 from .errors import StoreError
 
 APPLICATION_ID = 0x70326E31  # "p2n1": tells our files from other SQLite files
-VERSION = 2  # of the schema, in user_version; a newer one is refused, an older one is upgraded in place
+VERSION = 3  # of the schema, in user_version; a newer one is refused, an older one is upgraded in place
 
 MOVE_ASIDE = "move it aside; the node learns the network again from its peers, but start it with --bootstrap"
 
@@ -111,6 +111,7 @@ def _create(db: sqlite3.Connection) -> None:
             not_null={"sequence", "raw"},
         )
         _create_statements_and_pins(tables)
+        _create_anchors(tables)
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={VERSION}")
 
@@ -123,6 +124,11 @@ def _create_statements_and_pins(tables: sqlite_utils.Database) -> None:
     tables.table("pins").create({"name": str, "identity": bytes}, pk="name", not_null={"identity"})
 
 
+def _create_anchors(tables: sqlite_utils.Database) -> None:
+    """What version 3 has besides."""
+    tables.table("anchors").create({"place": int, "node_id": bytes}, pk="place", not_null={"node_id"})
+
+
 def _upgrade(db: sqlite3.Connection, path: Path) -> None:
     """Bring an older database to this version, all or nothing; the file as it was stays beside it."""
     found = version(db)
@@ -133,8 +139,11 @@ def _upgrade(db: sqlite3.Connection, path: Path) -> None:
         db.execute("BEGIN IMMEDIATE")
         if version(db) == VERSION:
             return  # another process was faster
-        db.execute("ALTER TABLE marks ADD COLUMN next_key_digest BLOB")
-        _create_statements_and_pins(sqlite_utils.Database(db))
+        tables = sqlite_utils.Database(db)
+        if found < 2:
+            db.execute("ALTER TABLE marks ADD COLUMN next_key_digest BLOB")
+            _create_statements_and_pins(tables)
+        _create_anchors(tables)
         db.execute(f"PRAGMA user_version={VERSION}")
 
 

@@ -77,12 +77,15 @@ class _Kept:
         self._world = world
         self._life = life
 
-    async def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
+    async def load(self) -> tuple[io.TrustRestored, io.PeersRestored]:
         await trio.lowlevel.checkpoint()
         try:
             return self._life.node.disk.load()
         except DiskError as error:
             raise StoreError(str(error), "mend the disk") from None
+
+    async def more(self) -> None:
+        await trio.lowlevel.checkpoint()
 
     async def keep(self, changes: Sequence[Store]) -> None:
         await trio.lowlevel.checkpoint()

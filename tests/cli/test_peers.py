@@ -8,6 +8,7 @@ import pytest
 
 from cards import IssuerKey, SelfRevocation
 from cards.text import to_armor
+from cli import peers
 from tests.patience import PATIENCE
 
 
@@ -176,6 +177,22 @@ def test_an_empty_table_is_a_table(pair, start):
     assert len(result.stdout.splitlines()) == 1
     assert "0 of 0 cards" in result.stderr
     assert pair.json("peers", "--home", pair / "bob")["peers"] == []
+
+
+@pytest.mark.usefixtures("installed")
+def test_of_a_large_table_the_beginning_is_shown_and_how_many_there_are(place, monkeypatch):
+    others = [f"peer-{number}" for number in range(4)]
+    for name in others:
+        place.make_card(name, name)
+    place.remember(**{"node": "live"} | dict.fromkeys(others, "proven"))
+    monkeypatch.setattr(peers, "SHOWN", 3)
+    shown = place.ok("peers")
+    assert [line.split()[0] for line in shown.stdout.splitlines()[1:]] == ["db-03", "peer-0", "peer-1"]
+    assert "5 are stored; to see all: p2pnoise peers --all" in shown.stderr
+    for words, count in ((("--all",), 5), (("--limit", "2"), 2), (("--limit", "9"), 5)):
+        assert len(place.ok("peers", *words).stdout.splitlines()) == 1 + count
+    everybody, few = place.json("peers"), place.json("peers", "--limit", "2")
+    assert (len(everybody["peers"]), everybody["total"], len(few["peers"]), few["total"]) == (5, 5, 2, 5)
 
 
 @pytest.mark.usefixtures("installed")

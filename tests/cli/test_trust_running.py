@@ -8,8 +8,7 @@ import pytest
 
 from cards import IssuerKey, Pin, make_list
 from cli import documents
-from p2pnoise.store import PeerStore
-from p2pnoise.store.peer_store import read_table
+from p2pnoise.store import PeerStore, read_table
 from tests.cli.processes import RunningNode
 
 

@@ -36,8 +36,8 @@ def town(world, count=3):
 
 
 def known(node):
-    _, rows = node.disk.load()
-    return {row.card.card_id for row in rows}
+    _, restored = node.disk.load()
+    return {row.card.card_id for row in restored.peers}
 
 
 def test_a_file_gives_back_what_a_disk_in_memory_does(world):
@@ -100,15 +100,15 @@ def test_a_damaged_file_is_refused_in_a_sentence_or_serves_what_is_whole(world, 
         )
         disk.strike(how)
         try:
-            _, rows = disk.load()
+            _, restored = disk.load()
         except DiskError as error:
             refused.append(str(error))
             disk.mend()
-            refused_again = [row.card.name for row in disk.load()[1]]
+            refused_again = [row.card.name for row in disk.load()[1].peers]
             assert not refused_again
         else:
             served += 1
-            assert sum(row.card.card_id not in everything for row in rows) <= (how == "corrupt")
+            assert sum(row.card.card_id not in everything for row in restored.peers) <= (how == "corrupt")
         disk._close()
     assert refused
     assert all(": " in sentence for sentence in refused)

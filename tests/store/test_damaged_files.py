@@ -138,10 +138,10 @@ def test_a_table_in_a_read_only_folder_can_be_read(public):
 def test_a_newer_schema_is_refused_and_not_touched(shelf):
     shelf.filled(1)
     database = sqlite3.connect(shelf.path)
-    database.execute("PRAGMA user_version=3")
+    database.execute("PRAGMA user_version=4")
     database.close()
     before = shelf.path.read_bytes()
-    assert "schema 3, this software knows up to 2" in shelf.refused()
+    assert "schema 4, this software knows up to 3" in shelf.refused()
     assert shelf.path.read_bytes() == before
 
 

@@ -13,15 +13,17 @@ from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
-BACK_TO_1 = """
+BACK_TO_2 = "DROP TABLE anchors; PRAGMA user_version = 2;"
+BACK_TO_1 = f"""
+{BACK_TO_2}
 DROP TABLE statements; DROP TABLE pins; ALTER TABLE marks DROP COLUMN next_key_digest; PRAGMA user_version = 1;
 """
 
 
-def make_old(path):
-    """Make a closed database what version 1 was."""
+def make_old(path, script=BACK_TO_1):
+    """Make a closed database what version 1 was, or another one."""
     database = sqlite3.connect(path)
-    database.executescript(BACK_TO_1)
+    database.executescript(script)
     database.close()
 
 
@@ -32,8 +34,8 @@ def old(shelf):
     return shelf
 
 
-def backup(shelf):
-    return shelf.path.with_name("node.db.v1")
+def backup(shelf, number=1):
+    return shelf.path.with_name(f"node.db.v{number}")
 
 
 def version(path):
@@ -52,7 +54,23 @@ def test_an_old_database_is_upgraded_and_keeps_all_that_it_had(old):
     store.commit([Pin("ada", old.card("ada").identity)])
     assert "ada" in store.pins()
     store.close()
-    assert version(old.path) == 2
+    assert version(old.path) == 3
+
+
+def test_a_database_of_version_2_keeps_its_statements_and_pins(shelf):
+    shelf.filled(3)
+    store = shelf.open()
+    store.commit([Pin("ada", shelf.card("ada").identity)])
+    store.close()
+    make_old(shelf.path, BACK_TO_2)
+    assert "ada" in read_table(shelf.path).pins
+    store = shelf.open()
+    assert len(store) == 3
+    assert "ada" in store.pins()
+    assert store.anchors() == ()
+    store.close()
+    assert version(shelf.path) == 3
+    assert version(backup(shelf, 2)) == 2
 
 
 def test_the_file_as_it_was_stays_beside_it_and_is_whole(old):
@@ -138,6 +156,6 @@ def test_an_upgrade_killed_at_each_statement_loses_nothing(make_shelf, tmp_path)
         shelf = make_shelf(tmp_path / str(step) / "node.db")
         marks, lists, rows = shelf.read()
         assert len(marks) == len(rows) == len(lists) == 2
-        assert version(shelf.path) == 2
+        assert version(shelf.path) == 3
         if backup(shelf).exists():
             assert len(read_table(backup(shelf)).rows) == 2

@@ -9,16 +9,17 @@ sealing a small message. All others wait for the core's task, and many of them s
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import count, islice
+from itertools import count
 
 import trio
 
 from cards import Address
 from p2pnoise.events import Event
-from p2pnoise.gossip.effects import Store, StorePeer, StorePin, StoreRevocations, StoreStatement
+from p2pnoise.gossip.effects import Store, StoreAnchors, StorePeer, StorePin, StoreRevocations, StoreStatement
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
+from p2pnoise.store import StoreError
 
 from .asking import Asking
 from .carriers import Carriers
@@ -32,7 +33,6 @@ __all__ = ["Driver"]
 
 QUEUE = 64  # inputs waiting for the core, of what one read brought at most; then readers wait, and so do the senders
 MAX_GATHERED = 1024 * 1024  # bytes to send that are gathered from several inputs before they are carried out
-RESTORED_AT_ONCE = 500  # stored peers verified in one go: about a third of a second
 
 
 class Driver:
@@ -129,18 +129,18 @@ class Driver:
 
     # The life of a node
 
-    async def load(self, inputs: Sequence[io.Input]) -> Sequence[io.StoredPeer]:
-        """Take back what was kept, trust before peers, and `inputs` between them; the rows that are left for later."""
-        trust, rows = await self._keeper.load()
-        for given in (trust, *inputs, io.PeersRestored(tuple(rows[:RESTORED_AT_ONCE]))):
+    async def load(self, inputs: Sequence[io.Input]) -> None:
+        """Take back what was kept, trust before peers, and `inputs` between them; most rows are left for later."""
+        trust, first = await self._keeper.load()
+        for given in (trust, *inputs, first):
             await self._keep_and_carry_out(self._handle(given))
-        return rows[RESTORED_AT_ONCE:]
+        if first.left and (some := await self._keeper.more()) is not None:  # all that a small network has
+            await self._keep_and_carry_out(self._handle(some))
 
     async def run(
         self,
         listening: Listening,
         advertised: tuple[Address, ...],
-        rows: Sequence[io.StoredPeer],
         *,
         task_status: trio.TaskStatus[None],
     ) -> None:
@@ -150,7 +150,7 @@ class Driver:
                 async with trio.open_nursery() as self._nursery:
                     self._inbox.post(io.ListeningOn(listening.addresses, advertised))
                     await self._nursery.start(self._run_core)
-                    self._nursery.start_soon(self._restore, rows)
+                    self._nursery.start_soon(self._restore)
                     self._nursery.start_soon(listening.serve, self.carriers.accepted)
                     task_status.started()
         finally:
@@ -186,11 +186,14 @@ class Driver:
         if self._stopping and not self.core.links.all and not self.carriers.serving:
             self._idle.set()
 
-    async def _restore(self, rows: Sequence[io.StoredPeer]) -> None:
-        """The rest of a large table, in portions, while the node is already at work."""
-        waiting = iter(rows)
-        while portion := tuple(islice(waiting, RESTORED_AT_ONCE)):
-            await self._inbox.offer(io.PeersRestored(portion))
+    async def _restore(self) -> None:
+        """The rest of a large table, in portions, while the node is already at work: one waits for the core at most."""
+        try:
+            while (portion := await self._keeper.more()) is not None:
+                await self._inbox.offer(portion)
+                await self.settle()
+        except StoreError as error:
+            self._fail(error)
 
     # The core's task
 
@@ -257,6 +260,6 @@ class Driver:
                     self._nursery.start_soon(self.carriers.dial, connection, address)
                 case io.Disconnect(connection):
                     self.carriers.end(connection)
-                case StorePeer() | StoreRevocations() | StoreStatement() | StorePin():
+                case StorePeer() | StoreRevocations() | StoreStatement() | StorePin() | StoreAnchors():
                     pass
         self.carriers.flush()

@@ -210,9 +210,12 @@ class _Listening:
 class _Forgetful:
     """Keeps nothing."""
 
-    async def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
+    async def load(self) -> tuple[io.TrustRestored, io.PeersRestored]:
         await trio.lowlevel.checkpoint()
-        return io.TrustRestored((), {}), ()
+        return io.TrustRestored((), {}), io.PeersRestored(())
+
+    async def more(self) -> None:
+        await trio.lowlevel.checkpoint()
 
     async def keep(self, changes: Sequence[Store]) -> None:
         del changes

@@ -110,12 +110,12 @@ async def open_node_in(
                 try:
                     for protocol, handler in (handlers or {}).items():
                         driver.switchboard.handle(protocol, handler)
-                    rows = await driver.load(_given(pins, bans, facts))
+                    await driver.load(_given(pins, bans, facts))
                     listening = await surroundings.listen([listen_address(one) for one in listen])
                     started = True
                     # Cancelled half way, `start` would wait for the end of a task that nobody ends.
                     with trio.CancelScope(shield=True):
-                        await block.start(driver.run, listening, told or dialable(listening.addresses), rows)
+                        await block.start(driver.run, listening, told or dialable(listening.addresses))
                     if not failures:
                         yield Node(driver, listeners, listening.addresses, block, failures)
                 except BaseException as error:  # noqa: BLE001 - it comes out below, without a group around it

@@ -14,7 +14,7 @@ from cards import Address, NodeId
 from p2pnoise.chance import Chance
 from p2pnoise.gossip.effects import Store
 from p2pnoise.node import effects as io
-from p2pnoise.node.keeping import change_of, read_back
+from p2pnoise.node.keeping import change_of, read_first, read_trust, stored_rows
 from p2pnoise.noise import Entropy
 from p2pnoise.noisesocket.stream.carrier import carrier_for
 from p2pnoise.store import PeerStore
@@ -22,6 +22,8 @@ from p2pnoise.store import PeerStore
 from .surroundings import Accept, Carrier, Keeper, ListenError, Listening
 
 __all__ = ["RealWorld", "reason_of"]
+
+PORTION = 50  # stored rows that are verified in one go: some 30 ms, for which whoever is linked has to wait
 
 
 class RealWorld:
@@ -126,15 +128,23 @@ class _Database:
 
     def __init__(self, store: PeerStore) -> None:
         self._store = store
+        self._rows = stored_rows(store, PORTION)
+        self._in_use = trio.Lock()  # one thread at a time: rows are still read while others are written
 
-    async def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
-        return await trio.to_thread.run_sync(read_back, self._store)
+    async def load(self) -> tuple[io.TrustRestored, io.PeersRestored]:
+        trust = await trio.to_thread.run_sync(read_trust, self._store)
+        return trust, await trio.to_thread.run_sync(read_first, self._store)
+
+    async def more(self) -> io.PeersRestored | None:
+        async with self._in_use:
+            return await trio.to_thread.run_sync(next, self._rows, None)
 
     async def keep(self, changes: Sequence[Store]) -> None:
         now = int(time.time())
         rows = [change_of(change, now) for change in changes]
         with trio.CancelScope(shield=True):
-            await trio.to_thread.run_sync(self._store.commit, rows)
+            async with self._in_use:
+                await trio.to_thread.run_sync(self._store.commit, rows)
 
     def close(self) -> None:
         self._store.close()

@@ -78,8 +78,12 @@ class Listening(Protocol):
 class Keeper(Protocol):
     """What a node must not forget."""
 
-    async def load(self) -> tuple[io.TrustRestored, Sequence[io.StoredPeer]]:
-        """What was kept: trust, and the rows of the table."""
+    async def load(self) -> tuple[io.TrustRestored, io.PeersRestored]:
+        """What was kept: trust, and the rows to begin with, or all of them. Raises `StoreError`."""
+        ...
+
+    async def more(self) -> io.PeersRestored | None:
+        """Some more of the rows, after `load`; None once there are none. Raises `StoreError`."""
         ...
 
     async def keep(self, changes: Sequence[Store]) -> None:

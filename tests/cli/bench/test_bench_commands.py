@@ -15,8 +15,9 @@ SHORT = {
     "messages": ("--seconds", "0.01"),
     "memory": ("--seconds", "0.01", "--connections", "50"),
     "cards": ("--seconds", "0.01", "--cards", "60"),
+    "store": ("--seconds", "0.01", "--cards", "60"),
 }
-CASES = {"handshake": 5, "rps": 5, "bulk": 4, "messages": 2, "memory": 2, "cards": 10}
+CASES = {"handshake": 5, "rps": 5, "bulk": 4, "messages": 2, "memory": 2, "cards": 10, "store": 3}
 FIELDS = {"bench", "case", "ours", "other", "unit", "ratio", "target", "better", "met", "rounds"}
 
 

@@ -73,6 +73,9 @@ class Keeper:
         await self.gate.wait()
         self.kept += len(changes)
 
+    async def more(self):
+        await trio.lowlevel.checkpoint()
+
 
 class Stage:
     def __init__(self, nursery):
@@ -92,7 +95,7 @@ class Stage:
 
     async def start(self, nursery):
         listening = await self.network.world(HERE.host, random.Random(2)).listen([HERE])
-        await nursery.start(self.driver.run, listening, (), [])
+        await nursery.start(self.driver.run, listening, ())
         await wait_all_tasks_blocked()
 
     async def connect(self):
