@@ -22,9 +22,7 @@ from p2pnoise.instant import SECOND
 from .effects import Effect, LinkId, Silent
 from .messages import NONCE_SIZE, Found, Message, Probe, ProbeAnswer
 
-PERIOD = (
-    12 * SECOND
-)  # of silence, after which whoever dialled probes; a guess, measured by `steady-state`: 20 B/s a node
+PERIOD = 12 * SECOND  # of silence, until whoever dialled probes; a guess, measured by `steady-state`: 20 B/s a node
 DEFERENCE = SECOND  # which the other side waits longer, or both would probe at once; more than most round trips
 LEAST = SECOND  # that an answer is waited for, and where nothing was measured: RFC 6298's least and first timeout
 MOST = 10 * SECOND  # the same, however slow the line and bad our health
@@ -32,9 +30,7 @@ HELPERS = 3  # SWIM's k, as memberlist sets it
 SUSPICION = 8 * SECOND  # that nothing is heard; a guess, measured by `slow-or-dead`
 LONGEST = 3 * SUSPICION  # where our health is bad, or helpers hear the peer; a guess, measured by the same
 WORST = 8  # health: Lifeguard's awareness, as memberlist sets it
-MAX_PROBES = (
-    16  # of one peer that are answered in a `PERIOD`: its own, and one for each of 12 neighbours that it suspects
-)
+MAX_PROBES = 16  # of one peer that are answered in a `PERIOD`: its own, and one for each of 12 that it suspects
 MAX_FAVOURS = 32  # probes of others that wait for a peer of ours, in all: a few neighbours' troubles at once. A guess
 MAX_FAVOURS_OF_ONE = 4  # the same, for one peer; a guess
 GRAIN = SECOND // 2  # between two looks at all links, so that many lines cost few looks

@@ -56,8 +56,8 @@ class Views:
     def peer_up(self, link: LinkId, now: int, *, ours: bool, visit: bool) -> bool:
         """A peer takes part; whether we are to begin to compare tables. It is told of others, and of ourselves."""
         full = not visit and len(self.active) >= MOST
-        if visit and ours:
-            self.visits[link] = now + VISIT
+        if ours and (visit or full):
+            self.visits[link] = now + VISIT if visit else 0
         elif full and not ours:
             self._visitors[link] = None
         elif not (full or visit):

@@ -98,6 +98,7 @@ def test_whoever_dials_has_no_more_neighbours_than_whoever_is_dialled(mesh):
         mesh.join(ada, other)
     assert len(ada.overlay.views.active) == MOST
     assert not any(neighbours(other) for other in others[MOST:])
+    assert [effect.link for effect in ada.did(effects.LeaveLink)] == [ada.links[other.name] for other in others[MOST:]]
 
 
 def test_a_peer_that_says_it_is_full_is_no_neighbour_and_hears_no_news(mesh):
