@@ -4,6 +4,7 @@ The mark is what keeps an older card from coming back. Before it is kept nobody 
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -83,7 +84,7 @@ def with_hub(place, act, *, where=None):
             assert hub.process.returncode == -9
             hub._reader.join()
         else:
-            hub.end()
+            hub.end(signal.SIGTERM)
         return hub.events
     finally:
         hub.close()

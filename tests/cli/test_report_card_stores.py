@@ -113,7 +113,7 @@ def fill_with_chance(home, files):
     (home / "node.db").write_bytes(os.urandom((home / "node.db").stat().st_size))
 
 
-MENDED, REFUSED = [delete, empty, roll_back, cut_within_a_page], [cut_in_half, fill_with_chance]
+MENDED, REFUSED = [delete, empty, roll_back], [cut_within_a_page, cut_in_half, fill_with_chance]
 BOTH = pytest.mark.parametrize("name", ["server", "agent"])
 
 

@@ -25,7 +25,7 @@ nodes = [4]
 
 [[expects]]
 kind = "cut"
-within = 0.05
+within = 0.001
 """
 
 

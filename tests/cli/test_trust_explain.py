@@ -36,14 +36,14 @@ def give(place, *facts):
 
 
 def delegation(place, **limits):
-    values = {"net": "example-net", "iat": NOW - 5, "nbf": NOW - 5, "exp": NOW + 1000, "path": 0, **limits}
+    values = {"net": "example-net", "iat": NOW - 5, "nbf": NOW - 5, "exp": NOW + 10_000, "path": 0, **limits}
     return Delegation.make({**values, "iss": issuer_key(place).public, "key": SITE.public}, issuer_key(place))
 
 
 def granted_by_site(place, **options):
     """The file of a card of eve that the delegate granted."""
     card = place.card(place.make_request("eve", "eve"))
-    options = {"serial": 5, "now": NOW, "lifetime": 500, "groups": ["sensors"], **options}
+    options = {"serial": 5, "now": NOW, "lifetime": 5_000, "groups": ["sensors"], **options}
     (place / "eve.card").write_text(documents.card_block(grant(SITE, card, entropy=bytes, **options)))
     return place / "eve.card"
 
