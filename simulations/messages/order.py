@@ -6,6 +6,8 @@ By hours, in an hour by the first byte of ids, and only there one by one.
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import or_
 
 from p2pnoise.gossip.messages import HOUR_SIZE
 
@@ -24,6 +26,22 @@ class _Cell:
 class _Hour:
     bits: int = 0
     cells: dict[bytes, _Cell] = field(default_factory=dict)
+    firsts: list[bytes] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)  # the bits of all cells before each, once somebody asks
+
+    def below(self, bound: bytes) -> int:
+        """The bits of its items whose keys are below this bound, which is of this hour."""
+        # Cells added up anew for each bound were half of all time of a thousand nodes that begin at once.
+        if not self.before:
+            self.before = [0, *accumulate((cell.bits for cell in self.cells.values()), or_)]
+            self.firsts = list(self.cells)
+        first = bound[: HOUR_SIZE + 1]
+        bits = self.before[bisect_left(self.firsts, first)]
+        cell = self.cells.get(first)
+        if cell is not None and first < bound:
+            for _, number in cell.keys[: bisect_left(cell.keys, (bound,))]:
+                bits |= 1 << number
+        return bits
 
 
 class Order:
@@ -49,6 +67,7 @@ class Order:
         hour.bits |= 1 << number
         cell.bits |= 1 << number
         insort(cell.keys, (key, number))
+        hour.before = []
         self._below.clear()
 
     def below(self, bound: bytes) -> int:
@@ -65,15 +84,7 @@ class Order:
         for start, hour in self._hours.items():
             if start >= bound:
                 break
-            if start < bound[:HOUR_SIZE]:
-                bits |= hour.bits
-                continue
-            for first, cell in hour.cells.items():
-                if first < bound[: HOUR_SIZE + 1]:
-                    bits |= cell.bits
-                elif first < bound:
-                    for _, number in cell.keys[: bisect_left(cell.keys, (bound,))]:
-                        bits |= 1 << number
+            bits |= hour.bits if start < bound[:HOUR_SIZE] else hour.below(bound)
         return bits
 
     def keys_at(self, bits: int, ranks: Sequence[int]) -> list[bytes]:
