@@ -6,6 +6,7 @@ from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import Connected, DeadFound, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .checks_news import Converged, Cut, Excluded
+from .checks_views import HonestCompany
 from .clocks import ClockLaw
 from .comparing import Comparison, NoWorse
 from .faults import (
@@ -26,6 +27,7 @@ from .faults import (
     ScheduleError,
     Slow,
 )
+from .neighbourhoods import Networks
 from .network import NetworkLaw
 from .outcome import Check, Outcome
 from .running import begin, run
@@ -51,6 +53,7 @@ __all__ = [
     "Fault",
     "FirstNodeCarries",
     "Frugal",
+    "HonestCompany",
     "Ignored",
     "Included",
     "Lag",
@@ -59,6 +62,7 @@ __all__ = [
     "LiesEndLinks",
     "Loss",
     "NetworkLaw",
+    "Networks",
     "NoWorse",
     "NobodyFalselyDead",
     "OldKeysGone",

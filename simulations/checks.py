@@ -55,6 +55,10 @@ class NodeView(Protocol):
         """Whether its table has a card of this Node ID."""
         ...
 
+    def neighbours(self) -> list[bytes]:
+        """The Node IDs of those with whom it gossips."""
+        ...
+
     def linked(self) -> list[bytes]:
         """The Node IDs of the peers that it is linked with and counts on, each once."""
         ...

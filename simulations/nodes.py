@@ -130,6 +130,11 @@ class SimulatedNode:
     def address(self) -> Address:
         return self.citizen.address
 
+    def neighbours(self) -> list[bytes]:
+        """The Node IDs of those with whom it gossips."""
+        core = self._own_core
+        return [bytes(node_id) for node_id in core.neighbours] if core is not None else []
+
     def linked(self) -> list[bytes]:
         """The Node IDs of the peers that its application may count on, each once."""
         core = self._own_core

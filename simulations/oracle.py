@@ -86,12 +86,12 @@ class Oracle:
         self.rogues: dict[str, IssuerKey] = {}
         self.rogue_lists: dict[str, RevocationList] = {}
 
-    def settle(self, number: int) -> Citizen:
-        """A newcomer with a card that the issuer grants."""
+    def settle(self, number: int, address: Address | None = None) -> Citizen:
+        """A newcomer with a card that the issuer grants; a private address of its own, if it is given no other."""
         entropy = self._world.entropy("keys", number)
         key = NodeKey.generate(entropy)
-        address = Address(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 7060)
-        citizen = Citizen(number, IdentityKey.generate(entropy), key, address)
+        private = Address(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", 7060)
+        citizen = Citizen(number, IdentityKey.generate(entropy), key, address or private)
         self.citizens.append(citizen)
         self.issue(citizen)
         return citizen

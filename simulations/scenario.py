@@ -33,6 +33,7 @@ from p2pnoise.errors import P2PNoiseError
 
 from .clocks import ClockLaw
 from .faults import Fault, ScheduleError
+from .neighbourhoods import Networks
 from .network import NetworkLaw
 from .oracle import YEAR
 from .outcome import Value
@@ -99,6 +100,9 @@ class Scenario:
     """How many of each kind there are among the nodes: below 1 a share, else a number. Kinds: adversaries/."""
     absent: bool = False
     """The adversaries have their places, and never come: what the others do then is what they can be compared with."""
+    networks: Networks | None = None
+    """In which networks of the Internet all live, and whose issuers' cards they have; None is one private network, and
+    one issuer. At fidelity messages."""
     publishers: int | None = None
     """How many nodes have cards, the first ones; the others only learn them. None is all. At fidelity messages."""
     expects: Sequence["Expectation"] = ()

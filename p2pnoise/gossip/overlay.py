@@ -9,10 +9,10 @@ Nothing here knows how ids, items and rows are kept: of ids it knows sets, and t
 in bulk. So the same overlay runs in a node and, ten thousand times, in a simulated world.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cards import AddressRecord, Card, CardError, Conflict, Fact, IdentityId, NodeId, RevocationList
+from cards import Address, AddressRecord, Card, CardError, Conflict, Fact, IdentityId, NodeId, RevocationList
 from cards.findings import Finding
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
@@ -63,6 +63,7 @@ from .messages import (
     WantPages,
     WantStatements,
 )
+from .networks import Network, network_of
 from .reconciliation import Reconciliation
 from .statements import StatementExchange
 from .table import PeerTable
@@ -80,12 +81,16 @@ class _Link:
 
     node_id: bytes
     ours: bool  # we dialled it
+    network: Network | None
     up: bool = False  # it was judged and takes part
     early: list[Ranges | Sample] = field(default_factory=list)  # came before it was judged
 
 
 class Overlay:
     """The gossip of one node. `table` is shared with the node, which reads it; only the overlay changes it."""
+
+    make_views: Callable[..., Views] = Views
+    """Simulations have some that mean no good."""
 
     def __init__(self, table: PeerTable, *, random: Chance) -> None:
         self.table = table
@@ -104,7 +109,7 @@ class Overlay:
             met=self._recall,
             contradicted=lambda card, now: self._prove(proof_against(table, card), now),
         )
-        self.views = Views(table, self._send, self._effects, random=random)
+        self.views = self.make_views(table, self._send, self._effects, random=random)
         self._liveness = Liveness(self.views.active, self._send, self._effects, random=random)
         self._lists = ListExchange(table, self._send)
         self._statements = StatementExchange(table, self._send)
@@ -125,9 +130,14 @@ class Overlay:
 
     # Inputs: each returns what is to be done.
 
-    def peer_greeted(self, link: LinkId, node_id: bytes, now: Instant, *, ours: bool) -> list[Effect]:
-        """A peer has proven its key; it is not judged yet. Lists are compared first. `ours`: we dialled it."""
-        self._links[link] = _Link(bytes(node_id), ours)
+    def peer_greeted(
+        self, link: LinkId, node_id: bytes, now: Instant, *, ours: bool, address: Address | None = None
+    ) -> list[Effect]:
+        """A peer has proven its key; it is not judged yet. Lists are compared first.
+
+        `ours`: we dialled it. `address` is where it was dialled, or comes from.
+        """
+        self._links[link] = _Link(bytes(node_id), ours, network_of(address) if address is not None else None)
         self._exchange.wants.open(link)
         self._reconciliation.open(link, bytes(node_id))
         self._next_round = self._next_round or self._in_a_minute(now)
@@ -141,7 +151,8 @@ class Overlay:
         self._liveness.peer_up(link, state.node_id, now.monotonic, ours=state.ours)
         self._statements.peer_up(link)
         self._broadcast.peer_up(link)
-        if self.views.peer_up(link, now.monotonic, ours=state.ours, visit=visit):
+        node_id, network, ours = state.node_id, state.network, state.ours
+        if self.views.peer_up(link, node_id, network, now.monotonic, ours=ours, visit=visit):
             self._compare_in_turn([link], now)
         early, state.early = state.early, []
         for message in early:

@@ -1,11 +1,12 @@
 """Views: with which of its links a node gossips, and whom else it could turn to: HyParView's active and passive view.
 
 The active view are the links whose peers are *neighbours*: what is new goes there. A node dials until it has enough of
-them, half of them of its own choice. Whoever comes to a node that has more than enough is a *visitor*: it is told of
-others, and goes to them. One that is still there after a while has nowhere else to go (behind a NAT, say), and becomes
-a neighbour. A node that has neighbours pays visits, too, now and then, to anyone: tables are compared, and so the parts
-of a network that was divided find each other. The passive view are peers that others named, from which the next to be
-dialled is drawn: a table that somebody has filled says nothing about whom others meet.
+them, more than half of them of its own choice, for whom places are kept. Whoever comes to a node that has more than
+enough, or enough and would make its company one-sided (company.py), is a *visitor*: it is told of others, and goes to
+them. One that is still there after a while has nowhere else to go (behind a NAT, say), and becomes a neighbour, unless
+it crowds. A node that has neighbours pays visits, too, now and then, to anyone: tables are compared, so the parts of a
+network that was divided find each other, and it is seen who is where its record says. The passive view are peers that
+others named: a table that somebody has filled says nothing about whom others meet (candidates.py).
 
 HyParView (DSN 2007) spreads a newcomer by random walks and shuffles by them, since its nodes know nobody else. Here a
 table and the broadcast of every card stand beside the views, so that both parties of one link exchange samples, at once
@@ -17,20 +18,23 @@ from collections.abc import Callable
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND
 
+from .candidates import Candidates
+from .company import ENOUGH, Company
 from .effects import Effect, LeaveLink, LinkId
-from .items import ItemSet, body_id, is_body
+from .items import ItemSet, body_id
 from .messages import MAX_SAMPLE, Message, Sample
-from .table import Peer, PeerTable
+from .networks import Network
+from .table import PeerTable
 
 MOST = 12  # neighbours from which on whoever comes is a visitor; half as many again as a node dials: HyParView's 6 to 8
-PASSIVE = 64  # peers; overlay-and-gossip 2.2: P(no live one among them) is 0.0001 % when 80 % fail
+CHOSEN = 5  # of its own choice that a node takes however many came to it; or whoever is first would have all places
 SHUFFLE = 30 * SECOND  # HyParView as iroh-gossip and this design have it
 VISIT = 2 * SECOND  # how long a visit lasts at least: some round trips of slow lines; a guess
 SAMPLED = MAX_SAMPLE // 2  # peers of one sample, each with two ids; HyParView's shuffle names seven and the sender
 
 
 class Views:
-    """The neighbours of one node and the peers that it heard of. Bounded by the links, and by `PASSIVE`."""
+    """The neighbours of one node and the peers that it heard of. Bounded by the links, and by those of `candidates`."""
 
     def __init__(
         self,
@@ -42,32 +46,41 @@ class Views:
     ) -> None:
         self.table = table
         self.active: dict[LinkId, bool] = {}  # neighbours; whether they are of our own choice
+        self.company = Company(table)  # of the same
+        self.candidates = Candidates(table, random=random)
         self._send = send
         self._effects = effects
         self._random = random
         self.visits: dict[LinkId, int] = {}  # that we pay: until when at least, in nanoseconds; 0 where we may leave
         self._homeless: dict[LinkId, None] = {}  # of these, where we had rather stay
         self._visitors: dict[LinkId, None] = {}  # links whose peers we sent on to others
-        self._passive: list[bytes] = []  # ids of card bodies
+        self._peers: dict[LinkId, tuple[bytes, Network | None]] = {}  # who is there, and where
         self._next_shuffle = 0
 
     # Links
 
-    def peer_up(self, link: LinkId, now: int, *, ours: bool, visit: bool) -> bool:
+    def peer_up(
+        self, link: LinkId, node_id: bytes, network: Network | None, now: int, *, ours: bool, visit: bool
+    ) -> bool:
         """A peer takes part; whether we are to begin to compare tables. It is told of others, and of ourselves."""
-        full = not visit and len(self.active) >= MOST
+        self._peers[link] = node_id, network
+        self.company.known = self.candidates.networks(now)
+        if ours:
+            self.candidates.answered(node_id, network)
+        full = not visit and not self._has_room(link, ours=ours)
         if ours and (visit or full):
             self.visits[link] = now + VISIT if visit else 0
         elif full and not ours:
             self._visitors[link] = None
         elif not (full or visit):
-            self.active[link] = ours
+            self._take(link, ours=ours)
         self._next_shuffle = self._next_shuffle or self._soon(now)
         self._send(link, Sample(self._sample(), asks=False, full=full))
         return ours and not full  # whoever dials knows best whom it is comparing its table with already
 
     def peer_down(self, link: LinkId) -> None:
-        self.active.pop(link, None)
+        self._let_go(link)
+        self._peers.pop(link, None)
         self.visits.pop(link, None)
         self._homeless.pop(link, None)
         self._visitors.pop(link, None)
@@ -78,23 +91,68 @@ class Views:
 
     def peer_is_full(self, link: LinkId) -> None:
         """The peer has no room for us among its neighbours."""
-        if self.active.pop(link, False):
+        if self._let_go(link):
             self.visits[link] = 0
             self._homeless[link] = None
 
     def peer_stays(self, link: LinkId) -> bool:
-        """A visitor has been here for long, so it has nowhere else to go: whether it is a neighbour from now on."""
+        """A visitor has been here for long, so it has nowhere else to go: whether it is a neighbour from now on.
+
+        Where it crowds the others it is let go: or whoever is patient would have all places.
+        """
         if link not in self._visitors:
             return False
         del self._visitors[link]
-        self.active[link] = False
+        if self._crowds(link):
+            self._effects.append(LeaveLink(link))
+            return False
+        self._take(link, ours=False)
         return True
 
     def welcome(self, link: LinkId) -> None:
         """The peer begins to compare tables: where we came to stay, it has made us a neighbour."""
         if link in self._homeless:
             del self.visits[link], self._homeless[link]
-            self.active[link] = True
+            self._take(link, ours=True)
+
+    @property
+    def chosen(self) -> int:
+        """How many neighbours are of our own choice, but for those whom others are to replace."""
+        return sum(self.active.values()) - len(self.company.crowding(ours=True))
+
+    def _has_room(self, link: LinkId, /, *, ours: bool) -> bool:
+        """Whether the peer of a new link can be a neighbour, if need be in the place of one who crowds."""
+        if not ours and self._crowds(link):
+            return False
+        room = len(self.active) < MOST or (ours and sum(self.active.values()) < CHOSEN)
+        return room or bool(self.company.crowding(ours=False))
+
+    def _crowds(self, link: LinkId) -> bool:
+        """Whether whoever came by this link would make our company one-sided, and we have enough of it."""
+        if len(self.active) < ENOUGH or not self.company.binds:
+            return False
+        node_id, network = self._peers[link]
+        return self.company.crowds(node_id, network, ours=False)
+
+    def _take(self, link: LinkId, *, ours: bool) -> None:
+        """A neighbour more. Where there are enough, one that crowds goes for it; nobody whom we chose goes for others."""
+        self.active[link] = ours
+        self.company.join(link, *self._peers[link], ours=ours)
+        if len(self.active) > ENOUGH:
+            rid = self.company.crowding(ours=False)
+            if not rid and ours and sum(self.active.values()) > CHOSEN:
+                rid = self.company.crowding(ours=True)
+            self._send_away(rid[:1])
+
+    def _send_away(self, links: list[LinkId]) -> None:
+        for link in links:
+            self._let_go(link)
+            self._effects.append(LeaveLink(link))
+
+    def _let_go(self, link: LinkId) -> bool:
+        """Whoever is there is no neighbour any more; whether it was one of our own choice."""
+        self.company.part(link)
+        return self.active.pop(link, False)
 
     def leave(self, now: int, at_rest: Callable[[LinkId], bool]) -> None:
         """Where we have neighbours, end the visits that are long enough, to who has told us all that it was asked."""
@@ -110,41 +168,30 @@ class Views:
 
     def message(self, link: LinkId, message: Sample) -> ItemSet:
         """What the peer named, to be asked for where we lack it; an answer goes out if it asks for one."""
-        for item in sorted(message.ids):
-            if is_body(item) and item not in self._passive:
-                if len(self._passive) < PASSIVE:
-                    self._passive.append(item)
-                else:
-                    self._passive[self._random.randrange(PASSIVE)] = item
+        self.candidates.named(message.ids)
         if message.asks:
             self._send(link, Sample(self._sample(), asks=False, full=False))
         return message.ids
 
     def tick(self, now: int) -> None:
-        """Time passed: swap samples with a neighbour, if it is time."""
+        """Time passed: swap samples with a neighbour, if it is time, and see who is one too many by now."""
         if self.active and now >= self._next_shuffle:
             self._next_shuffle = self._soon(now)
+            self.company.known = self.candidates.networks(now)
+            self._send_away(self.company.crowding(ours=False)[: max(len(self.active) - ENOUGH, 0)])
             self._send(self._random.choice(list(self.active)), Sample(self._sample(), asks=True, full=False))
 
     def deadline(self) -> int | None:
         """When `tick` or `leave` wants to be called, in monotonic nanoseconds."""
         return min((self._next_shuffle, *filter(None, self.visits.values()))) if self.active else None
 
-    def candidates(self, most: int) -> list[Peer]:
-        """Up to so many peers with addresses that could be dialled: of the passive view, then of the table."""
-        bodies = dict.fromkeys(self._passive)
-        if len(bodies) < most:
-            bodies |= dict.fromkeys(self.table.sample(self._random, most))
-        found = (self.table.by_item(body) for body in bodies)
-        peers = [peer for peer in found if peer is not None and peer.record is not None]
-        return [peer for peer in peers if peer.node_id != self.table.own][:most]
-
     def _sample(self) -> ItemSet:
         """The ids of cards and records: of ourselves, of peers that others named, and of any."""
         own = self.table.by_node(self.table.own)
         bodies = [body_id(own.card.card_id)] if own is not None else []
-        if self._passive:
-            bodies += [self._passive[self._random.randrange(len(self._passive))] for _ in range(SAMPLED // 2)]
+        passive = self.candidates.passive
+        if passive:
+            bodies += [passive[self._random.randrange(len(passive))] for _ in range(SAMPLED // 2)]
         bodies += self.table.sample(self._random, SAMPLED)
         ids: set[bytes] = set()
         for body in bodies:

@@ -169,7 +169,8 @@ class Admission:
         link.stage = Stage.COMPARING
         self._links.moved(connection)
         link.deadline = now.monotonic + ns(self._config.handshake_timeout)
-        self._links.apply(self._overlay.peer_greeted(connection, link.node_id, now, ours=link.initiator), now)
+        greeted = self._overlay.peer_greeted(connection, link.node_id, now, ours=link.initiator, address=link.address)
+        self._links.apply(greeted, now)
         held, link.held = link.held, []
         for data in held:
             self._links.take_gossip(connection, data, now)

@@ -102,6 +102,13 @@ class NodeCore:
         return tuple(self._dialler.open.values())
 
     @property
+    def neighbours(self) -> dict[NodeId, bool]:
+        """With whom it gossips, and whether they are of its own choice."""
+        links, active = self.links.all, self._overlay.views.active
+        found = {links[link].node_id: ours for link, ours in active.items() if link in links}
+        return {node_id: ours for node_id, ours in found.items() if node_id is not None}
+
+    @property
     def questions(self) -> dict[io.ConnectionId, tuple[int, int]]:
         """Of each link how many items were asked of its peer, and how many are to be."""
         return self._overlay.questions
@@ -388,9 +395,7 @@ class NodeCore:
             self._refresh_at = min(self._refresh_at, now.monotonic + RECORD_PAUSE)
 
     def _look_at_anchors(self) -> None:
-        links = self.links.all
-        active = ((links[link].node_id, ours) for link, ours in self._overlay.views.active.items() if link in links)
-        if self._anchors.look([(node_id, ours) for node_id, ours in active if node_id is not None]):
+        if self._anchors.look(tuple(self.neighbours.items())):
             self._effects.append(gossip.StoreAnchors(self._anchors.node_ids))
 
     def _warn_of_lists(self, now: Instant) -> None:

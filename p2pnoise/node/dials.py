@@ -8,7 +8,7 @@ from typing import TypeAlias
 from cards import Address, NodeId
 from p2pnoise.chance import Chance
 from p2pnoise.config import Bootstrap, NodeConfig
-from p2pnoise.gossip import Peer, Views
+from p2pnoise.gossip import CROWDS, Peer, Rank, Views, network_of
 from p2pnoise.instant import SECOND
 
 from .bans import Bans
@@ -19,8 +19,21 @@ MAX_REMEMBERED = 10_000  # addresses whose failures are kept
 POOL = 64  # peers among which a node looks for the next to dial: all, or as many as its passive view holds
 VISITS = 30 * SECOND  # between two visits in a small network; in one of N peers it is N / 64 times as long, so that all
 # together pay as many: parts of a network that was divided meet within a minute. A guess, measured by `partition`
+FEELER = (
+    120 * SECOND
+)  # but no longer: a visit shows, too, who is where its record says. Bitcoin's pause between feelers
 PATIENCE = SECOND  # how long it waits for others to come, when half of its neighbours are of its own choice; a guess
 REDRAW = SECOND  # how long it looks among the same before others are drawn; a guess
+
+
+def between_visits(known: int) -> int:
+    """Nanoseconds from one visit to the next of a node that knows so many peers."""
+    return min(VISITS * max(known, POOL) // POOL, FEELER)
+
+
+def own_choice(target: int) -> int:
+    """Of so many neighbours that are wanted, how many are to be of our own choice: more than half, if it is many."""
+    return target // 2 + (target > 2)
 
 
 Goal: TypeAlias = NodeId | Address  # whom an application wants: this node, or whoever answers there
@@ -204,7 +217,7 @@ class Dialler:
 
     def due(self, links: Collection[Link], views: Views, now: int) -> list[Target]:
         """Whom to dial now: bootstrap first, the others in random order, one address per node."""
-        slots = self._slots(links, views, now)
+        slots, anybody = self._slots(links, views, now), self._slots(links, views, now, but_for_some=False)
         visits = self._visit(links, views, now)
         if slots <= 0:
             return visits
@@ -217,9 +230,13 @@ class Dialler:
             if not_before <= now
         ]
         self._random.shuffle(ready)
-        ready.sort(key=lambda target: (target.node_id not in self._anchors, target.source != "bootstrap"))
+        rank = views.company.ranking()
+        ranks = {id(target): self._rank(target, rank) for target in ready}
+        ready.sort(key=lambda target: ranks[id(target)])
         chosen: list[Target] = []
         for target in ready:
+            if ranks[id(target)] == CROWDS and len(chosen) >= anybody:
+                break
             taken = any(
                 target.address == other.address or (target.node_id is not None and target.node_id == other.node_id)
                 for other in chosen
@@ -229,6 +246,14 @@ class Dialler:
                 if target.node_id is not None:
                     self._anchors.pop(target.node_id, None)
         return chosen
+
+    def _rank(self, target: Target, rank: Rank) -> int:
+        """Whom to dial first: anchors, bootstrap, then who is of a network and an issuer that we have not."""
+        if target.node_id in self._anchors:
+            return -2
+        if target.source == "bootstrap" or target.node_id is None:
+            return -1
+        return rank(target.node_id, network_of(target.address))
 
     def deadline(self, links: Collection[Link], views: Views, now: int) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
@@ -247,20 +272,26 @@ class Dialler:
         dues += [not_before for not_before, _, _ in self._others(self._among(views, now), reached, addresses)]
         if len(views.table) > POOL:
             dues.append(self._redraw_at)
-        return min(dues, default=None)
+        due = min(dues, default=None)
+        if due is None or self._slots(links, views, now, but_for_some=False) > 0:
+            return due
+        return max(due, self._more_at)  # those who are there may be all that crowd those whom we have
 
     def sooner(self, due: int | None) -> int | None:
         """The same, where it was `due` and nothing has happened since but that peers were learned of."""
         return due if self._sooner is None else self._sooner if due is None else min(due, self._sooner)
 
-    def _slots(self, links: Collection[Link], views: Views, now: int) -> int:
-        """How many are to be dialled now: half of the neighbours at once, and more where nobody else comes.
+    def _slots(self, links: Collection[Link], views: Views, now: int, *, but_for_some: bool = True) -> int:
+        """How many are to be dialled now: more than half of the neighbours at once, and more where nobody else comes.
 
         Those who come to us may all be of one mind. If each dialled as many as it wants, each would have twice as many.
+        `but_for_some`: as if those of our choice who crowd one another were not there, since others may replace them.
         """
-        target, lacking = self._config.target_links, self._lacks(links, views)
-        half = (target + 1) // 2 if lacking > 0 else target // 2
-        chosen = half - sum(views.active.values()) - self._coming(links)
+        lacking = self._lacks(links, views)
+        have = views.chosen if but_for_some else sum(views.active.values())
+        target = self._config.target_links
+        half = max(own_choice(target), (target + 1) // 2 if lacking > 0 else 0)
+        chosen = half - have - self._coming(links)
         return chosen if chosen > 0 else int(lacking > 0 and now >= self._more_at)
 
     def _lacks(self, links: Collection[Link], views: Views) -> int:
@@ -283,7 +314,7 @@ class Dialler:
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         strangers = [
             Target(address, peer.node_id, peer.card.name, VISIT)
-            for _, address, peer in self._others(views.candidates(POOL), reached, addresses)
+            for _, address, peer in self._others(views.candidates.to_visit(), reached, addresses)
             if self._free_at(peer.node_id) <= now
         ]
         return [self._random.choice(strangers)] if strangers else []
@@ -293,7 +324,7 @@ class Dialler:
         return bool(views.active) and self._config.target_links > 0
 
     def _next_visit(self, views: Views, now: int) -> int:
-        pause = VISITS * max(len(views.table), POOL) // POOL
+        pause = between_visits(len(views.table))
         return now + pause - self._random.randrange(pause // 5)
 
     def _among(self, views: Views, now: int) -> Iterable[Peer]:
@@ -302,7 +333,7 @@ class Dialler:
             return views.table
         if now >= self._redraw_at:
             self._redraw_at = now + REDRAW
-            self._pool = {peer.node_id: None for peer in views.candidates(POOL)}
+            self._pool = {peer.node_id: None for peer in views.candidates.draw(POOL)}
         rows = (views.table.by_node(node_id) for node_id in self._pool)
         return (row for row in rows if row is not None)
 

@@ -9,7 +9,7 @@ from typing import assert_never
 from cards import Address, NodeId
 from p2pnoise import events
 from p2pnoise.config import NodeConfig
-from p2pnoise.gossip import Overlay
+from p2pnoise.gossip import Overlay, network_of
 from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Message, MessageError, decode, encode
 from p2pnoise.instant import SECOND, Instant, ns
@@ -318,6 +318,8 @@ class Links:
         self, address: Address, node_id: NodeId | None, reason: str, now: Instant, *, answered: bool
     ) -> None:
         pause = round(self._dialler.failed(address, now.monotonic), 3)
+        if node_id is not None:
+            self._overlay.views.candidates.silent(node_id, network_of(address))
         self.emit(events.DialFailed(address=address, node_id=node_id, reason=reason, answered=answered, retry_in=pause))
 
     # Time
@@ -373,8 +375,9 @@ class Links:
             link.counted_up = True
         else:
             if not link.visit:
-                self._dialler.put_off(link.node_id, link.address, now.monotonic)
-            self.close(connection, Code.GOODBYE, now, reason="no neighbour of ours")
+                self._dialler.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
+            code = Code.GOODBYE if link.initiator else Code.BUSY  # whoever came is to come again less and less
+            self.close(connection, code, now, reason="no neighbour of ours")
 
     def _silent(self, connection: io.ConnectionId, now: Instant) -> None:
         """A neighbour is taken for dead."""

@@ -8,12 +8,14 @@ from p2pnoise.instant import ns
 from simulations import guard
 from simulations.checks import Watch, seconds
 from simulations.experiment import LOOK, Experiment
+from simulations.neighbourhoods import Networks
 from simulations.outcome import Value
 from simulations.population import Place
 from simulations.scenario import Fidelity, Scenario, ScenarioError, ScenarioFile
 
 from .invariants import ALWAYS
 from .striking import plan
+from .sybils import KIND
 from .world import DEGREE, MessageNode, MessageWorld
 
 NODES_PER_LOOK = 2_500  # with so many more the checks look half as often, and so on: they look at every node
@@ -26,9 +28,10 @@ class MessageExperiment(Experiment[MessageWorld]):
     always = ALWAYS
 
     def __init__(self, file: ScenarioFile, scenario: Scenario, *, nodes: int, **given: Any) -> None:
-        if scenario.adversaries or scenario.law.undialable or scenario.disks == "files":
+        if {*scenario.adversaries} - {KIND} or scenario.law.undialable or scenario.disks == "files":
             raise ScenarioError(
-                "at fidelity messages there are no adversaries, NATs or files", "take the fidelity bytes"
+                "at fidelity messages there are no adversaries but Sybils, no NATs and no files",
+                "take the fidelity bytes",
             )
         self._look = LOOK * max(1, nodes // NODES_PER_LOOK)
         self._next = 0
@@ -39,9 +42,19 @@ class MessageExperiment(Experiment[MessageWorld]):
 
     def _settle(self, places: Sequence[Place]) -> None:
         publishers = len(places) if self.scenario.publishers is None else self.scenario.publishers
+        world, networks = self.world, self.scenario.networks or Networks()
+        networks.found(world.oracle)
         for place in places:
-            self.world.add(at=place.at, clock=place.clock, silent=place.number >= publishers)
-        self.world.join()
+            address = networks.address(place.number, place.kind)
+            kind, silent = place.kind, place.number >= publishers
+            node = world.add(at=place.at, clock=place.clock, silent=silent, kind=kind, address=address)
+            networks.enrol(world.oracle, node.citizen, kind)
+        if self.scenario.adversaries:
+            for place in places:  # begins with one whom its operator trusts
+                others = [other for other in place.knows if world.nodes[other].honest]
+                world.nodes[place.number].contacts += others or [0]
+        else:
+            world.join()
         plan(self.world, self.schedule)
 
     def _tell(self, watch: Watch) -> None:

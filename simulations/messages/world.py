@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVarTuple
 
-from cards import AddressRecord, Card, Fact, make_record
-from p2pnoise.gossip import Overlay
+from cards import Address, AddressRecord, Card, Fact, make_record
+from p2pnoise.gossip import CROWDS, Overlay, network_of
 from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Announce, Items, Message, Probe, ProbeAnswer, Push, Range, Ranges, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.admission import VISITED
-from p2pnoise.node.dials import POOL, VISITS
+from p2pnoise.node.dials import between_visits, own_choice
 from simulations.clocks import START, Clock
 from simulations.faults import Fault
 from simulations.network import Lines, NetworkLaw
@@ -30,6 +30,7 @@ from .dice import Dice
 from .queue import Queue
 from .registry import ItemBits, Registry
 from .sizes import FRAME, TRANSPORT, size_of_sets
+from .sybils import KIND, MOST, Sybils
 from .table import DenseTable, Parcel, Stretch
 
 DEGREE = 8  # neighbours that a node wants, as `target_links` of its configuration
@@ -145,6 +146,11 @@ class MessageNode:
     def holds_node(self, node_id: bytes) -> bool:
         return self.table.by_node(node_id) is not None
 
+    def neighbours(self) -> list[bytes]:
+        """The Node IDs of its neighbours."""
+        views = self.overlay.views if self.overlay is not None else None
+        return [self.up[link] for link in views.active if link in self.up] if views is not None else []
+
     def linked(self) -> list[bytes]:
         if self._linked is None:
             self._linked = list(dict.fromkeys(self.up.values()))
@@ -192,6 +198,7 @@ class MessageWorld(Seeded):
         self._links = 0
         self._numbers: dict[bytes, int] = {}  # of nodes, by Node ID
         self._blocked: list[Link] = []
+        self.sybils = Sybils(self)
         self._said: dict[Message, tuple[int, int]] = {}
         self._plain_lines = not self.lines.law.jitter and self.lines.law.bytes_per_second is None
         self._dice = self.chance("dialling")
@@ -230,14 +237,17 @@ class MessageWorld(Seeded):
         clock: Clock | None = None,
         silent: bool = False,
         wanted: int = DEGREE,
+        address: Address | None = None,
     ) -> MessageNode:
         """A newcomer, who starts at nanosecond `at`. A `silent` one has no card, and only learns."""
         number = len(self.nodes)
-        citizen = listener(self.oracle, number) if silent else self.oracle.settle(number)
+        citizen = listener(self.oracle, number) if silent else self.oracle.settle(number, address)
         node = MessageNode(self, number, citizen, kind, clock or Clock())
         node.wanted = wanted
         self.nodes.append(node)
         self._numbers[bytes(citizen.key.public)] = number
+        if kind == KIND:
+            self.sybils.numbers.append(number)
         self.alarm(at, lambda: self.start(node))
         return node
 
@@ -268,8 +278,9 @@ class MessageWorld(Seeded):
         node.failure = ""
         instant = self.shown(node.clock)
         seed = self.chance("choices", node.number, node.boot).getrandbits(64)
-        overlay = node.overlay = Overlay(node.table, random=Dice(seed))
-        self._have(node, overlay.offer_fact, self.oracle.lists[0], instant)
+        overlay = node.overlay = self.make_overlay(node, Dice(seed))
+        for first in (self.oracle.lists[0], *self.oracle.rogue_lists.values()):
+            self._have(node, overlay.offer_fact, first, instant)
         if node.citizen.cards:
             self.install(node)
             node.record = make_record(
@@ -285,6 +296,10 @@ class MessageWorld(Seeded):
                 self._connect(node.number, other)
         node.visit_at = self._next_visit(node)
         self._seek_later(node)
+
+    def make_overlay(self, node: MessageNode, dice: Dice) -> Overlay:
+        """What gossips for a node that begins."""
+        return self.sybils.overlay(node, dice) if node.kind == KIND else Overlay(node.table, random=dice)
 
     def install(self, node: MessageNode) -> None:
         """Show the newest card of this citizen from now on."""
@@ -322,6 +337,9 @@ class MessageWorld(Seeded):
             if ends[0].boot == boots[0]:
                 ends[0].dialling.discard(other)
             if (ends[0].boot, ends[1].boot) != boots or not (ends[0].online and ends[1].online):
+                if ends[0].boot == boots[0] and ends[0].overlay is not None and not ends[1].online:
+                    there = ends[1].citizen
+                    ends[0].overlay.views.candidates.silent(bytes(there.key.public), network_of(there.address))
                 return  # whoever starts anew dials anew
             if other in _reached(ends[0]):
                 return
@@ -336,7 +354,7 @@ class MessageWorld(Seeded):
 
     def _seek_later(self, node: MessageNode) -> None:
         """Have a node look whom to dial: soon, where it lacks neighbours, and when it is to pay a visit."""
-        due = self.now + SEEK if _lacking(node) > 0 else node.visit_at
+        due = self.now + SEEK if node.kind == KIND or _lacking(node) > 0 else node.visit_at
         if node.wanted and not 0 < node.seeking <= due:
             node.seeking = due
             self.alarm(due, partial(self._seek, node, node.boot, due))
@@ -346,20 +364,34 @@ class MessageWorld(Seeded):
         if overlay is None or (node.boot, node.seeking) != (boot, due):
             return
         node.seeking = 0
-        lacking, visit = _lacking(node), self.now >= node.visit_at
+        lacking, visit = _lacking(node) if node.honest else MOST, self.now >= node.visit_at
         if visit:
             node.visit_at = self._next_visit(node)
         if lacking > 0 or visit:
-            reached = _reached(node) | {node.number}
-            named = [self._numbers[bytes(peer.node_id)] for peer in overlay.views.candidates(4 * DEGREE)]
-            strangers = [other for other in dict.fromkeys((*named, *node.contacts)) if other not in reached]
-            self._dice.shuffle(strangers)
-            for other in strangers[: max(lacking, 1)]:
+            for other in self._strangers(node, overlay, lacking):
                 self._connect(node.number, other, visit=lacking <= 0)
         self._seek_later(node)
 
+    def _strangers(self, node: MessageNode, overlay: Overlay, lacking: int) -> list[int]:
+        """Whom to dial, as the dialler of a node chooses: those with whom its company is the least one-sided."""
+        views, reached = overlay.views, _reached(node) | {node.number}
+        if node.kind == KIND:
+            return self.sybils.whom(node, self._dice, reached)
+        drawn = views.candidates.draw(4 * DEGREE) if lacking > 0 else views.candidates.to_visit()
+        named = (self._numbers[bytes(peer.node_id)] for peer in drawn)
+        strangers = [other for other in dict.fromkeys((*named, *node.contacts)) if other not in reached]
+        self._dice.shuffle(strangers)
+        if lacking <= 0:
+            return strangers[:1]
+        rank = views.company.ranking()
+        places = {other: self.nodes[other].citizen for other in strangers}
+        ranks = {other: rank(bytes(one.key.public), network_of(one.address)) for other, one in places.items()}
+        anybody = _lacking(node, sum(views.active.values()))
+        best = min(ranks.values(), default=CROWDS)
+        return [other for other in strangers if ranks[other] == best][: lacking if best < CROWDS else anybody]
+
     def _next_visit(self, node: MessageNode) -> int:
-        pause = VISITS * max(node.known, POOL) // POOL
+        pause = between_visits(node.known)
         return self.now + pause - self._dice.randrange(pause // 5)
 
     def _greet(self, node: MessageNode, link: Link) -> None:
@@ -370,7 +402,8 @@ class MessageWorld(Seeded):
         card = len(node.citizen.card.raw) if node.citizen.cards else 0
         node.bytes_sent += HANDSHAKE + card
         node.inputs += 1
-        greeted = partial(overlay.peer_greeted, ours=link.dialler == node.number)
+        address = peer.citizen.address
+        greeted = partial(overlay.peer_greeted, ours=link.dialler == node.number, address=address)
         self._have(node, greeted, link.number, bytes(peer.citizen.key.public), self.shown(node.clock))
 
     def cut(self, link: Link) -> None:
@@ -668,13 +701,14 @@ def _reached(node: MessageNode) -> set[int]:
     return {link.peer_of(node.number) for link in node.links.values()} | node.dialling
 
 
-def _lacking(node: MessageNode) -> int:
-    """How many neighbours it is to dial, as the dialler of a node counts them."""
+def _lacking(node: MessageNode, chosen: int | None = None) -> int:
+    """How many neighbours it is to dial, as the dialler of a node counts them, who has `chosen` so many."""
     if node.overlay is None:
         return 0
-    active, half = node.overlay.views.active, node.wanted // 2
+    active, half = node.overlay.views.active, own_choice(node.wanted)
+    chosen = node.overlay.views.chosen if chosen is None else chosen
     coming = len(node.dialling) + sum(
         link.dialler == node.number and number not in node.up for number, link in node.links.items()
     )
     lacking = int(node.wanted > len(active) + coming)
-    return max(lacking, half - sum(active.values()) - coming)
+    return max(lacking, half - chosen - coming)

@@ -3,9 +3,10 @@
 import pytest
 
 from p2pnoise.gossip import effects, views
+from p2pnoise.gossip.candidates import PASSIVE
 from p2pnoise.gossip.items import body_id, record_id
 from p2pnoise.gossip.messages import MAX_SAMPLE, Announce, Ranges, Sample, Want
-from p2pnoise.gossip.views import MOST, PASSIVE, SHUFFLE, VISIT
+from p2pnoise.gossip.views import MOST, SHUFFLE, VISIT
 from p2pnoise.instant import SECOND
 
 NAMES = [f"node-{number}" for number in range(30)]
@@ -203,16 +204,16 @@ def test_whoever_was_named_is_a_candidate_as_soon_as_it_can_be_dialled(mesh):
     ada = mesh.add("ada")
     bob = mesh.puppet("bob", ada)
     mesh.say(bob, ada, Sample(frozenset(ids_of(mesh, "carl")), asks=False, full=False))
-    assert ada.overlay.views.candidates(8) == []
+    assert ada.overlay.views.candidates.draw(8) == []
     mesh.give(bob, ada, *mesh.items("carl"))
-    assert [peer.card.name for peer in ada.overlay.views.candidates(8)] == ["carl"]
+    assert [peer.card.name for peer in ada.overlay.views.candidates.draw(8)] == ["carl"]
 
 
 def test_a_node_is_no_candidate_of_its_own(mesh):
     ada = mesh.add("ada")
     bob = mesh.puppet("bob", ada)
     mesh.say(bob, ada, Sample(frozenset(ids_of(mesh, "ada")), asks=False, full=False))
-    assert ada.overlay.views.candidates(8) == []
+    assert ada.overlay.views.candidates.draw(8) == []
 
 
 def test_the_passive_view_is_bounded_and_what_others_name_later_gets_into_it(mesh):
@@ -221,7 +222,7 @@ def test_the_passive_view_is_bounded_and_what_others_name_later_gets_into_it(mes
     made_up = [number.to_bytes(16, "big") for number in range(3 * PASSIVE)]
     for at in range(0, len(made_up), MAX_SAMPLE):
         mesh.say(eve, ada, Sample(frozenset(made_up[at : at + MAX_SAMPLE]), asks=False, full=False))
-    passive = ada.overlay.views._passive
+    passive = ada.overlay.views.candidates.passive
     assert len(passive) == len(set(passive)) == PASSIVE
     assert set(passive) & set(made_up[-PASSIVE:])
 

@@ -1,0 +1,134 @@
+"""Candidates: whom a node could turn to: those that peers named, those who answered once, and any of its table.
+
+As in Bitcoin there are *tried* addresses, at which somebody answered us, and *new* ones, of which we have heard. Two
+things differ. A draw takes the network first and then somebody in it, so that five networks weigh five, whatever share
+of all identities is there; nothing need be put into buckets by a secret for that, nor by who told of it. And *new* is
+no list of its own: it is the table, where the room of each issuer is bounded and each row took a grant, and the passive
+view beside it. An index of the table by networks is not kept on purpose: whoever has many identities can say of each
+that it is in another network, which costs nothing. Of a fair draw of rows these are as many as there are identities;
+of an index by networks they would be nearly all.
+
+What answered is sure to be where it says, so half of a draw is of these. Such a one makes room for another only where
+it does not answer any more.
+"""
+
+from collections.abc import Iterable
+
+from p2pnoise.chance import Chance
+from p2pnoise.instant import SECOND
+
+from .company import SEVERAL, home_of
+from .items import ItemSet, is_body
+from .networks import Network
+from .table import Peer, PeerTable
+
+PASSIVE = 64  # peers; overlay-and-gossip 2.2: P(no live one among them) is 0.0001 % when 80 % fail
+LOOKED_AT = 4  # times as many of the table as are wanted, to choose networks among: of 10,000 nodes, 30 % of them in
+# five networks and the others in 200, 119 of these are among 256
+MAX_NETWORKS = 1_024  # of which tried addresses are kept; a guess: Bitcoin keeps 16,384 addresses
+MAX_TRIED = 8  # nodes of one network: a draw takes one of them
+VISITED = 16  # drawn where one is to be visited: most of them may be linked
+COUNT_AGAIN = 5 * SECOND  # how long a count of few networks is good for; one of many six times as long
+
+
+class Candidates:
+    """The passive view and the tried addresses of one node. Bounded by `PASSIVE`, `MAX_NETWORKS` and `MAX_TRIED`."""
+
+    def __init__(self, table: PeerTable, *, random: Chance) -> None:
+        self.passive: list[bytes] = []  # ids of card bodies
+        self._table = table
+        self._random = random
+        self._tried: dict[Network | None, dict[bytes, None]] = {}  # Node IDs, the one that answered last at the end
+        self._waiting: dict[Network | None, bytes] = {}  # who is put in as soon as the first there does not answer
+        self._networks = 0
+        self._counted_at: int | None = None
+
+    def named(self, ids: ItemSet) -> None:
+        """A peer spoke of these, among other items."""
+        for item in sorted(ids):
+            if is_body(item) and item not in self.passive:
+                if len(self.passive) < PASSIVE:
+                    self.passive.append(item)
+                else:
+                    self.passive[self._random.randrange(PASSIVE)] = item
+
+    # Tried
+
+    def answered(self, node_id: bytes, network: Network | None) -> None:
+        """We dialled this node there, and it is who it should be."""
+        if network not in self._tried and len(self._tried) >= MAX_NETWORKS:
+            gone = self._random.choice(list(self._tried))
+            del self._tried[gone]
+            self._waiting.pop(gone, None)
+        there = self._tried.setdefault(network, {})
+        if node_id in there:
+            del there[node_id]
+            self._waiting.pop(network, None)  # test before evict, and it was there
+        elif len(there) >= MAX_TRIED:  # or whoever comes often would push out all who were there before
+            self._waiting[network] = node_id
+            return
+        there[node_id] = None
+
+    def silent(self, node_id: bytes, network: Network | None) -> None:
+        """Where we dialled this node, it is not."""
+        there = self._tried.get(network, {})
+        if node_id in there:
+            del there[node_id]
+            other = self._waiting.pop(network, None)
+            if other is not None:
+                there[other] = None
+            if not there:
+                del self._tried[network]
+
+    @property
+    def tried(self) -> list[Peer]:
+        """All who answered once, as far as the table still has them."""
+        return self._rows(node_id for there in self._tried.values() for node_id in there)
+
+    def _rows(self, node_ids: Iterable[bytes]) -> list[Peer]:
+        rows = (self._table.by_node(node_id) for node_id in node_ids)
+        return [row for row in rows if row is not None and row.record is not None and row.record.addresses]
+
+    # Drawing
+
+    def draw(self, most: int) -> list[Peer]:
+        """Up to so many peers that could be dialled, no two of one network while there are others, best first."""
+        tried = self._spread(self.tried, most // 2)
+        known = {peer.node_id for peer in tried}
+        new = self._spread(
+            (peer for peer in self._new(LOOKED_AT * most) if peer.node_id not in known), most - len(tried)
+        )
+        return [peer for peer in (*tried, *new) if peer.node_id != self._table.own]
+
+    def to_visit(self) -> list[Peer]:
+        """Some of whom it is worth knowing whether they are there: who is to make room if not, else who is new."""
+        tested = self._rows(next(iter(self._tried[network])) for network in self._waiting)
+        return tested or self._spread(self._new(PASSIVE), VISITED)
+
+    def networks(self, now: int) -> int:
+        """Of how many networks the peers are that a draw has to choose among."""
+        often = 1 if self._networks < SEVERAL else 6
+        if self._counted_at is None or now >= self._counted_at + often * COUNT_AGAIN:
+            self._counted_at = now
+            self._networks = len({home_of(peer) for peer in self._new(PASSIVE)} - {None})
+        return self._networks
+
+    def _new(self, most: int) -> list[Peer]:
+        bodies = dict.fromkeys((*self.passive, *self._table.sample(self._random, most)))
+        rows = (self._table.by_item(body) for body in bodies)
+        return [row for row in rows if row is not None and row.record is not None and row.record.addresses]
+
+    def _spread(self, peers: Iterable[Peer], most: int) -> list[Peer]:
+        """Up to so many of these: one of each network, in any order, then another of each, and so on."""
+        by_network: dict[Network | None, list[Peer]] = {}
+        for peer in peers:
+            by_network.setdefault(home_of(peer), []).append(peer)
+        networks = list(by_network.values())
+        self._random.shuffle(networks)
+        for there in networks:
+            self._random.shuffle(there)
+        found: list[Peer] = []
+        while networks and len(found) < most:
+            found += [there.pop() for there in networks[: most - len(found)]]
+            networks = [there for there in networks if there]
+        return found
