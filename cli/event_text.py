@@ -37,6 +37,8 @@ def sentence(event: events.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one 
             return f"lost         {who(name, node)}: {_why(findings, reason)}"
         case events.ConnectionFailed(address=address, reason=reason):
             return f"failed       connection from {address}: {reason}"
+        case events.PeerBanned(name=name, node_id=node, reason=reason):
+            return f"banned       {who(name, node)} for an hour: {reason}"
         case events.DuplicateNode(name=name, node_id=node, address=address):
             return f"duplicate    {who(name, node)} runs a second time, at {address}: {_TWIN}"
         case events.OwnKeyElsewhere(name=name, node_id=node, address=address):

@@ -125,6 +125,17 @@ class ConnectionFailed(_Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeerBanned(_Event):
+    """This node has banned a peer by itself, until a second since 1970: it broke the protocol again and again."""
+
+    kind: ClassVar[str] = "peer-banned"
+    node_id: NodeId
+    name: str | None
+    reason: str
+    until: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateNode(_Event):
     """Another live node uses the key of a peer that we are linked to: a cloned folder, or a stolen key."""
 
@@ -364,6 +375,7 @@ Event: TypeAlias = (
     | RefusedByPeer
     | PeerLost
     | ConnectionFailed
+    | PeerBanned
     | DuplicateNode
     | OwnKeyElsewhere
     | CardLearned

@@ -41,6 +41,7 @@ _ALWAYS = (
     events.Listening,
     events.Stopped,
     events.DuplicateNode,
+    events.PeerBanned,
     events.OwnKeyElsewhere,
     events.OwnCardRejected,
     events.RenewalFailed,

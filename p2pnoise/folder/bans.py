@@ -18,10 +18,10 @@ from cards.fields import name as name_field
 from cards.findings import MALFORMED
 from p2pnoise.node.bans import MAX_BANS, MAX_REASON, MAX_TIME, Ban
 
-from . import reading
+from . import reading, writing
 from .fault import Fault
 
-__all__ = ["MAX_FILE", "Ban", "key_in", "line_of", "read", "reason_of", "text_of"]
+__all__ = ["MAX_FILE", "Ban", "add", "key_in", "line_of", "read", "reason_of", "text_of"]
 
 MAX_FILE = 12 * 1024 * 1024  # bytes; the longest line that is no comment has less than 1,200, and 10,000 are held
 
@@ -59,6 +59,16 @@ def line_of(ban: Ban) -> str:
     }
     values = ", ".join(f"{field} = {text}" for field, text in parts.items() if text is not None)
     return f'"{ban.key}" = {{ {values} }}'
+
+
+def add(path: Path, bans: Iterable[Ban]) -> None:
+    """Have the file say these, too, of keys that are not in it; all else stays as it is. Raises `Fault`."""
+    text = text_of(path) if path.exists() else ""
+    held = {ban.key for ban in read(path)}
+    new = "".join(f"{line_of(ban)}\n" for ban in bans if ban.key not in held)
+    if new:
+        joined = text if text.endswith("\n") or not text else f"{text}\n"
+        writing.write(path, (joined + new).encode(), secret=True, force=True)
 
 
 def reason_of(text: str) -> str:

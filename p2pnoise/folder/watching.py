@@ -1,7 +1,7 @@
 """Watching: what changes in a node's folder is in force within a second; what cannot be used changes nothing."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,10 +10,11 @@ import trio
 from cards import Card, CardError, Fact
 from cards.text import to_armor
 from p2pnoise.events import FileRejected
+from p2pnoise.node.bans import Ban
 from p2pnoise.node.driver.node import Node
 from p2pnoise.node.effects import BansChanged, FactOffered, Input, OwnCardChanged, PinsChanged, PolicyChanged
 
-from . import documents, reading, writing
+from . import bans, documents, reading, writing
 from .contents import Contents
 from .fault import Fault
 from .node_folder import NodeFolder
@@ -57,6 +58,7 @@ class Watcher:
         # Nothing counts as seen: a file that changed while the node started must not be missed.
         self._seen: dict[Path, tuple[int, int, int] | None] = dict.fromkeys(self._readers)
         self._kept = card  # the node's own card that its file was last compared with
+        self._banned: tuple[Ban, ...] = ()  # by the node itself, and written or told of
         self._looking = trio.Lock()
 
     def add(self, path: Path, read: Reader) -> None:
@@ -73,6 +75,7 @@ class Watcher:
     async def look(self) -> None:
         """Look now. What has changed by then is in force when this returns, or rejected."""
         async with self._looking:
+            await self._keep_bans()
             kept = await self._keep_card()
             for path, read in list(self._readers.items()):
                 stamp = _stamp(path)
@@ -99,6 +102,22 @@ class Watcher:
             self._node.tell(FileRejected(file=path.name, reason=f"card {card.sequence} is not in it: {error}"))
         self._kept = card
         return True
+
+    async def _keep_bans(self) -> None:
+        """Have bans.toml say whom the node has banned by itself, so that it lasts, is listed, and can be lifted."""
+        made = self._node.core.bans.made
+        if made and made != self._banned:
+            try:
+                await trio.to_thread.run_sync(self._add_bans, made)
+            except BlockingIOError:  # at the next look
+                return
+            except (Fault, OSError) as error:  # they hold while the node runs
+                self._node.tell(FileRejected(file=self._folder.bans.name, reason=f"bans were not added: {error}"))
+        self._banned = made
+
+    def _add_bans(self, made: Sequence[Ban]) -> None:
+        with reading.lock(self._folder.path, wait=False):
+            bans.add(self._folder.bans, made)
 
     def _put(self, card: Card, path: Path) -> None:
         with reading.lock(self._folder.path, wait=False):

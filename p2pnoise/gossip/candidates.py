@@ -8,8 +8,9 @@ view beside it. An index of the table by networks is not kept on purpose: whoeve
 that it is in another network, which costs nothing. Of a fair draw of rows these are as many as there are identities;
 of an index by networks they would be nearly all.
 
-What answered is sure to be where it says, so half of a draw is of these. Such a one makes room for another only where
-it does not answer any more.
+What answered is sure to be where it says, so half of a draw is of these, as soon as they are of several networks: those
+who mean no good answer always, and are among the first. Such a one makes room for another only where it does not answer
+any more.
 """
 
 from collections.abc import Iterable
@@ -17,14 +18,14 @@ from collections.abc import Iterable
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND
 
-from .company import SEVERAL, home_of
+from .company import SEVERAL
 from .items import ItemSet, is_body
 from .networks import Network
 from .table import Peer, PeerTable
 
 PASSIVE = 64  # peers; overlay-and-gossip 2.2: P(no live one among them) is 0.0001 % when 80 % fail
-LOOKED_AT = 4  # times as many of the table as are wanted, to choose networks among: of 10,000 nodes, 30 % of them in
-# five networks and the others in 200, 119 of these are among 256
+LOOKED_AT = 8  # times as many of the table as are wanted, to choose networks among: of 10,000 nodes, 30 % of them in
+# five networks and the others in 200, some 165 of these are among 512, and 85 among 128
 MAX_NETWORKS = 1_024  # of which tried addresses are kept; a guess: Bitcoin keeps 16,384 addresses
 MAX_TRIED = 8  # nodes of one network: a draw takes one of them
 VISITED = 16  # drawn where one is to be visited: most of them may be linked
@@ -93,42 +94,46 @@ class Candidates:
 
     def draw(self, most: int) -> list[Peer]:
         """Up to so many peers that could be dialled, no two of one network while there are others, best first."""
-        tried = self._spread(self.tried, most // 2)
-        known = {peer.node_id for peer in tried}
-        new = self._spread(
-            (peer for peer in self._new(LOOKED_AT * most) if peer.node_id not in known), most - len(tried)
-        )
-        return [peer for peer in (*tried, *new) if peer.node_id != self._table.own]
+        tried = self._tried if len(self._tried) >= SEVERAL else {}
+        drawn = self._spread({network: list(there) for network, there in tried.items()}, most // 2)
+        answered = self._rows(dict.fromkeys(drawn))  # one may have addresses in several
+        known = {peer.node_id for peer in answered}
+        new = [row for row in self._new(LOOKED_AT * most, most) if row.node_id not in known]
+        return [peer for peer in (*answered, *new)[:most] if peer.node_id != self._table.own]
 
     def to_visit(self) -> list[Peer]:
         """Some of whom it is worth knowing whether they are there: who is to make room if not, else who is new."""
         tested = self._rows(next(iter(self._tried[network])) for network in self._waiting)
-        return tested or self._spread(self._new(PASSIVE), VISITED)
+        return tested or self._new(LOOKED_AT * VISITED, VISITED)
 
     def networks(self, now: int) -> int:
         """Of how many networks the peers are that a draw has to choose among."""
         often = 1 if self._networks < SEVERAL else 6
         if self._counted_at is None or now >= self._counted_at + often * COUNT_AGAIN:
             self._counted_at = now
-            self._networks = len({home_of(peer) for peer in self._new(PASSIVE)} - {None})
+            self._networks = len(self._by_network(PASSIVE).keys() - {None})
         return self._networks
 
-    def _new(self, most: int) -> list[Peer]:
-        bodies = dict.fromkeys((*self.passive, *self._table.sample(self._random, most)))
-        rows = (self._table.by_item(body) for body in bodies)
+    def _new(self, among: int, most: int) -> list[Peer]:
+        rows = map(self._table.by_item, self._spread(self._by_network(among), most))
         return [row for row in rows if row is not None and row.record is not None and row.record.addresses]
 
-    def _spread(self, peers: Iterable[Peer], most: int) -> list[Peer]:
+    def _by_network(self, among: int) -> dict[Network | None, list[bytes]]:
+        """Bodies of the passive view and so many of the table."""
+        found: dict[Network | None, list[bytes]] = {}
+        for body in dict.fromkeys((*self.passive, *self._table.sample(self._random, among))):
+            found.setdefault(self._table.home(body), []).append(body)
+        return found
+
+    def _spread(self, by_network: dict[Network | None, list[bytes]], most: int) -> list[bytes]:
         """Up to so many of these: one of each network, in any order, then another of each, and so on."""
-        by_network: dict[Network | None, list[Peer]] = {}
-        for peer in peers:
-            by_network.setdefault(home_of(peer), []).append(peer)
         networks = list(by_network.values())
         self._random.shuffle(networks)
-        for there in networks:
-            self._random.shuffle(there)
-        found: list[Peer] = []
+        found: list[bytes] = []
         while networks and len(found) < most:
-            found += [there.pop() for there in networks[: most - len(found)]]
+            for there in networks[: most - len(found)]:
+                other = self._random.randrange(len(there))
+                there[other], there[-1] = there[-1], there[other]
+                found.append(there.pop())
             networks = [there for there in networks if there]
         return found

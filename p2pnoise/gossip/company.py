@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from .effects import LinkId
-from .networks import Network, admits, network_of
+from .networks import Network, admits, home_of
 from .table import Peer, PeerTable
 
 ENOUGH = 8  # neighbours up to which anybody is welcome; what a node dials until it has them
@@ -28,7 +28,7 @@ class _Neighbour:
     network: Network | None
     issuers: frozenset[bytes]
     ours: bool
-    among: int  # so many rows
+    among: int  # rows, if networks were minded; else 0
 
 
 class Company:
@@ -42,7 +42,9 @@ class Company:
         self._tally: Counter[bytes] = Counter()
 
     def join(self, link: LinkId, node_id: bytes, network: Network | None, *, ours: bool) -> None:
-        one = self._neighbours[link] = _Neighbour(network, self._issuers(node_id), ours, len(self._table))
+        one = self._neighbours[link] = _Neighbour(
+            network, self._issuers(node_id), ours, len(self._table) if self.binds else 0
+        )
         self._networks[network] += 1
         self._tally.update(one.issuers)
 
@@ -69,7 +71,7 @@ class Company:
         Last of all, as `CROWDS`, whoever would be one too many.
         """
         own = self._table.by_node(self._table.own) if self.binds else None
-        home = home_of(own) if own is not None else None
+        home = home_of(own.record) if own is not None and own.record is not None else None
 
         def rank(node_id: bytes, network: Network | None) -> int:
             if self.crowds(node_id, network, ours=True):
@@ -78,11 +80,11 @@ class Company:
 
         return rank
 
-    def crowding(self, *, ours: bool) -> list[LinkId]:
-        """The neighbours, of our own choice or not, who are one too many; the last who came first.
+    def crowding(self, *, ours: bool | None = None) -> list[LinkId]:
+        """The neighbours, of our own choice or not or both, who are one too many; the last who came first.
 
-        So is whoever was chosen among few: from a table twice as large another may be drawn. Of the first twenty cards
-        that a newcomer has, those of five networks are a quarter if they are 30 % of all.
+        So is whoever was chosen among few, when there are twice as many: of the first twenty cards that a newcomer has,
+        those of five networks are a quarter if they are 30 % of all.
         """
         if not self.binds:
             return []
@@ -92,9 +94,9 @@ class Company:
         for link, one in sorted(self._neighbours.items(), key=lambda item: not item[1].ours):
             network = one.network
             unlucky = network is not None and not (one.ours or admits(self._table.own, network))
-            hasty = one.ours and 2 * one.among <= len(self._table)
+            hasty = one.ours and 2 * one.among < len(self._table)
             if network in networks or unlucky or hasty or self._outweigh(one.issuers, tally):
-                if one.ours is ours:
+                if ours in (None, one.ours):
                     found.append(link)
                 continue
             tally.update(one.issuers)
@@ -118,8 +120,3 @@ class Company:
 def issuers_of(peer: Peer) -> frozenset[bytes]:
     """The root issuers for whom this row counts."""
     return frozenset(bytes(one.authority.root) for one in peer.verdict.counting)
-
-
-def home_of(peer: Peer) -> Network | None:
-    """The network of the first address that a peer says it has."""
-    return network_of(peer.record.addresses[0]) if peer.record is not None and peer.record.addresses else None

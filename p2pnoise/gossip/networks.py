@@ -6,7 +6,7 @@ A node that draws its peers by their networks meets the owner of many addresses 
 import ipaddress
 from functools import lru_cache
 
-from cards import Address
+from cards import Address, AddressRecord
 from cards.statements import digest
 
 Network = str
@@ -33,6 +33,11 @@ def network_of(address: Address) -> Network | None:
         return ".".join(address.host.split(".")[:2])
     high = int(ip) >> 96
     return f"{high >> 16:x}:{high & 0xFFFF:x}"
+
+
+def home_of(record: AddressRecord) -> Network | None:
+    """The network of the first address in a record."""
+    return network_of(record.addresses[0]) if record.addresses else None
 
 
 @lru_cache(maxsize=65_536)

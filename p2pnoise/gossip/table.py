@@ -43,6 +43,7 @@ from p2pnoise.errors import LocalProtocolError
 from .grants import merged, renewed
 from .items import NO_ISSUER, ItemIndex, ItemSet, Place, body_id, grant_id, record_id
 from .messages import Item
+from .networks import Network, home_of
 
 Provenance = Literal["proven", "live"]
 
@@ -204,6 +205,11 @@ class PeerTable:
         found = [body_id(row.card.card_id) for row in rows if row.record is not None]
         random.shuffle(found)
         return found[:most]
+
+    def home(self, body: bytes) -> Network | None:
+        """The network in which the peer of this body says that it lives, by the first of its addresses."""
+        peer = self.by_item(body)
+        return home_of(peer.record) if peer is not None and peer.record is not None else None
 
     def record_beside(self, body: bytes) -> bytes | None:
         """The id of the record that we hold beside this body; None where we lack either."""

@@ -120,11 +120,17 @@ class Views:
         """How many neighbours are of our own choice, but for those whom others are to replace."""
         return sum(self.active.values()) - len(self.company.crowding(ours=True))
 
+    @property
+    def kept(self) -> int:
+        """How many neighbours there are, but for those whom others are to replace."""
+        return len(self.active) - len(self.company.crowding())
+
     def _has_room(self, link: LinkId, /, *, ours: bool) -> bool:
         """Whether the peer of a new link can be a neighbour, if need be in the place of one who crowds."""
         if not ours and self._crowds(link):
             return False
-        room = len(self.active) < MOST or (ours and sum(self.active.values()) < CHOSEN)
+        most = 2 * MOST if self.company.binds else MOST  # the lot lets few come: were these sent on, too, others stayed
+        room = len(self.active) < most or (ours and sum(self.active.values()) < CHOSEN)
         return room or bool(self.company.crowding(ours=False))
 
     def _crowds(self, link: LinkId) -> bool:
@@ -135,17 +141,16 @@ class Views:
         return self.company.crowds(node_id, network, ours=False)
 
     def _take(self, link: LinkId, *, ours: bool) -> None:
-        """A neighbour more. Where there are enough, one that crowds goes for it; nobody whom we chose goes for others."""
+        """A neighbour more. Those who crowd go for it, but nobody of our own choice for whoever came."""
         self.active[link] = ours
         self.company.join(link, *self._peers[link], ours=ours)
-        if len(self.active) > ENOUGH:
-            rid = self.company.crowding(ours=False)
-            if not rid and ours and sum(self.active.values()) > CHOSEN:
-                rid = self.company.crowding(ours=True)
-            self._send_away(rid[:1])
+        self._make_room()
 
-    def _send_away(self, links: list[LinkId]) -> None:
-        for link in links:
+    def _make_room(self) -> None:
+        """Send on those who crowd, as far as there are enough without them."""
+        rid = self.company.crowding(ours=False)[: max(len(self.active) - ENOUGH, 0)]
+        rid += self.company.crowding(ours=True)[: max(sum(self.active.values()) - CHOSEN, 0)]
+        for link in rid:
             self._let_go(link)
             self._effects.append(LeaveLink(link))
 
@@ -178,7 +183,7 @@ class Views:
         if self.active and now >= self._next_shuffle:
             self._next_shuffle = self._soon(now)
             self.company.known = self.candidates.networks(now)
-            self._send_away(self.company.crowding(ours=False)[: max(len(self.active) - ENOUGH, 0)])
+            self._make_room()
             self._send(self._random.choice(list(self.active)), Sample(self._sample(), asks=True, full=False))
 
     def deadline(self) -> int | None:

@@ -1,4 +1,6 @@
-"""Bans: whom this node refuses by its operator's word alone, until when and why (P21). No I/O; time is handed in.
+"""Bans: whom this node refuses by its operator's word, or because it broke the protocol, until when and why (P21).
+
+No I/O; time is handed in.
 
 A ban acts on links and dials. What is kept of gossip and passed on follows one rule of the whole network (P2), or the
 tables of two honest nodes would differ for ever: so the card of whom we ban stays known, and others learn it from us.
@@ -13,6 +15,7 @@ from cards import Card, Facts, Finding, IdentityId, NodeId, Verdict
 from p2pnoise.gossip import PeerTable
 
 MAX_BANS = 10_000  # a guess, some 3 MB
+MAX_MADE = 1_000  # by the node itself, each for an hour; whoever is the next is still linked less and less. A guess
 MAX_REASON = 200  # characters
 MAX_TIME = 253_402_300_799  # the last second of the year 9999
 
@@ -77,21 +80,42 @@ class Bans:
     def __init__(self, table: PeerTable) -> None:
         self.next_end: int | None = None  # in seconds since 1970
         self._table = table
+        self._given: dict[bytes, Ban] = {}  # by the operator
+        self._made: dict[bytes, Ban] = {}  # by the node itself, and not among those
         self._held: dict[bytes, Ban] = {}
 
     def __len__(self) -> int:
         return len(self._held)
 
+    @property
+    def made(self) -> tuple[Ban, ...]:
+        """Those that the node made by itself, and that its operator has not got yet."""
+        return tuple(self._made.values())
+
+    def make(self, ban: Ban, now: int) -> None:
+        """Ban somebody without being told to: until that ends, or the operator has been given it and lifts it."""
+        if len(self._made) < MAX_MADE and bytes(ban.key) not in self._given:
+            self._made[bytes(ban.key)] = ban
+            self._join(now)
+
     def put(self, bans: Iterable[Ban], now: int) -> None:
-        """These are all, in place of those before."""
-        self._held = {bytes(ban.key): ban for ban in bans if ban.holds(now)}
+        """These are all of the operator, in place of those before."""
+        self._given = {bytes(ban.key): ban for ban in bans}
+        self._made = {key: ban for key, ban in self._made.items() if key not in self._given}
+        self._join(now)
+
+    def _join(self, now: int) -> None:
+        self._given, self._made = (
+            {key: ban for key, ban in bans.items() if ban.holds(now)} for bans in (self._given, self._made)
+        )
+        self._held = self._made | self._given
         self.next_end = min((ban.until for ban in self._held.values() if ban.until is not None), default=None)
 
     def lift(self, now: int) -> bool:
         """Let go what has ended by now; whether anything has."""
         due = self.next_end is not None and now >= self.next_end
         if due:
-            self.put(self._held.values(), now)
+            self._join(now)
         return due
 
     def of_card(self, card: Card) -> Ban | None:

@@ -285,17 +285,18 @@ class Dialler:
         """How many are to be dialled now: more than half of the neighbours at once, and more where nobody else comes.
 
         Those who come to us may all be of one mind. If each dialled as many as it wants, each would have twice as many.
-        `but_for_some`: as if those of our choice who crowd one another were not there, since others may replace them.
+        `but_for_some`: as if those who crowd one another were not there, since others may replace them.
         """
-        lacking = self._lacks(links, views)
-        have = views.chosen if but_for_some else sum(views.active.values())
-        target = self._config.target_links
+        target, coming = self._config.target_links, self._coming(links)
+        have = views.kept if but_for_some else len(views.active)
+        have_chosen = views.chosen if but_for_some else sum(views.active.values())
+        lacking = target - have - coming
         half = max(own_choice(target), (target + 1) // 2 if lacking > 0 else 0)
-        chosen = half - have - self._coming(links)
+        chosen = half - have_chosen - coming
         return chosen if chosen > 0 else int(lacking > 0 and now >= self._more_at)
 
     def _lacks(self, links: Collection[Link], views: Views) -> int:
-        return self._config.target_links - len(views.active) - self._coming(links)
+        return self._config.target_links - views.kept - self._coming(links)
 
     def _coming(self, links: Collection[Link]) -> int:
         """How many of those that we have dialled may become neighbours yet."""

@@ -37,6 +37,7 @@ from .link_events import (
 )
 from .openings import Openings
 from .pings import Pings
+from .scores import Scores, ban_for
 
 MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws half of it
 ROOM = 8  # of so many places one is for visitors; a guess: 16 of 128
@@ -68,6 +69,8 @@ class Links:
         self._overlay = overlay
         self._table = overlay.table
         self._dialler = dialler
+        self._bans = bans
+        self._scores = Scores()
         self._out = out
         self.openings = Openings(self.all, table=overlay.table, dialler=dialler, bans=bans, out=out)
         self.pings = Pings(self.all, out)
@@ -96,7 +99,8 @@ class Links:
         strangers = [link for link in self.all.values() if not link.initiator and not link.greeted]
         same_host = sum(link.address.host == address.host for link in strangers)
         full = (
-            len(self.all) >= self._config.max_links
+            self._scores.waits(address, now.monotonic)
+            or len(self.all) >= self._config.max_links
             or len(strangers) >= self._config.max_handshakes
             or same_host >= self._config.max_handshakes_per_host
         )
@@ -290,6 +294,12 @@ class Links:
         if link.node_id is not None:
             self._dialler.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
         self.drop(connection, f"it broke the protocol: {why}", now)
+        if link.node_id is not None and self._scores.blame(link.node_id, now.monotonic):
+            ban = ban_for(link.node_id, self.name(link), why, now.unix)
+            self._bans.make(ban, now.unix)
+            self._scores.throttle(link.address, now.monotonic)
+            self.emit(telling.banned(ban))
+            self.admission.recheck(now)
 
     def _unlink(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
         """Take a link out of all that counts on it."""

@@ -19,6 +19,7 @@ from p2pnoise import events
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip import effects as gossip
 
+from .bans import Ban
 from .link import Link
 
 
@@ -34,6 +35,11 @@ def refused(link: Link, reason: str, *, told: bool) -> events.PeerRefused:
         findings=_errors(link),
         card=claim,
     )
+
+
+def banned(ban: Ban) -> events.PeerBanned:
+    """We banned a node by ourselves."""
+    return events.PeerBanned(node_id=NodeId(ban.key), name=ban.name, reason=ban.reason, until=ban.until)
 
 
 def refused_by_peer(link: Link, name: str | None, reason: str) -> events.RefusedByPeer:

@@ -12,6 +12,7 @@ from typing import Any
 from cards import AddressRecord, Card, Facts, Memo, Policy
 from p2pnoise.gossip.items import body_id, key_of, record_id
 from p2pnoise.gossip.messages import CardItem, GrantItem, Item, RecordItem, item_size
+from p2pnoise.gossip.networks import Network, home_of
 from p2pnoise.gossip.table import Peer
 
 from .order import Order
@@ -105,6 +106,7 @@ class Registry:
         self.kinds = [0, 0, 0, 0]  # bits, by the two highest of the id
         self.groups: dict[bytes, int] = {}  # bits, by the issuer for whom an item counts anywhere
         self.order = Order()
+        self.homes: dict[int, Network | None] = {}  # of records
         self.plain = 0
         self.asked_for = 0  # bodies and records
         self.identities: dict[bytes, _Identity] = {}
@@ -182,6 +184,7 @@ class Registry:
                     self._disown(known)
                     number = self.number(item)
                 self._enter(known, identity, number, RecordItem(peer.record.raw))
+                self.homes[number] = home_of(peer.record)
             numbers.append(self.numbers[item])
         for one, where in peer.places.items():
             self._place(self.numbers[one], key_of(one, where.hour), where.groups)

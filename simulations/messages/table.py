@@ -13,6 +13,7 @@ from p2pnoise.chance import Chance
 from p2pnoise.gossip.intake import MAX_EARLY
 from p2pnoise.gossip.items import ItemSet, Span, body_id, bound_between, fingerprint, share
 from p2pnoise.gossip.messages import MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
+from p2pnoise.gossip.networks import Network
 from p2pnoise.gossip.table import MAX_PEERS, InBulk, Peer, PeerTable
 
 from .registry import BODY, RECORD, ItemBits, Registry, numbers_of
@@ -261,9 +262,18 @@ class DenseTable(PeerTable):
         bodies = []
         for number in found:
             owner = registry.owners[number]
+            if registry.plain >> number & 1:  # its body stands just before it
+                bodies.append(registry.ids[number - 1])
+                continue
             held = self._numbers(owner) if owner is not None else ()
             bodies += [registry.ids[one] for one in held if registry.kinds[BODY] >> one & 1]
         return bodies
+
+    def home(self, body: bytes) -> Network | None:
+        registry, number = self.items.registry, self.items.registry.numbers.get(body)
+        if number is not None and registry.plain >> number & 1 and self.items.bits >> number + 1 & 1:
+            return registry.homes.get(number + 1)
+        return super().home(body)
 
     def record_beside(self, body: bytes) -> bytes | None:
         registry, number = self.items.registry, self.items.registry.numbers.get(body)

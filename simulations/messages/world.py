@@ -18,7 +18,7 @@ from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Announce, Items, Message, Probe, ProbeAnswer, Push, Range, Ranges, Want, encode
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.admission import VISITED
-from p2pnoise.node.dials import between_visits, own_choice
+from p2pnoise.node.dials import POOL, between_visits, own_choice
 from simulations.clocks import START, Clock
 from simulations.faults import Fault
 from simulations.network import Lines, NetworkLaw
@@ -377,7 +377,7 @@ class MessageWorld(Seeded):
         views, reached = overlay.views, _reached(node) | {node.number}
         if node.kind == KIND:
             return self.sybils.whom(node, self._dice, reached)
-        drawn = views.candidates.draw(4 * DEGREE) if lacking > 0 else views.candidates.to_visit()
+        drawn = views.candidates.draw(POOL) if lacking > 0 else views.candidates.to_visit()
         named = (self._numbers[bytes(peer.node_id)] for peer in drawn)
         strangers = [other for other in dict.fromkeys((*named, *node.contacts)) if other not in reached]
         self._dice.shuffle(strangers)
@@ -386,7 +386,7 @@ class MessageWorld(Seeded):
         rank = views.company.ranking()
         places = {other: self.nodes[other].citizen for other in strangers}
         ranks = {other: rank(bytes(one.key.public), network_of(one.address)) for other, one in places.items()}
-        anybody = _lacking(node, sum(views.active.values()))
+        anybody = _lacking(node, but_for_some=False)
         best = min(ranks.values(), default=CROWDS)
         return [other for other in strangers if ranks[other] == best][: lacking if best < CROWDS else anybody]
 
@@ -701,14 +701,15 @@ def _reached(node: MessageNode) -> set[int]:
     return {link.peer_of(node.number) for link in node.links.values()} | node.dialling
 
 
-def _lacking(node: MessageNode, chosen: int | None = None) -> int:
-    """How many neighbours it is to dial, as the dialler of a node counts them, who has `chosen` so many."""
+def _lacking(node: MessageNode, *, but_for_some: bool = True) -> int:
+    """How many neighbours it is to dial, as the dialler of a node counts them."""
     if node.overlay is None:
         return 0
-    active, half = node.overlay.views.active, own_choice(node.wanted)
-    chosen = node.overlay.views.chosen if chosen is None else chosen
+    views, half = node.overlay.views, own_choice(node.wanted)
+    have = views.kept if but_for_some else len(views.active)
+    chosen = views.chosen if but_for_some else sum(views.active.values())
     coming = len(node.dialling) + sum(
         link.dialler == node.number and number not in node.up for number, link in node.links.items()
     )
-    lacking = int(node.wanted > len(active) + coming)
+    lacking = int(node.wanted > have + coming)
     return max(lacking, half - chosen - coming)
