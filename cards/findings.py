@@ -87,6 +87,7 @@ CODES: dict[str, _Code] = {
     "not-yet-valid": _Code(TIME, "wait, or mend the clock of this machine or of the signer"),
     "wrong-network": _Code(UNTRUSTED, "it is for another network: check --network and the policy"),
     "denied": _Code(UNTRUSTED, "the policy's deny names it: take it out there if that is wrong"),
+    "over-quota": _Code(UNTRUSTED, "its issuer has more members than this node has room for"),
     "banned": _Code(UNTRUSTED, "this node's operator has banned it: p2pnoise bans; to lift that: p2pnoise unban"),
     "pin-changed": _Code(
         CONFLICT,

@@ -6,7 +6,7 @@ from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import Connected, DeadFound, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .checks_news import Converged, Cut, Excluded
-from .checks_views import HonestCompany
+from .checks_views import HonestCompany, RowsShared
 from .clocks import ClockLaw
 from .comparing import Comparison, NoWorse
 from .faults import (
@@ -75,6 +75,7 @@ __all__ = [
     "Reset",
     "Revoke",
     "Rotate",
+    "RowsShared",
     "Scenario",
     "ScenarioError",
     "ScenarioFile",

@@ -10,10 +10,39 @@ from .faults import Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsShared:
+    """In the end the hostile have at most so many rows of any honest table, and in all of them the same."""
+
+    at_most: int
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Rows(view, schedule, self.at_most)
+
+
+class _Rows(Watch):
+    def __init__(self, view: View, schedule: Schedule, at_most: int) -> None:
+        super().__init__(view, schedule)
+        self.name = f"the hostile have at most {at_most} rows of a table, and the same in all"
+        self.settled = False  # it lasts the whole time
+        self._at_most = at_most
+
+    def finish(self) -> None:
+        hostile = [node.citizen for node in self.view.nodes if not node.honest]
+        held = {node.number: frozenset(one.number for one in hostile if node.holds(one)) for node in self.live()}
+        self.metrics["hostile_rows"] = max(map(len, held.values()), default=0)
+        self.metrics["different_tables"] = len(set(held.values()))
+        for number, rows in held.items():
+            if len(rows) > self._at_most:
+                self.broken(f"{len(rows)} at node {number}")
+        if len(set(held.values())) > 1:
+            self.broken(f"{len(set(held.values()))} sorts of tables")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HonestCompany:
     """From second `after` on the neighbours of honest nodes are honest: a `share` of them in the mean.
 
-    And no honest node that runs has none but hostile ones.
+    And no honest node that runs has none but hostile ones, or nobody.
     """
 
     after: float

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from cards import Address
+from p2pnoise.gossip.table import MAX_PEERS
 
 from .oracle import Citizen, Oracle
 
-ROGUE = "rogue"
+ROGUE = "accepted-rogue"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,8 @@ class Networks:
     honest: int = 0
     hostile: int = 5
     issuers: int = 1
+    rows: int = MAX_PEERS
+    """That each table may have."""
 
     def found(self, oracle: Oracle) -> None:
         """Have these issuers, before there is anybody."""

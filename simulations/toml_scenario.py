@@ -27,6 +27,7 @@ from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import Connected, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .checks_news import Converged, Cut, Excluded
+from .checks_views import HonestCompany
 from .clocks import ClockLaw
 from .faults import KINDS, Fault, ScheduleError, fault_from
 from .network import NetworkLaw
@@ -44,6 +45,7 @@ EXPECTATIONS: Mapping[str, Callable[..., Expectation]] = {
     "nobody-falsely-dead": NobodyFalselyDead,
     "first-node-carries": FirstNodeCarries,
     "frugal": Frugal,
+    "honest-company": HonestCompany,
     "steady-views": SteadyViews,
     "old-keys-gone": OldKeysGone,
     "refuses-in-words": RefusesInWords,

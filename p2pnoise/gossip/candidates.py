@@ -111,7 +111,9 @@ class Candidates:
         often = 1 if self._networks < SEVERAL else 6
         if self._counted_at is None or now >= self._counted_at + often * COUNT_AGAIN:
             self._counted_at = now
-            self._networks = len(self._by_network(PASSIVE).keys() - {None})
+            found = len(self._by_network(LOOKED_AT * SEVERAL).keys() - {None})
+            # Chance alone is not to have a node mind networks at one time and not at another.
+            self._networks = found if found < SEVERAL // 2 else max(found, self._networks)
         return self._networks
 
     def _new(self, among: int, most: int) -> list[Peer]:

@@ -440,6 +440,9 @@ class Overlay:
         gone, busy = self.table.expire(now.unix), self._lists.busy
         if gone:
             self._effects += map(StorePeer, gone)
+        if self.table.crowded_out:
+            self._effects += map(StorePeer, self.table.crowded_out)
+            self.table.crowded_out.clear()
         if busy:
             self._take_lists(now)
         self._statements.finish()

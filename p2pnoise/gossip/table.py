@@ -44,6 +44,7 @@ from .grants import merged, renewed
 from .items import NO_ISSUER, ItemIndex, ItemSet, Place, body_id, grant_id, record_id
 from .messages import Item
 from .networks import Network, home_of
+from .quotas import Quotas, group_of, share
 
 Provenance = Literal["proven", "live"]
 
@@ -83,6 +84,7 @@ class Peer:
         # Worked out once already, where it takes longest.
         held = self.item_ids if self.record is None else self.item_ids[:-1]
         changed.__dict__["grants"] = self.grants
+        changed.__dict__["group"] = self.group
         changed.__dict__["item_ids"] = held if record is None else (*held, record_id(record))
         return changed
 
@@ -105,6 +107,11 @@ class Peer:
         if self.record is not None:
             places[record_id(self.record)] = Place.of(self.record.issued_at, roots)
         return places
+
+    @cached_property
+    def group(self) -> bytes:
+        """For which group it counts where groups have quotas."""
+        return group_of(self.verdict)
 
     @cached_property
     def grants(self) -> Mapping[bytes, Grant]:
@@ -158,6 +165,11 @@ class PeerTable:
         self._superseded: dict[bytes, Card] = {}  # Node ID -> the last card of an identity that has handed over
         self.items = ItemIndex()
         self._ends: list[tuple[int, bytes]] = []  # heap of (valid_until, identity key)
+        self._quotas = Quotas(self._peers)
+        self.most = MAX_PEERS
+        """Rows that it may have."""
+        self.crowded_out: list[Peer] = []
+        """Who had to make room for others of its issuer, until somebody takes it from here."""
 
     # Reading
 
@@ -335,7 +347,7 @@ class PeerTable:
         verdict = self.judge(card, now, own=own, thorough=False)
         # A first use is a meeting: by hearsay anybody could have names pinned before their owners come.
         hearsay = not live and any(finding.code == "first-use" for finding in verdict.findings)
-        if not verdict.ok or hearsay or (known is None and len(self._peers) >= MAX_PEERS):
+        if not verdict.ok or hearsay or (known is None and not (own or self._make_room(card, verdict))):
             return verdict, None
         # Only what counts takes part in the choice, or a forged grant of a high serial would displace a good one.
         held = known.verdict.counting if known and known.card.card_id == card.card_id else ()
@@ -399,7 +411,7 @@ class PeerTable:
                 self._put(known)
             return known.verdict
         verdict = self.judge(card, now, established=True, own=own, thorough=False)
-        if verdict.ok and verdict.card is not None and len(self._peers) < MAX_PEERS:
+        if verdict.ok and verdict.card is not None and (own or self._make_room(card, verdict)):
             peer = Peer(
                 verified=verdict.card,
                 verdict=verdict,
@@ -566,13 +578,32 @@ class PeerTable:
         if any(finding.code == "superseded" for finding in verdict.errors):  # so at most one for each succession
             self._superseded[bytes(card.node_id)] = card
 
+    def _make_room(self, card: Card, verdict: Verdict) -> bool:
+        """Whether there is room for a newcomer with this verdict, if need be in the place of another (quotas.py)."""
+        if len(self._peers) >= self.most:
+            return False
+        group = group_of(verdict)
+        if self._quotas.size(group) < share(self.most, group, len(self.policy.issuers)):
+            return True
+        last = self._quotas.first_to_go(group, self.own)
+        if last is None or last.card.identity <= card.identity:
+            return False
+        self._remove(last)
+        why = Finding("over-quota", f"{last.card.label}: its issuer has as many members here as it may")
+        verdict = replace(last.verdict, level="reject", findings=(*last.verdict.findings, why))
+        self.crowded_out.append(replace(last, verdict=verdict))
+        return True
+
     def _put(self, peer: Peer) -> None:
         identity, places = peer.card.identity, peer.places
         old = self._peers.get(identity)
         held = old.places if old is not None else {}
-        if old is not None and old.node_id != peer.node_id:
-            del self._by_node[old.node_id]
+        if old is not None:
+            self._quotas.removed(old)
+            if old.node_id != peer.node_id:
+                del self._by_node[old.node_id]
         self._peers[identity] = peer
+        self._quotas.added(peer)
         self._by_node[peer.node_id] = identity
         for item, place in held.items():
             if places.get(item) != place:
@@ -594,5 +625,6 @@ class PeerTable:
     def _remove(self, peer: Peer) -> None:
         del self._peers[peer.card.identity]
         del self._by_node[peer.node_id]
+        self._quotas.removed(peer)
         for item, place in peer.places.items():
             self.items.remove(item, place)

@@ -48,6 +48,7 @@ class MessageExperiment(Experiment[MessageWorld]):
             address = networks.address(place.number, place.kind)
             kind, silent = place.kind, place.number >= publishers
             node = world.add(at=place.at, clock=place.clock, silent=silent, kind=kind, address=address)
+            node.table.most = networks.rows
             networks.enrol(world.oracle, node.citizen, kind)
         if self.scenario.adversaries:
             for place in places:  # begins with one whom its operator trusts

@@ -96,6 +96,7 @@ class Registry:
         self.groups: dict[bytes, int] = {}  # bits, by the issuer for whom an item counts anywhere
         self.order = Order()
         self.homes: dict[int, Network | None] = {}  # of records
+        self.members: dict[bytes, int] = {}  # bits of bodies, by the group for which they count in quotas
         self.plain = 0
         self.asked_for = 0  # bodies and records
         self.identities: dict[bytes, _Identity] = {}
@@ -207,6 +208,7 @@ class Registry:
             for _, other in holders:
                 self._disown(self.identities[other])
         known.bodies.append((number, card))
+        self.members[peer.group] = self.members.get(peer.group, 0) | 1 << number
         self._enter(known, identity, number, CardItem(card.raw))
         for index, (item, grant) in enumerate(grants.items()):
             one = self.number(item)

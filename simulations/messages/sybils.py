@@ -20,7 +20,7 @@ from .dice import Dice
 if TYPE_CHECKING:
     from .world import MessageNode, MessageWorld
 
-KIND = "sybil"
+KIND = "accepted-sybil"
 MOST = 48  # links of one of them, so that a world of thousands is not all links; six times those of an honest node
 AT_ONCE = 3  # that one of them dials in a second
 

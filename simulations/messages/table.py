@@ -14,7 +14,8 @@ from p2pnoise.gossip.intake import MAX_EARLY
 from p2pnoise.gossip.items import ItemSet, body_id
 from p2pnoise.gossip.messages import MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
 from p2pnoise.gossip.networks import Network
-from p2pnoise.gossip.table import MAX_PEERS, InBulk, Peer, PeerTable
+from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, share
+from p2pnoise.gossip.table import InBulk, Peer, PeerTable
 
 from .bits import numbers_of
 from .items import DenseItems, Parcel
@@ -110,6 +111,25 @@ class _Marks(Mapping[bytes, Mark]):
         return (identity for identity in self._table.items.registry.identities if identity in self)
 
 
+class DenseQuotas:
+    """What `Quotas` is in a node."""
+
+    def __init__(self, table: "DenseTable") -> None:
+        self._table = table
+
+    def _members(self, group: bytes) -> int:
+        return self._table.items.bits & self._table.items.registry.members.get(group, 0)
+
+    def size(self, group: bytes) -> int:
+        return self._members(group).bit_count()
+
+    def first_to_go(self, group: bytes, own: bytes) -> Peer | None:
+        owners = self._table.items.registry.owners
+        members = (owners[number] for number in numbers_of(self._members(group)))
+        rows = map(self._table.row, sorted((one for one in members if one is not None), reverse=True))
+        return next((row for row in rows if row is not None and row.node_id != own), None)
+
+
 class DenseTable(PeerTable):
     """One node's. `count` is the number of its rows, `gone` the bodies that it held once, `live` those it met."""
 
@@ -121,6 +141,7 @@ class DenseTable(PeerTable):
         self.live = 0
         self.taken_cards = self.taken_records = 0  # in bulk
         self._next_end = _FOREVER
+        self._quotas: DenseQuotas = DenseQuotas(self)  # type: ignore[assignment]
         self._peers = _Rows(self)  # type: ignore[assignment]
         self._by_node = _Nodes(self.items)  # type: ignore[assignment]
         self._marks = _Marks(self)  # type: ignore[assignment]
@@ -209,10 +230,11 @@ class DenseTable(PeerTable):
         registry, held = self.items.registry, self.items.bits
         fresh = items.bits & registry.bits_of(wanted) & ~held
         good, until = registry.worth.good(self.policy, self.facts, now, fresh & registry.plain)
+        good &= ~self._tight(good & registry.kinds[BODY])
         new = good & registry.kinds[BODY]
         own = registry.by_node.get(self.own, ())
         # A pin may speak against any name; our own card from somebody else is to be looked at; a table has an end.
-        if self.pins or self.count + new.bit_count() > MAX_PEERS or any(new >> number & 1 for number, _ in own):
+        if self.pins or any(new >> number & 1 for number, _ in own):
             return InBulk(self.items.none, self.items.none, items)
         taken = new | registry.grants_of(new)
         # A record counts where the card of its node does, which stands just before it; until then it is kept apart.
@@ -244,7 +266,7 @@ class DenseTable(PeerTable):
             return super().offer_card(card, now, source=source, live=live, own=own)
         registry, bit = self.items.registry, 1 << number
         good, until = registry.worth.good(self.policy, self.facts, now, bit)
-        full = not self.items.bits & bit and self.count >= MAX_PEERS
+        full = not self.items.bits & bit and bool(self._tight(bit))
         if not good or full or self.pins:
             return super().offer_card(card, now, source=source, live=live, own=own)
         known = bool(self.items.bits & bit)
@@ -257,6 +279,19 @@ class DenseTable(PeerTable):
         row = self.row(bytes(card.identity))
         assert row is not None  # noqa: S101 - it was put just now
         return row.verdict, row if changed else None
+
+    def _tight(self, new: int) -> int:
+        """Those of these bodies for which there may be no room."""
+        issuers, count = len(self.policy.issuers), self.count + new.bit_count()
+        if count <= self.most // NO_ISSUER_AT_ALL:
+            return 0
+        if count > self.most:
+            return new
+        held, tight = self.items.bits | new, 0
+        for group, members in self.items.registry.members.items():
+            if (held & members).bit_count() > share(self.most, group, issuers):
+                tight |= new & members
+        return tight
 
     def _plain_body(self, card: Card) -> int | None:
         """The number of this card, if it is plain, as it was verified, and not of ourselves."""

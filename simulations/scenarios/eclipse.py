@@ -2,25 +2,26 @@
 
 from collections.abc import Iterable
 
-from simulations import Connected, Converged, Fault, Renew, Scenario, Setting
+from simulations import Connected, Converged, Crash, Fault, HonestCompany, Renew, Scenario, Setting
 
+NUMBER = 21
 RECORDED = """
-2026-11-21, medians and ranges. 12 nodes, seeds 1-30: the victim keeps its first link and hears of all: 0.18 s
-(0.15-0.35) after the last new card.
 """
 
 
-def scenario(*, eclipsers: float = 0.4) -> Scenario:
-    """The victim begins with an honest node, as all do. To its being started anew today's gossip has no answer."""
+def scenario(*, eclipsers: float = 0.4, restarts: bool = True) -> Scenario:
+    """The victim begins with an honest node, as all do; later it is started anew, with the last quarter of all."""
 
     def faults(setting: Setting) -> Iterable[Fault]:
         yield Renew(at=15, nodes=setting.some(0.3))
+        if restarts:
+            yield Crash(at=30, until=32, nodes=tuple(range(3 * setting.nodes // 4, setting.nodes)))
 
     return Scenario(
         nodes=40,
-        seconds=60,
+        seconds=90,
         begin_with="first",
         faults=faults,
         adversaries={"eclipser": eclipsers},
-        expects=[Converged(within=30), Connected()],
+        expects=[Converged(within=30), Connected(), HonestCompany(after=40, share=0.5)],
     )

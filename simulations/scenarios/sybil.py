@@ -13,7 +13,7 @@ def scenario(
         nodes=1000,
         smoke=150,
         seconds=120,
-        adversaries={"sybil": sybils},
+        adversaries={"accepted-sybil": sybils},
         networks=Networks(honest=networks, hostile=hostile, issuers=issuers),
         expects=[Converged(within=60), HonestCompany(after=after)],
         fidelities=("messages",),

@@ -224,8 +224,8 @@ def test_the_heap_of_ends_stays_in_proportion_to_the_rows(place, table, offer, m
     assert len(table.expire(place.START + 100)) == 1
 
 
-def test_a_full_table_takes_no_new_card_but_renews_those_it_has(place, table, offer, monkeypatch):
-    monkeypatch.setattr(module, "MAX_PEERS", 1)
+def test_a_full_table_takes_no_new_card_but_renews_those_it_has(place, table, offer):
+    table.most = 1
     offer(table, place.card("ada"))
     assert offer(table, place.card("bob"))[1] is None
     assert offer(table, place.card("ada", sequence=2))[1] is not None

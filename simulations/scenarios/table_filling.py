@@ -1,0 +1,18 @@
+"""A rogue issuer has more members than its share of a table: do the honest keep theirs, and tables become equal?"""
+
+from simulations import Converged, Networks, RowsShared, Scenario
+
+NUMBER = 25
+
+
+def scenario(*, sybils: float = 0.6, issuers: int = 4, rows: int = 80) -> Scenario:
+    """The honest have cards of so many issuers, and each table so many rows, of which an issuer may have a quarter."""
+    return Scenario(
+        nodes=100,
+        smoke=60,
+        seconds=150,
+        adversaries={"accepted-sybil": sybils},
+        networks=Networks(honest=200, issuers=issuers, rows=rows),
+        expects=[Converged(within=60), RowsShared(at_most=rows // 4)],
+        fidelities=("messages",),
+    )

@@ -1,0 +1,95 @@
+"""Quotas: what one issuer may have of a table, who stays where it has more, and that honest tables become equal."""
+
+import random
+
+import pytest
+
+from cards import Policy
+from p2pnoise.gossip.effects import StorePeer
+from p2pnoise.gossip.items import NO_ISSUER
+from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, ONE_ISSUER, share
+
+MOST = 40
+QUOTA = MOST // ONE_ISSUER
+
+
+@pytest.fixture
+def cards(place):
+    """The cards of fifteen members of one issuer, the lowest identity first."""
+    cards = [place.card(f"node-{number}") for number in range(QUOTA + 5)]
+    return sorted(cards, key=lambda card: card.identity)
+
+
+def table_of(place, policy=None):
+    lists = [place.first_list, place.make_list(1, issuer=place.second)]
+    table = place.table(policy=policy or place.both, lists=lists)
+    table.most = MOST
+    return table
+
+
+def offer(table, cards, place):
+    return [table.offer_card(card, place.START, source=table.own)[1] is not None for card in cards]
+
+
+def test_an_issuer_has_a_quarter_of_a_table_where_there_are_several(place, cards):
+    table = table_of(place)
+    assert offer(table, cards, place) == [True] * QUOTA + [False] * 5
+    assert offer(table, [place.card("other", issuer=place.second)], place) == [True]
+
+
+def test_the_one_issuer_of_a_policy_has_all_of_it(place, cards):
+    table = table_of(place, place.policy)
+    assert all(offer(table, cards, place))
+
+
+def test_whoever_came_first_the_lowest_identities_stay(place, cards):
+    tables = [table_of(place) for _ in range(3)]
+    for seed, table in enumerate(tables):
+        offer(table, random.Random(seed).sample(cards, len(cards)), place)
+    assert all({bytes(peer.card.identity) for peer in table} == {bytes(one.identity) for one in cards[:QUOTA]}
+               for table in tables)  # fmt: skip
+    assert len({frozenset(table.items) for table in tables}) == 1
+
+
+def test_who_made_room_is_told_of_once(mesh, place, cards):
+    ada = mesh.add("ada", policy=place.both, lists=[place.first_list, place.make_list(1, issuer=place.second)])
+    ada.table.most = 4 * ONE_ISSUER
+    for card in cards[::-1]:
+        mesh.carry_out(ada, ada.overlay.offer_card(card, mesh.instant, live=False))
+    gone = [effect.peer for effect in ada.did(StorePeer) if not effect.peer.verdict.ok]
+    assert gone
+    assert {peer.verdict.errors[-1].code for peer in gone} == {"over-quota"}
+    assert len(gone) == len({peer.card.identity for peer in gone})
+    assert ada.table.crowded_out == []
+
+
+def test_our_own_row_makes_room_for_nobody(place, cards):
+    table = table_of(place)
+    own = place.card("own")
+    table.offer_card(own, place.START, source=table.own, own=True, live=True)
+    offer(table, cards, place)
+    assert table.by_node(table.own) is not None
+
+
+def test_a_newer_card_of_a_member_needs_no_room(place, cards):
+    table = table_of(place)
+    offer(table, cards[:QUOTA], place)
+    name = cards[0].name
+    assert offer(table, [place.card(name, sequence=2)], place) == [True]
+    assert len(table) == QUOTA
+
+
+def test_rows_that_are_read_back_have_the_same_quota(place, cards):
+    table = table_of(place)
+    for card in cards[::-1]:
+        table.restore(card, place.START, provenance="proven", first_seen=place.START, learned_from=table.own)
+    assert {bytes(peer.card.identity) for peer in table} == {bytes(one.identity) for one in cards[:QUOTA]}
+
+
+def test_what_no_issuer_endorses_has_a_tenth(place):
+    table = table_of(place, Policy(network=place.NETWORK, issuers=place.both.issuers, allow=tuple(
+        place.card(f"free-{number}").identity for number in range(MOST))))  # fmt: skip
+    bare = [place.bare(f"free-{number}") for number in range(MOST)]
+    assert sum(offer(table, bare, place)) >= MOST // NO_ISSUER_AT_ALL
+    assert len(table) == MOST // NO_ISSUER_AT_ALL
+    assert share(MOST, NO_ISSUER, 0) == MOST  # where the policy names no issuer, that is all there is
