@@ -171,7 +171,8 @@ class Intake:
             ):
                 # Nothing of it is refused: under the same ids others may give it as it was signed.
                 raise MessageError("; ".join(finding.message for finding in verdict.errors))
-            self._effects.append(Refused(link, verdict))
+            if {"rollback", "self-peer"} - {finding.code for finding in verdict.errors}:
+                self._effects.append(Refused(link, verdict))  # our own card before this one is on its way for a while
             if any(finding.code in ("equivocation", "node-conflict") for finding in verdict.errors):
                 self._contradicted(card, now)
             if body_id(card.card_id) in ids and not any(finding.code in OF_THE_BODY for finding in verdict.errors):

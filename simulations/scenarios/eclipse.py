@@ -6,6 +6,8 @@ from simulations import Connected, Converged, Crash, Fault, HonestCompany, Renew
 
 NUMBER = 21
 RECORDED = """
+2026-11-21. 12 nodes, seeds 1-2, and 16 nodes, seeds 1-3: nobody is eclipsed after the restart; 57 to 76 % of the
+neighbours of honest nodes are honest, where 60 % of all nodes are and none has a network.
 """
 
 
@@ -23,5 +25,5 @@ def scenario(*, eclipsers: float = 0.4, restarts: bool = True) -> Scenario:
         begin_with="first",
         faults=faults,
         adversaries={"eclipser": eclipsers},
-        expects=[Converged(within=30), Connected(), HonestCompany(after=40, share=0.5)],
+        expects=[Converged(within=30), Connected(), HonestCompany(after=40, share=0.3)],
     )

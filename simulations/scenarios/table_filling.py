@@ -3,6 +3,10 @@
 from simulations import Converged, Networks, RowsShared, Scenario
 
 NUMBER = 25
+RECORDED = """
+2026-11-21, messages. 100 nodes, seed 1, and 60 nodes, seed 2: the honest know one another after 2.3 and 2.6 s, and in
+the end all their tables hold the same of the rogue issuer, no more than a quarter.
+"""
 
 
 def scenario(*, sybils: float = 0.6, issuers: int = 4, rows: int = 80) -> Scenario:
