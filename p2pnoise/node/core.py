@@ -90,6 +90,7 @@ class NodeCore:
         self._due = 0  # when a `Tick` is wanted
         self._stored = 0  # rows on our disk that are not verified yet
         self._anchors = Anchors()
+        self._neighbours: list[tuple[io.ConnectionId, bool]] = []  # when they were looked at last
 
     @property
     def card(self) -> Card:
@@ -263,8 +264,11 @@ class NodeCore:
         return self._due if self._due < NEVER else None
 
     def _next_due(self) -> int:
-        dues = [self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at, self._lift_at]
-        return min([self.links.next_due(), *(due for due in dues if due is not None)])
+        due = self.links.next_due()
+        for other in (self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at, self._lift_at):
+            if other is not None and other < due:
+                due = other
+        return due
 
     @property
     def _takes_part(self) -> bool:
@@ -388,8 +392,11 @@ class NodeCore:
             self._refresh_at = min(self._refresh_at, now.monotonic + RECORD_PAUSE)
 
     def _look_at_anchors(self) -> None:
-        links = self.links.all
-        active = ((links[link].node_id, ours) for link, ours in self._overlay.views.active.items() if link in links)
+        neighbours = list(self._overlay.views.active.items())
+        if neighbours == self._neighbours:
+            return
+        self._neighbours, links = neighbours, self.links.all
+        active = ((links[link].node_id, ours) for link, ours in neighbours if link in links)
         if self._anchors.look([(node_id, ours) for node_id, ours in active if node_id is not None]):
             self._effects.append(gossip.StoreAnchors(self._anchors.node_ids))
 
