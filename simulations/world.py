@@ -184,7 +184,7 @@ class World(Seeded):
         """Have `ring` called at a nanosecond, or now where that is past."""
         self._push(max(at - self.now, 0), -1, -1, _Alarm(ring))
 
-    def run(self, until: int, *, stop: Callable[[], bool] = lambda: False) -> bool:
+    def run(self, until: int, *, stop: Callable[[], bool] | None = None) -> bool:
         """Let things happen until nanosecond `until`, or until `stop` says so after one; whether it did."""
         while self._queue and self._queue[0][0] <= until:
             self.now, _, number, boot, given = heapq.heappop(self._queue)
@@ -192,10 +192,10 @@ class World(Seeded):
                 given.ring()
             else:
                 self._happen(self.nodes[number], boot, given)
-            if stop():
+            if stop is not None and stop():
                 return True
         self.now = max(self.now, until)
-        return stop()
+        return stop is not None and stop()
 
     @property
     def underway(self) -> int:

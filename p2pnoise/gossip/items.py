@@ -97,7 +97,6 @@ def share(item: bytes) -> int:
     return int.from_bytes(hashlib.sha256(item).digest(), "big")
 
 
-@_remembered  # a sum looks at up to 128 keys at each end; with `share` alone that takes three times as long
 def _share_of(key: bytes) -> int:
     return share(key[HOUR_SIZE:])
 

@@ -288,7 +288,8 @@ class NodeCore:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
             self._warn_of_lists(now)
-        self._dialler.stale |= self.bans.lift(now.unix)
+        if self.bans.next_end is not None:
+            self._dialler.stale |= self.bans.lift(now.unix)
         end = self.bans.next_end
         self._lift_at = now.monotonic + (end - now.unix) * SECOND if end is not None else None
         self._dial_at = self._next_dial(now)
