@@ -46,7 +46,7 @@ from .messages import Item
 
 Provenance = Literal["proven", "live"]
 
-MAX_PEERS = 100_000  # cards; the next is refused. Each takes some 5.7 kB of memory, with its record and the ids of both
+MAX_PEERS = 100_000  # cards; the next is refused. Each takes some 5.9 kB of memory, with its record and the ids of both
 _SLACK = 1_000  # ends in the heap that no row needs any longer, beyond one for each row
 
 
