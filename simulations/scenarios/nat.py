@@ -1,0 +1,29 @@
+"""Six nodes in ten cannot be dialled: is everybody known to all, and what do those carry who can be?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, DialledAtMost, Fault, NetworkLaw, Renew, Scenario, Setting
+
+NUMBER = 28
+RECORDED = ""
+
+
+def scenario(*, share: float = 0.6, dialled: int = 24, within: float = 25.0, news: float = 10.0) -> Scenario:
+    """A `share` is behind NATs. After half a minute some get new cards, whether they can be dialled or not."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        yield Renew(at=30, nodes=setting.some(0.2))
+
+    return Scenario(
+        nodes=50,
+        seconds=120,
+        begin_with="first",
+        law=NetworkLaw(undialable=share),
+        faults=faults,
+        expects=[
+            Converged(within=within, since=0),
+            Converged(within=news),
+            Connected(),
+            DialledAtMost(links=dialled, after=60),
+        ],
+    )
