@@ -1,7 +1,8 @@
 """Reading: what a database holds, as values; for a node that starts, and for whoever looks at the file meanwhile."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ _OURS = "(SELECT value FROM meta WHERE name = 'node_id')"
 _ALL = f"{_ROWS} ORDER BY node_id = {_OURS} DESC, provenance, name, identity LIMIT ?"
 _ANCHORS = "(SELECT node_id FROM anchors)"
 _FIRST = f"{_ROWS} WHERE node_id = {_OURS} OR node_id IN {_ANCHORS}"
+_ENVELOPES = "SELECT card, record FROM peers ORDER BY identity"
 _PORTION = f"{_ROWS} WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?"
 
 
@@ -57,6 +59,24 @@ def read_table(path: Path, most: int | None = None) -> StoredTable:
         trust = ((), {}) if old else (statements(db, path), pins(db, path))
         (total,) = db.execute("SELECT count(*) FROM peers").fetchone()
         return StoredTable(node_id, lists(db, path), *trust, tuple(rows(db, path, most)), total)
+    except sqlite3.Error as error:
+        raise failed(path, error) from None
+    finally:
+        db.close()
+
+
+@contextmanager
+def envelopes(path: Path) -> Iterator[tuple[int, Iterator[tuple[bytes, bytes]]]]:
+    """How many cards are stored, and the envelope of each and of its record, empty where there is none.
+
+    In the order of identities, of a running or stopped node, one at a time; what they say is not looked at. Raises
+    `StoreError`.
+    """
+    db = connect(path, read_only=True)
+    try:
+        (total,) = db.execute("SELECT count(*) FROM peers").fetchone()
+        found = db.execute(_ENVELOPES)
+        yield total, ((card, record or b"") for card, record in found if _bytes(card) and _bytes(record or b""))
     except sqlite3.Error as error:
         raise failed(path, error) from None
     finally:
@@ -154,6 +174,13 @@ def first_rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:
     return _read(db, path, _FIRST)
 
 
+def rows_of(db: sqlite3.Connection, path: Path, cards: Sequence[Card]) -> Iterator[Row]:
+    """Those of the identities and the nodes of these cards."""
+    marks = ",".join("?" * len(cards))
+    query = f"{_ROWS} WHERE identity IN ({marks}) OR node_id IN ({marks})"
+    return _read(db, path, query, *(bytes(one.identity) for one in cards), *(bytes(one.node_id) for one in cards))
+
+
 def portions(db: sqlite3.Connection, path: Path, most: int) -> Iterator[tuple[list[Row], int]]:
     """Every stored peer, in the order in which they came, at most so many at a time; and how many are left.
 
@@ -171,7 +198,7 @@ def portions(db: sqlite3.Connection, path: Path, most: int) -> Iterator[tuple[li
         raise failed(path, error) from None
 
 
-def _read(db: sqlite3.Connection, path: Path, query: str, *given: int) -> Iterator[Row]:
+def _read(db: sqlite3.Connection, path: Path, query: str, *given: int | bytes) -> Iterator[Row]:
     try:
         for raw in db.execute(query, given):
             row = _row(raw)

@@ -4,7 +4,14 @@ from collections.abc import Iterable
 
 from simulations import Connected, Converged, Crash, Fault, FirstNodeCarries, Renew, Scenario, Setting
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, 12 nodes, 30 seeds, bytes: all checks hold in all of them.
+bytes per node median: 7,077 (4,269 to 8,720)
+connected after: 0.3 (0.25 to 0.3)
+converged after: 0.7 (0.5613 to 1.146)
+first node bytes a node: 6,894 (6,483 to 7,127)
+redundancy: 0.315 (0.1494 to 0.4383)
+"""
 
 _AT = 20  # seconds
 
@@ -22,7 +29,7 @@ def scenario(
         late = setting.some(share)
         there = [number for number in range(setting.nodes) if number not in late]
         yield Crash(at=0, until=_AT, nodes=late)
-        yield Renew(at=_AT, nodes=there[: max(1, len(there) // 5)])
+        yield Renew(at=_AT, nodes=tuple(there[: max(1, len(there) // 5)]))
 
     return Scenario(
         nodes=100,

@@ -5,7 +5,14 @@ from collections.abc import Iterable
 from simulations import Converged, Crash, Fault, Renew, Scenario, Setting, Survives
 
 NUMBER = 12
-RECORDED = ""
+RECORDED = """
+2026-11-21, 24 nodes, 30 seeds, bytes: all checks hold in all of them.
+bytes per node median: 28,565 (24,011 to 33,091)
+converged after: 0.5625 (0.075 to 25.13)
+largest part: 1 (1 to 1)
+redundancy: 0.4375 (0.2518 to 0.709)
+repaired after: 30.5 (18.98 to 47.91)
+"""
 
 _AT = 30  # seconds
 

@@ -4,7 +4,15 @@ from collections.abc import Iterable
 
 from simulations import Connected, Converged, Fault, Frugal, Quiet, Renew, Scenario, Setting
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, 20 nodes, 30 seeds, bytes: all checks hold in all of them.
+bytes per node median: 83,249 (76,740 to 89,981)
+bytes per second: 179.9 (177.3 to 183.1)
+connected after: 0.0095 (0.003 to 0.02355)
+converged after: 0.1165 (0.08745 to 0.151)
+redundancy: 0.623 (0.4317 to 0.7782)
+steady redundancy: 0.35 (0.3049 to 0.3987)
+"""
 
 _FROM = 30  # seconds
 

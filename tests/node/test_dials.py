@@ -213,7 +213,7 @@ def test_an_address_that_failed_is_seldom_drawn_before_one_that_did_not(net):
     ada = net.member("ada", target_links=2)
     table_of(net, ada, *[f"node-{number}" for number in range(10)], addresses=("10.1.0.1:1",))
     dialler, later = ada.core._dialler, net.now + 3600 * SECOND
-    dead = {address for address in map(Address.parse, (f"10.{number + 2}.0.1:1" for number in range(9)))}
+    dead = {Address.parse(f"10.{number + 2}.0.1:1") for number in range(9)}
     for address in sorted(dead, key=str):
         dialler.failed(address, net.now)
         dialler.failed(address, net.now)
