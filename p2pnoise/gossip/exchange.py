@@ -87,6 +87,8 @@ class Exchange:
         batch: list[Item] = []
         size = 0
         answered: set[bytes] = set()
+        if not others:
+            return
         for wanted in sorted(others):  # so bodies first: they bring their grants along, and let records in
             peer = self._table.by_item(wanted)
             if peer is None or wanted in answered:

@@ -202,12 +202,12 @@ class Overlay:
         if not self._links:
             return None
         due = self._next_round
-        others = [part.deadline() for part in self._timed]
-        if self._lists.busy:
-            others.append(self._lists.deadline())
-        for other in others:
+        for part in self._timed:
+            other = part.deadline()
             if other is not None and other < due:
                 due = other
+        if self._lists.busy:
+            due = min(due, self._lists.deadline() or due)
         return due
 
     def rtt(self, link: LinkId) -> int | None:
@@ -313,7 +313,9 @@ class Overlay:
 
     def _dispatch(self, link: LinkId, message: Message | Unknown, now: Instant) -> None:
         state = self._links[link]
-        match message:
+        match message:  # what comes most often first
+            case Announce() | Want() | Items() | Push() | Prune() | Ranges() if state.up:
+                self._items(link, message, now)
             case Heads() | WantLists() | GivenList() | WantPages() | GivenPage():
                 finding = self._lists.message(link, message, now)
                 if finding is not None:
@@ -331,8 +333,6 @@ class Overlay:
                 self._take_sample(link, message, now)
             case Probe() | ProbeAnswer():
                 self._liveness.message(link, message, now.monotonic)
-            case Ranges() | Announce() | Want() | Items() | Push() | Prune():
-                self._items(link, message, now)
 
     def _items(self, link: LinkId, message: OfItems, now: Instant) -> None:
         match message:
@@ -341,6 +341,7 @@ class Overlay:
             case Ranges():
                 self._take_ranges(link, message, now)
             case Announce(ids):
+                self._reconciliation.announced(link, len(ids), now)
                 self._broadcast.announced(link, ids, now)
             case Want(ids, graft):
                 self._reconciliation.earned(link, asked=len(self.table.items.held(ids)), given=0, now=now)

@@ -260,6 +260,9 @@ class DenseTable(PeerTable):
             found = [*dict.fromkeys(found[random.randrange(len(found))] for _ in range(most))]
         bodies = []
         for number in found:
+            if registry.plain >> number & 1:
+                bodies.append(registry.ids[number - 1])  # just before its record
+                continue
             owner = registry.owners[number]
             held = self._numbers(owner) if owner is not None else ()
             bodies += [registry.ids[one] for one in held if registry.kinds[BODY] >> one & 1]
@@ -284,6 +287,10 @@ class DenseTable(PeerTable):
     def _batches(self, bits: int) -> Iterator[Parcel]:
         """In messages as large as those of a node, to within the difference of one item to the next of its kind."""
         registry = self.items.registry
+        size = registry.size(bits)
+        if bits and size <= MAX_ITEMS_BYTES and bits.bit_count() <= MAX_ITEMS:  # nearly always
+            yield Parcel(registry, bits, size)
+            return
         while bits:
             fitting, room = 0, MAX_ITEMS_BYTES
             for found in (bits & kind for kind in registry.kinds):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from p2pnoise.gossip import budget, overlay, reconciliation
 from p2pnoise.gossip.items import NO_ISSUER, Place, Span, bound_between, key_of
-from p2pnoise.gossip.messages import KEY_SIZE, MAX_IDS, MAX_RANGES, Items, Range, Ranges, Want, encode
+from p2pnoise.gossip.messages import KEY_SIZE, MAX_IDS, MAX_RANGES, Announce, Items, Range, Ranges, Want, encode
 from p2pnoise.instant import SECOND
 from tests.gossip.comparison import LAB, LINK, OPS, Side, converse, made_up, pair, without
 
@@ -352,6 +352,33 @@ def test_a_peer_that_offers_what_it_does_not_give_holds_no_other_comparison_up(m
     mesh.join(ada, bob)
     mesh.wait(2)
     assert len(ada.table) == 32
+
+
+def news(count):
+    return Announce(frozenset(number.to_bytes(16, "big") for number in range(count)))
+
+
+@pytest.mark.parametrize("much", [True, False])
+def test_a_peer_in_a_storm_is_answered_when_it_has_calmed_down(mesh, much):
+    ada = mesh.add("ada")
+    eve = mesh.puppet("eve", ada)
+    mesh.say(eve, ada, news(reconciliation.MUCH + much))
+    eve.heard.clear()
+    everything = Range(b"", frozenset())
+    mesh.say(eve, ada, Ranges(((bytes(mesh.place.issuer.public), (everything,)),), frozenset()))
+    assert len(eve.heard_of(Ranges)) == (not much)
+    mesh.wait(reconciliation.CALM / SECOND)
+    assert len(eve.heard_of(Ranges)) == 1
+
+
+def test_a_storm_of_one_peer_puts_off_no_comparison_with_another(mesh):
+    ada = mesh.add("ada")
+    eve = mesh.puppet("eve", ada)
+    mesh.wait(2 * reconciliation.TURN / SECOND)
+    mesh.say(eve, ada, news(100))
+    bob = mesh.add("bob", names=["carl"])
+    mesh.join(ada, bob)
+    assert len(ada.table) == 3
 
 
 def test_ranges_of_a_peer_that_is_not_judged_are_not_answered(mesh):
