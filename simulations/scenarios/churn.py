@@ -38,6 +38,7 @@ def scenario(
 
     return Scenario(
         nodes=50,
+        smoke=20,
         seconds=60.0 * minutes,
         faults=faults,
         expects=[

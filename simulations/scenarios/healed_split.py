@@ -4,7 +4,14 @@ from collections.abc import Iterable
 
 from simulations import Connected, Converged, Crash, Cut, Fault, Partition, Renew, Revoke, Scenario, Setting
 
-RECORDED = ""
+RECORDED = """
+2026-11-21, 12 nodes, 12 seeds, messages: all checks hold in all of them.
+bytes per node median: 102,220 (98,988 to 107,532)
+connected after: 0.15 (0.08875 to 0.47)
+converged after: 0.4375 (0.2388 to 0.795)
+cut after: 0.225 (0.15 to 0.5425)
+redundancy: 1.274 (0.9145 to 1.412)
+"""
 
 _FROM = 20  # seconds
 
