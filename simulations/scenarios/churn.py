@@ -6,8 +6,8 @@ from simulations import Crash, DeadInViews, Fault, Frugal, Leave, Recall, Scenar
 
 NUMBER = 11
 RECORDED = """
-2026-11-21. 12 nodes, seeds 1-30: who lives is known (recall 1 in all of them), 0.036 of all links lead to the dead; 0.87
-copies too many (0.77 to 1.06), since almost all are linked with all; 40 nodes, messages, seed 1: 0.46.
+2026-11-21. 12 nodes, seeds 1-30: who lives is known (recall 1 in all of them), 0.036 of all links lead to the
+dead; 0.87 copies too many (0.77 to 1.06), since almost all are linked with all; 40 nodes, messages, seed 1: 0.46.
 """
 
 

@@ -5,14 +5,19 @@ import json
 import time
 from contextlib import closing
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from cards import AddressRecord, Card, CardError, make_record
 from cards.codec import encode
-from cli import peer_file, peers_diff, peers_import
+from cli import control, peer_file, peers_diff, peers_import
+from cli.daemon.importing import take_peers
+from cli.folders import NodeFolder
+from cli.output import Fault
 from cli.peer_file import MAX_FRAME, MAX_LINE, PeerFile, Row
 from p2pnoise.store import PeerStore, read_table
+from tests.patience import PATIENCE
 
 NAMES = ("ada", "bob", "carl")
 
@@ -65,7 +70,9 @@ def written(rows, *, network="example-net", as_lines=False):
 
 def importing(place, rows, *words, network="example-net"):
     (place / "in.peers").write_bytes(written(rows, network=network))
-    return place.json("peers", "import", place / "in.peers", "--home", place / "other", *words)
+    answer = place.json("peers", "import", place / "in.peers", "--home", place / "other", *words)
+    assert answer["ok"], answer
+    return answer
 
 
 # Export
@@ -200,6 +207,33 @@ def test_a_folder_whose_node_an_application_runs_is_left_alone(table):
     path = export(table)
     with only_one(table / "other", "node"):
         table.refuses("peers", "import", path, "--home", table / "other", says="a node runs on", code=1)
+
+
+def test_a_running_node_takes_them_in_at_once(table):
+    rows = rows_in(export(table))
+    forged = Row(rows[0].card[:-1] + bytes([rows[0].card[-1] ^ 1]), b"")
+    process = table.start("run", "--home", table / "other", "--listen", "127.0.0.1:0", "--json", stdout=-1, text=True)
+    try:
+        while json.loads(process.stdout.readline())["event"] != "listening":
+            pass
+        while not control.path_of(NodeFolder(table / "other")).exists():
+            time.sleep(0.02)
+        assert sum(importing(table, [forged, Row(b"no card", b"")])["refused"].values()) == 2
+        assert importing(table, rows)["new"] == 4
+        assert importing(table, rows)["known"] == 4
+        assert {one["name"] for one in table.json("peers", "--home", table / "other")["peers"]} >= set(NAMES)
+    finally:
+        process.terminate()
+        process.stdout.read()
+        process.wait(PATIENCE)
+        process.stdout.close()
+    assert set(stored(table)) == {*NAMES, "db-03", "other"}
+
+
+@pytest.mark.parametrize("peers", [7, [7], [["a"]], [["a", "b", "c"]], [["%", ""]], [["", ""]] * 501])
+async def test_a_question_that_is_no_list_of_cards_is_refused(peers):
+    with pytest.raises(Fault, match="list of at most 500 pairs"):
+        await take_peers(None, SimpleNamespace(arguments={"peers": peers}))
 
 
 # What is no peer file
