@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from cards import AddressRecord, Card
 from p2pnoise.gossip.table import Peer, PeerTable
+from p2pnoise.store import Row as StoredRow
 
 from .peer_file import Row
 
-__all__ = ["CHANGED", "FULL", "KNOWN", "NEW", "claims", "outcome"]
+__all__ = ["CHANGED", "FULL", "KNOWN", "NEW", "claims", "is_held", "outcome"]
 
 NEW, CHANGED, KNOWN = "new", "changed", "known"
 FULL = "table-full"  # beside the codes of findings, which are what keeps others out
@@ -16,6 +17,13 @@ FULL = "table-full"  # beside the codes of findings, which are what keeps others
 def claims(row: Row) -> tuple[Card, AddressRecord | None]:
     """What a row says. Raises `CardError`."""
     return Card.parse(row.card), AddressRecord.parse(row.record) if row.record else None
+
+
+def is_held(card: Card, record: AddressRecord | None, held: Peer | StoredRow | None) -> bool:
+    """Whether a row has just this already, to the byte: then there is nothing to judge."""
+    if held is None or held.card.raw != card.raw:
+        return False
+    return record is None or (held.record is not None and held.record.raw == record.raw)
 
 
 def outcome(card: Card, table: PeerTable, before: Mapping[bytes, Peer | None], now: int) -> str:

@@ -4,10 +4,10 @@ import os
 import random
 from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import click
 
@@ -20,16 +20,18 @@ from p2pnoise.gossip.table import MAX_PEERS
 from p2pnoise.instant import Instant
 from p2pnoise.node.keeping import change_of
 from p2pnoise.store import PeerStore, StoreError
+from p2pnoise.store import Row as StoredRow
 
 from . import control, options, peer_file, trust_state
 from .bench.rounds import progress_bar
 from .folders import NodeFolder
 from .output import Fault, answer, answer_json, columns, say
 from .peer_file import Row
-from .peer_weighing import CHANGED, FULL, KNOWN, NEW, claims, outcome
+from .peer_weighing import CHANGED, FULL, KNOWN, NEW, claims, is_held, outcome
 
 PORTION = 200  # rows that are judged and kept together: some 0.1 s, and less than 0.5 MB of a question
 
+_Claims: TypeAlias = tuple[Card, AddressRecord | None]
 Take = Callable[[Sequence[Row]], Counter[str]]
 
 
@@ -108,10 +110,7 @@ def _ask(home: NodeFolder, portion: Sequence[Row]) -> Counter[str]:
 
 
 class _Stopped:
-    """The database of a node that does not run. A context manager.
-
-    Of a large table those rows alone are read that the cards in hand are about.
-    """
+    """The database of a node that does not run. A context manager."""
 
     def __init__(self, home: NodeFolder) -> None:
         self._now = options.now()
@@ -143,18 +142,18 @@ class _Stopped:
     def take(self, portion: Sequence[Row]) -> Counter[str]:
         """Judge these, and keep what counts. Raises `Fault`."""
         counts: Counter[str] = Counter()
-        peers: list[tuple[Card, AddressRecord | None]] = []
+        claimed: list[_Claims] = []
         for row in portion:
             try:
-                peers.append(claims(row))
+                claimed.append(claims(row))
             except CardError as error:
                 counts[error.code] += 1
         with self._faults():
-            table, known = self._table([card for card, _ in peers])
+            # Of a database of many, the rows alone that these are about.
+            stored = {bytes(row.card.identity): row for row in self._store.rows_of([card for card, _ in claimed])}
+            peers = self._worth_judging(claimed, stored, counts)
+            table = self._table(stored.values(), peers)
             before = {bytes(card.identity): table.by_identity(card.identity) for card, _ in peers}
-            new = [identity for identity in before if identity not in known]
-            no_room = set(new[max(0, self._room) :])
-            peers = [one for one in peers if one[0].identity not in no_room or counts.update([FULL])]
             overlay = Overlay(table, random=random.SystemRandom())
             effects = overlay.offer_peers(peers, Instant(0, self._now))
             self._store.commit(
@@ -169,26 +168,42 @@ class _Stopped:
         self._room -= counts[NEW]
         return counts
 
-    def _table(self, cards: Sequence[Card]) -> tuple[PeerTable, set[bytes]]:
-        """A table of those rows that these cards are about, and whose they are."""
+    def _worth_judging(
+        self, claimed: Iterable[_Claims], stored: Mapping[bytes, StoredRow], counts: Counter[str]
+    ) -> list[_Claims]:
+        """Those of which something is new here and for which there is room; the others are counted."""
+        peers, room = [], self._room
+        for card, record in claimed:
+            held = stored.get(bytes(card.identity))
+            if is_held(card, record, held):
+                counts[KNOWN] += 1
+            elif held is None and room <= 0:
+                counts[FULL] += 1
+            else:
+                peers.append((card, record))
+                room -= held is None
+        return peers
+
+    def _table(self, stored: Iterable[StoredRow], peers: Iterable[_Claims]) -> PeerTable:
+        """A table of these rows, with what is remembered of those who are to be judged."""
         store = self._trust.store
         table = PeerTable(store.policy, own=self._own, own_card=self._card, signatures=self._trust.signatures)
         table.facts, table.pins = self._facts, store.pins
-        for card in cards:
+        for card, _ in peers:
             mark = self._marks.get(bytes(card.identity))
             if mark is not None:
                 table.restore_mark(card.identity, mark)
-        known = set()
-        for row in self._store.rows_of(cards):
-            known.add(bytes(row.card.identity))
-            table.restore(
-                row.card,
-                self._now,
-                provenance=row.provenance,
-                first_seen=row.first_seen,
-                learned_from=row.learned_from,
-                own=row.card.node_id == self._own,
-            )
-            if row.record is not None:
-                table.offer_record(row.record, self._now)
-        return table, known
+        about = {key for card, _ in peers for key in (bytes(card.identity), bytes(card.node_id))}
+        for row in stored:
+            if {bytes(row.card.identity), bytes(row.card.node_id)} & about:
+                table.restore(
+                    row.card,
+                    self._now,
+                    provenance=row.provenance,
+                    first_seen=row.first_seen,
+                    learned_from=row.learned_from,
+                    own=row.card.node_id == self._own,
+                )
+                if row.record is not None:
+                    table.offer_record(row.record, self._now)
+        return table

@@ -11,7 +11,7 @@ from cards import AddressRecord, Card, CardError
 from cards.findings import USAGE
 from cli.output import Fault
 from cli.peer_file import Row
-from cli.peer_weighing import claims, outcome
+from cli.peer_weighing import KNOWN, claims, is_held, outcome
 from p2pnoise import Node
 from p2pnoise.node import effects as io
 
@@ -29,9 +29,14 @@ async def take_peers(node: Node, call: Call) -> dict[str, Any]:
     peers: list[tuple[Card, AddressRecord | None]] = []
     for row in _rows(call.arguments.get("peers")):
         try:
-            peers.append(claims(row))
+            card, record = claims(row)
         except CardError as error:
             counts[error.code] += 1
+            continue
+        if is_held(card, record, node.core.table.by_identity(card.identity)):
+            counts[KNOWN] += 1
+        else:
+            peers.append((card, record))
     for begin in range(0, len(peers), AT_ONCE):
         some, table, now = tuple(peers[begin : begin + AT_ONCE]), node.core.table, int(time.time())
         before = {bytes(card.identity): table.by_identity(card.identity) for card, _ in some}
