@@ -5,7 +5,8 @@ from simulations.checks import NodeView, View, Watch
 from simulations.faults import Schedule
 from simulations.invariants import Calm as Busyness
 
-from .registry import BODY, numbers_of
+from .bits import numbers_of
+from .registry import BODY
 from .world import MessageNode, MessageWorld
 
 GRACE = 2  # seconds for what ended to be noticed

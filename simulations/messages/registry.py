@@ -9,29 +9,18 @@ from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from cards import AddressRecord, Card, Facts, Memo, Policy
+from cards import AddressRecord, Card, Memo
 from p2pnoise.gossip.items import body_id, key_of, record_id
 from p2pnoise.gossip.messages import CardItem, GrantItem, Item, RecordItem, item_size
 from p2pnoise.gossip.table import Peer
 
+from .bits import lowest, numbers_of
 from .order import Order
+from .worth import Worth
 
 BODY, RECORD, GRANT = range(3)  # the kinds of items, as in their ids
-_FOREVER = 1 << 62
 _PLANES = 6  # sizes of one kind may differ by less than 2**6 bytes
 _SLACK = 3  # by which an item may be smaller than the first one of its kind
-
-
-@dataclass(slots=True)
-class Judged:
-    """What items are worth by one policy and one set of facts, from second `since` until `until`."""
-
-    policy: Policy
-    facts: Facts
-    known: int = 0
-    good: int = 0
-    since: int = 0
-    until: int = _FOREVER
 
 
 class ItemBits(Set[bytes]):
@@ -114,7 +103,7 @@ class Registry:
         self._items: dict[int, Item] = {}
         self._bases = [0, 0, 0]
         self._planes = [[0] * _PLANES for _ in range(3)]
-        self._judged: dict[tuple[int, int], Judged] = {}
+        self.worth = Worth(self.memo, self.item, self.grants_of)
 
     # Numbers
 
@@ -269,48 +258,6 @@ class Registry:
     def item(self, number: int) -> Item:
         return self._items[number]
 
-    # Worth
-
-    def good(self, policy: Policy, facts: Facts, now: int, bits: int) -> tuple[int, int]:
-        """Which of these plain items count for whoever goes by this policy and these facts and has no pins, until when.
-
-        Nothing, if it is not known for this second.
-        """
-        key = id(policy), id(facts)
-        judged = self._judged.get(key)
-        if judged is None or now >= judged.until:
-            judged = self._judged[key] = Judged(policy, facts)
-        unknown = bits & ~judged.known
-        if unknown:
-            self._judge(judged, unknown, now)
-        if now < judged.since:
-            return 0, now
-        return bits & judged.good, judged.until
-
-    def _judge(self, judged: Judged, bits: int, now: int) -> None:
-        judged.since = max(judged.since, now)
-        judged.known |= bits
-        clock, leeway = judged.facts.clock(judged.policy, now), judged.facts.leeway(judged.policy, now)
-        for number in numbers_of(bits):
-            match self._items[number]:
-                case CardItem(raw):
-                    verdict = self.memo.verify_card(
-                        self.memo.card(raw), policy=judged.policy, now=now, facts=judged.facts, pins={}, marks={}
-                    )
-                    counting = {bytes(one.grant.signature) for one in verdict.counting}
-                    whole = all(bytes(one.signature) in counting for one in self.memo.card(raw).grants)
-                    if verdict.ok and whole and not any(one.code == "first-use" for one in verdict.findings):
-                        judged.good |= 1 << number | self.grants_of(1 << number)
-                        judged.until = min(judged.until, verdict.valid_until)
-                case RecordItem(raw):
-                    record = self.memo.record(raw)
-                    finding = self.memo.check_record(record, network=judged.policy.network, now=clock, leeway=leeway)
-                    if finding is None:
-                        judged.good |= 1 << number
-                        judged.until = min(judged.until, record.not_after)
-                case GrantItem():
-                    pass  # it counts with its body
-
     def newest(self, card: Card, record: AddressRecord | None) -> int:
         """The bits of this card's body and of this record; nothing where nobody holds both."""
         body = self.numbers.get(body_id(card.card_id))
@@ -326,37 +273,3 @@ class Registry:
 
     def keep_row(self, numbers: tuple[int, ...], peer: Peer) -> None:
         self._rows[numbers] = replace(peer, provenance="proven"), replace(peer, provenance="live")
-
-
-def numbers_of(bits: int) -> Iterator[int]:
-    """The numbers in a set, ascending."""
-    start = 0
-    data = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
-    for byte in data:
-        if byte:
-            for bit in range(8):
-                if byte >> bit & 1:
-                    yield start + bit
-        start += 8
-
-
-def lowest(bits: int, most: int) -> int:
-    """The `most` lowest of more than so many bits."""
-    taken, shift, width = 0, 0, bits.bit_length()
-    while width > 64:
-        half = width // 2
-        low = bits & (1 << half) - 1
-        count = low.bit_count()
-        if count > most:
-            bits, width = low, half
-        else:
-            taken |= low << shift
-            most -= count
-            bits >>= half
-            shift += half
-            width -= half
-    for bit in range(width):
-        if most and bits >> bit & 1:
-            taken |= 1 << shift + bit
-            most -= 1
-    return taken

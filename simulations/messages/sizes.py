@@ -15,7 +15,7 @@ from p2pnoise.gossip.messages import (
     ranges_size,
 )
 
-from .table import Parcel
+from .items import Parcel
 
 _HEAD = 3  # the array, the version and the type of a message
 FRAME = 3  # the header of the frame around it

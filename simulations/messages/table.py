@@ -4,135 +4,22 @@ It is a `PeerTable` on other shelves. What is plain is taken and given in bulk; 
 Not kept is what no node goes by: when it first saw a row, and who told of it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from cards import Card, Mark, NodeId, Policy, Verdict
 from p2pnoise.chance import Chance
 from p2pnoise.gossip.intake import MAX_EARLY
-from p2pnoise.gossip.items import ItemSet, Span, body_id, bound_between, fingerprint, share
+from p2pnoise.gossip.items import ItemSet, body_id
 from p2pnoise.gossip.messages import MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
 from p2pnoise.gossip.table import MAX_PEERS, InBulk, Peer, PeerTable
 
-from .registry import BODY, RECORD, ItemBits, Registry, numbers_of
+from .bits import numbers_of
+from .items import DenseItems, Parcel
+from .registry import BODY, RECORD, ItemBits, Registry
 
 _FOREVER = 1 << 62
-
-
-class Parcel(Collection[Item]):
-    """Plain items, by reference; those who look inside find them as they would travel."""
-
-    __slots__ = ("bits", "registry", "size")
-
-    def __init__(self, registry: Registry, bits: int, size: int | None = None) -> None:
-        self.registry = registry
-        self.bits = bits
-        self.size = registry.size(bits) if size is None else size  # bytes in a message
-
-    def __len__(self) -> int:
-        return self.bits.bit_count()
-
-    def __iter__(self) -> Iterator[Item]:
-        return map(self.registry.item, sorted(numbers_of(self.bits), key=lambda number: self.registry.ids[number]))
-
-    def __contains__(self, item: object) -> bool:
-        return item in tuple(self)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Collection) and tuple(self) == tuple(other)
-
-    def __hash__(self) -> int:
-        return hash(self.bits)
-
-
-class Stretch:
-    """What a table holds of a range, in the place of its fingerprint, which is made when somebody looks."""
-
-    __slots__ = ("bits", "registry")
-
-    def __init__(self, registry: Registry, bits: int) -> None:
-        self.registry = registry
-        self.bits = bits
-
-    def __bytes__(self) -> bytes:
-        return fingerprint(sum(share(item) for item in ItemBits(self.registry, self.bits)), self.bits.bit_count())
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, Stretch):
-            return self.bits == other.bits
-        return isinstance(other, bytes) and bytes(self) == other
-
-    def __hash__(self) -> int:
-        return hash(self.bits)
-
-
-class DenseItems:
-    """The items of one table: what `ItemIndex` is in a node."""
-
-    __slots__ = ("bits", "early", "none", "registry")
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self.bits = 0
-        self.early = 0  # records that came before the cards of their nodes, and are kept for them
-        self.none: ItemSet = ItemBits(registry, 0)
-
-    def __contains__(self, item: object) -> bool:
-        number = self.registry.numbers.get(item)
-        return number is not None and self.bits >> number & 1 == 1
-
-    def __len__(self) -> int:
-        return self.bits.bit_count()
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(ItemBits(self.registry, self.bits))
-
-    def owner(self, item: bytes) -> bytes | None:
-        return self.registry.owners[self.registry.numbers[item]] if item in self else None
-
-    def gathering(self) -> ItemSet:
-        return self.none
-
-    def first(self, ids: ItemSet, most: int) -> ItemSet:
-        bits = self.registry.bits_of(ids)
-        if bits.bit_count() <= most:
-            return ids
-        return ItemBits(self.registry, self.registry.first(bits, most))
-
-    def held(self, ids: ItemSet) -> ItemSet:
-        return ItemBits(self.registry, self.registry.bits_of(ids) & self.bits)
-
-    def lacking(self, ids: ItemSet) -> ItemSet:
-        bits = self.registry.bits_of(ids)
-        return ItemBits(self.registry, bits & ~(self.bits | self.early if self.early else self.bits))
-
-    def count(self, span: Span) -> int:
-        return self._bits(span).bit_count()
-
-    def fingerprint(self, span: Span) -> Stretch:
-        return Stretch(self.registry, self._bits(span))
-
-    def keys_at(self, span: Span, ranks: Sequence[int]) -> list[bytes]:
-        return self.registry.order.keys_at(self._bits(span), ranks)
-
-    def within(self, span: Span) -> ItemSet:
-        return ItemBits(self.registry, self._bits(span))
-
-    def beyond(self, span: Span, ids: ItemSet, most: int) -> tuple[ItemSet, bytes | None]:
-        bits = self._bits(span) & ~self.registry.bits_of(ids)
-        if bits.bit_count() <= most:
-            return ItemBits(self.registry, bits), None
-        if not most:
-            return self.none, span.low
-        rest = bound_between(*self.registry.order.keys_at(bits, (most - 1, most)))
-        return ItemBits(self.registry, bits & self.registry.order.below(rest)), rest
-
-    def _bits(self, span: Span) -> int:
-        bits = self.bits & self.registry.groups.get(span.group, 0)
-        if span.high:
-            bits &= self.registry.order.below(span.high)
-        return bits & ~self.registry.order.below(span.low) if span.low else bits
 
 
 class _Rows(Mapping[bytes, Peer]):
@@ -311,7 +198,7 @@ class DenseTable(PeerTable):
             return InBulk(self.items.none, self.items.none, items)
         registry, held = self.items.registry, self.items.bits
         fresh = items.bits & registry.bits_of(wanted) & ~held
-        good, until = registry.good(self.policy, self.facts, now, fresh & registry.plain)
+        good, until = registry.worth.good(self.policy, self.facts, now, fresh & registry.plain)
         new = good & registry.kinds[BODY]
         own = registry.by_node.get(self.own, ())
         # A pin may speak against any name; our own card from somebody else is to be looked at; a table has an end.
@@ -346,7 +233,7 @@ class DenseTable(PeerTable):
         if number is None:
             return super().offer_card(card, now, source=source, live=live, own=own)
         registry, bit = self.items.registry, 1 << number
-        good, until = registry.good(self.policy, self.facts, now, bit)
+        good, until = registry.worth.good(self.policy, self.facts, now, bit)
         full = not self.items.bits & bit and self.count >= MAX_PEERS
         if not good or full or self.pins:
             return super().offer_card(card, now, source=source, live=live, own=own)

@@ -28,10 +28,11 @@ from simulations.seeded import Seeded
 
 from .citizens import listener
 from .dice import Dice
+from .items import Parcel, Stretch
 from .queue import Queue
 from .registry import ItemBits, Registry
 from .sizes import FRAME, TRANSPORT, size_of_sets
-from .table import DenseTable, Parcel, Stretch
+from .table import DenseTable
 
 DEGREE = 8  # neighbours that a node wants, as `target_links` of its configuration
 SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool

@@ -219,6 +219,17 @@ def test_what_did_not_break_is_not_made_small(kept, words):
     assert "fix: " in done.stderr
 
 
+def test_what_nobody_could_say_is_not_made_small(kept, tmp_path):
+    """It would end as a run that is over at once."""
+    outcome = json.loads((kept / "broken.json").read_text())
+    for check in outcome["checks"]:
+        check["decided"] = False
+    (tmp_path / "short.json").write_text(json.dumps(outcome))
+    done = simulate("shrink", tmp_path / "short.json")
+    assert done.exit_code == 2
+    assert "over before anybody could say" in done.stderr
+
+
 def test_a_mutant_is_named_with_the_seed_and_the_check_that_caught_it():
     done = simulate("mutants", "keep-sessions", "--seeds", 3, "--json")
     assert done.exit_code == 0

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pnoise.gossip.items import fingerprint, share
+from simulations.messages.bits import lowest, numbers_of
 from simulations.messages.dice import Dice
 from simulations.messages.queue import Queue
-from simulations.messages.registry import ItemBits, Registry, lowest, numbers_of
+from simulations.messages.registry import ItemBits, Registry
 
 ids = st.sets(st.binary(min_size=16, max_size=16), max_size=40)
 
