@@ -6,6 +6,7 @@ from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import Connected, DeadFound, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .checks_news import Converged, Cut, Excluded
+from .checks_scale import DeadInViews, DialledAtMost, Recall, Survives
 from .clocks import ClockLaw
 from .comparing import Comparison, NoWorse
 from .faults import (
@@ -44,6 +45,8 @@ __all__ = [
     "Crash",
     "Cut",
     "DeadFound",
+    "DeadInViews",
+    "DialledAtMost",
     "DiskFault",
     "EventsAtMost",
     "Excluded",
@@ -66,6 +69,7 @@ __all__ = [
     "Outcome",
     "Partition",
     "Quiet",
+    "Recall",
     "RefusesInWords",
     "Renew",
     "Reset",
@@ -80,6 +84,7 @@ __all__ = [
     "SlotsFreed",
     "Slow",
     "SteadyViews",
+    "Survives",
     "Told",
     "ToldOnce",
     "Watch",

@@ -22,6 +22,7 @@ from .wants import Wants
 OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with
     ("wrong-network", "denied", "expired", "rollback", "equivocation", "suspicious-jump", "pin-changed", "superseded")
 ) | {"node-conflict", "self-peer"}
+CONTRADICTING = frozenset(("equivocation", "node-conflict"))  # of two such cards each proves the other's fault
 MAX_EARLY = 1_000  # address records that came before the card of their node
 
 
@@ -171,7 +172,7 @@ class Intake:
                 # Nothing of it is refused: under the same ids others may give it as it was signed.
                 raise MessageError("; ".join(finding.message for finding in verdict.errors))
             self._effects.append(Refused(link, verdict))
-            if any(finding.code in ("equivocation", "node-conflict") for finding in verdict.errors):
+            if any(finding.code in CONTRADICTING for finding in verdict.errors):
                 self._contradicted(card, now)
             if body_id(card.card_id) in ids and not any(finding.code in OF_THE_BODY for finding in verdict.errors):
                 self._wants.put_aside(link, missing)  # others may give it with grants that count

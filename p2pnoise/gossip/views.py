@@ -55,7 +55,8 @@ class Views:
 
     def peer_up(self, link: LinkId, now: int, *, ours: bool, visit: bool) -> bool:
         """A peer takes part; whether we are to begin to compare tables. It is told of others, and of ourselves."""
-        full = not visit and len(self.active) >= MOST
+        # Of our own choice there is room whoever has come: where they fill the view, they choose what we hear.
+        full = not visit and (sum(self.active.values()) if ours else len(self.active)) >= MOST
         if ours and (visit or full):
             self.visits[link] = now + VISIT if visit else 0
         elif full and not ours:

@@ -149,8 +149,8 @@ class NodeCore:
                 self.links.broken(connection, reason, now)
             case io.StreamWanted() | io.StreamUnwanted() | io.ConnectWanted() | io.DisconnectWanted() | io.PingWanted():
                 self._wanted(given, now)
-            case io.FactOffered(fact, source):
-                self.links.apply(self._overlay.offer_fact(fact, now), now, source)
+            case io.FactOffered() | io.PeersOffered():
+                self._offered(given, now)
             case _:
                 self._manage(given, now)
         if not isinstance(given, io.BytesReceived | io.BytesSent | io.Tick):
@@ -183,6 +183,16 @@ class NodeCore:
             case io.PingWanted():
                 self.links.pings.ask(given, now.monotonic)
                 self.links.agenda.touch_all()
+            case _:
+                assert_never(given)
+
+    def _offered(self, given: io.FactOffered | io.PeersOffered, now: Instant) -> None:
+        """What could have come by a link, and comes from a file."""
+        match given:
+            case io.FactOffered(fact, source):
+                self.links.apply(self._overlay.offer_fact(fact, now), now, source)
+            case io.PeersOffered(peers):
+                self.links.apply(self._overlay.offer_peers(peers, now), now)
             case _:
                 assert_never(given)
 
