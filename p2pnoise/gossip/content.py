@@ -46,9 +46,8 @@ class Content:
         for one in counting:
             item = grant_id(card.card_id, one.authority.key, one.grant.attrs)
             self.grants[item] = one.grant
-            known = (
-                self.places[item].groups if item in self.places else frozenset()
-            )  # a delegate may have several roots
+            # A delegate may have several roots.
+            known = self.places[item].groups if item in self.places else frozenset()
             self.places[item] = Place.of(one.grant.issued_at, known | {bytes(one.authority.root)})
         self._add(record)
 
