@@ -8,6 +8,10 @@ STAMP  := $(VENV)/.installed
 PEERS  := .peers
 PEERS_PYTHON ?= $(BIN)/python
 
+# Hundreds of tests start processes of their own: where the environment forbids bytecode, each would compile every module
+# anew, which is most of its start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-all fuzz bench-peers check format lock clean
 
 help:

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self, cast
 
 from . import fields
@@ -97,22 +98,22 @@ class AddressRecord(Signed):
                 "bad-validity", f"record of {self.not_after - self.issued_at} s, allowed 1 to {MAX_LIFETIME}"
             )
 
-    @property
+    @cached_property
     def node_id(self) -> NodeId:
         """Whose addresses these are."""
         return cast("NodeId", self.values["node"])
 
-    @property
+    @cached_property
     def sequence(self) -> int:
         """Counts up with every record of this node."""
         return int(self.values["seq"])
 
-    @property
+    @cached_property
     def not_after(self) -> int:
         """From this second since 1970 on it says nothing any more."""
         return int(self.values["exp"])
 
-    @property
+    @cached_property
     def addresses(self) -> tuple[Address, ...]:
         """Where the node can be dialled, in its order."""
         return cast("tuple[Address, ...]", self.values["addr"])

@@ -22,8 +22,8 @@ _ANY_LENGTHS = {f"max_{kind}_len": 2**32 - 1 for kind in ("str", "bin", "array",
 
 def encode(value: Value) -> bytes:
     """The one encoding of `value`. Raises `CardError` for what the profile does not know."""
-    _check((value,), MAX_DEPTH + 1)
-    return bytes(msgpack.packb(_sorted(value), use_bin_type=True))
+    in_order = _check((value,), MAX_DEPTH + 1)
+    return bytes(msgpack.packb(value if in_order else _sorted(value), use_bin_type=True))
 
 
 def decode(data: bytes, *, limit: int, what: str = "object") -> Value:
@@ -88,6 +88,8 @@ def _check(container: Any, depth: int) -> bool:
         items, in_order = container.values(), list(container) == sorted(container)
     for item in items:
         kind = type(item)  # not isinstance: True is an int, and a subclass may lie about its bytes
+        if kind is bytes:
+            continue
         if kind is int:
             if not 0 <= item <= MAX_INT:
                 raise CardError("out-of-range", f"integer {item}, allowed 0 to {MAX_INT}")

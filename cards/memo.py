@@ -6,7 +6,7 @@ comes out the same. A real node meets hardly anything twice and does without.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from .address import AddressRecord
@@ -109,6 +109,17 @@ class Memo:
         self._good: OrderedDict[tuple[bytes, str, int], tuple[int, int]] = OrderedDict()  # records: since when, until
         self._facts: OrderedDict[tuple[object, ...], Facts] = OrderedDict()
         self._judges: OrderedDict[tuple[int, int], Judge] = OrderedDict()
+        self._once: OrderedDict[tuple[object, int], tuple[object, Any]] = OrderedDict()
+
+    def once(self, work_out: Callable[[_Key], _Value], of: _Key) -> _Value:
+        """`work_out(of)`, which is pure; worked out once of one object, whatever else is equal to it."""
+        # By identity: it is kept with the answer, so that no other has the same.
+        key = work_out, id(of)
+        known = self._once.get(key)
+        if known is None:
+            known = _keep(self._once, key, (of, work_out(of)), self._limit)
+        value: _Value = known[1]
+        return value
 
     def card(self, raw: bytes) -> Card:
         """`Card.parse`; equal bytes give one object. Raises `CardError`."""

@@ -1,6 +1,7 @@
 """Verdicts: what one check of one card says, and the proof that a card is one."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal, NamedTuple
 
 from .card import Card, Grant
@@ -44,7 +45,7 @@ class Weighed(NamedTuple):
     problem: tuple[str, str] | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What one check of one card says: a level, what it grants, and all findings.
 
@@ -70,7 +71,7 @@ class Verdict:
         """Whether the card counts: verified, or pinned."""
         return self.level in ("verified", "pinned")
 
-    @property
+    @cached_property
     def counting(self) -> tuple[Weighed, ...]:
         """Those of `weighed` that count, once the card does: the grants to keep and to pass on, and who signed them."""
         return tuple(one for one in self.weighed if one.problem is None) if self.ok else ()

@@ -133,7 +133,7 @@ def _check_node(folder: Path) -> dict[str, str]:
     home = NodeFolder(folder)
     contents = {name: (folder / name).read_bytes() for name in ("node.key", "card.pem") if (folder / name).exists()}
     backup_file.check_node(folder, contents)
-    trust_state.read_table(home)  # a database of later software is refused
+    trust_state.read_table(home, most=0)  # a database of later software is refused
     for path in (folder / "node.db-wal", folder / "node.db-shm"):
         path.unlink(missing_ok=True)
     card = home.read_card()

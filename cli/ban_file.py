@@ -33,7 +33,7 @@ def meant(peer: str, home: NodeFolder) -> tuple[IdentityId | NodeId, str | None]
 
     Raises `Fault` for a name of nobody, or of several, and for ourselves, and CardError for a mistyped key.
     """
-    table, own = trust_state.read_table(home), home.read_card()
+    table, own = trust_state.read_table(home, about=peer), home.read_card()
     known = [row.card for row in table.rows] if table is not None else []
     for kind in (IdentityId, NodeId):
         if peer.startswith(f"{kind.prefix}1"):
@@ -45,7 +45,7 @@ def meant(peer: str, home: NodeFolder) -> tuple[IdentityId | NodeId, str | None]
     pinned = pins.read(home.pins).over(first_uses).get(peer)
     found = {pinned} if pinned is not None else {card.identity for card in known if card.name == peer}
     if not found:
-        near = difflib.get_close_matches(peer, {card.name for card in known if card.name}, 3)
+        near = difflib.get_close_matches(peer, trust_state.names(home) if table is not None else (), 3)
         fix = (
             f"did you mean {' or '.join(near)}?" if near else "p2pnoise peers lists those that it knows; or give a key"
         )

@@ -115,7 +115,7 @@ def verify(
     else:
         policy, looked_at = _home_policy(home), True
         facts += [*home.read_revocations(), *home.read_statements()]
-        table = trust_state.read_table(home)
+        table = trust_state.read_table(home, most=0)
         if table is not None:  # what came to the node by itself
             facts += [*table.lists, *table.statements]
         pinned = pins.read(home.pins).over(table.pins if table is not None else {})
@@ -136,7 +136,7 @@ def verify(
 def _left_out(home: NodeFolder, policy: Policy, given: Sequence[Fact], looked_at: Facts, now: int) -> tuple[str, ...]:
     """The warning that this node's folder holds what is newer than what was given; nothing where it does not."""
     with suppress(Fault, OSError):  # it was not asked for, so it may be as broken as it likes
-        table = trust_state.read_table(home)
+        table = trust_state.read_table(home, most=0)
         sources: dict[str, tuple[Fact, ...]] = {
             f"--revocations {quote(str(home.revocations))}": home.read_revocations(),
             f"--statements {quote(str(home.statements))}": home.read_statements(),

@@ -40,7 +40,7 @@ def check_node(home: NodeFolder, report: Report) -> Report:
 
         report.reading(lambda: DaemonConfig.read(home.config))
     if policy is not None:
-        trust = report.reading(lambda: trust_state.under(policy, home, report.now, unreadable=report.fault))
+        trust = report.reading(lambda: trust_state.under(policy, home, report.now, unreadable=report.fault, most=0))
         if trust is not None:
             _check_trust(trust, report, card)
     report.checked += [
@@ -95,7 +95,8 @@ def _identity_key(path: Path) -> IdentityKey | None:
 
 
 def _check_database(home: NodeFolder, report: Report, card: Card | None) -> None:
-    table = report.reading(lambda: trust_state.read_table(home))
+    about = str(card.identity) if card is not None else None
+    table = report.reading(lambda: trust_state.read_table(home, 0 if about is None else None, about=about))
     if table is None or card is None:
         return
     if table.node_id != card.node_id:

@@ -62,9 +62,9 @@ def command(*, peer: str, home: NodeFolder, dial: bool, as_json: bool) -> None:
 def _from_files(text: str, home: NodeFolder) -> Known:
     """What the folder of a node that does not run says of a peer. Raises `Fault` and `CardError`."""
     now = options.now()
-    trust = trust_state.read(home, now)
     address = Bootstrap.parse(text) if "@" in text or ":" in text else None
     wanted = str(address.node_id) if address is not None and address.node_id is not None else text
+    trust = trust_state.read(home, now, about=wanted)
     for kind in (NodeId, IdentityId):
         if wanted.startswith(f"{kind.prefix}1"):
             kind.parse(wanted)  # a mistyped key is named as such

@@ -118,10 +118,13 @@ async def _serve(
     printer.close()
 
 
+LOOKED_AT = 500  # rows of a table, those that were met first: more than enough of them have addresses
+
+
 def peers_in(home: NodeFolder) -> tuple[Bootstrap, ...]:
     """Nodes of the table in a folder that can be dialled, those that were met before the others."""
     try:
-        table = trust_state.read_table(home)
+        table = trust_state.read_table(home, most=LOOKED_AT)
     except Fault:
         return ()
     found = [row for row in table.rows if row.record is not None and row.record.addresses] if table is not None else []

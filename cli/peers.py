@@ -1,9 +1,11 @@
 """`p2pnoise peers`: the table of a running or stopped node, its cards verified again before they are shown."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import click
+from click.core import ParameterSource
 
 from cards import Verdict
 from p2pnoise.node.bans import weigh
@@ -11,18 +13,32 @@ from p2pnoise.node.bans import weigh
 from . import control, options, peers_watch, trust_state
 from .bench.rounds import progress_bar
 from .folders import NodeFolder
-from .output import Fault, answer, answer_json, columns, say, until
+from .lazy import LazyGroup
+from .output import USAGE, Fault, answer, answer_json, columns, say, until
 
 SHOWN = 500  # peers of a table, unless asked for more: some 0.4 s to judge, and more than anybody reads
 
 
-@click.command()
+class _Peers(LazyGroup):
+    """The table by itself, or what is done with it as a file."""
+
+    verbs: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "export": ("cli.peers_export", "write the table to a file"),
+        "import": ("cli.peers_import", "take over cards and addresses from a file"),
+        "diff": ("cli.peers_diff", "compare the table with a file, or with another folder's"),
+    }
+
+
+@click.command(cls=_Peers, invoke_without_command=True)
+@click.pass_context
 @options.home
 @click.option("--watch", is_flag=True, help="go on showing them as they change, until Ctrl-C; the node has to run")
 @click.option("--limit", type=click.IntRange(1), help=f"how many to show; {SHOWN}, or all of them with --json")
 @click.option("--all", "everybody", is_flag=True, help="show all, however many; some 0.7 s for 1,000")
 @options.as_json
-def command(*, home: NodeFolder, watch: bool, limit: int | None, everybody: bool, as_json: bool) -> None:
+def command(
+    ctx: click.Context, *, home: NodeFolder, watch: bool, limit: int | None, everybody: bool, as_json: bool
+) -> None:
     """Show the peers that a node knows.
 
     Reads the node's database, whether the node runs or not, and judges every card again by all that the node goes by; a
@@ -36,6 +52,13 @@ def command(*, home: NodeFolder, watch: bool, limit: int | None, everybody: bool
       p2pnoise peers --limit 20
       p2pnoise peers --home /srv/node --json
     """
+    if ctx.invoked_subcommand is not None:
+        given = [name for name in ctx.params if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+        if given:
+            option = {"as_json": "json", "everybody": "all"}.get(given[0], given[0])
+            where = f"p2pnoise peers {ctx.invoked_subcommand}"
+            raise Fault(f"--{option} stands before {ctx.invoked_subcommand}", f"{where} --help", code=USAGE)
+        return
     if watch:
         peers_watch.show(home, as_json=as_json)
         return

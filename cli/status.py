@@ -70,9 +70,16 @@ def _services(said: dict[str, Any]) -> list[str]:
     return [f"{text}, {one['connections']} connections" for text, one in lines]
 
 
+def _known(trust: trust_state.Trust) -> int:
+    """How many cards the node knows, its own once, of which it may have stored none or one."""
+    if trust.table is None:
+        return len(trust.known)
+    return trust.table.total + len(trust.known) - len(trust.table.rows)
+
+
 def _from_files(home: NodeFolder) -> dict[str, Any]:
     now = options.now()
-    trust = trust_state.read(home, now)
+    trust = trust_state.read(home, now, most=1)  # ourselves, and how many there are
     own = next((one.card for one in trust.known if one.own), None)
     verdict = trust.store.verify(own, now, established=True, signatures=trust.signatures) if own is not None else None
     policy = trust.store.policy
@@ -91,7 +98,7 @@ def _from_files(home: NodeFolder) -> dict[str, Any]:
             "valid_until": verdict.valid_until or None,
             "findings": [finding.to_json() for finding in verdict.errors],
         },
-        "known": len(trust.known),
+        "known": _known(trust),
         "lists": [
             {
                 "issuer": policy.issuer_name(key),

@@ -83,7 +83,7 @@ def unpin(*, name: str, home: NodeFolder, as_json: bool) -> None:
       p2pnoise trust unpin db-03
     """
     with files.lock(home.path):
-        held, table = pins.read(home.pins), trust_state.read_table(home)
+        held, table = pins.read(home.pins), trust_state.read_table(home, most=0)
         first_uses = table.pins if table is not None else {}
         before = held.over(first_uses).get(name)
         if before is None:

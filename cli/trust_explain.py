@@ -74,7 +74,7 @@ def explain(*, subject: str, home: NodeFolder, as_json: bool) -> None:
       p2pnoise trust explain ./db-03.card
     """
     now = options.now()
-    trust = trust_state.read(home, now)
+    trust = trust_state.read(home, now, about=subject)
     card, known = _find(subject, trust)
     verdict = trust.store.verify(card, now, established=known is not None, signatures=trust.signatures)
     if as_json:

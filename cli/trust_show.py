@@ -43,7 +43,7 @@ def show(*, home: NodeFolder, as_json: bool) -> None:
       p2pnoise trust show --home /srv/node --json
     """
     now = options.now()
-    trust = trust_state.read(home, now)
+    trust = trust_state.read(home, now, most=0)
     if as_json:
         answer_json(_json(trust, now))
         return

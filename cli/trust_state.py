@@ -85,8 +85,8 @@ def refuse(fault: Fault) -> None:
     raise fault
 
 
-def read(home: NodeFolder, now: int, *, most: int | None = None) -> Trust:
-    """What the folder says, with at most so many peers of its table.
+def read(home: NodeFolder, now: int, *, most: int | None = None, about: str | None = None) -> Trust:
+    """What the folder says, with at most so many peers of its table, or those alone `about` a name or a key.
 
     What cannot be read of lists, statements, pins, bans is named and left out, as by a node.
 
@@ -96,14 +96,20 @@ def read(home: NodeFolder, now: int, *, most: int | None = None) -> Trust:
     if policy is None:
         fix = "p2pnoise card install FILE --issuer NAME=issuer1..., or name the folder with --home"
         raise Fault(f"no policy in {home.path}", fix, code=UNTRUSTED)
-    return under(policy, home, now, unreadable=warn, most=most)
+    return under(policy, home, now, unreadable=warn, most=most, about=about)
 
 
 def under(
-    policy: Policy, home: NodeFolder, now: int, *, unreadable: Callable[[Fault], None], most: int | None = None
+    policy: Policy,
+    home: NodeFolder,
+    now: int,
+    *,
+    unreadable: Callable[[Fault], None],
+    most: int | None = None,
+    about: str | None = None,
 ) -> Trust:
     """As `read`, by any policy; `unreadable` is told of each file that cannot be read."""
-    table, running = read_table(home, most), is_running(home)
+    table, running = read_table(home, most, about=about), is_running(home)
     held: list[Fact] = []
     for path in (home.revocations, home.statements):
         held += _lenient(path, file_facts, (), unreadable)
@@ -114,7 +120,10 @@ def under(
     from p2pnoise.folder import bans  # noqa: PLC0415 - it stands on the node, which verbs about one card need not load
 
     nobody: tuple[Ban, ...] = ()
-    marks = {bytes(one.card.identity): mark(one.card) for one in known}
+    marks = {
+        **(table.marks if table is not None else {}),
+        **{bytes(one.card.identity): mark(one.card) for one in known},
+    }
     facts, unused = believe(policy, held, now, signatures, marks)
     return Trust(
         store=TrustStore(
@@ -174,15 +183,26 @@ def file_facts(path: Path) -> tuple[Fact, ...]:
     return documents.read(path, fix=f"restore {path.name}, or remove it").facts if path.exists() else ()
 
 
-def read_table(home: NodeFolder, most: int | None = None) -> "StoredTable | None":
-    """The node's table, or the first rows of it; None where it never ran. Raises `Fault`."""
+def read_table(home: NodeFolder, most: int | None = None, *, about: str | None = None) -> "StoredTable | None":
+    """The node's table, or some rows of it; None where it never ran. Raises `Fault`."""
     from p2pnoise.store import StoreError, read_table  # noqa: PLC0415 - not for --help
 
     path = home.path / "node.db"
     if not path.exists() or not path.stat().st_size:
         return None
     try:
-        return read_table(path, most)
+        return read_table(path, most, about=about)
+    except StoreError as error:
+        raise Fault(str(error), error.hint) from None
+
+
+def names(home: NodeFolder) -> list[str]:
+    """The names of all whom the node's table knows. Raises `Fault`."""
+    from p2pnoise.store import StoreError  # noqa: PLC0415 - not for --help
+    from p2pnoise.store.reading import names  # noqa: PLC0415
+
+    try:
+        return names(home.database)
     except StoreError as error:
         raise Fault(str(error), error.hint) from None
 

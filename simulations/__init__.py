@@ -6,6 +6,7 @@ from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import Connected, DeadFound, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .checks_news import Converged, Cut, Excluded
+from .checks_scale import DeadInViews, DialledAtMost, Recall, Survives
 from .checks_views import HonestCompany, RowsShared
 from .clocks import ClockLaw
 from .comparing import Comparison, NoWorse
@@ -46,6 +47,8 @@ __all__ = [
     "Crash",
     "Cut",
     "DeadFound",
+    "DeadInViews",
+    "DialledAtMost",
     "DiskFault",
     "EventsAtMost",
     "Excluded",
@@ -70,6 +73,7 @@ __all__ = [
     "Outcome",
     "Partition",
     "Quiet",
+    "Recall",
     "RefusesInWords",
     "Renew",
     "Reset",
@@ -85,6 +89,7 @@ __all__ = [
     "SlotsFreed",
     "Slow",
     "SteadyViews",
+    "Survives",
     "Told",
     "ToldOnce",
     "Watch",

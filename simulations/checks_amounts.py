@@ -6,15 +6,19 @@ from p2pnoise.events import Event
 from p2pnoise.instant import SECOND
 
 from .checks import NodeView, View, Watch
-from .faults import Schedule
+from .faults import Renew, Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quiet:
-    """From second `after` on, honest nodes send at most so many bytes a second, on average over them and the time."""
+    """From second `after` on, honest nodes send at most so many bytes a second, on average over them and the time.
+
+    And `bytes_a_renewal` for each new card that is issued from then on.
+    """
 
     bytes_per_second: float
     after: float
+    bytes_a_renewal: float = 0.0
 
     def watch(self, view: View, schedule: Schedule) -> Watch:
         return _Quiet(view, schedule, self)
@@ -23,7 +27,11 @@ class Quiet:
 class _Quiet(Watch):
     def __init__(self, view: View, schedule: Schedule, said: Quiet) -> None:
         super().__init__(view, schedule)
-        self.name = f"at most {said.bytes_per_second:g} B/s a node when idle"
+        more = f" and {said.bytes_a_renewal:g} B for each new card" if said.bytes_a_renewal else " when idle"
+        self.name = f"at most {said.bytes_per_second:g} B/s a node{more}"
+        self._renewals = sum(
+            len(fault.nodes) for fault in schedule if isinstance(fault, Renew) and fault.at >= said.after
+        )
         self.settled = False  # it lasts as long as the run
         self._said = said
         self._begun: tuple[int, int] | None = None
@@ -41,9 +49,10 @@ class _Quiet(Watch):
             return
         since, sent = self._begun
         honest = sum(node.honest for node in self.view.nodes)
-        rate = (self._sent() - sent) / honest / ((self.view.now - since) / SECOND)
-        self.metrics["idle_bytes_per_second"] = round(rate, 1)
-        if rate > self._said.bytes_per_second:
+        lasted = (self.view.now - since) / SECOND
+        rate = (self._sent() - sent) / honest / lasted
+        self.metrics["bytes_per_second" if self._said.bytes_a_renewal else "idle_bytes_per_second"] = round(rate, 1)
+        if rate > self._said.bytes_per_second + self._said.bytes_a_renewal * self._renewals / lasted:
             self.broken(f"{rate:.0f} B/s")
 
 

@@ -57,7 +57,7 @@ class MemoryDisk:
         for change in changes:
             match change:
                 case StorePeer(peer):
-                    self._peers[bytes(peer.card.identity)] = peer
+                    self._peers[peer.content.card.identity] = peer
                 case StoreRevocations():
                     self._revocations = change
                 case StoreStatement(statement):

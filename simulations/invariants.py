@@ -6,6 +6,7 @@ from typing import Protocol
 from cards import AddressRecord, Card
 from cards.statements import frame, verify
 from p2pnoise.events import Event, PeerVerified
+from p2pnoise.gossip.content import Content
 from p2pnoise.gossip.effects import Store, StorePeer
 from p2pnoise.gossip.table import MAX_PEERS, Peer
 from p2pnoise.instant import SECOND
@@ -34,9 +35,10 @@ class Genuine(Watch):
     def __init__(self, view: View, schedule: Schedule) -> None:
         super().__init__(view, schedule)
         self._proven: set[bytes] = set()  # address records whose signature holds
+        self._genuine: dict[int, Content] = {}  # by its identity, what was found to be so
 
     def stored(self, node: NodeView, change: Store) -> None:
-        if isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest:
+        if isinstance(change, StorePeer) and change.peer.content.verdict.ok and node.honest:
             self._judge(node, change.peer)
 
     def finish(self) -> None:
@@ -46,6 +48,12 @@ class Genuine(Watch):
                 self._judge(node, peer)
 
     def _judge(self, node: NodeView, peer: Peer) -> None:
+        # Nodes that judge alike share one, and what is genuine stays so.
+        if id(peer.content) not in self._genuine and self._is_genuine(node, peer):
+            self._genuine[id(peer.content)] = peer.content
+
+    def _is_genuine(self, node: NodeView, peer: Peer) -> bool:
+        faults = self._faults
         card, record = peer.card, peer.record
         genuine = self.view.oracle.signed.get(bytes(card.card_id))
         if genuine is None or _essence(genuine) != _essence(card):
@@ -54,6 +62,7 @@ class Genuine(Watch):
             self.broken(f"node {node.number} took a grant for {card.label} that no issuer signed")
         if record is not None and not self._proves(record):
             self.broken(f"node {node.number} took an address of {card.label} that its node never signed")
+        return self._faults == faults
 
     def _proves(self, record: AddressRecord) -> bool:
         if record.raw not in self._proven and all(
@@ -92,23 +101,23 @@ class Steady(Watch):
         self._shared: tuple[int, frozenset[bytes]] = (0, frozenset())  # Node IDs that some dishonest node has, too
 
     def stored(self, node: NodeView, change: Store) -> None:
-        if not (isinstance(change, StorePeer) and change.peer.verdict.ok and node.honest):
+        if not (isinstance(change, StorePeer) and change.peer.content.verdict.ok and node.honest):
             return
-        record = change.peer.record
-        named = (bytes(record.node_id), record.sequence) if record is not None else None
-        if record is None or named is None or named[0] in self._shared_keys():
-            pass
-        elif record.raw != self._named.setdefault(named, record.raw):
-            self.broken(f"node {node.number} took a second address record of one number for {change.peer.card.label}")
-        self._addresses(node, record)
-        card, key = change.peer.card, (node.number, bytes(change.peer.card.identity))
-        before, card_id = self._seen.get(key, (0, b""))
-        if node.number in self._forgetful or card.sequence > before:
-            self._seen[key] = card.sequence, bytes(card.card_id)
+        card, record, number = change.peer.content.card, change.peer.content.record, node.number
+        if record is not None:
+            named = record.node_id, record.sequence
+            if record.raw != self._named.setdefault(named, record.raw) and named[0] not in self._shared_keys():
+                self.broken(f"node {number} took a second address record of one number for {card.label}")
+            self._addresses(number, record)
+        key = number, card.identity
+        known = self._seen.get(key)
+        before, card_id = known if known is not None else (0, b"")
+        if card.sequence > before or number in self._forgetful:
+            self._seen[key] = card.sequence, card.card_id
         elif card.sequence < before:
-            self.broken(f"node {node.number} took number {card.sequence} of {card.label} after {before}")
+            self.broken(f"node {number} took number {card.sequence} of {card.label} after {before}")
         elif card_id != card.card_id:
-            self.broken(f"node {node.number} took two bodies of {card.label} with number {before}")
+            self.broken(f"node {number} took two bodies of {card.label} with number {before}")
 
     def _shared_keys(self) -> frozenset[bytes]:
         """The keys of all who are not honest: some are clones."""
@@ -118,12 +127,12 @@ class Steady(Watch):
             self._shared = len(self.view.nodes), keys
         return keys
 
-    def _addresses(self, node: NodeView, record: AddressRecord | None) -> None:
-        if record is None or node.number in self._forgetful:
+    def _addresses(self, number: int, record: AddressRecord) -> None:
+        if number in self._forgetful:
             return
-        key = node.number, bytes(record.node_id)
+        key = number, record.node_id
         if record.sequence < self._records.get(key, 0):
-            self.broken(f"node {node.number} took older addresses of {record.node_id.short}")
+            self.broken(f"node {number} took older addresses of {record.node_id.short}")
         self._records[key] = record.sequence
 
 

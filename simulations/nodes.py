@@ -115,8 +115,8 @@ class SimulatedNode:
         return place is None
 
     def _knows(self, citizen: Citizen) -> bool:
-        peer = self.table.by_identity(citizen.card.identity)
-        return peer is not None and peer.record is not None and peer.card.sequence == citizen.card.sequence
+        card, peer = citizen.card, self.table.by_identity(citizen.card.identity)
+        return peer is not None and peer.content.record is not None and peer.content.card.sequence == card.sequence
 
     def holds(self, citizen: Citizen) -> bool:
         """Whether its table has a card of this identity."""

@@ -184,7 +184,7 @@ class World(Seeded):
         """Have `ring` called at a nanosecond, or now where that is past."""
         self._push(max(at - self.now, 0), -1, -1, _Alarm(ring))
 
-    def run(self, until: int, *, stop: Callable[[], bool] = lambda: False) -> bool:
+    def run(self, until: int, *, stop: Callable[[], bool] | None = None) -> bool:
         """Let things happen until nanosecond `until`, or until `stop` says so after one; whether it did."""
         while self._queue and self._queue[0][0] <= until:
             self.now, _, number, boot, given = heapq.heappop(self._queue)
@@ -192,10 +192,10 @@ class World(Seeded):
                 given.ring()
             else:
                 self._happen(self.nodes[number], boot, given)
-            if stop():
+            if stop is not None and stop():
                 return True
         self.now = max(self.now, until)
-        return stop()
+        return stop is not None and stop()
 
     @property
     def underway(self) -> int:
@@ -256,8 +256,7 @@ class World(Seeded):
         for change in changes:
             for hear in self.on_store:
                 hear(node, change)
-        for effect in effects:
-            self._carry_out(node, effect)
+        self._carry_out(node, effects)
         if node.leaving == node.boot and not node.carriers:
             self.kill(node)  # all have said goodbye
         else:
@@ -276,21 +275,26 @@ class World(Seeded):
             node.tick = due
             self._push(due - self.now, node.number, node.boot, io.Tick())
 
-    def _carry_out(self, node: SimulatedNode, effect: io.Effect) -> None:
-        match effect:
-            case io.SendBytes(connection, data, more):
-                node.bytes_sent += len(data)
-                node.messages_sent += 1
-                self.carriers.send(node, connection, data, more=more)
-            case io.Emit(event):
-                self.census[event.kind] += 1
-                node.census[event.kind] += 1
-                self._trace.update(b"%d %d %s\n" % (self.now, node.number, event.kind.encode()))
-                for hear in self.on_event:
-                    hear(node, event)
-            case io.Dial(connection, address):
-                self.carriers.dial(node, connection, address)
-            case io.Disconnect(connection):
-                self.carriers.close(node, connection)
-            case _:
-                pass  # stored already, or of streams, which nobody here uses
+    def _carry_out(self, node: SimulatedNode, effects: list[io.Effect]) -> None:
+        told: list[str] = []  # kinds of events
+        for effect in effects:
+            match effect:
+                case io.Emit(event):
+                    told.append(event.kind)
+                    for hear in self.on_event:
+                        hear(node, event)
+                case io.SendBytes(connection, data, more):
+                    node.bytes_sent += len(data)
+                    node.messages_sent += 1
+                    self.carriers.send(node, connection, data, more=more)
+                case io.Dial(connection, address):
+                    self.carriers.dial(node, connection, address)
+                case io.Disconnect(connection):
+                    self.carriers.close(node, connection)
+                case _:
+                    pass  # stored already, or of streams, which nobody here uses
+        if told:
+            self._trace.update(b"".join([b"%d %d %s\n" % (self.now, node.number, kind.encode()) for kind in told]))
+            for kind in told:
+                self.census[kind] += 1
+                node.census[kind] += 1

@@ -254,12 +254,14 @@ def simulate(*, quick: bool, only: tuple[str, ...], as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--quick", is_flag=True, help="2,000 items, to see that it runs")
+@click.option("--quick", is_flag=True, help="2,000 items and small networks, to see that it runs")
 @options.as_json
 def gossip(*, quick: bool, as_json: bool) -> None:
     """Comparing two tables of 100,000 items: bytes, messages and processor time, against the targets.
 
-    Equal ones; such as differ in the 100 newest items; in 100 of any age; and one that is empty.
+    Equal ones; such as differ in the 100 newest items; in 100 of any age; and one that is empty. Then what a node sends
+    when nothing happens, in simulated networks of two sizes, and how many copies of an item come too many: of news, and
+    where nodes come and go.
 
     \b
     Examples:

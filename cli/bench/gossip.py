@@ -1,8 +1,8 @@
 """`p2pnoise bench gossip`: what it costs two nodes to find in what their tables differ, against the targets.
 
-The tables are of made-up items in one process; bytes are those of the messages as written, both directions together,
-and what one is offered it has at once. Each line is compared once: bytes and messages are the same every time. Seconds
-are processor time of both, with writing and reading the messages.
+What whole networks send stands in traffic.py. The tables are of made-up items in one process; bytes are those of the
+messages as written, both directions together, and what one is offered it has at once. Each line is compared once: bytes
+and messages are the same every time. Seconds are processor time of both, with writing and reading the messages.
 """
 
 import random
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cards import IssuerKey, NodeId, Policy
+from cli.bench import traffic
 from cli.bench.report import Case, Quartiles, Result, at_most
 from cli.bench.rounds import Progress
 from p2pnoise.gossip.items import Place
@@ -111,7 +112,7 @@ def _without(items: Items, missing: list[bytes]) -> Items:
 
 
 def run(*, quick: bool, progress: Progress) -> list[Result]:
-    """Compare the tables of every line."""
+    """Compare the tables of every line, and simulate the networks."""
     count = QUICK if quick else ITEMS
     lines = _lines(count)
     results = []
@@ -121,8 +122,8 @@ def run(*, quick: bool, progress: Progress) -> list[Result]:
         results.append(_result(f"{name}: bytes", "B", size, line.bytes))
         results.append(_result(f"{name}: messages", "messages", messages, line.messages))
         results.append(_result(f"{name}: processor time", "ms", seconds * 1_000, None))
-        progress((number + 1) / len(lines))
-    return results
+        progress((number + 1) / len(lines) / 2)
+    return results + traffic.run(quick=quick, progress=lambda done: progress((1 + done) / 2))
 
 
 def _compared(line: _Line) -> tuple[int, int, float]:

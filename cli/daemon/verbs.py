@@ -25,6 +25,7 @@ from .chain import explain
 from .control import Call, Verb
 from .daemon import Daemon
 from .explanation import Known
+from .importing import take_peers
 from .service_verbs import service_verbs
 
 MAX_WAIT = 600.0  # seconds that anybody may ask us to wait
@@ -45,6 +46,7 @@ def verbs_of(daemon: Daemon) -> Mapping[str, Verb]:
         "explain": lambda call: _explain(daemon, call),
         "events": lambda call: _events(daemon, call),
         "reload": lambda call: _reload(daemon, call),
+        "import": lambda call: take_peers(daemon.node, call),
         **service_verbs(daemon.node, daemon.services),
         "connect": lambda call: _connect(daemon, call),
         "disconnect": lambda call: _disconnect(daemon, call),

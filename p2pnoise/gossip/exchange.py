@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterator
 
 from p2pnoise.instant import Instant
 
+from .content import Content
 from .effects import LinkId
-from .items import ItemSet, record_id
+from .items import ItemSet
 from .messages import (
     MAX_ITEMS,
     MAX_ITEMS_BYTES,
@@ -23,7 +24,7 @@ from .messages import (
     Want,
 )
 from .round_trips import RoundTrips
-from .table import Peer, PeerTable
+from .table import PeerTable
 from .wants import Wants
 
 
@@ -93,8 +94,9 @@ class Exchange:
             peer = self._table.by_item(wanted)
             if peer is None or wanted in answered:
                 continue
-            item, covers = _item(peer, wanted)
-            answered |= covers
+            item = _item(peer.content, wanted)
+            if isinstance(item, CardItem):  # which travels with its grants
+                answered.update(peer.content.grants)
             batch.append(item)
             size += item.size
             if size > MAX_ITEMS_BYTES or len(batch) == MAX_ITEMS:
@@ -104,12 +106,11 @@ class Exchange:
             yield tuple(batch)
 
 
-def _item(peer: Peer, wanted: bytes) -> tuple[Item, set[bytes]]:
-    """The item that `wanted` names in this row, and all ids that it answers. A body travels with its grants."""
-    grants = peer.grants
-    if wanted in grants:
-        grant = grants[wanted]
-        return GrantItem(peer.card.card_id, grant.kid, grant.attrs, grant.signature), {wanted}
-    if peer.record is not None and wanted == record_id(peer.record):
-        return RecordItem(peer.record.raw), {wanted}
-    return CardItem(peer.card.raw), {wanted, *grants}
+def _item(content: Content, wanted: bytes) -> Item:
+    """The item that `wanted` names in this row."""
+    grant = content.grants.get(wanted)
+    if grant is not None:
+        return GrantItem(content.card.card_id, grant.kid, grant.attrs, grant.signature)
+    if content.record is not None and wanted == content.record_id:
+        return RecordItem(content.record.raw)
+    return CardItem(content.card.raw)

@@ -6,8 +6,7 @@ same ids others may give it as it was signed.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable
-from itertools import chain
+from collections.abc import Callable, Collection, Container, Iterable
 
 from cards import AddressRecord, Card, CardError, Grant
 from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED
@@ -23,6 +22,7 @@ from .wants import Wants
 OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with
     ("wrong-network", "denied", "expired", "rollback", "equivocation", "suspicious-jump", "pin-changed", "superseded")
 ) | {"node-conflict", "self-peer"}
+CONTRADICTING = frozenset(("equivocation", "node-conflict"))  # of two such cards each proves the other's fault
 MAX_EARLY = 1_000  # address records that came before the card of their node
 
 
@@ -100,10 +100,9 @@ class Intake:
                     body = body_id(card.card_id)
                     if not pushed and not self._wants.answered(link, [body]):
                         return False
-                    grants = [
-                        self._ids_of(link, card.card_id, one.kid, one.attrs, pushed=pushed) for one in card.grants
-                    ]
-                    ids = [body, *chain.from_iterable(grants)]
+                    ids = [body]
+                    for one in card.grants:
+                        ids += self._ids_of(link, card.card_id, one.kid, one.attrs, pushed=pushed)
                     if pushed and not self._is_welcome(link, ids):
                         return False
                     new = self._is_new(ids)
@@ -132,11 +131,11 @@ class Intake:
     def _is_new(self, ids: Iterable[bytes]) -> bool:
         return any(item not in self._table.items for item in ids)
 
-    def _is_due(self, link: LinkId, ids: Collection[bytes], *, pushed: bool) -> bool:
+    def _is_due(self, link: LinkId, ids: list[bytes], *, pushed: bool) -> bool:
         """Whether one of these was asked of this peer, or `pushed` and is welcome."""
         return self._is_welcome(link, ids) if pushed else self._wants.answered(link, ids)
 
-    def _is_welcome(self, link: LinkId, ids: Collection[bytes]) -> bool:
+    def _is_welcome(self, link: LinkId, ids: list[bytes]) -> bool:
         self._broadcast.held_by(link, frozenset(ids))
         return self._wants.answered(link, ids) or bool(self._wants.welcome(link, frozenset(ids)))
 
@@ -151,7 +150,7 @@ class Intake:
         """A card, or one grant over a body that we hold; `ids` are those of what it is."""
         self._met(card, now)
         known = self._table.by_node(card.node_id)
-        ours = self._table.newer_own(card, now.unix)
+        ours = self._table.newer_own(card, now.unix) if card.node_id == self._table.own else None
         if ours is not None:
             self._table.own_card = ours
             verdict, peer = self._table.offer_card(ours, now.unix, source=self._table.own, live=True, own=True)
@@ -162,7 +161,8 @@ class Intake:
             self.changed(peer, known, None if ours is not None else (link, giver), now)
         if ours is not None:
             self._effects.append(OwnCardLearned(ours, giver))
-        missing = [item for item in ids if item not in self._table.items]
+        held: Container[bytes] = peer.places if peer is not None else self._table.items
+        missing = [item for item in ids if item not in held]
         if not verdict.ok:
             # Whoever has not heard of our newest card offers us the one before it: that is no fault.
             if any(
@@ -173,13 +173,14 @@ class Intake:
                 raise MessageError("; ".join(finding.message for finding in verdict.errors))
             if {"rollback", "self-peer"} - {finding.code for finding in verdict.errors}:
                 self._effects.append(Refused(link, verdict))  # our own card before this one is on its way for a while
-            if any(finding.code in ("equivocation", "node-conflict") for finding in verdict.errors):
+            if any(finding.code in CONTRADICTING for finding in verdict.errors):
                 self._contradicted(card, now)
             if body_id(card.card_id) in ids and not any(finding.code in OF_THE_BODY for finding in verdict.errors):
                 self._wants.put_aside(link, missing)  # others may give it with grants that count
                 return
         # What is neither taken nor held already (an older grant, one too many) is not worth another question.
-        self._wants.refuse(missing, now.monotonic)
+        if missing:
+            self._wants.refuse(missing, now.monotonic)
 
     def _take_record(self, link: LinkId, giver: bytes, record: AddressRecord, now: Instant) -> None:
         finding, peer = self._table.offer_record(record, now.unix)
@@ -201,7 +202,7 @@ class Intake:
     def _record_changed(
         self, peer: Peer, record: AddressRecord, source: bytes, link: LinkId | None, now: Instant
     ) -> None:
-        self._broadcast.note(link, {record_id(record)}, now)
+        self._broadcast.note(link, {*peer.item_ids[-1:]}, now)
         self._effects += [StorePeer(peer), RecordLearned(record, source)]
 
     def changed(self, peer: Peer, known: Peer | None, source: tuple[LinkId, bytes] | None, now: Instant) -> None:
@@ -209,9 +210,10 @@ class Intake:
 
         `source` is the link that it came by, with the Node ID there; None where we met it ourselves.
         """
-        self._broadcast.note(
-            source[0] if source else None, {*peer.item_ids} - {*(known.item_ids if known else ())}, now
-        )
+        new = {*peer.item_ids}
+        if known is not None:
+            new.difference_update(known.item_ids)
+        self._broadcast.note(source[0] if source else None, new, now)
         self._effects.append(StorePeer(peer))
         if source is not None:
             self._effects.append(Learned(peer, source[1]))

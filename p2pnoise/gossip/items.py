@@ -159,7 +159,7 @@ class ItemIndex(PlainSets):
     def add(self, item: bytes, identity: bytes, place: Place) -> None:
         """Take an item that is not here."""
         self._owners[item] = identity
-        key = key_of(item, place.hour)
+        key = place.hour.to_bytes(HOUR_SIZE, "big") + item
         for group in place.groups:
             runs = self._groups.get(group)
             if runs is None:

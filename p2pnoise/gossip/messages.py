@@ -383,10 +383,10 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return WantLists(tuple(issuers))
         case 3, [bytes(head), bytes(signature), list(pages)] if len(pages) <= MAX_PAGES and all(map(_is_page, pages)):
             return GivenList(head, signature, tuple(pages))
-        case 6, [bytes(joined)] if _is_ids(joined):
-            return Announce(frozenset(_split(joined, ID_SIZE)))
-        case 7, [bytes(joined), bool(graft)] if _is_ids(joined) and len(joined) <= MAX_WANT * ID_SIZE:
-            return Want(frozenset(_split(joined, ID_SIZE)), graft)
+        case 6, [bytes(joined)] if (ids := _read_ids(joined, MAX_IDS)) is not None:
+            return Announce(ids)
+        case 7, [bytes(joined), bool(graft)] if (ids := _read_ids(joined, MAX_WANT)) is not None:
+            return Want(ids, graft)
         case 8, [list(items), bool(last)] if (read := _read_items(items)) is not None:
             return Items(read, last)
         case 9, [bytes(joined)] if _is_digests(joined, MAX_STATEMENTS):
@@ -399,14 +399,16 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
             return WantPages(_split(joined, DIGEST_SIZE))
         case 13, [bytes(page)]:
             return GivenPage(page)
-        case 14, [list(groups), bytes(told)] if len(groups) <= MAX_GROUPS and _is_ids(told):
-            return _read_ranges(groups, told)
+        case 14, [list(groups), bytes(joined)] if (
+            len(groups) <= MAX_GROUPS and (ids := _read_ids(joined, MAX_IDS)) is not None
+        ):
+            return _read_ranges(groups, ids)
         case 15, [list(items)] if (read := _read_items(items)) is not None:
             return Push(read)
         case 16, []:
             return Prune()
-        case 17, [bytes(joined), bool(asks), bool(full)] if _is_ids(joined) and len(joined) <= MAX_SAMPLE * ID_SIZE:
-            return Sample(frozenset(_split(joined, ID_SIZE)), asks, full)
+        case 17, [bytes(joined), bool(asks), bool(full)] if (ids := _read_ids(joined, MAX_SAMPLE)) is not None:
+            return Sample(ids, asks, full)
         case 21, [bytes(nonce), *about] if len(nonce) == NONCE_SIZE and len(about) < 2 and all(map(_is_key, about)):
             return Probe(nonce, *about)
         case 22, [bytes(nonce), int(found)] if len(nonce) == NONCE_SIZE and _is_found(found):
@@ -414,7 +416,7 @@ def _read(kind: int, fields: list[Any]) -> Message | None:  # noqa: C901, PLR091
     return None
 
 
-def _read_ranges(groups: list[Any], told: bytes) -> Ranges | None:
+def _read_ranges(groups: list[Any], told: Set[bytes]) -> Ranges | None:
     """In the one form that they have: groups ascend, in a group ranges do, and no two skipped ones could be one."""
     read: list[tuple[bytes, tuple[Range, ...]]] = []
     for group in groups:
@@ -427,9 +429,9 @@ def _read_ranges(groups: list[Any], told: bytes) -> Ranges | None:
             return None
         read.append((name, ranges))
     sets = [one.holds for _, ranges in read for one in ranges if isinstance(one.holds, Set)]
-    if sum(len(ranges) for _, ranges in read) > MAX_RANGES or sum(map(len, sets)) + len(told) // ID_SIZE > MAX_IDS:
+    if sum(len(ranges) for _, ranges in read) > MAX_RANGES or sum(map(len, sets)) + len(told) > MAX_IDS:
         return None
-    return Ranges(tuple(read), frozenset(_split(told, ID_SIZE)))
+    return Ranges(tuple(read), told)
 
 
 def _read_group(values: list[Any]) -> tuple[Range, ...]:
@@ -446,8 +448,8 @@ def _read_group(values: list[Any]) -> tuple[Range, ...]:
         holds: Fingerprint | Set[bytes] | None = None
         if kind == _FINGERPRINT and len(data) == FINGERPRINT_SIZE:
             holds = data
-        elif kind == _IDS and _is_ids(data):
-            holds = frozenset(_split(data, ID_SIZE))
+        elif kind == _IDS and (ids := _read_ids(data, MAX_IDS)) is not None:
+            holds = ids
         elif kind != _SKIPPED or data or skipped:
             return ()
         ranges.append(Range(upper, holds))
@@ -509,12 +511,12 @@ def _is_bytes(value: Any, size: int) -> bool:
     return isinstance(value, bytes) and len(value) == size
 
 
-def _is_ids(joined: bytes) -> bool:
-    """Whether these are ids in the one form of a set of them: ascending, none of them twice."""
-    if len(joined) % ID_SIZE or len(joined) > MAX_IDS * ID_SIZE:
-        return False
+def _read_ids(joined: bytes, most: int) -> frozenset[bytes] | None:
+    """The ids in these bytes; None unless they are in the one form of a set: ascending, none of them twice."""
+    if len(joined) % ID_SIZE or len(joined) > most * ID_SIZE:
+        return None
     ids = _split(joined, ID_SIZE)
-    return all(map(lt, ids, ids[1:]))
+    return frozenset(ids) if all(map(lt, ids, ids[1:])) else None
 
 
 def _split(joined: bytes, size: int) -> tuple[bytes, ...]:

@@ -35,7 +35,7 @@ from .effects import (
 )
 from .evidence import proof_against, proof_of_twins
 from .exchange import Exchange
-from .intake import Intake
+from .intake import CONTRADICTING, Intake
 from .items import ItemSet, record_id
 from .lists import ListExchange
 from .liveness import Liveness
@@ -266,6 +266,24 @@ class Overlay:
             self._effects += [StorePin(pin)] if pin is not None else []
             self._intake.changed(peer, known, None, now)
             self._effects += [Pinned(peer)] if pin is not None else []
+        return self._finish(now)
+
+    def offer_peers(self, peers: Iterable[tuple[Card, AddressRecord | None]], now: Instant) -> list[Effect]:
+        """Cards of others and their records from elsewhere than a link, as a file; each judged as if a peer gave it.
+
+        Nobody is told: whoever lacks them finds out when tables are compared, and many may come at once.
+        """
+        for card, record in peers:
+            self._recall(card, now)
+            verdict, changed = self.table.offer_card(card, now.unix, source=self.table.own)
+            if any(finding.code in CONTRADICTING for finding in verdict.errors):
+                self._prove(proof_against(self.table, card), now)
+            if record is not None and record.node_id == card.node_id:
+                _, located = self.table.offer_record(record, now.unix)
+                changed = located or changed
+            if changed is not None:
+                self._effects.append(StorePeer(changed))
+                self._intake.take_early(card.node_id, now)
         return self._finish(now)
 
     def restored(self, node_ids: Iterable[NodeId], left: int, now: Instant) -> list[Effect]:

@@ -4,7 +4,7 @@ The keys stand in runs of at most `MAX_RUN`, each with its sum. A stretch is the
 one at each end, wherever its ends are: nobody makes it dearer by choosing keys.
 """
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 MAX_RUN = 256  # keys; measured: with 300,000, half of it or twice it makes a comparison no cheaper
@@ -17,6 +17,7 @@ class Runs:
         self._share = share  # what a key adds to a sum
         self._firsts: list[bytes] = []
         self._runs: list[list[bytes]] = []
+        self._shares: list[list[int]] = []  # of the keys in these: a comparison adds up some 100, and hashes none
         self._sums: list[int] = []
 
     def __len__(self) -> int:
@@ -24,33 +25,39 @@ class Runs:
 
     def add(self, key: bytes) -> None:
         """Take a key that is not here."""
+        share = self._share(key)
         if not self._runs:
-            self._firsts, self._runs, self._sums = [key], [[key]], [self._share(key)]
+            self._firsts, self._runs, self._shares, self._sums = [key], [[key]], [[share]], [share]
             return
         at = max(bisect_right(self._firsts, key) - 1, 0)
-        run = self._runs[at]
-        insort(run, key)
-        self._firsts[at] = run[0]
-        self._sums[at] += self._share(key)
+        run, shares = self._runs[at], self._shares[at]
+        place = bisect_left(run, key)
+        run.insert(place, key)
+        shares.insert(place, share)
+        self._sums[at] += share
+        if not place:
+            self._firsts[at] = key
         if len(run) > MAX_RUN:
-            half = run[MAX_RUN // 2 :]
-            del run[MAX_RUN // 2 :]
-            moved = sum(map(self._share, half))
-            self._sums[at] -= moved
+            half, moved = run[MAX_RUN // 2 :], shares[MAX_RUN // 2 :]
+            del run[MAX_RUN // 2 :], shares[MAX_RUN // 2 :]
+            total = sum(moved)
+            self._sums[at] -= total
             self._firsts.insert(at + 1, half[0])
             self._runs.insert(at + 1, half)
-            self._sums.insert(at + 1, moved)
+            self._shares.insert(at + 1, moved)
+            self._sums.insert(at + 1, total)
 
     def remove(self, key: bytes) -> None:
         """Let go of a key that is here."""
         at = bisect_right(self._firsts, key) - 1
-        run = self._runs[at]
-        del run[bisect_left(run, key)]
+        run, shares = self._runs[at], self._shares[at]
+        place = bisect_left(run, key)
+        self._sums[at] -= shares[place]
+        del run[place], shares[place]
         if run:
             self._firsts[at] = run[0]
-            self._sums[at] -= self._share(key)
         else:
-            del self._firsts[at], self._runs[at], self._sums[at]
+            del self._firsts[at], self._runs[at], self._shares[at], self._sums[at]
 
     def count(self, low: bytes, high: bytes) -> int:
         """How many keys are at `low` or above, and below `high`."""
@@ -96,7 +103,7 @@ class Runs:
         """The sum of the first so many of a run, by way of the rest where that is shorter."""
         if not count:
             return 0
-        run = self._runs[at]
-        if 2 * count <= len(run):
-            return sum(map(self._share, run[:count]))
-        return self._sums[at] - sum(map(self._share, run[count:]))
+        shares = self._shares[at]
+        if 2 * count <= len(shares):
+            return sum(shares[:count])
+        return self._sums[at] - sum(shares[count:])

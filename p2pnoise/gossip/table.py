@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal, NamedTuple
 
 from cards import (
@@ -40,84 +39,76 @@ from cards.verification import MAX_PINS
 from p2pnoise.chance import Chance
 from p2pnoise.errors import LocalProtocolError
 
+from .content import Content
 from .grants import merged, renewed
-from .items import NO_ISSUER, ItemIndex, ItemSet, Place, body_id, grant_id, record_id
+from .items import ItemIndex, ItemSet, Place, body_id
 from .messages import Item
 from .networks import Network, home_of
 from .quotas import Quotas, group_of, share
 
 Provenance = Literal["proven", "live"]
 
-MAX_PEERS = 100_000  # cards; the next is refused. Each takes some 5.7 kB of memory, with its record and the ids of both
+MAX_PEERS = 100_000  # cards; the next is refused. Each takes some 5.9 kB of memory, with its record and the ids of both
 _SLACK = 1_000  # ends in the heap that no row needs any longer, beyond one for each row
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
     """One identity of the table. `provenance`: proven by its node signature, or live in a handshake with us."""
 
-    verified: VerifiedCard
-    verdict: Verdict
+    content: Content
     provenance: Provenance
     first_seen: int  # seconds since 1970
     learned_from: bytes  # the Node ID that told us; our own for what we loaded or met ourselves
-    record: AddressRecord | None = None
+
+    @property
+    def verified(self) -> VerifiedCard:
+        return self.content.verified
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.content.verdict
+
+    @property
+    def record(self) -> AddressRecord | None:
+        return self.content.record
 
     @property
     def card(self) -> Card:
-        return self.verified.card
+        return self.content.card
 
     @property
     def node_id(self) -> NodeId:
-        return self.verified.card.node_id
+        return self.content.card.node_id
+
+    @property
+    def item_ids(self) -> tuple[bytes, ...]:
+        """The ids of everything that stands in this row: body, grants, record."""
+        return self.content.item_ids
+
+    @property
+    def places(self) -> Mapping[bytes, Place]:
+        """Where each of these stands in comparisons: with every root issuer for whom it counts, or with none."""
+        return self.content.places
+
+    @property
+    def group(self) -> bytes:
+        """For which group it counts where groups have quotas."""
+        return self.content.group
+
+    @property
+    def grants(self) -> Mapping[bytes, Grant]:
+        """The grants that count, by item id."""
+        return self.content.grants
 
     def with_record(self, record: AddressRecord | None) -> "Peer":
         """This row with another address record, or none."""
-        changed = Peer(
-            verified=self.verified,
-            verdict=self.verdict,
+        return Peer(
+            content=self.content.with_record(record),
             provenance=self.provenance,
             first_seen=self.first_seen,
             learned_from=self.learned_from,
-            record=record,
         )
-        # Worked out once already, where it takes longest.
-        held = self.item_ids if self.record is None else self.item_ids[:-1]
-        changed.__dict__["grants"] = self.grants
-        changed.__dict__["group"] = self.group
-        changed.__dict__["item_ids"] = held if record is None else (*held, record_id(record))
-        return changed
-
-    @cached_property
-    def item_ids(self) -> tuple[bytes, ...]:
-        """The ids of everything that stands in this row: body, grants, record."""
-        ids = (body_id(self.card.card_id), *self.grants)
-        return ids if self.record is None else (*ids, record_id(self.record))
-
-    @cached_property
-    def places(self) -> Mapping[bytes, Place]:
-        """Where each of these stands in comparisons: with every root issuer for whom it counts, or with none."""
-        card, counting = self.card, self.verdict.counting
-        roots = frozenset(bytes(one.authority.root) for one in counting) or frozenset((NO_ISSUER,))
-        places = {body_id(card.card_id): Place.of(card.issued_at, roots)}
-        for one in counting:
-            item = grant_id(card.card_id, one.authority.key, one.grant.attrs)
-            known = places[item].groups if item in places else frozenset()  # a delegate may have several roots
-            places[item] = Place.of(one.grant.issued_at, known | {bytes(one.authority.root)})
-        if self.record is not None:
-            places[record_id(self.record)] = Place.of(self.record.issued_at, roots)
-        return places
-
-    @cached_property
-    def group(self) -> bytes:
-        """For which group it counts where groups have quotas."""
-        return group_of(self.verdict)
-
-    @cached_property
-    def grants(self) -> Mapping[bytes, Grant]:
-        """The grants that count, by item id."""
-        card_id = self.card.card_id
-        return {grant_id(card_id, one.authority.key, one.grant.attrs): one.grant for one in self.verdict.counting}
 
 
 class InBulk(NamedTuple):
@@ -214,7 +205,7 @@ class PeerTable:
         rows = list(self._peers.values())
         if len(rows) > 2 * most:
             rows = [rows[index] for index in {random.randrange(len(rows)): None for _ in range(2 * most)}]
-        found = [body_id(row.card.card_id) for row in rows if row.record is not None]
+        found = [row.content.item_ids[0] for row in rows if row.content.record is not None]
         random.shuffle(found)
         return found[:most]
 
@@ -226,7 +217,7 @@ class PeerTable:
     def record_beside(self, body: bytes) -> bytes | None:
         """The id of the record that we hold beside this body; None where we lack either."""
         peer = self.by_item(body)
-        return record_id(peer.record) if peer is not None and peer.record is not None else None
+        return peer.content.record_id if peer is not None else None
 
     def bulk(self, ids: ItemSet) -> tuple[Iterable[Collection[Item]], ItemSet]:
         """Items of these ids that can be given without a look at each, in batches; and the ids of the others."""
@@ -346,12 +337,12 @@ class PeerTable:
         known = self._peers.get(card.identity)
         verdict = self.judge(card, now, own=own, thorough=False)
         # A first use is a meeting: by hearsay anybody could have names pinned before their owners come.
-        hearsay = not live and any(finding.code == "first-use" for finding in verdict.findings)
+        hearsay = verdict.findings and not live and any(finding.code == "first-use" for finding in verdict.findings)
         if not verdict.ok or hearsay or (known is None and not (own or self._make_room(card, verdict))):
             return verdict, None
         # Only what counts takes part in the choice, or a forged grant of a high serial would displace a good one.
         held = known.verdict.counting if known and known.card.card_id == card.card_id else ()
-        kept = merged(card, (*held, *verdict.counting))
+        kept = merged(card, (*held, *verdict.counting) if held else verdict.counting)
         if kept.raw != card.raw:
             verdict = self.judge(kept, now, own=own)
         if not verdict.ok or verdict.card is None:
@@ -359,12 +350,10 @@ class PeerTable:
         same_node = known is not None and known.node_id == card.node_id
         live = live or (known is not None and same_node and known.provenance == "live")
         peer = Peer(
-            verified=verdict.card,
-            verdict=verdict,
+            content=self._content(verdict, known.record if known and same_node else None),
             provenance="live" if live else "proven",
             first_seen=known.first_seen if known else now,
             learned_from=known.learned_from if known else source,
-            record=known.record if known and same_node else None,
         )
         if known is not None and known.card.raw == kept.raw and known.provenance == peer.provenance:
             return verdict, None
@@ -413,8 +402,7 @@ class PeerTable:
         verdict = self.judge(card, now, established=True, own=own, thorough=False)
         if verdict.ok and verdict.card is not None and (own or self._make_room(card, verdict)):
             peer = Peer(
-                verified=verdict.card,
-                verdict=verdict,
+                content=self._content(verdict),
                 provenance=provenance,
                 first_seen=first_seen,
                 learned_from=learned_from,
@@ -552,11 +540,11 @@ class PeerTable:
         for peer in list(peers):
             verdict = self.judge(peer.card, now, established=True, own=peer.node_id == self.own)
             if verdict.ok and verdict.card is not None:
-                self._put(replace(peer, verified=verdict.card, verdict=verdict))
+                self._put(replace(peer, content=self._content(verdict, peer.record)))
             else:
                 self._remove(peer)
                 self._note_superseded(peer.card, verdict)
-                gone.append(replace(peer, verdict=verdict))
+                gone.append(replace(peer, content=Content(verdict, peer.record, verified=peer.verified)))
         return gone
 
     def expire(self, now: int) -> list[Peer]:
@@ -591,21 +579,27 @@ class PeerTable:
         self._remove(last)
         why = Finding("over-quota", f"{last.card.label}: its issuer has as many members here as it may")
         verdict = replace(last.verdict, level="reject", findings=(*last.verdict.findings, why))
-        self.crowded_out.append(replace(last, verdict=verdict))
+        self.crowded_out.append(replace(last, content=Content(verdict, last.record, verified=last.verified)))
         return True
 
+    def _content(self, verdict: Verdict, record: AddressRecord | None = None) -> Content:
+        """What a row holds of a card that counts; in a world worked out once for all nodes that judge alike."""
+        content = self._memo.once(Content, verdict) if self._memo is not None else Content(verdict)
+        return content.with_record(record) if record is not None else content
+
     def _put(self, peer: Peer) -> None:
-        identity, places = peer.card.identity, peer.places
+        content = peer.content
+        identity, node_id, places = content.card.identity, content.card.node_id, content.places
         old = self._peers.get(identity)
-        held = old.places if old is not None else {}
         if old is not None:
             self._quotas.removed(old)
-            if old.node_id != peer.node_id:
+            if old.node_id != node_id:
                 del self._by_node[old.node_id]
         self._peers[identity] = peer
         self._quotas.added(peer)
-        self._by_node[peer.node_id] = identity
-        for item, place in held.items():
+        self._by_node[node_id] = identity
+        held = old.content.places if old is not None else {}
+        for item, place in held.items() if held is not places else ():
             if places.get(item) != place:
                 self.items.remove(item, place)
         for item, place in places.items():
@@ -619,8 +613,7 @@ class PeerTable:
 
     def _push_end(self, peer: Peer) -> None:
         """Note the next time at which something of this row ends; `expire` looks what, and notes the next."""
-        end, record = peer.verdict.valid_until, peer.record
-        heapq.heappush(self._ends, (min(end, record.not_after) if record is not None else end, peer.card.identity))
+        heapq.heappush(self._ends, (peer.content.until, peer.content.card.identity))
 
     def _remove(self, peer: Peer) -> None:
         del self._peers[peer.card.identity]

@@ -1,7 +1,7 @@
 """Wants: which items were asked of which peer, so that nothing is asked twice at once and nothing comes unasked."""
 
 from collections import deque
-from collections.abc import Collection, Iterable, Set
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -163,10 +163,10 @@ class Wants:
         """Whether there is any of that."""
         return self.owed(link) > 0
 
-    def answered(self, link: int, ids: Iterable[bytes]) -> bool:
+    def answered(self, link: int, ids: list[bytes] | tuple[bytes, ...] | ItemSet) -> bool:
         """Whether one of `ids` was asked of this peer; they are not waited for any longer."""
         asked = self._links[link]
-        hits = asked.wanted & (ids if isinstance(ids, Set) else frozenset(ids))
+        hits = asked.wanted & (frozenset(ids) if isinstance(ids, list | tuple) else ids)
         if hits:
             hits = hits - asked.given
         if not hits:

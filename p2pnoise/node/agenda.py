@@ -58,6 +58,8 @@ class Agenda:
 
     def due(self, now: int) -> list[ConnectionId]:
         """Those that may be due by now, and all that are watched. They are looked at anew after this input."""
+        if not self.watched and (not self._heap or self._heap[0][0] > now):
+            return []  # as nearly always
         due = dict(self.watched)
         while self._heap and self._heap[0][0] <= now:
             at, _, connection = heapq.heappop(self._heap)

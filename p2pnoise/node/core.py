@@ -90,6 +90,7 @@ class NodeCore:
         self._due = 0  # when a `Tick` is wanted
         self._stored = 0  # rows on our disk that are not verified yet
         self._anchors = Anchors()
+        self._neighbours: list[tuple[io.ConnectionId, bool]] = []  # when they were looked at last
 
     @property
     def card(self) -> Card:
@@ -155,8 +156,8 @@ class NodeCore:
                 self.links.broken(connection, reason, now)
             case io.StreamWanted() | io.StreamUnwanted() | io.ConnectWanted() | io.DisconnectWanted() | io.PingWanted():
                 self._wanted(given, now)
-            case io.FactOffered(fact, source):
-                self.links.apply(self._overlay.offer_fact(fact, now), now, source)
+            case io.FactOffered() | io.PeersOffered():
+                self._offered(given, now)
             case _:
                 self._manage(given, now)
         if not isinstance(given, io.BytesReceived | io.BytesSent | io.Tick):
@@ -189,6 +190,16 @@ class NodeCore:
             case io.PingWanted():
                 self.links.pings.ask(given, now.monotonic)
                 self.links.agenda.touch_all()
+            case _:
+                assert_never(given)
+
+    def _offered(self, given: io.FactOffered | io.PeersOffered, now: Instant) -> None:
+        """What could have come by a link, and comes from a file."""
+        match given:
+            case io.FactOffered(fact, source):
+                self.links.apply(self._overlay.offer_fact(fact, now), now, source)
+            case io.PeersOffered(peers):
+                self.links.apply(self._overlay.offer_peers(peers, now), now)
             case _:
                 assert_never(given)
 
@@ -270,8 +281,11 @@ class NodeCore:
         return self._due if self._due < NEVER else None
 
     def _next_due(self) -> int:
-        dues = [self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at, self._lift_at]
-        return min([self.links.next_due(), *(due for due in dues if due is not None)])
+        due = self.links.next_due()
+        for other in (self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at, self._lift_at):
+            if other is not None and other < due:
+                due = other
+        return due
 
     @property
     def _takes_part(self) -> bool:
@@ -291,7 +305,8 @@ class NodeCore:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
             self._warn_of_lists(now)
-        self._dialler.stale |= self.bans.lift(now.unix)
+        if self.bans.next_end is not None:
+            self._dialler.stale |= self.bans.lift(now.unix)
         end = self.bans.next_end
         self._lift_at = now.monotonic + (end - now.unix) * SECOND if end is not None else None
         self._dial_at = self._next_dial(now)
@@ -395,6 +410,10 @@ class NodeCore:
             self._refresh_at = min(self._refresh_at, now.monotonic + RECORD_PAUSE)
 
     def _look_at_anchors(self) -> None:
+        neighbours = list(self._overlay.views.active.items())
+        if neighbours == self._neighbours:
+            return
+        self._neighbours = neighbours
         if self._anchors.look(tuple(self.neighbours.items())):
             self._effects.append(gossip.StoreAnchors(self._anchors.node_ids))
 

@@ -229,10 +229,9 @@ class Dialler:
             for not_before, address, peer in self._others(self._among(views, now), reached, addresses)
             if not_before <= now
         ]
-        self._random.shuffle(ready)
         rank = views.company.ranking()
         ranks = {id(target): self._rank(target, rank) for target in ready}
-        ready.sort(key=lambda target: ranks[id(target)])
+        ready.sort(key=lambda target: (ranks[id(target)], self._turn(target)))
         chosen: list[Target] = []
         for target in ready:
             if ranks[id(target)] == CROWDS and len(chosen) >= anybody:
@@ -254,6 +253,14 @@ class Dialler:
         if target.source == "bootstrap" or target.node_id is None:
             return -1
         return rank(target.node_id, network_of(target.address))
+
+    def _turn(self, target: Target) -> float:
+        """Where it stands among those of its rank: by chance, a quarter as likely before with each failure.
+
+        Where most of a table is dead, each dial to one of them takes as long as all pauses between the first few.
+        """
+        tried = self._tried.get(target.address)
+        return self._random.random() * 4.0 ** min(tried.failures if tried is not None else 0, 32)
 
     def deadline(self, links: Collection[Link], views: Views, now: int) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
@@ -300,9 +307,11 @@ class Dialler:
 
     def _coming(self, links: Collection[Link]) -> int:
         """How many of those that we have dialled may become neighbours yet."""
-        return len(self.open) + sum(
-            link.initiator and link.lasts and link.stage is not Stage.UP and not link.visit for link in links
-        )
+        coming = len(self.open)
+        for link in links:  # nearly all of them are up, or not ours
+            if link.initiator and link.stage is not Stage.UP and link.lasts and not link.visit:
+                coming += 1
+        return coming
 
     def _visit(self, links: Collection[Link], views: Views, now: int) -> list[Target]:
         """Anybody who is not linked, if it is time; however often that failed, since the line may be whole again.
@@ -340,11 +349,11 @@ class Dialler:
 
     def _starts(self, links: Collection[Link], reached: Set[Goal | None], addresses: Set[Address]) -> Iterator[Target]:
         """Whom the configuration names, as far as they could be dialled and are not reached already."""
-        linked = any(link.stage is Stage.UP for link in links)
+        linked = self._entered and any(link.stage is Stage.UP for link in links)
         for start in self._config.bootstrap:
             # An address without a Node ID is a way in, not a peer: of no use once we are in, by one of them. Mere links
             # do not show that: somebody may have dialled us who knows nobody else.
-            done = linked and self._entered
+            done = linked
             if start.node_id is not None:
                 done = start.node_id in reached or self._refuses(start.node_id)
             if not done and start.address not in addresses:
@@ -357,14 +366,18 @@ class Dialler:
         tried, held, banned = self._tried, self._held, len(self._bans) > 0
         put_off = self._put_off
         for peer in peers:
-            record, node_id = peer.record, peer.verified.card.node_id
+            record, node_id = peer.content.record, peer.content.card.node_id
             if record is None or node_id in reached or (banned and self._refuses(node_id)):
                 continue
+            times = put_off.get(node_id)
+            free_at = held.get(node_id, 0)
+            if times is not None and times.not_before > free_at:
+                free_at = times.not_before
             for address in record.addresses:
                 if address not in addresses:
                     before = tried.get(address)
-                    not_before = max(held.get(node_id, 0), put_off[node_id].not_before if node_id in put_off else 0)
-                    yield max(not_before, before.not_before) if before is not None else not_before, address, peer
+                    not_before = before.not_before if before is not None else 0
+                    yield max(free_at, not_before), address, peer
 
     def _addresses(self, links: Collection[Link]) -> set[Address]:
         """Where somebody was dialled who answered, or is being dialled."""
@@ -385,8 +398,11 @@ class Dialler:
         return max(self.held_until(node_id), times.not_before if times is not None else 0)
 
     def _remember(self, address: Address) -> _Tried:
-        tried = self._tried.setdefault(address, _Tried())
-        self._tried.move_to_end(address)
+        tried = self._tried.get(address)
+        if tried is None:
+            tried = self._tried[address] = _Tried()
+        else:
+            self._tried.move_to_end(address)
         if len(self._tried) > MAX_REMEMBERED:
             self._tried.popitem(last=False)
             self.stale = True

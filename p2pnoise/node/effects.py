@@ -103,6 +103,13 @@ class FactOffered:
 
 
 @dataclass(frozen=True, slots=True)
+class PeersOffered:
+    """Cards of peers, some with address records, from elsewhere than a link: claims, judged as what a peer gives."""
+
+    peers: tuple[tuple[Card, AddressRecord | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PinsChanged:
     """The operator's pins, identities by name, in place of those before; they go before pins of a first use.
 
@@ -255,6 +262,7 @@ Input: TypeAlias = (
     | PeersRestored
     | ListeningOn
     | FactOffered
+    | PeersOffered
     | PinsChanged
     | BansChanged
     | PolicyChanged

@@ -433,15 +433,20 @@ class Links:
 
     # Gossip
 
-    def apply(self, effects: list[gossip.Effect], now: Instant, source: str = "") -> None:  # noqa: C901 - a table
+    def apply(self, effects: list[gossip.Effect], now: Instant, source: str = "") -> None:  # noqa: C901, PLR0912 - a table
         """Carry out what the overlay wants. `source` says where a fact came from that no peer gave us."""
         for effect in effects:
             match effect:
                 case gossip.SendMessage(connection, message):
                     self._send_gossip(connection, message, now)
-                case gossip.StorePeer():
+                case gossip.StorePeer(peer):
                     self._out.append(effect)
-                    self.admission.follow(effect.peer.card, now)
+                    self.admission.follow(peer.content.card, now)
+                case gossip.Learned(peer, teller):
+                    self.emit(telling.card_learned(peer, teller, len(self._table)))
+                case gossip.RecordLearned(record, _):
+                    self._address_learned(record.node_id, now)
+                    self.emit(events.AddressLearned(node_id=record.node_id, addresses=record.addresses))
                 case gossip.StoreRevocations() | gossip.StoreStatement() | gossip.StorePin() | gossip.StoreAnchors():
                     self._out.append(effect)
                 case gossip.PageCame(connection):
@@ -455,16 +460,7 @@ class Links:
                 case gossip.Misbehaved(connection, reason):
                     if connection in self.all:
                         self._offended(connection, reason, now)
-                case (
-                    gossip.Learned()
-                    | gossip.OwnCardLearned()
-                    | gossip.Refused()
-                    | gossip.FactRefused()
-                    | gossip.Pinned()
-                ):
-                    self.emit(telling.gossiped(effect, self._table, source))
-                case gossip.RecordLearned(record, _):
-                    self._address_learned(record.node_id, now)
+                case gossip.OwnCardLearned() | gossip.Refused() | gossip.FactRefused() | gossip.Pinned():
                     self.emit(telling.gossiped(effect, self._table, source))
                 case gossip.FactApplied():
                     self.emit(telling.gossiped(effect, self._table, source))

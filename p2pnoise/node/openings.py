@@ -110,6 +110,8 @@ class Openings:
 
     def await_link(self, link: Link) -> bool:
         """Whether somebody waits for the peer at the end of this link, which may not be ready for streams yet."""
+        if not self._wishes:  # nearly always, and it is asked for every link that something happened to
+            return False
         return any(goal in self._wishes for goal in (link.node_id, link.expected, link.address) if goal is not None)
 
     def serve(self) -> list[io.ConnectionId]:

@@ -16,7 +16,7 @@ from cards import (
 )
 from cards.facts import Statement
 from p2pnoise import events
-from p2pnoise.gossip import PeerTable
+from p2pnoise.gossip import Peer, PeerTable
 from p2pnoise.gossip import effects as gossip
 
 from .bans import Ban
@@ -70,31 +70,26 @@ def lost(link: Link, node_id: NodeId, reason: str) -> events.PeerLost:
     return events.PeerLost(node_id=node_id, name=name(link), reason=reason, findings=_errors(link))
 
 
+def card_learned(peer: Peer, teller: bytes, known_peers: int) -> events.CardLearned:
+    card = peer.content.card
+    return events.CardLearned(
+        node_id=card.node_id,
+        name=card.name,
+        sequence=card.sequence,
+        learned_from=_node_id(teller),
+        known_peers=known_peers,
+    )
+
+
 def gossiped(
-    effect: gossip.Learned
-    | gossip.OwnCardLearned
-    | gossip.RecordLearned
-    | gossip.Refused
-    | gossip.FactApplied
-    | gossip.FactRefused
-    | gossip.Pinned,
+    effect: gossip.OwnCardLearned | gossip.Refused | gossip.FactApplied | gossip.FactRefused | gossip.Pinned,
     table: PeerTable,
     source: str,
 ) -> events.Event:
     """What the overlay did. `source` says, in words, where a fact came from that no peer gave us."""
     match effect:
-        case gossip.Learned(peer, teller):
-            return events.CardLearned(
-                node_id=peer.node_id,
-                name=peer.card.name,
-                sequence=peer.card.sequence,
-                learned_from=_node_id(teller),
-                known_peers=len(table),
-            )
         case gossip.OwnCardLearned(card, giver):
             return events.OwnCardLearned(sequence=card.sequence, source=NodeId(giver))
-        case gossip.RecordLearned(record, _):
-            return events.AddressLearned(node_id=record.node_id, addresses=record.addresses)
         case gossip.Refused(_, verdict):
             claim = verdict.claim
             return events.CardRefused(

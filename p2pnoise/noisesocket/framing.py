@@ -131,6 +131,8 @@ class ReceiveBuffer:
 
     def peek_length(self) -> int | None:
         """The length of the next field, or None until it is there."""
+        if not self._head and self._offset >= len(self._piece):  # as after every message
+            return None
         if self._head or len(self._piece) - self._offset < PREFIX:
             self._move_to_head(PREFIX)
             return int.from_bytes(self._head[:PREFIX], "big") if len(self._head) >= PREFIX else None

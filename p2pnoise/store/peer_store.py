@@ -5,12 +5,12 @@ What `commit` has returned from survives a kill and a power cut. A peer with one
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from cards import AddressRecord, IdentityId, Mark, NodeId, Pin, RevocationList, Revocations, VerifiedCard
+from cards import AddressRecord, Card, IdentityId, Mark, NodeId, Pin, RevocationList, Revocations, VerifiedCard
 from cards.facts import Statement
 from cards.revocation import IssuerRevocations
 
@@ -166,6 +166,10 @@ class PeerStore:
     def rows(self) -> Iterator[Row]:
         """Every stored peer: ourselves, then those we were linked to; rows that are no cards any more are skipped."""
         return reading.rows(self._db, self.path)
+
+    def rows_of(self, cards: Sequence[Card]) -> Iterator[Row]:
+        """The rows of the identities and the nodes of these cards, of which there are some hundreds at most."""
+        return reading.rows_of(self._db, self.path, cards)
 
     def first_rows(self) -> Iterator[Row]:
         """Ourselves, and those of the anchors."""

@@ -1,8 +1,9 @@
 """Reading: what a database holds, as values; for a node that starts, and for whoever looks at the file meanwhile."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +16,10 @@ from .schema import MOVE_ASIDE, connect, damaged, version
 _ROWS = "SELECT rowid, card, record, standing, provenance, first_seen, changed, learned_from FROM peers "
 _OURS = "(SELECT value FROM meta WHERE name = 'node_id')"
 _ALL = f"{_ROWS} ORDER BY node_id = {_OURS} DESC, provenance, name, identity LIMIT ?"
+_ABOUT = f"{_ROWS} WHERE node_id = {_OURS} OR name = ? OR node_id = ? OR identity = ?"
 _ANCHORS = "(SELECT node_id FROM anchors)"
 _FIRST = f"{_ROWS} WHERE node_id = {_OURS} OR node_id IN {_ANCHORS}"
+_ENVELOPES = "SELECT card, record FROM peers ORDER BY identity"
 _PORTION = f"{_ROWS} WHERE rowid > ? AND rowid <= ? ORDER BY rowid LIMIT ?"
 
 
@@ -37,7 +40,7 @@ class Row:
 class StoredTable:
     """What a node has stored: whose it is, its lists oldest first, its statements, pins of first use, its rows.
 
-    Of `total` rows the first, where not all were asked for.
+    Where not all of the `total` rows were asked for, some of them, and the `marks` of all identities.
     """
 
     node_id: bytes
@@ -46,17 +49,41 @@ class StoredTable:
     pins: Mapping[str, IdentityId]
     rows: tuple[Row, ...]
     total: int
+    marks: Mapping[bytes, Mark] = field(default_factory=dict)
 
 
-def read_table(path: Path, most: int | None = None) -> StoredTable:
-    """The table of a running or stopped node, without touching the file; at most so many rows. Raises `StoreError`."""
+def read_table(path: Path, most: int | None = None, *, about: str | None = None) -> StoredTable:
+    """The table of a running or stopped node, without touching the file. Raises `StoreError`.
+
+    At most so many rows, or those alone `about` a name, a Node ID or an identity in text form, and our own.
+    """
     db = connect(path, read_only=True)
     try:
         (node_id,) = db.execute("SELECT value FROM meta WHERE name = 'node_id'").fetchone() or (b"",)
         old = version(db) < 2  # it is upgraded when the node next starts
         trust = ((), {}) if old else (statements(db, path), pins(db, path))
         (total,) = db.execute("SELECT count(*) FROM peers").fetchone()
-        return StoredTable(node_id, lists(db, path), *trust, tuple(rows(db, path, most)), total)
+        found = rows(db, path, most) if about is None else _read(db, path, _ABOUT, *_keys(about))
+        held = {} if old or (most is None and about is None) else marks(db, path)
+        return StoredTable(node_id, lists(db, path), *trust, tuple(found), total, held)
+    except sqlite3.Error as error:
+        raise failed(path, error) from None
+    finally:
+        db.close()
+
+
+@contextmanager
+def envelopes(path: Path) -> Iterator[tuple[int, Iterator[tuple[bytes, bytes]]]]:
+    """How many cards are stored, and the envelope of each and of its record, empty where there is none.
+
+    In the order of identities, of a running or stopped node, one at a time; what they say is not looked at. Raises
+    `StoreError`.
+    """
+    db = connect(path, read_only=True)
+    try:
+        (total,) = db.execute("SELECT count(*) FROM peers").fetchone()
+        found = db.execute(_ENVELOPES)
+        yield total, ((card, record or b"") for card, record in found if _bytes(card) and _bytes(record or b""))
     except sqlite3.Error as error:
         raise failed(path, error) from None
     finally:
@@ -65,22 +92,39 @@ def read_table(path: Path, most: int | None = None) -> StoredTable:
 
 def find_cards(path: Path, text: str) -> list[Card]:
     """The cards that are stored under a name, a Node ID or an identity in text form. Raises `StoreError`."""
-    keys = {kind.prefix: kind for kind in (NodeId, IdentityId)}
-    try:
-        kind = keys.get(text.partition("1")[0])
-        key = bytes(kind.parse(text)) if kind is not None else b""
-    except CardError:  # a name may begin like one
-        key = b""
     db = connect(path, read_only=True)
     try:
         query = "SELECT card FROM peers WHERE name = ? OR node_id = ? OR identity = ?"
-        return [Card.parse(raw) for (raw,) in db.execute(query, (text, key, key))]
+        return [Card.parse(raw) for (raw,) in db.execute(query, _keys(text))]
     except sqlite3.Error as error:
         raise failed(path, error) from None
     except (CardError, TypeError):
         return []  # as a row that is no card any more
     finally:
         db.close()
+
+
+def names(path: Path) -> list[str]:
+    """The names of all stored cards, each once. Raises `StoreError`."""
+    db = connect(path, read_only=True)
+    try:
+        found = db.execute("SELECT DISTINCT name FROM peers WHERE name IS NOT NULL ORDER BY name")
+        return [str(name) for (name,) in found]
+    except sqlite3.Error as error:
+        raise failed(path, error) from None
+    finally:
+        db.close()
+
+
+def _keys(text: str) -> tuple[str, bytes, bytes]:
+    """What a text may be: a name, a Node ID, an identity."""
+    keys = {kind.prefix: kind for kind in (NodeId, IdentityId)}
+    try:
+        kind = keys.get(text.partition("1")[0])
+        key = bytes(kind.parse(text)) if kind is not None else b""
+    except CardError:  # a name may begin like one
+        key = b""
+    return text, key, key
 
 
 def marks(db: sqlite3.Connection, path: Path) -> dict[bytes, Mark]:
@@ -154,6 +198,13 @@ def first_rows(db: sqlite3.Connection, path: Path) -> Iterator[Row]:
     return _read(db, path, _FIRST)
 
 
+def rows_of(db: sqlite3.Connection, path: Path, cards: Sequence[Card]) -> Iterator[Row]:
+    """Those of the identities and the nodes of these cards."""
+    marks = ",".join("?" * len(cards))
+    query = f"{_ROWS} WHERE identity IN ({marks}) OR node_id IN ({marks})"
+    return _read(db, path, query, *(bytes(one.identity) for one in cards), *(bytes(one.node_id) for one in cards))
+
+
 def portions(db: sqlite3.Connection, path: Path, most: int) -> Iterator[tuple[list[Row], int]]:
     """Every stored peer, in the order in which they came, at most so many at a time; and how many are left.
 
@@ -171,7 +222,7 @@ def portions(db: sqlite3.Connection, path: Path, most: int) -> Iterator[tuple[li
         raise failed(path, error) from None
 
 
-def _read(db: sqlite3.Connection, path: Path, query: str, *given: int) -> Iterator[Row]:
+def _read(db: sqlite3.Connection, path: Path, query: str, *given: int | bytes | str) -> Iterator[Row]:
     try:
         for raw in db.execute(query, given):
             row = _row(raw)

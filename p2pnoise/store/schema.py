@@ -1,12 +1,11 @@
-"""Schema: the tables of a node's database, made by sqlite-utils, and how a file is recognised as ours."""
+"""Schema: opening a node's database, making and upgrading its tables, and how a file is recognised as ours."""
 
 import os
 import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
-
-import sqlite_utils
+from types import ModuleType
 
 from .errors import StoreError
 
@@ -75,58 +74,21 @@ def _create(db: sqlite3.Connection) -> None:
     """Make the tables of an empty database, all or none of them."""
     if not _empty(db):
         return
-    tables = sqlite_utils.Database(db)
+    tables = _tables()  # before the lock, for which others wait no more than some seconds
     with db:
         db.execute("BEGIN IMMEDIATE")
         if not _empty(db):
             return  # another process was faster
-        tables.table("meta").create({"name": str, "value": bytes}, pk="name", not_null={"value"})
-        tables.table("peers").create(
-            {
-                "identity": bytes,
-                "node_id": bytes,
-                "name": str,
-                "sequence": int,
-                "not_after": int,
-                "standing": str,
-                "provenance": str,
-                "card": bytes,
-                "record": bytes,
-                "first_seen": int,
-                "changed": int,
-                "learned_from": bytes,
-            },
-            pk="identity",
-            not_null={"node_id", "sequence", "not_after", "standing", "provenance", "card", "first_seen", "changed"},
-        )
-        tables.table("peers").create_index(["node_id"])
-        tables.table("marks").create(
-            {"identity": bytes, "sequence": int, "card_id": bytes, "next_key_digest": bytes},
-            pk="identity",
-            not_null={"sequence", "card_id"},
-        )
-        tables.table("lists").create(
-            {"issuer": bytes, "place": int, "sequence": int, "raw": bytes},
-            pk=("issuer", "place"),
-            not_null={"sequence", "raw"},
-        )
-        _create_statements_and_pins(tables)
-        _create_anchors(tables)
+        tables.create(db)
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
         db.execute(f"PRAGMA user_version={VERSION}")
 
 
-def _create_statements_and_pins(tables: sqlite_utils.Database) -> None:
-    """What version 2 has and version 1 had not."""
-    tables.table("statements").create(
-        {"digest": bytes, "label": str, "raw": bytes}, pk="digest", not_null={"label", "raw"}
-    )
-    tables.table("pins").create({"name": str, "identity": bytes}, pk="name", not_null={"identity"})
+def _tables() -> ModuleType:
+    """What knows sqlite-utils: a fifth of a node's start, and whoever finds its tables made needs nothing of it."""
+    from . import tables  # noqa: PLC0415
 
-
-def _create_anchors(tables: sqlite_utils.Database) -> None:
-    """What version 3 has besides."""
-    tables.table("anchors").create({"place": int, "node_id": bytes}, pk="place", not_null={"node_id"})
+    return tables
 
 
 def _upgrade(db: sqlite3.Connection, path: Path) -> None:
@@ -135,15 +97,12 @@ def _upgrade(db: sqlite3.Connection, path: Path) -> None:
     if found == VERSION:
         return
     _back_up(db, path.with_name(f"{path.name}.v{found}"))
+    tables = _tables()
     with db:
         db.execute("BEGIN IMMEDIATE")
         if version(db) == VERSION:
             return  # another process was faster
-        tables = sqlite_utils.Database(db)
-        if found < 2:
-            db.execute("ALTER TABLE marks ADD COLUMN next_key_digest BLOB")
-            _create_statements_and_pins(tables)
-        _create_anchors(tables)
+        tables.upgrade(db, found)
         db.execute(f"PRAGMA user_version={VERSION}")
 
 

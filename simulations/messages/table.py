@@ -5,7 +5,6 @@ Not kept is what no node goes by: when it first saw a row, and who told of it.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from cards import Card, Mark, NodeId, Policy, Verdict
@@ -309,7 +308,7 @@ class DenseTable(PeerTable):
         self._next_end = _FOREVER
         for peer in list(self):
             if peer.record is not None and peer.record.not_after <= now:
-                self._put(replace(peer, record=None))
+                self._put(peer.with_record(None))
             if peer.verdict.valid_until <= now:
                 due.append(peer)
             else:

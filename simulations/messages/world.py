@@ -13,10 +13,11 @@ from functools import partial
 from typing import TypeVarTuple
 
 from cards import Address, AddressRecord, Card, Fact, make_record
+from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import CROWDS, Overlay, network_of
 from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Announce, Items, Message, Probe, ProbeAnswer, Push, Range, Ranges, Want, encode
-from p2pnoise.instant import SECOND, Instant
+from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.node.admission import VISITED
 from p2pnoise.node.dials import POOL, between_visits, own_choice
 from simulations.clocks import START, Clock
@@ -36,6 +37,7 @@ from .table import DenseTable
 
 DEGREE = 8  # neighbours that a node wants, as `target_links` of its configuration
 SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
+PAUSE, LONGEST = ns(NodeConfig().backoff_base), ns(NodeConfig().backoff_limit)  # until a peer is dialled again
 SILENCE = 30 * SECOND  # until a peer that says nothing is given up, if it is no neighbour: a node's pings find out
 HANDSHAKE = 125  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
 _REMEMBERED = 10_000  # messages that are no sets of items, with their sizes
@@ -82,6 +84,7 @@ class MessageNode:
         "messages_sent",
         "number",
         "overlay",
+        "put_off",
         "record",
         "seeking",
         "table",
@@ -107,6 +110,9 @@ class MessageNode:
         self.wanted = DEGREE  # neighbours
         self.contacts: list[int] = []  # whom it knows when it begins
         self.dialling: set[int] = set()  # who has not answered yet
+        self.put_off: dict[
+            int, tuple[int, int]
+        ] = {}  # who had no place for it, or was not there: how often, and until when
         self.seeking = 0  # the start in which it is to look again whom to dial
         self.visit_at = 0
         self.boot = 0
@@ -168,6 +174,7 @@ class MessageNode:
         self.came_before = self.came
         self.links.clear()
         self.dialling.clear()
+        self.put_off.clear()
         self.up.clear()
         self.forget_linked()
         self.overlay = None
@@ -249,7 +256,7 @@ class MessageWorld(Seeded):
         self._numbers[bytes(citizen.key.public)] = number
         if kind == KIND:
             self.sybils.numbers.append(number)
-        self.alarm(at, lambda: self.start(node))
+        self.alarm(at, lambda: None if node.held_down else self.start(node))
         return node
 
     def join(self, pairs: Iterable[tuple[int, int]] | None = None, *, degree: int = DEGREE) -> None:
@@ -337,11 +344,14 @@ class MessageWorld(Seeded):
             ends = self.nodes[one], self.nodes[other]
             if ends[0].boot == boots[0]:
                 ends[0].dialling.discard(other)
-            if (ends[0].boot, ends[1].boot) != boots or not (ends[0].online and ends[1].online):
-                if ends[0].boot == boots[0] and ends[0].overlay is not None and not ends[1].online:
-                    there = ends[1].citizen
-                    ends[0].overlay.views.candidates.silent(bytes(there.key.public), network_of(there.address))
+            if ends[0].boot != boots[0] or not ends[0].online:
                 return  # whoever starts anew dials anew
+            if ends[1].boot != boots[1] or not ends[1].online:
+                self._put_off(ends[0], other)
+                there, overlay = ends[1].citizen, ends[0].overlay
+                if overlay is not None:
+                    overlay.views.candidates.silent(bytes(there.key.public), network_of(there.address))
+                return
             if other in _reached(ends[0]):
                 return
             if self._impaired and (self.lines.blocked(one, other) or self.lines.blocked(other, one)):
@@ -376,6 +386,7 @@ class MessageWorld(Seeded):
     def _strangers(self, node: MessageNode, overlay: Overlay, lacking: int) -> list[int]:
         """Whom to dial, as the dialler of a node chooses: those with whom its company is the least one-sided."""
         views, reached = overlay.views, _reached(node) | {node.number}
+        reached.update(other for other, (_, until) in node.put_off.items() if until > self.now)
         if node.kind == KIND:
             return self.sybils.whom(node, self._dice, reached)
         drawn = views.candidates.draw(POOL) if lacking > 0 else views.candidates.to_visit()
@@ -414,6 +425,18 @@ class MessageWorld(Seeded):
         link.alive = False
         for number in (link.dialler, link.other):
             self._drop(self.nodes[number], link)
+
+    def _leave(self, node: MessageNode, link: Link) -> None:
+        """Let go of a peer that has no place for us."""
+        if not link.visit:
+            self._put_off(node, link.peer_of(node.number))
+        self._end(node, link)
+
+    def _put_off(self, node: MessageNode, other: int) -> None:
+        """Each time it is longer until this one is dialled again."""
+        times, _ = node.put_off.get(other, (0, 0))
+        pause = min(PAUSE << min(times, 32), LONGEST)
+        node.put_off[other] = times + 1, self.now + pause - self._dice.randrange(pause // 2)
 
     def _end(self, node: MessageNode, link: Link) -> None:
         """Say goodbye: the peer hears it a way later."""
@@ -455,6 +478,7 @@ class MessageWorld(Seeded):
             card = peer.table.own_card
             if not self._counts(node, peer, card, instant):
                 self.census["peer-rejected"] += 1
+                self._put_off(self.nodes[link.dialler], link.other)
                 self.cut(link)
                 return
             self._have(node, partial(overlay.offer_card, live=True), card, instant)
@@ -612,7 +636,7 @@ class MessageWorld(Seeded):
                     self._lose(node, node.links[number])
             case gossip.LeaveLink(number):
                 if number in node.links:
-                    self._end(node, node.links[number])
+                    self._leave(node, node.links[number])
             case gossip.Misbehaved(number, _):
                 self.census["misbehaved"] += 1
                 if number in node.links:

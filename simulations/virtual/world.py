@@ -138,15 +138,15 @@ class VirtualWorld(World):
 
     # What happens
 
-    def run(self, until: int, *, stop: Callable[[], bool] = lambda: False) -> bool:
+    def run(self, until: int, *, stop: Callable[[], bool] | None = None) -> bool:
         with self._trio.in_force():
             while True:
                 if self._trio.idle and not self._pass_time(until):
                     self.now = max(self.now, until)
                     self._trio.pass_to(until / SECOND)
-                    return stop()
+                    return stop is not None and stop()
                 self._trio.turn()
-                if stop():
+                if stop is not None and stop():
                     return True
 
     def _pass_time(self, until: int) -> bool:

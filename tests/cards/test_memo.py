@@ -176,6 +176,19 @@ def test_equal_facts_are_one_object_and_others_are_not(world):
     assert memo.facts(lists[0]) is not memo.facts(lists[1])
 
 
+def test_what_follows_from_an_object_is_worked_out_once_for_it_and_anew_for_its_equal():
+    memo, asked_of = cards.Memo(), []
+
+    def longer(values):
+        asked_of.append(values)
+        return [*values, 0]
+
+    one, equal = [1], [1]
+    assert memo.once(longer, one) is memo.once(longer, one)
+    assert memo.once(longer, equal) is not memo.once(longer, one)
+    assert len(asked_of) == 2
+
+
 def test_no_more_is_remembered_than_the_limit(world):
     memo = cards.Memo(limit=1)
     other = world.grant(world.make_card(sequence=8))

@@ -3,6 +3,7 @@
 from tests.fuzz import (
     card_targets,
     enrolment_targets,
+    file_targets,
     message_targets,
     node_targets,
     noise_targets,
@@ -18,4 +19,5 @@ TARGETS = {
     **stream_targets.TARGETS,
     **node_targets.TARGETS,
     **enrolment_targets.TARGETS,
+    **file_targets.TARGETS,
 }

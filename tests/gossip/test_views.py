@@ -121,6 +121,14 @@ def test_an_inbound_peer_cannot_make_itself_our_choice_by_saying_that_it_is_full
     assert True not in ada.overlay.views.active.values()
 
 
+def test_where_others_have_filled_the_view_there_is_room_for_those_of_our_own_choice(mesh, hub):
+    chosen = mesh.add("chosen")
+    mesh.join(hub, chosen)
+    assert hub.overlay.views.active[hub.links["chosen"]]
+    assert not hub.did(effects.LeaveLink)
+    assert neighbours(chosen) == {"hub"}
+
+
 def test_a_neighbour_that_is_gone_makes_room(mesh, hub):
     mesh.part(hub, mesh.speakers[NAMES[0]])
     mesh.join(mesh.add("late"), hub)

@@ -209,6 +209,18 @@ def test_half_of_the_neighbours_are_dialled_at_once_and_the_others_one_by_one(ne
     assert len(dialler.due({}, ada.core._overlay.views, later + dials.PATIENCE)) == 1
 
 
+def test_an_address_that_failed_is_seldom_drawn_before_one_that_did_not(net):
+    ada = net.member("ada", target_links=2)
+    table_of(net, ada, *[f"node-{number}" for number in range(10)], addresses=("10.1.0.1:1",))
+    dialler, later = ada.core._dialler, net.now + 3600 * SECOND
+    dead = {Address.parse(f"10.{number + 2}.0.1:1") for number in range(9)}
+    for address in sorted(dead, key=str):
+        dialler.failed(address, net.now)
+        dialler.failed(address, net.now)
+    drawn = [dialler.due({}, ada.core._overlay.views, later)[0].address for _ in range(100)]
+    assert 40 < sum(address not in dead for address in drawn) < 100  # of ten by chance; and the others in their turn
+
+
 def test_the_lower_node_id_dials_first(net):
     low, high = net.two()
     table_of(net, low, high.name)

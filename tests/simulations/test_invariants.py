@@ -44,7 +44,8 @@ def linked():
 
 def stored(watch, node, card, record=None):
     """Have a watch hear that a node stored this card, and what it says of that."""
-    row = SimpleNamespace(verdict=SimpleNamespace(ok=True), card=card, grants={}, record=record)
+    content = SimpleNamespace(verdict=SimpleNamespace(ok=True), card=card, record=record)
+    row = SimpleNamespace(content=content, card=card, grants={}, record=record)
     watch.stored(node, StorePeer(row))
     return watch.check
 
@@ -63,6 +64,7 @@ def test_s1_a_card_that_came_from_a_disk_is_noticed_when_the_run_is_over(world):
     watch.finish()
     assert watch.check.holds
     world.oracle.signed.clear()
+    watch = Genuine(world, ())
     watch.finish()
     assert f"node {ada.number} took a card" in watch.check.detail
 

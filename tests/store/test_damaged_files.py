@@ -78,7 +78,7 @@ def as_nobody(code, *arguments):
     """Run this in a process that is not root, whoever runs the tests; what root alone can import is there before."""
     script = f"import os, sys\nif os.geteuid() == 0: os.setgid(65534), os.setuid(65534)\n{code}"
     return subprocess.run(
-        [sys.executable, "-c", "import sys, urllib.parse, p2pnoise.store\n" + script, *map(str, arguments)],
+        [sys.executable, "-c", "import sys, urllib.parse, p2pnoise.store.tables\n" + script, *map(str, arguments)],
         capture_output=True,
         text=True,
         check=False,

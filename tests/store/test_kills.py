@@ -101,6 +101,7 @@ def test_a_log_left_by_a_killed_writer_is_taken_in(shelf):
 # Forks once for every statement of a first start; that child ends unasked just before it.
 DYING = """
 import os, sqlite3, sys
+import p2pnoise.store.tables  # once, and not in each child
 from pathlib import Path
 sys.path.insert(0, "tests/store")
 from conftest import Shelf

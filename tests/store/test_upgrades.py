@@ -114,6 +114,7 @@ def test_without_room_for_a_copy_nothing_is_changed(old, monkeypatch):
 # Forks once for every statement of an upgrade; that child ends unasked just before it.
 DYING = """
 import os, shutil, sqlite3, sys
+import p2pnoise.store.tables  # once, and not in each child
 from pathlib import Path
 sys.path.insert(0, "tests/store")
 from conftest import Shelf

@@ -13,11 +13,11 @@ def test_every_line_has_bytes_messages_and_seconds():
     result = CliRunner().invoke(root, ["bench", "gossip", "--quick", "--json"])
     assert (result.exit_code, result.stderr) == (0, "")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert {line["unit"] for line in lines} == {"B", "messages", "ms"}
-    assert len(lines) == 18
+    assert {line["unit"] for line in lines} == {"B", "messages", "ms", "B/s", "copies"}
+    assert len(lines) == 22
     assert all(line["ours"] > 0 for line in lines)
     with_targets = [line for line in lines if line["target"] is not None]
-    assert len(with_targets) == 7
+    assert len(with_targets) == 11
     assert all(line["met"] for line in with_targets)
 
 

@@ -1,0 +1,37 @@
+"""Two halves do not hear of each other for half an hour: are they one network with one table a minute after that?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Crash, Cut, Fault, Partition, Renew, Revoke, Scenario, Setting
+
+RECORDED = """
+2026-11-21, 12 nodes, 12 seeds, messages: all checks hold in all of them.
+bytes per node median: 102,220 (98,988 to 107,532)
+connected after: 0.15 (0.08875 to 0.47)
+converged after: 0.4375 (0.2388 to 0.795)
+cut after: 0.225 (0.15 to 0.5425)
+redundancy: 1.274 (0.9145 to 1.412)
+"""
+
+_FROM = 20  # seconds
+
+
+def scenario(*, minutes: int = 30, within: float = 60.0, changed: float = 0.2, share: float = 0.5) -> Scenario:
+    """Meanwhile a node is revoked in one half, and new cards and restarts make the tables of the two differ."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        half = setting.some(share, but=())
+        lasts = 60.0 * minutes
+        yield Partition(at=_FROM, until=_FROM + lasts, nodes=half)
+        yield Revoke(at=_FROM + 0.2 * lasts, nodes=half[-1:], by=half[0])
+        yield Renew(at=_FROM + 0.5 * lasts, nodes=setting.some(changed))
+        yield Crash(at=_FROM + 0.6 * lasts, until=_FROM + 0.7 * lasts, nodes=setting.some(changed), silent=True)
+        yield Renew(at=_FROM + 0.9 * lasts, nodes=setting.some(changed))
+
+    return Scenario(
+        nodes=100,
+        seconds=_FROM + 60 * minutes + within + 10,
+        faults=faults,
+        expects=[Converged(within=within), Connected(within=within), Cut(within=within, at_last=True)],
+        fidelities=("messages", "bytes", "virtual"),
+    )

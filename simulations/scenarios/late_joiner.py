@@ -1,0 +1,41 @@
+"""One comes late with an empty table, one comes back and all it knew is out of date: how soon do they know all?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, Crash, Fault, Leave, Renew, Scenario, Setting
+
+RECORDED = """
+2026-11-21, 20 nodes, 30 seeds, bytes: all checks hold in all of them.
+bytes per node median: 40,606 (36,905 to 46,211)
+connected after: 0.1875 (0.1 to 0.3)
+converged after: 0.65 (0.425 to 1.54)
+redundancy: 0.633 (0.4608 to 0.7329)
+"""
+
+_GONE, _AT = 10, 40  # seconds
+
+
+def scenario(*, empty: int = 1, old: int = 1, within: float = 5.0, linked: float = 2.0) -> Scenario:
+    """The latter was away while everybody's card was renewed, as within a month they are.
+
+    Both are linked with somebody whom they trust after `linked` seconds, and know all after `within`.
+    """
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        drawn = setting.chance.sample(range(1, setting.nodes), min(empty + old, setting.nodes - 1))
+        late, back = drawn[:empty], drawn[empty:]
+        yield Crash(at=0, until=_AT, nodes=tuple(late))
+        yield Leave(at=_GONE, until=_AT, nodes=tuple(back))
+        for number in range(setting.nodes):
+            if number not in drawn:
+                yield Renew(at=_GONE + 5 + 20 * setting.chance.random(), nodes=(number,))
+
+    return Scenario(
+        nodes=100,
+        smoke=20,
+        seconds=_AT + within + 10,
+        begin_with="first",
+        faults=faults,
+        expects=[Connected(within=linked), Converged(within=within)],
+        fidelities=("bytes", "virtual", "messages"),
+    )

@@ -1,0 +1,38 @@
+"""Six nodes in ten cannot be dialled: is everybody known to all, and what do those carry who can be?"""
+
+from collections.abc import Iterable
+
+from simulations import Connected, Converged, DialledAtMost, Fault, NetworkLaw, Renew, Scenario, Setting
+
+NUMBER = 28
+RECORDED = """
+2026-11-21, 24 nodes, 30 seeds, bytes: all checks hold in all of them.
+bytes per node median: 64,614 (45,057 to 82,934)
+connected after: 0 (0 to 0)
+converged after: 0.1 (0.075 to 0.125)
+converged since 0: 3.225 (2.207 to 5.952)
+dialled by most: 13 (12 to 15)
+redundancy: 0.7105 (0.5155 to 1.063)
+"""
+
+
+def scenario(*, share: float = 0.6, dialled: int = 24, within: float = 25.0, news: float = 10.0) -> Scenario:
+    """A `share` is behind NATs. After half a minute some get new cards, whether they can be dialled or not."""
+
+    def faults(setting: Setting) -> Iterable[Fault]:
+        yield Renew(at=30, nodes=setting.some(0.2))
+
+    return Scenario(
+        nodes=50,
+        smoke=24,
+        seconds=120,
+        begin_with="first",
+        law=NetworkLaw(undialable=share),
+        faults=faults,
+        expects=[
+            Converged(within=within, since=0),
+            Converged(within=news),
+            Connected(),
+            DialledAtMost(links=dialled, after=60),
+        ],
+    )
