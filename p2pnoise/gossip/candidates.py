@@ -25,7 +25,7 @@ from .table import Peer, PeerTable
 
 PASSIVE = 64  # peers; overlay-and-gossip 2.2: P(no live one among them) is 0.0001 % when 80 % fail
 LOOKED_AT = 8  # times as many of the table as are wanted, to choose networks among: of 10,000 nodes, 30 % of them in
-# five networks and the others in 200, some 165 of these are among 512, and 85 among 128
+# five networks and the others in 200, one expects 167 of these among 512, and 72 among 128
 MAX_NETWORKS = 1_024  # of which tried addresses are kept; a guess: Bitcoin keeps 16,384 addresses
 MAX_TRIED = 8  # nodes of one network: a draw takes one of them
 VISITED = 16  # drawn where one is to be visited: most of them may be linked

@@ -14,8 +14,8 @@ from .table import Peer, PeerTable
 
 ENOUGH = 8  # neighbours up to which anybody is welcome; what a node dials until it has them
 SEVERAL = 32  # networks that a node knows before it minds them; fewer may be all that a fleet has. A guess: 4 in a lot
-MANY_ISSUERS = 3  # of the policy, from which on none may have more than half. With two, half would be given away: of
-# 1,000 nodes, 30 % of them of a rogue issuer in five networks, honest nodes had it in half of their own choices
+MANY_ISSUERS = 3  # of the policy, from which on none may have more than half. With two, the second would be given its
+# half, whoever it is: a node cannot know which of two is the rogue
 
 CROWDS = 2  # the last rank
 
