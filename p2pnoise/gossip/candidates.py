@@ -98,13 +98,13 @@ class Candidates:
         drawn = self._spread({network: list(there) for network, there in tried.items()}, most // 2)
         answered = self._rows(dict.fromkeys(drawn))  # one may have addresses in several
         known = {peer.node_id for peer in answered}
-        new = [row for row in self._new(LOOKED_AT * most, most) if row.node_id not in known]
+        new = [row for row in self._new(most) if row.node_id not in known]
         return [peer for peer in (*answered, *new)[:most] if peer.node_id != self._table.own]
 
     def to_visit(self) -> list[Peer]:
         """Some of whom it is worth knowing whether they are there: who is to make room if not, else who is new."""
         tested = self._rows(next(iter(self._tried[network])) for network in self._waiting)
-        return tested or self._new(LOOKED_AT * VISITED, VISITED)
+        return tested or self._new(VISITED)
 
     def networks(self, now: int) -> int:
         """Of how many networks the peers are that a draw has to choose among."""
@@ -116,7 +116,9 @@ class Candidates:
             self._networks = found if found < SEVERAL // 2 else max(found, self._networks)
         return self._networks
 
-    def _new(self, among: int, most: int) -> list[Peer]:
+    def _new(self, most: int) -> list[Peer]:
+        alike = self._counted_at is not None and self._networks < 2  # there is nothing to choose among
+        among = most if alike else LOOKED_AT * most
         rows = map(self._table.by_item, self._spread(self._by_network(among), most))
         return [row for row in rows if row is not None and row.record is not None and row.record.addresses]
 

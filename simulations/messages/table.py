@@ -160,8 +160,10 @@ class DenseTable(PeerTable):
     def sample(self, random: Chance, most: int) -> list[bytes]:
         registry = self.items.registry
         records = self.items.bits & registry.kinds[RECORD]
-        drawn = {random.randrange(len(registry.ids)): None for _ in range(4 * most)} if records else {}
-        found = [number for number in drawn if records >> number & 1]
+        found: list[int] = []
+        if records.bit_count() > 4 * most:
+            drawn = {random.randrange(len(registry.ids)): None for _ in range(4 * most)}
+            found = [number for number in drawn if records >> number & 1]
         if len(found) < most:  # it holds little of what there is
             found = list(numbers_of(records))
         if len(found) > most:
@@ -172,9 +174,6 @@ class DenseTable(PeerTable):
                 bodies.append(registry.ids[number - 1])  # just before its record
                 continue
             owner = registry.owners[number]
-            if registry.plain >> number & 1:  # its body stands just before it
-                bodies.append(registry.ids[number - 1])
-                continue
             held = self._numbers(owner) if owner is not None else ()
             bodies += [registry.ids[one] for one in held if registry.kinds[BODY] >> one & 1]
         return bodies
