@@ -14,9 +14,10 @@ from simulations.population import Place
 from simulations.scenario import Fidelity, Scenario, ScenarioError, ScenarioFile
 
 from .invariants import ALWAYS
+from .nodes import DEGREE, MessageNode
 from .striking import plan
 from .sybils import KIND
-from .world import DEGREE, MessageNode, MessageWorld
+from .world import MessageWorld
 
 NODES_PER_LOOK = 2_500  # with so many more the checks look half as often, and so on: they look at every node
 

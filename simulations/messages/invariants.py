@@ -6,8 +6,9 @@ from simulations.faults import Schedule
 from simulations.invariants import Calm as Busyness
 
 from .bits import numbers_of
+from .nodes import MessageNode
 from .registry import BODY
-from .world import MessageNode, MessageWorld
+from .world import MessageWorld
 
 GRACE = 2  # seconds for what ended to be noticed
 SAMPLE = 100  # tables that are looked through

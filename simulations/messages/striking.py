@@ -20,7 +20,8 @@ from simulations.faults import (
     Slow,
 )
 
-from .world import SILENCE, MessageNode, MessageWorld
+from .nodes import MessageNode
+from .world import SILENCE, MessageWorld
 
 _POSSIBLE = (Clog, ClockStep, Crash, Lag, Leave, Loss, Partition, Renew, Reset, Revoke, Slow)
 

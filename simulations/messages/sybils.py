@@ -18,7 +18,8 @@ from p2pnoise.gossip.views import Views
 from .dice import Dice
 
 if TYPE_CHECKING:
-    from .world import MessageNode, MessageWorld
+    from .nodes import MessageNode
+    from .world import MessageWorld
 
 KIND = "accepted-sybil"
 MOST = 48  # links of one of them, so that a world of thousands is not all links; six times those of an honest node

@@ -4,22 +4,20 @@ As in the bytes world everything random comes from the seed, no clock is read an
 node knows when it begins is drawn before: a ring and random pairs. From then on it dials whom its views name.
 """
 
-import hashlib
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVarTuple
 
-from cards import Address, AddressRecord, Card, Fact, make_record
+from cards import Address, Card, Fact, make_record
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import CROWDS, Overlay, network_of
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Announce, Items, Message, Probe, ProbeAnswer, Push, Range, Ranges, Want, encode
+from p2pnoise.gossip.messages import Message
 from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.node.admission import VISITED
-from p2pnoise.node.dials import POOL, between_visits, own_choice
+from p2pnoise.node.dials import POOL, between_visits
 from simulations.clocks import START, Clock
 from simulations.faults import Fault
 from simulations.network import Lines, NetworkLaw
@@ -28,161 +26,20 @@ from simulations.seeded import Seeded
 
 from .citizens import listener
 from .dice import Dice
-from .items import Parcel, Stretch
+from .measures import FRAME, TRANSPORT, Measures
+from .nodes import DEGREE, Link, MessageNode
 from .queue import Queue
-from .registry import ItemBits, Registry
-from .sizes import FRAME, TRANSPORT, size_of_sets
+from .registry import Registry
 from .sybils import KIND, MOST, Sybils
-from .table import DenseTable
 
-DEGREE = 8  # neighbours that a node wants, as `target_links` of its configuration
 SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
 PAUSE, LONGEST = ns(NodeConfig().backoff_base), ns(NodeConfig().backoff_limit)  # until a peer is dialled again
 SILENCE = 30 * SECOND  # until a peer that says nothing is given up, if it is no neighbour: a node's pings find out
 HANDSHAKE = 125  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
-_REMEMBERED = 10_000  # messages that are no sets of items, with their sizes
 
 Given = TypeVarTuple("Given")
 
 _WORD = struct.Struct("<QIIq")
-
-
-@dataclass(slots=True, eq=False)
-class Link:
-    """A link between two nodes: `dialler` and `other` are their numbers, `number` is its own at both ends."""
-
-    number: int
-    dialler: int
-    other: int
-    one_way: int
-    visit: bool = False  # it was dialled to compare tables
-    alive: bool = True
-    last: list[int] = field(default_factory=lambda: [0, 0])  # arrivals, at the dialler and at the other
-    held: list[tuple[int, Message]] = field(default_factory=list)  # what could not pass, by whom it was sent
-
-    def peer_of(self, number: int) -> int:
-        return self.other if number == self.dialler else self.dialler
-
-
-class MessageNode:
-    """A place in the world. What it has stored stays when it is down: its table. `overlay` is of this start."""
-
-    __slots__ = (
-        "_linked",
-        "boot",
-        "bytes_sent",
-        "came_before",
-        "citizen",
-        "clock",
-        "contacts",
-        "dialling",
-        "failure",
-        "held_down",
-        "inputs",
-        "kind",
-        "links",
-        "messages_sent",
-        "number",
-        "overlay",
-        "put_off",
-        "record",
-        "seeking",
-        "table",
-        "tick",
-        "up",
-        "visit_at",
-        "wanted",
-        "world",
-    )
-
-    def __init__(self, world: "MessageWorld", number: int, citizen: Citizen, kind: str, clock: Clock) -> None:
-        self.world = world
-        self.number = number
-        self.citizen = citizen
-        self.kind = kind
-        self.clock = clock
-        own_card = citizen.cards[-1] if citizen.cards else None
-        self.table = DenseTable(world.registry, world.oracle.policy, own=citizen.key.public, own_card=own_card)
-        self.overlay: Overlay | None = None
-        self.record: AddressRecord | None = None
-        self.links: dict[int, Link] = {}
-        self.up: dict[int, bytes] = {}  # links whose peer was judged well, with its Node ID
-        self.wanted = DEGREE  # neighbours
-        self.contacts: list[int] = []  # whom it knows when it begins
-        self.dialling: set[int] = set()  # who has not answered yet
-        self.put_off: dict[
-            int, tuple[int, int]
-        ] = {}  # who had no place for it, or was not there: how often, and until when
-        self.seeking = 0  # the start in which it is to look again whom to dial
-        self.visit_at = 0
-        self.boot = 0
-        self.failure = ""  # why it ended by itself
-        self.held_down = 0  # faults that keep it from starting
-        self.bytes_sent = 0
-        self.messages_sent = 0
-        self.inputs = 0
-        self.tick: int | None = None
-        self._linked: list[bytes] | None = None
-        self.came_before = 0, 0  # items, and those that need not have come, before it started last
-
-    @property
-    def honest(self) -> bool:
-        return self.kind == "honest"
-
-    @property
-    def online(self) -> bool:
-        return self.overlay is not None
-
-    @property
-    def known(self) -> int:
-        return self.table.count
-
-    def lacks(self, citizens: Sequence[Citizen]) -> int:
-        wanted, unknown = self.world.newest_of(citizens)
-        lacking = wanted & ~self.table.items.bits
-        bodies = lacking & self.world.registry.kinds[0]
-        records = lacking & self.world.registry.kinds[1] & ~(bodies << 1)
-        return unknown + bodies.bit_count() + records.bit_count()
-
-    def knows_all(self, citizens: Sequence[Citizen]) -> bool:
-        return not self.lacks(citizens)
-
-    def holds(self, citizen: Citizen) -> bool:
-        return self.table.by_identity(bytes(citizen.identity.public)) is not None
-
-    def holds_node(self, node_id: bytes) -> bool:
-        return self.table.by_node(node_id) is not None
-
-    def neighbours(self) -> list[bytes]:
-        """The Node IDs of its neighbours."""
-        views = self.overlay.views if self.overlay is not None else None
-        return [self.up[link] for link in views.active if link in self.up] if views is not None else []
-
-    def linked(self) -> list[bytes]:
-        if self._linked is None:
-            self._linked = list(dict.fromkeys(self.up.values()))
-        return self._linked
-
-    @property
-    def came(self) -> tuple[int, int]:
-        """How many items came to it, ever, and how many of these need not have come."""
-        came, spare = self.overlay.redundancy if self.overlay is not None else (0, 0)
-        return self.came_before[0] + came, self.came_before[1] + spare
-
-    def end(self) -> None:
-        """Forget all that it has not stored."""
-        self.came_before = self.came
-        self.links.clear()
-        self.dialling.clear()
-        self.put_off.clear()
-        self.up.clear()
-        self.forget_linked()
-        self.overlay = None
-        self.tick = None
-        self.boot += 1
-
-    def forget_linked(self) -> None:
-        self._linked = None
 
 
 class MessageWorld(Seeded):
@@ -207,7 +64,7 @@ class MessageWorld(Seeded):
         self._numbers: dict[bytes, int] = {}  # of nodes, by Node ID
         self._blocked: list[Link] = []
         self.sybils = Sybils(self)
-        self._said: dict[Message, tuple[int, int]] = {}
+        self._measures = Measures()
         self._plain_lines = not self.lines.law.jitter and self.lines.law.bytes_per_second is None
         self._dice = self.chance("dialling")
         self._impaired = 0  # faults that are in force on the lines
@@ -352,7 +209,7 @@ class MessageWorld(Seeded):
                 if overlay is not None:
                     overlay.views.candidates.silent(bytes(there.key.public), network_of(there.address))
                 return
-            if other in _reached(ends[0]):
+            if other in ends[0].reached:
                 return
             if self._impaired and (self.lines.blocked(one, other) or self.lines.blocked(other, one)):
                 return
@@ -365,7 +222,7 @@ class MessageWorld(Seeded):
 
     def _seek_later(self, node: MessageNode) -> None:
         """Have a node look whom to dial: soon, where it lacks neighbours, and when it is to pay a visit."""
-        due = self.now + SEEK if node.kind == KIND or _lacking(node) > 0 else node.visit_at
+        due = self.now + SEEK if node.kind == KIND or node.lacking() > 0 else node.visit_at
         if node.wanted and not 0 < node.seeking <= due:
             node.seeking = due
             self.alarm(due, partial(self._seek, node, node.boot, due))
@@ -375,7 +232,7 @@ class MessageWorld(Seeded):
         if overlay is None or (node.boot, node.seeking) != (boot, due):
             return
         node.seeking = 0
-        lacking, visit = _lacking(node) if node.honest else MOST, self.now >= node.visit_at
+        lacking, visit = node.lacking() if node.honest else MOST, self.now >= node.visit_at
         if visit:
             node.visit_at = self._next_visit(node)
         if lacking > 0 or visit:
@@ -385,7 +242,7 @@ class MessageWorld(Seeded):
 
     def _strangers(self, node: MessageNode, overlay: Overlay, lacking: int) -> list[int]:
         """Whom to dial, as the dialler of a node chooses: those with whom its company is the least one-sided."""
-        views, reached = overlay.views, _reached(node) | {node.number}
+        views, reached = overlay.views, node.reached | {node.number}
         reached.update(other for other, (_, until) in node.put_off.items() if until > self.now)
         if node.kind == KIND:
             return self.sybils.whom(node, self._dice, reached)
@@ -398,7 +255,7 @@ class MessageWorld(Seeded):
         rank = views.company.ranking()
         places = {other: self.nodes[other].citizen for other in strangers}
         ranks = {other: rank(bytes(one.key.public), network_of(one.address)) for other, one in places.items()}
-        anybody = _lacking(node, but_for_some=False)
+        anybody = node.lacking(but_for_some=False)
         best = min(ranks.values(), default=CROWDS)
         return [other for other in strangers if ranks[other] == best][: lacking if best < CROWDS else anybody]
 
@@ -446,7 +303,7 @@ class MessageWorld(Seeded):
 
     def _miss(self, node: MessageNode, link: Link) -> None:
         """Nobody has answered the pings of this node, if it has sent any: of its neighbours its overlay finds out."""
-        if not _neighbours(node, link):
+        if not node.has_neighbour(link):
             self._drop(node, link)
 
     def _lose(self, node: MessageNode, link: Link) -> None:
@@ -534,7 +391,7 @@ class MessageWorld(Seeded):
         for node in self.nodes:
             for link in list(node.links.values()):
                 blocked = lines.blocked(link.dialler, link.other) or lines.blocked(link.other, link.dialler)
-                if blocked and not any(_neighbours(self.nodes[number], link) for number in (link.dialler, link.other)):
+                if blocked and not any(self.nodes[number].has_neighbour(link) for number in (link.dialler, link.other)):
                     self.cut(link)
 
     # What happens
@@ -570,7 +427,7 @@ class MessageWorld(Seeded):
                 elif link.alive and overlay is not None:
                     self.deliveries += 1
                     node.inputs += 1
-                    self._trace.update(_WORD.pack(time, link.number, number, self._digest(message)))
+                    self._trace.update(_WORD.pack(time, link.number, number, self._measures.digest(message)))
                     self._have(node, overlay.message, link.number, message, self.shown(node.clock))
             if stop is not None and stop():
                 return True
@@ -650,10 +507,7 @@ class MessageWorld(Seeded):
 
     def _send(self, node: MessageNode, link: Link, message: Message, extra: int) -> None:
         number = node.number
-        size = size_of_sets(message)
-        if size is None:
-            size = self._remember(message)[0]
-        size += FRAME + extra
+        size = self._measures.size(message) + FRAME + extra
         node.bytes_sent += size
         node.messages_sent += 1
         there = link.peer_of(number)
@@ -669,72 +523,3 @@ class MessageWorld(Seeded):
             _, arrival = self.lines.arrival(number, there, size, self.now)
         arrival = link.last[side] = max(link.last[side], arrival)
         self._queue.push(arrival, there, link, message)
-
-    def _digest(self, message: Message) -> int:
-        match message:
-            case Announce(ItemBits(bits=bits)):
-                return hash(bits)
-            case Want(ItemBits(bits=bits), graft):
-                return hash(bits) ^ (6 + graft)
-            case Push(Parcel(bits=bits)):
-                return hash(bits) ^ 1
-            case Items(Parcel(bits=bits), last):
-                return hash(bits) ^ 2 + last
-            case Ranges(groups, ItemBits(bits=bits)):
-                return hash((4, bits, tuple(map(_in_numbers, groups))))
-            case Probe(nonce, about):
-                return int.from_bytes(nonce + about[:3], "big")
-            case ProbeAnswer(nonce, found):
-                return ~int.from_bytes(nonce, "big") ^ found
-            case _:
-                return self._remember(message)[1]
-
-    def _remember(self, message: Message) -> tuple[int, int]:
-        said = self._said.get(message)
-        if said is None:
-            if len(self._said) >= _REMEMBERED:
-                self._said.clear()
-            written = encode(message)
-            digest = hashlib.blake2b(written, digest_size=8).digest()
-            said = self._said[message] = len(written), int.from_bytes(digest, "little", signed=True)
-        return said
-
-
-def _neighbours(node: MessageNode, link: Link) -> bool:
-    """Whether this end of a link gossips with the other."""
-    return node.overlay is not None and link.number in node.overlay.views.active
-
-
-def _in_numbers(group: tuple[bytes, tuple[Range, ...]]) -> tuple[int, ...]:
-    """What a group of ranges says, in numbers: hashes of bytes are not the same in every process."""
-    name, ranges = group
-    said = [int.from_bytes(name, "big")]
-    for one in ranges:
-        said.append(int.from_bytes(one.upper, "big"))
-        match one.holds:
-            case None:
-                said.append(0)
-            case ItemBits(bits=bits):
-                said += 1, bits
-            case Stretch(bits=bits):
-                said += 2, bits
-    return tuple(said)
-
-
-def _reached(node: MessageNode) -> set[int]:
-    """Who is linked with it, or being dialled."""
-    return {link.peer_of(node.number) for link in node.links.values()} | node.dialling
-
-
-def _lacking(node: MessageNode, *, but_for_some: bool = True) -> int:
-    """How many neighbours it is to dial, as the dialler of a node counts them."""
-    if node.overlay is None:
-        return 0
-    views, half = node.overlay.views, own_choice(node.wanted)
-    have = views.kept if but_for_some else len(views.active)
-    chosen = views.chosen if but_for_some else sum(views.active.values())
-    coming = len(node.dialling) + sum(
-        link.dialler == node.number and number not in node.up for number, link in node.links.items()
-    )
-    lacking = int(node.wanted > have + coming)
-    return max(lacking, half - chosen - coming)

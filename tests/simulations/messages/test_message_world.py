@@ -26,7 +26,7 @@ from simulations import (
 from simulations.faults import DiskFault
 from simulations.messages import world as of_messages
 from simulations.messages.items import Parcel
-from simulations.messages.sizes import message_size
+from simulations.messages.measures import message_size
 from simulations.messages.world import MessageWorld
 from simulations.running import begin, run
 from simulations.scenario import ScenarioError, ScenarioFile
