@@ -11,13 +11,11 @@ from functools import partial
 from typing import TypeVarTuple
 
 from cards import Address, Card, Fact, make_record
-from p2pnoise.config import NodeConfig
-from p2pnoise.gossip import CROWDS, Overlay, network_of
+from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Message
-from p2pnoise.instant import SECOND, Instant, ns
+from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.admission import VISITED
-from p2pnoise.node.dials import POOL, between_visits
 from simulations.clocks import START, Clock
 from simulations.faults import Fault
 from simulations.network import Lines, NetworkLaw
@@ -25,15 +23,14 @@ from simulations.oracle import NETWORK, YEAR, Citizen, Oracle
 from simulations.seeded import Seeded
 
 from .citizens import listener
+from .dialling import Dialling
 from .dice import Dice
 from .measures import FRAME, TRANSPORT, Measures
 from .nodes import DEGREE, Link, MessageNode
 from .queue import Queue
 from .registry import Registry
-from .sybils import KIND, MOST, Sybils
+from .sybils import KIND, Sybils
 
-SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
-PAUSE, LONGEST = ns(NodeConfig().backoff_base), ns(NodeConfig().backoff_limit)  # until a peer is dialled again
 SILENCE = 30 * SECOND  # until a peer that says nothing is given up, if it is no neighbour: a node's pings find out
 HANDSHAKE = 125  # bytes that each side of a handshake and HELLO sends, beside its card; as counted in the bytes world
 
@@ -60,13 +57,12 @@ class MessageWorld(Seeded):
         self.oracle = Oracle(self, lifetime=lifetime)
         self.on_failure: list[Callable[[MessageNode, Exception], None]] = []
         self._queue = Queue()
-        self._links = 0
         self._numbers: dict[bytes, int] = {}  # of nodes, by Node ID
         self._blocked: list[Link] = []
         self.sybils = Sybils(self)
         self._measures = Measures()
         self._plain_lines = not self.lines.law.jitter and self.lines.law.bytes_per_second is None
-        self._dice = self.chance("dialling")
+        self._dialling = Dialling(self, random=self.chance("dialling"), up=self._begin)
         self._impaired = 0  # faults that are in force on the lines
         self._newest: tuple[Sequence[Citizen], int, int, int] = ((), 0, 0, 0)
 
@@ -156,11 +152,7 @@ class MessageWorld(Seeded):
                 now=instant.unix,
             )
             self._have(node, overlay.offer_record, node.record, instant)
-        for other in node.contacts:
-            if self.nodes[other].online:
-                self._connect(node.number, other)
-        node.visit_at = self._next_visit(node)
-        self._seek_later(node)
+        self._dialling.begin(node)
 
     def make_overlay(self, node: MessageNode, dice: Dice) -> Overlay:
         """What gossips for a node that begins."""
@@ -191,77 +183,19 @@ class MessageWorld(Seeded):
 
     # Links
 
-    def _connect(self, one: int, other: int, *, visit: bool = False) -> None:
-        """`one` dials: a connection, and a handshake of two messages."""
-        way = self.lines.one_way(one, other)
-        boots = self.nodes[one].boot, self.nodes[other].boot
-        self.nodes[one].dialling.add(other)
+    def number_of(self, node_id: bytes) -> int:
+        """Of the node with this Node ID."""
+        return self._numbers[bytes(node_id)]
 
-        def done() -> None:
-            ends = self.nodes[one], self.nodes[other]
-            if ends[0].boot == boots[0]:
-                ends[0].dialling.discard(other)
-            if ends[0].boot != boots[0] or not ends[0].online:
-                return  # whoever starts anew dials anew
-            if ends[1].boot != boots[1] or not ends[1].online:
-                self._put_off(ends[0], other)
-                there, overlay = ends[1].citizen, ends[0].overlay
-                if overlay is not None:
-                    overlay.views.candidates.silent(bytes(there.key.public), network_of(there.address))
-                return
-            if other in ends[0].reached:
-                return
-            if self._impaired and (self.lines.blocked(one, other) or self.lines.blocked(other, one)):
-                return
-            self._links += 1
-            link = Link(self._links, one, other, way, visit)
-            self.alarm(self.now + way, lambda: self._greet(ends[1], link))
-            self._greet(ends[0], link)
+    def parted(self, one: int, other: int) -> bool:
+        """Whether nothing passes from one of them to the other, or back."""
+        return self._impaired > 0 and (self.lines.blocked(one, other) or self.lines.blocked(other, one))
 
-        self.alarm(self.now + 4 * way, done)
-
-    def _seek_later(self, node: MessageNode) -> None:
-        """Have a node look whom to dial: soon, where it lacks neighbours, and when it is to pay a visit."""
-        due = self.now + SEEK if node.kind == KIND or node.lacking() > 0 else node.visit_at
-        if node.wanted and not 0 < node.seeking <= due:
-            node.seeking = due
-            self.alarm(due, partial(self._seek, node, node.boot, due))
-
-    def _seek(self, node: MessageNode, boot: int, due: int) -> None:
-        overlay = node.overlay
-        if overlay is None or (node.boot, node.seeking) != (boot, due):
-            return
-        node.seeking = 0
-        lacking, visit = node.lacking() if node.honest else MOST, self.now >= node.visit_at
-        if visit:
-            node.visit_at = self._next_visit(node)
-        if lacking > 0 or visit:
-            for other in self._strangers(node, overlay, lacking):
-                self._connect(node.number, other, visit=lacking <= 0)
-        self._seek_later(node)
-
-    def _strangers(self, node: MessageNode, overlay: Overlay, lacking: int) -> list[int]:
-        """Whom to dial, as the dialler of a node chooses: those with whom its company is the least one-sided."""
-        views, reached = overlay.views, node.reached | {node.number}
-        reached.update(other for other, (_, until) in node.put_off.items() if until > self.now)
-        if node.kind == KIND:
-            return self.sybils.whom(node, self._dice, reached)
-        drawn = views.candidates.draw(POOL) if lacking > 0 else views.candidates.to_visit()
-        named = (self._numbers[bytes(peer.node_id)] for peer in drawn)
-        strangers = [other for other in dict.fromkeys((*named, *node.contacts)) if other not in reached]
-        self._dice.shuffle(strangers)
-        if lacking <= 0:
-            return strangers[:1]
-        rank = views.company.ranking()
-        places = {other: self.nodes[other].citizen for other in strangers}
-        ranks = {other: rank(bytes(one.key.public), network_of(one.address)) for other, one in places.items()}
-        anybody = node.lacking(but_for_some=False)
-        best = min(ranks.values(), default=CROWDS)
-        return [other for other in strangers if ranks[other] == best][: lacking if best < CROWDS else anybody]
-
-    def _next_visit(self, node: MessageNode) -> int:
-        pause = between_visits(node.known)
-        return self.now + pause - self._dice.randrange(pause // 5)
+    def _begin(self, link: Link) -> None:
+        """The two ends have shaken hands: the dialler knows first."""
+        other = self.nodes[link.other]
+        self.alarm(self.now + link.one_way, lambda: self._greet(other, link))
+        self._greet(self.nodes[link.dialler], link)
 
     def _greet(self, node: MessageNode, link: Link) -> None:
         overlay, peer = node.overlay, self.nodes[link.peer_of(node.number)]
@@ -286,14 +220,8 @@ class MessageWorld(Seeded):
     def _leave(self, node: MessageNode, link: Link) -> None:
         """Let go of a peer that has no place for us."""
         if not link.visit:
-            self._put_off(node, link.peer_of(node.number))
+            self._dialling.put_off(node, link.peer_of(node.number))
         self._end(node, link)
-
-    def _put_off(self, node: MessageNode, other: int) -> None:
-        """Each time it is longer until this one is dialled again."""
-        times, _ = node.put_off.get(other, (0, 0))
-        pause = min(PAUSE << min(times, 32), LONGEST)
-        node.put_off[other] = times + 1, self.now + pause - self._dice.randrange(pause // 2)
 
     def _end(self, node: MessageNode, link: Link) -> None:
         """Say goodbye: the peer hears it a way later."""
@@ -323,7 +251,7 @@ class MessageWorld(Seeded):
                 node.forget_linked()
                 self.census["peer-lost"] += 1
             self._have(node, node.overlay.peer_down, link.number, self.shown(node.clock))
-            self._seek_later(node)
+            self._dialling.look_later(node)
 
     def _judge(self, node: MessageNode, link: Link) -> None:
         """What admission does in a node: judge the card that the peer showed, and let it take part or go."""
@@ -335,7 +263,7 @@ class MessageWorld(Seeded):
             card = peer.table.own_card
             if not self._counts(node, peer, card, instant):
                 self.census["peer-rejected"] += 1
-                self._put_off(self.nodes[link.dialler], link.other)
+                self._dialling.put_off(self.nodes[link.dialler], link.other)
                 self.cut(link)
                 return
             self._have(node, partial(overlay.offer_card, live=True), card, instant)

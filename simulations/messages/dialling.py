@@ -1,0 +1,110 @@
+"""Dialling: whom the nodes of a message world dial, and when: as the dialler of a node does, without its sockets."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from p2pnoise.chance import Chance
+from p2pnoise.config import NodeConfig
+from p2pnoise.gossip import CROWDS, Overlay, network_of
+from p2pnoise.instant import SECOND, ns
+from p2pnoise.node.dials import POOL, between_visits
+
+from .nodes import Link, MessageNode
+from .sybils import KIND, MOST
+
+if TYPE_CHECKING:
+    from .world import MessageWorld
+
+SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
+PAUSE, LONGEST = ns(NodeConfig().backoff_base), ns(NodeConfig().backoff_limit)  # until a peer is dialled again
+
+
+class Dialling:
+    """The dials of one world. `up` is called with each link that comes of one."""
+
+    def __init__(self, world: "MessageWorld", *, random: Chance, up: Callable[[Link], None]) -> None:
+        self._world = world
+        self._random = random
+        self._up = up
+        self._links = 0
+
+    def begin(self, node: MessageNode) -> None:
+        """This node has just started: dial whom it knows."""
+        for other in node.contacts:
+            if self._world.nodes[other].online:
+                self._dial(node.number, other)
+        node.visit_at = self._next_visit(node)
+        self.look_later(node)
+
+    def look_later(self, node: MessageNode) -> None:
+        """Have a node look whom to dial: soon, where it lacks neighbours, and when it is to pay a visit."""
+        due = self._world.now + SEEK if node.kind == KIND or node.lacking() > 0 else node.visit_at
+        if node.wanted and not 0 < node.seeking <= due:
+            node.seeking = due
+            self._world.alarm(due, partial(self._look, node, node.boot, due))
+
+    def put_off(self, node: MessageNode, other: int) -> None:
+        """Each time it is longer until this one is dialled again."""
+        times, _ = node.put_off.get(other, (0, 0))
+        pause = min(PAUSE << min(times, 32), LONGEST)
+        node.put_off[other] = times + 1, self._world.now + pause - self._random.randrange(pause // 2)
+
+    def _dial(self, one: int, other: int, *, visit: bool = False) -> None:
+        """`one` dials: a connection, and a handshake of two messages."""
+        world = self._world
+        way = world.lines.one_way(one, other)
+        ends = world.nodes[one], world.nodes[other]
+        boots = ends[0].boot, ends[1].boot
+        ends[0].dialling.add(other)
+
+        def done() -> None:
+            if ends[0].boot == boots[0]:
+                ends[0].dialling.discard(other)
+            if ends[0].boot != boots[0] or ends[0].overlay is None:
+                return  # whoever starts anew dials anew
+            if ends[1].boot != boots[1] or not ends[1].online:
+                self.put_off(ends[0], other)
+                there = ends[1].citizen
+                ends[0].overlay.views.candidates.silent(bytes(there.key.public), network_of(there.address))
+            elif other not in ends[0].reached and not world.parted(one, other):
+                self._links += 1
+                self._up(Link(self._links, one, other, way, visit))
+
+        world.alarm(world.now + 4 * way, done)
+
+    def _look(self, node: MessageNode, boot: int, due: int) -> None:
+        overlay = node.overlay
+        if overlay is None or (node.boot, node.seeking) != (boot, due):
+            return
+        node.seeking = 0
+        lacking, visit = node.lacking() if node.honest else MOST, self._world.now >= node.visit_at
+        if visit:
+            node.visit_at = self._next_visit(node)
+        if lacking > 0 or visit:
+            for other in self._strangers(node, overlay, lacking):
+                self._dial(node.number, other, visit=lacking <= 0)
+        self.look_later(node)
+
+    def _strangers(self, node: MessageNode, overlay: Overlay, lacking: int) -> list[int]:
+        """Whom to dial, as the dialler of a node chooses: those with whom its company is the least one-sided."""
+        world, views, reached = self._world, overlay.views, node.reached | {node.number}
+        reached.update(other for other, (_, until) in node.put_off.items() if until > world.now)
+        if node.kind == KIND:
+            return world.sybils.whom(node, self._random, reached)
+        drawn = views.candidates.draw(POOL) if lacking > 0 else views.candidates.to_visit()
+        named = (world.number_of(peer.node_id) for peer in drawn)
+        strangers = [other for other in dict.fromkeys((*named, *node.contacts)) if other not in reached]
+        self._random.shuffle(strangers)
+        if lacking <= 0:
+            return strangers[:1]
+        rank = views.company.ranking()
+        places = {other: world.nodes[other].citizen for other in strangers}
+        ranks = {other: rank(bytes(one.key.public), network_of(one.address)) for other, one in places.items()}
+        anybody = node.lacking(but_for_some=False)
+        best = min(ranks.values(), default=CROWDS)
+        return [other for other in strangers if ranks[other] == best][: lacking if best < CROWDS else anybody]
+
+    def _next_visit(self, node: MessageNode) -> int:
+        pause = between_visits(node.known)
+        return self._world.now + pause - self._random.randrange(pause // 5)
