@@ -10,6 +10,7 @@ from tests.cards.corpus import expectations
 
 NOT_HERE = {
     "self-peer": "told by whoever knows which keys are its own, which no function of this package does",
+    "over-quota": "told by a node that has no room for more of an issuer, of which no card says anything",
     "banned": "told by a node whose operator has banned a peer, of which no card says anything",
     "locked": "told by whoever opens a key file, which no peer sends",
 }

@@ -273,7 +273,7 @@ def test_the_document_names_the_limits_that_the_package_keeps():
 
 
 def test_the_document_names_every_code_that_a_card_a_record_or_a_list_can_lead_to():
-    elsewhere = {"banned", "self-peer", "policy-invalid", "armor-invalid", "text-invalid", "locked"}
+    elsewhere = {"banned", "over-quota", "self-peer", "policy-invalid", "armor-invalid", "text-invalid", "locked"}
     warnings = {"revocation-unchecked", "issuer-equivocation"}
     section = DOCUMENT.partition("## 9.")[2].partition("## 10.")[0]
     named = set(re.findall(r"`([a-z-]+)`", section)) & findings.CODES.keys()

@@ -15,7 +15,7 @@ def test_every_line_has_bytes_messages_and_seconds():
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert {line["unit"] for line in lines} == {"B", "messages", "ms", "B/s", "copies"}
     assert len(lines) == 22
-    assert all(line["ours"] > 0 for line in lines)
+    assert all(line["ours"] > 0 for line in lines if line["unit"] != "copies")  # of which there may be none too many
     with_targets = [line for line in lines if line["target"] is not None]
     assert len(with_targets) == 11
     assert all(line["met"] for line in with_targets)

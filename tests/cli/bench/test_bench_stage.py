@@ -88,7 +88,7 @@ def test_no_process_outlives_its_stage():
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc here")
 @pytest.mark.parametrize("word", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_bench_that_is_stopped_leaves_no_process(word):
-    command = [sys.executable, "-m", "cli", "bench", "rps", "--seconds", "60"]
+    command = [sys.executable, "-m", "cli", "bench", "rps", "--seconds", "30"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as bench:
         children = _until(lambda: found if len(found := _children(bench.pid)) == 2 else None)
         bench.send_signal(word)
