@@ -1,30 +1,18 @@
-"""Bans on the command line: bans.toml written, where p2pnoise/folder/bans.py reads it, and whom a PEER means."""
+"""Bans on the command line: whom a PEER means, and what is said of a ban; the file is p2pnoise/folder/bans.py's."""
 
 import difflib
-from collections.abc import Iterable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from cards import Card, IdentityId, NodeId
 from cards.findings import UNTRUSTED, USAGE
-from p2pnoise.folder.bans import Ban, key_in, line_of, read, text_of
+from p2pnoise.folder.bans import Ban, read, write
 
-from . import files, pins, trust_state
+from . import pins, trust_state
 from .folders import NodeFolder
 from .output import Fault
 
 __all__ = ["Ban", "end_text", "meant", "read", "to_json", "write"]
-
-
-def write(path: Path, bans: Iterable[Ban], now: int) -> None:
-    """Have the file say these bans, but those that have ended; comments and lines that stay are left as they were."""
-    held = {str(ban.key): ban for ban in read(path)}
-    wanted = {str(ban.key): ban for ban in bans if ban.holds(now)}
-    lines = text_of(path).split("\n")[:-1] if path.exists() else []
-    kept = [line for line in lines if (key := key_in(line)) is None or wanted.get(key) == held[key]]
-    new = [line_of(ban) for key, ban in wanted.items() if held.get(key) != ban]
-    files.write(path, "".join(f"{line}\n" for line in (*kept, *new)).encode(), secret=True, force=True)
 
 
 def meant(peer: str, home: NodeFolder) -> tuple[IdentityId | NodeId, str | None]:

@@ -8,7 +8,7 @@ The key is an identity, `id1…`, or a node, `node1…`. All but `since` may be 
 import difflib
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from p2pnoise.node.bans import MAX_BANS, MAX_REASON, MAX_TIME, Ban
 from . import reading, writing
 from .fault import Fault
 
-__all__ = ["MAX_FILE", "Ban", "add", "key_in", "line_of", "read", "reason_of", "text_of"]
+__all__ = ["MAX_FILE", "Ban", "add", "key_in", "line_of", "read", "reason_of", "text_of", "write"]
 
 MAX_FILE = 12 * 1024 * 1024  # bytes; the longest line that is no comment has less than 1,200, and 10,000 are held
 
@@ -61,14 +61,28 @@ def line_of(ban: Ban) -> str:
     return f'"{ban.key}" = {{ {values} }}'
 
 
-def add(path: Path, bans: Iterable[Ban]) -> None:
-    """Have the file say these, too, of keys that are not in it; all else stays as it is. Raises `Fault`."""
-    text = text_of(path) if path.exists() else ""
-    held = {ban.key for ban in read(path)}
-    new = "".join(f"{line_of(ban)}\n" for ban in bans if ban.key not in held)
-    if new:
-        joined = text if text.endswith("\n") or not text else f"{text}\n"
-        writing.write(path, (joined + new).encode(), secret=True, force=True)
+def write(path: Path, bans: Iterable[Ban], now: int) -> None:
+    """Have the file say these bans, but those that have ended; comments and lines that stay are left as they were."""
+    held = {str(ban.key): ban for ban in read(path)}
+    wanted = {str(ban.key): ban for ban in bans if ban.holds(now)}
+    lines = text_of(path).split("\n")[:-1] if path.exists() else []
+    kept = [line for line in lines if (key := key_in(line)) is None or wanted.get(key) == held[key]]
+    new = [line_of(ban) for key, ban in wanted.items() if held.get(key) != ban]
+    writing.write(path, "".join(f"{line}\n" for line in (*kept, *new)).encode(), secret=True, force=True)
+
+
+def add(path: Path, bans: Sequence[Ban]) -> None:
+    """`write` with those of the file, and these of keys that it does not ban, when the last of them was made.
+
+    Raises `Fault` if they are too many.
+    """
+    now = max(ban.since for ban in bans)
+    held = {ban.key: ban for ban in read(path) if ban.holds(now)}
+    joined = {ban.key: ban for ban in bans} | held
+    if len(joined) > MAX_BANS:  # such a file would be refused as a whole when it is read
+        raise Fault(f"{path} would ban {len(joined)} keys, at most {MAX_BANS}", "lift some: p2pnoise unban")
+    if joined.keys() != held.keys():
+        write(path, joined.values(), now)
 
 
 def reason_of(text: str) -> str:

@@ -106,3 +106,32 @@ def test_the_longest_line_fits_as_often_as_there_may_be_bans():
     for character in ('"', "🦊"):
         longest = Ban(key=NODE, since=NOON, until=NOON, reason=character * 200, name="n" * 64)
         assert (len(bans.line_of(longest).encode()) + 1) * bans.MAX_BANS < bans.MAX_FILE
+
+
+# What the node adds.
+
+
+def made(number, *, since=1_000, reason="it broke the protocol: nonsense"):
+    return Ban(key=NodeId(bytes([number]) * 31 + b"\1"), since=since, until=since + 3_600, reason=reason)
+
+
+def test_what_a_node_adds_stands_beside_what_its_operator_wrote(file):
+    file.write_text(f"# mine\n{bans.line_of(made(1, reason='floods us'))}\n")
+    bans.add(file, [made(1), made(2)])
+    assert bans.read(file) == (made(1, reason="floods us"), made(2))
+    assert file.read_text().startswith("# mine\n")
+
+
+def test_what_a_node_added_goes_when_it_has_ended(file):
+    bans.add(file, [made(1), made(2, since=2_000)])
+    bans.add(file, [made(3, since=5_000)])
+    assert bans.read(file) == (made(2, since=2_000), made(3, since=5_000))
+
+
+def test_a_node_adds_no_more_than_a_file_may_hold(file, monkeypatch):
+    """Or the whole file would be refused at the next start."""
+    monkeypatch.setattr(bans, "MAX_BANS", 2)
+    bans.add(file, [made(1), made(2)])
+    with pytest.raises(Fault, match="at most 2"):
+        bans.add(file, [made(3)])
+    assert len(bans.read(file)) == 2

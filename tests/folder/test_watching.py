@@ -8,10 +8,11 @@ import trio
 from cards import grant, make_card
 from cards.text import to_armor
 from p2pnoise.events import OwnCardRejected
-from p2pnoise.folder import documents, reading
+from p2pnoise.folder import bans, documents, reading
 from p2pnoise.folder.node_folder import NodeFolder
 from p2pnoise.folder.watching import Watcher
 from p2pnoise.node.effects import OwnCardChanged
+from p2pnoise.node.scores import ban_for
 from p2pnoise.testing import network
 
 
@@ -60,3 +61,17 @@ async def test_what_is_written_is_in_force_within_a_second(autojump_clock, nurse
         await trio.sleep(1)
         assert node.core.card.raw == new.raw
         nursery.cancel_scope.cancel()
+
+
+async def test_whom_a_node_bans_by_itself_stands_in_the_file(autojump_clock, tmp_path):
+    async with network(1) as net:
+        node, folder = net.nodes["alice"], NodeFolder(tmp_path)
+        folder.card.write_text(to_armor(documents.CARD, node.core.card.raw))
+        watcher = Watcher(folder, node, "test", node.core.card)
+        ban = ban_for(net.keys("bob")[0].public, "bob", "nonsense", net.now)
+        node.core.bans.make(ban, net.now)
+        with reading.lock(tmp_path):
+            await watcher.look()
+            assert not folder.bans.exists()
+        await watcher.look()
+        assert bans.read(folder.bans) == (ban,)
