@@ -6,6 +6,16 @@ from simulations import Connected, Converged, Crash, Fault, HonestCompany, Renew
 
 NUMBER = 21
 RECORDED = """
+2026-11-22, 12 nodes, 30 seeds, bytes: all checks hold in all of them.
+bytes per node median: 36,868 (32,347 to 42,293)
+connected after: 0.1125 (0.075 to 0.2388)
+converged after: 0 (0 to 0)
+eclipsed: 0 (0 to 0)
+honest share: 0.5991 (0.5401 to 0.6339)
+honest share least: 0.5991 (0.5401 to 0.6339)
+neighbours: 9.215 (9 to 9.57)
+redundancy: 0.965 (0.6367 to 1.304)
+
 2026-11-21. 12 nodes, seeds 1-2, and 16 nodes, seeds 1-3: nobody is eclipsed after the restart; 57 to 76 % of the
 neighbours of honest nodes are honest, where 60 % of all nodes are and none has a network.
 """
