@@ -159,8 +159,9 @@ class _Conductor:
     def _kill(self) -> float | None:
         if self._plan.killed is None:
             return None
+        killed_at = time.monotonic()  # first: others may have noticed before we run again
         os.kill(self._children[self._plan.killed].pid, signal.SIGKILL)
-        return time.monotonic()
+        return killed_at
 
     async def _listen(self, child: _Child, stream: trio.SocketStream) -> None:
         unread = b""
