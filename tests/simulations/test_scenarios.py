@@ -9,12 +9,19 @@ import pytest
 from simulations import all_scenarios, run
 from simulations.scenario import find
 
-EVERY_DAY = (1, 2)  # a minute and a half of one core, all scenarios together
+EVERY_DAY = (1, 2)  # a minute of one core, all scenarios together
+ONCE_A_DAY = ("sybil", "healed-split", "churn", "table-filling", "nat", "renewal-storm")  # 3 to 9 s each
 SIMULATED = [one.name for one in all_scenarios()]
 
 
-@pytest.mark.parametrize("seed", EVERY_DAY)
-@pytest.mark.parametrize("name", SIMULATED)
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        pytest.param(name, seed, marks=pytest.mark.long if name in ONCE_A_DAY and seed > 1 else ())
+        for name in SIMULATED
+        for seed in EVERY_DAY
+    ],
+)
 def test_a_scenario_holds(name, seed):
     assert run(name, nodes=find(name).with_parameters({}).smoke, seed=seed).broken == ()
 
