@@ -35,5 +35,5 @@ def scenario(*, eclipsers: float = 0.4, restarts: bool = True) -> Scenario:
         begin_with="first",
         faults=faults,
         adversaries={"eclipser": eclipsers},
-        expects=[Converged(within=30), Connected(), HonestCompany(after=40, share=0.3)],
+        expects=[Converged(within=30), Connected(), HonestCompany(after=40, share=0.45)],
     )
