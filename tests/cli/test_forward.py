@@ -253,7 +253,7 @@ def test_a_client_of_another_group_is_reset_and_the_command_says_why(daemons, ho
     hold("expose", "web", 1, "--group", "admins", "--home", daemons.path / "bob").line()
     forwarded = hold("forward", "0", "bob:web", "--home", daemons.path / "ada")
     here = int(forwarded.line().split(":")[1].split()[0])
-    with connect(here) as client, pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionResetError), connect(here) as client:  # as early as while it connects
         client.recv(10)
     assert forwarded.complaint() == "a connection came to nothing: we are of no group that may use it"
 
