@@ -6,7 +6,7 @@ from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
 from .checks_lies import Agreed, LiesCost, LiesEndLinks, ToldOnce
 from .checks_links import Connected, DeadFound, NobodyFalselyDead, OldKeysGone, RefusesInWords, SteadyViews
 from .checks_news import Converged, Cut, Excluded
-from .checks_scale import DeadInViews, DialledAtMost, Recall, Survives
+from .checks_scale import Current, DeadInViews, DialledAtMost, Recall, Survives
 from .checks_views import HonestCompany, RowsShared
 from .clocks import ClockLaw
 from .comparing import Comparison, NoWorse
@@ -45,6 +45,7 @@ __all__ = [
     "Connected",
     "Converged",
     "Crash",
+    "Current",
     "Cut",
     "DeadFound",
     "DeadInViews",

@@ -63,6 +63,56 @@ class _Recall(Watch):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Current:
+    """No honest table has more than so many `rows`, and they are current `within` so many seconds of the last fault.
+
+    That is so where each row of a node that runs has its newest card and the addresses of its last start.
+    """
+
+    rows: int
+    within: float
+
+    def watch(self, view: View, schedule: Schedule) -> Watch:
+        return _Current(view, schedule, self)
+
+
+class _Current(Watch):
+    def __init__(self, view: View, schedule: Schedule, said: Current) -> None:
+        super().__init__(view, schedule)
+        self.name = f"tables of {said.rows} rows are current within {said.within:g} s"
+        self.settled = False
+        self._rows = said.rows
+        self._next = self.calm
+        self._limit = self.calm + int(said.within * SECOND)
+
+    def look(self) -> None:
+        if self.settled or self.view.now < self._next:
+            return
+        self._next = self.view.now + PAUSE
+        live = self.live()
+        citizens = [node.citizen for node in live if node.citizen.cards]
+        asked = live[:: 1 + len(live) // ASKED]
+        held = {node.number: [one for one in citizens if node.holds(one)] for node in asked}
+        most = max((node.known for node in live), default=0)
+        stale = sum(node.lacks(held[node.number]) for node in asked)
+        self.metrics["rows_most"], self.metrics["rows_least"] = (
+            most,
+            min((len(one) for one in held.values()), default=0),
+        )
+        if most > self._rows:
+            self.broken(f"one has {most}")
+        if not stale:
+            self.settled = True
+            self.metrics["current_after"] = seconds(self.view.now - self.calm)
+        elif self.view.now > self._limit:
+            self.broken(f"{stale} rows of {len(asked)} tables are not")
+
+    def finish(self) -> None:
+        if not self.settled:
+            self.undecided()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeadInViews:
     """From second `after` on at most a `share` of all peers that nodes count on are down, on average over the time."""
 

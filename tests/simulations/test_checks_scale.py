@@ -6,7 +6,7 @@ import pytest
 
 from p2pnoise.instant import SECOND
 from p2pnoise.node.link import Stage
-from simulations import DeadInViews, DialledAtMost, Quiet, Recall, Renew, Survives, World, run
+from simulations import Current, DeadInViews, DialledAtMost, Quiet, Recall, Renew, Survives, World, run
 
 
 class Node:
@@ -15,10 +15,13 @@ class Node:
     def __init__(self, number, citizen):
         self.number, self.citizen = number, citizen
         self.kind, self.honest, self.online, self.bytes_sent = "honest", True, True, 0
-        self.missing, self.peers = set(), []
+        self.missing, self.peers, self.known, self.strangers = set(), [], 4, set()
 
     def lacks(self, citizens):
         return sum(one.number in self.missing for one in citizens)
+
+    def holds(self, citizen):
+        return citizen.number not in self.strangers
 
     def linked(self):
         return [bytes(one.citizen.key.public) for one in self.peers]
@@ -193,3 +196,32 @@ def test_what_new_cards_may_cost_is_beside_what_a_node_sends_when_idle(view, sen
 )
 def test_a_scenario_of_many_who_come_and_go_breaks_where_it_asks_for_what_cannot_be(name, nodes, parameters):
     assert run(name, nodes=nodes, seed=1, parameters=parameters).broken
+
+
+# Current
+
+
+def test_tables_that_hold_newest_cards_alone_are_current(view):
+    watch = Current(rows=4, within=10).watch(view, ())
+    at(view, watch, 1)
+    assert answer(watch).holds
+
+
+def test_a_row_that_is_not_renewed_in_time_is_not_current(view):
+    watch = Current(rows=4, within=10).watch(view, ())
+    view.nodes[1].missing = {3}
+    at(view, watch, 1, 11)
+    assert not answer(watch).holds
+
+
+def test_a_node_that_is_in_no_table_need_not_be_current(view):
+    watch = Current(rows=4, within=10).watch(view, ())
+    view.nodes[1].missing = view.nodes[1].strangers = {3}
+    at(view, watch, 1)
+    assert answer(watch).holds
+
+
+def test_a_table_with_more_rows_than_it_may_have_is_none(view):
+    watch = Current(rows=3, within=10).watch(view, ())
+    at(view, watch, 1)
+    assert not answer(watch).holds
