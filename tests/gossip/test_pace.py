@@ -4,13 +4,19 @@ import pytest
 
 from cards import IssuerKey
 from cards.statements import SignatureCache
-from p2pnoise.gossip import effects, pace
+from p2pnoise.gossip import broadcast, effects, pace
 from p2pnoise.gossip.items import body_id, record_id
 from p2pnoise.gossip.messages import Announce, CardItem, GrantItem, Push, RecordItem, Want
 from p2pnoise.gossip.pace import BURST, MAX_ORIGINS, PAUSE, Pace
 from p2pnoise.instant import SECOND
 
 MINUTE = PAUSE / SECOND
+
+
+@pytest.fixture(autouse=True)
+def _no_other_limit(monkeypatch):
+    """It is not the link that keeps anything out."""
+    monkeypatch.setattr(broadcast, "THEIR_BURST", 1_000_000)
 
 
 @pytest.fixture
