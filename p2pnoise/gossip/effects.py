@@ -56,6 +56,15 @@ class StoreAnchors:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreScore:
+    """So many faults a node has to its name, as of this second since 1970; with none it need not be remembered."""
+
+    node_id: NodeId
+    faults: float
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """A card or a newer version of one came into the table."""
 
@@ -148,7 +157,7 @@ class Misbehaved:
     reason: str
 
 
-Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin | StoreAnchors
+Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin | StoreAnchors | StoreScore
 Effect: TypeAlias = (
     Store
     | SendMessage

@@ -40,6 +40,7 @@ def create(db: sqlite3.Connection) -> None:
     )
     _create_statements_and_pins(tables)
     _create_anchors(tables)
+    _create_scores(tables)
 
 
 def upgrade(db: sqlite3.Connection, found: int) -> None:
@@ -48,7 +49,9 @@ def upgrade(db: sqlite3.Connection, found: int) -> None:
     if found < 2:
         db.execute("ALTER TABLE marks ADD COLUMN next_key_digest BLOB")
         _create_statements_and_pins(tables)
-    _create_anchors(tables)
+    if found < 3:
+        _create_anchors(tables)
+    _create_scores(tables)
 
 
 def _create_statements_and_pins(tables: sqlite_utils.Database) -> None:
@@ -62,3 +65,10 @@ def _create_statements_and_pins(tables: sqlite_utils.Database) -> None:
 def _create_anchors(tables: sqlite_utils.Database) -> None:
     """What version 3 has besides."""
     tables.table("anchors").create({"place": int, "node_id": bytes}, pk="place", not_null={"node_id"})
+
+
+def _create_scores(tables: sqlite_utils.Database) -> None:
+    """What version 4 has besides."""
+    tables.table("scores").create(
+        {"node_id": bytes, "faults": float, "at": int}, pk="node_id", not_null={"faults", "at"}
+    )
