@@ -17,7 +17,7 @@ from cards.revocation import IssuerRevocations
 from . import reading
 from .errors import StoreError
 from .reading import Row, failed
-from .schema import connect
+from .schema import CEASED, connect
 
 # A node that has not read all of its table yet learns some rows anew: it may know less of them than is written here. A
 # record that has ended is ended here, too, whoever leaves it standing.
@@ -38,6 +38,12 @@ ON CONFLICT (identity) DO UPDATE SET
     sequence=excluded.sequence, card_id=excluded.card_id, next_key_digest=excluded.next_key_digest
 WHERE excluded.sequence > marks.sequence
 """
+# Whoever signs cards by the thousand has each crowd out another (gossip/quotas.py), and what was revoked or has ended
+# would add up as well. Their marks stay.
+MAX_CEASED = 10_000  # rows that count no longer: some 11 MB; those go whose last change is the oldest
+_OLDEST = f"SELECT rowid FROM peers WHERE {CEASED} ORDER BY changed DESC, rowid DESC LIMIT -1 OFFSET ?"  # noqa: S608
+FORGET_CEASED = f"DELETE FROM peers WHERE rowid IN ({_OLDEST})"  # noqa: S608 - all of it is written here
+COUNTING = ("verified", "known", "pinned")
 MAX_SCORES = 10_000  # as many as a node remembers; whose last fault is the oldest is forgotten
 FORGET_SCORES = "DELETE FROM scores WHERE node_id IN (SELECT node_id FROM scores ORDER BY at DESC LIMIT -1 OFFSET ?)"
 
@@ -112,6 +118,8 @@ class PeerStore:
                 # All rows by one statement each, which costs two thirds of as many: they are most of what is written.
                 self._db.executemany(PUT_PEER, map(row_of, peers))
                 self._db.executemany(PUT_MARK, map(mark_of, peers))
+                if any(change.standing not in COUNTING for change in peers):
+                    self._db.execute(FORGET_CEASED, (MAX_CEASED,))
                 for change in changes:
                     if not isinstance(change, PeerChange):
                         self._put(change)

@@ -4,6 +4,8 @@ import sqlite3
 
 import sqlite_utils
 
+from .schema import CEASED
+
 
 def create(db: sqlite3.Connection) -> None:
     """All tables, in an empty database."""
@@ -41,6 +43,7 @@ def create(db: sqlite3.Connection) -> None:
     _create_statements_and_pins(tables)
     _create_anchors(tables)
     _create_scores(tables)
+    _create_index_of_ceased(db)
 
 
 def upgrade(db: sqlite3.Connection, found: int) -> None:
@@ -52,6 +55,7 @@ def upgrade(db: sqlite3.Connection, found: int) -> None:
     if found < 3:
         _create_anchors(tables)
     _create_scores(tables)
+    _create_index_of_ceased(db)
 
 
 def _create_statements_and_pins(tables: sqlite_utils.Database) -> None:
@@ -72,3 +76,8 @@ def _create_scores(tables: sqlite_utils.Database) -> None:
     tables.table("scores").create(
         {"node_id": bytes, "faults": float, "at": int}, pk="node_id", not_null={"faults", "at"}
     )
+
+
+def _create_index_of_ceased(db: sqlite3.Connection) -> None:
+    """The same; or all rows would be looked through to find the first of these to go."""
+    db.execute(f"CREATE INDEX idx_peers_ceased ON peers (changed) WHERE {CEASED}")

@@ -15,7 +15,7 @@ from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
-BACK_TO_3 = "DROP TABLE scores; PRAGMA user_version = 3;"
+BACK_TO_3 = "DROP TABLE scores; DROP INDEX idx_peers_ceased; PRAGMA user_version = 3;"
 BACK_TO_2 = f"{BACK_TO_3} DROP TABLE anchors; PRAGMA user_version = 2;"
 BACK_TO_1 = f"""
 {BACK_TO_2}
