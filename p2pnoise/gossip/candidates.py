@@ -35,7 +35,9 @@ LOOKED_AT = 8  # times as many of the table as are wanted, to choose networks am
 MAX_NETWORKS = 1_024  # of which tried addresses are kept; a guess: Bitcoin keeps 16,384 addresses
 MAX_TRIED = 8  # nodes of one network: a draw takes one of them
 VISITED = 16  # drawn where one is to be visited: most of them may be linked
-COUNT_AGAIN = 5 * SECOND  # how long a count of few networks is good for; one of many six times as long
+# How long the first count of networks is good for, and any: each twice as long as the one before, since a table changes
+# most at first. Guesses; counted every 30 s, it was a fifth of what 1,000 simulated nodes at rest take.
+COUNT_AGAIN, LONGEST_COUNT = 5 * SECOND, 320 * SECOND
 
 
 class Candidates:
@@ -48,7 +50,8 @@ class Candidates:
         self._tried: dict[Network | None, dict[bytes, None]] = {}  # Node IDs, the one that answered last at the end
         self._waiting: dict[Network | None, bytes] = {}  # who is put in as soon as the first there does not answer
         self._networks = 0
-        self._counted_at: int | None = None
+        self._count_at = 0
+        self._count_holds = COUNT_AGAIN // 2
 
     def named(self, ids: ItemSet) -> None:
         """A peer spoke of these, among other items."""
@@ -114,16 +117,16 @@ class Candidates:
 
     def networks(self, now: int) -> int:
         """Of how many networks the peers are that a draw has to choose among."""
-        often = 1 if self._networks < SEVERAL else 6
-        if self._counted_at is None or now >= self._counted_at + often * COUNT_AGAIN:
-            self._counted_at = now
+        if now >= self._count_at:
+            self._count_holds = min(2 * self._count_holds, LONGEST_COUNT)
+            self._count_at = now + self._count_holds
             found = len(self._by_network(LOOKED_AT * SEVERAL).keys() - {None})
             # Chance alone is not to have a node mind networks at one time and not at another.
             self._networks = found if found < SEVERAL // 2 else max(found, self._networks)
         return self._networks
 
     def _new(self, most: int) -> list[Peer]:
-        alike = self._counted_at is not None and self._networks < 2  # there is nothing to choose among
+        alike = self._count_at > 0 and self._networks < 2  # there is nothing to choose among
         among = most if alike else LOOKED_AT * most
         rows = map(self._table.by_item, self._spread(self._by_network(among), most))
         return [row for row in rows if row is not None and row.record is not None and row.record.addresses]

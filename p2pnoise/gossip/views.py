@@ -188,7 +188,9 @@ class Views:
 
     def deadline(self) -> int | None:
         """When `tick` or `leave` wants to be called, in monotonic nanoseconds."""
-        return min((self._next_shuffle, *filter(None, self.visits.values()))) if self.active else None
+        if not self.active:
+            return None
+        return min((self._next_shuffle, *filter(None, self.visits.values()))) if self.visits else self._next_shuffle
 
     def _sample(self) -> ItemSet:
         """The ids of cards and records: of ourselves, of peers that others named, and of any."""

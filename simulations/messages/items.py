@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from p2pnoise.gossip.items import ItemSet, Span, bound_between, fingerprint, share
 from p2pnoise.gossip.messages import Item
 
-from .bits import numbers_of
+from .bits import numbers_of, without
 from .registry import ItemBits, Registry
 
 
@@ -94,7 +94,7 @@ class DenseItems:
 
     def lacking(self, ids: ItemSet) -> ItemSet:
         bits = self.registry.bits_of(ids)
-        return ItemBits(self.registry, bits & ~(self.bits | self.early if self.early else self.bits))
+        return ItemBits(self.registry, without(bits, self.bits | self.early if self.early else self.bits))
 
     def count(self, span: Span) -> int:
         return self._bits(span).bit_count()
@@ -109,7 +109,7 @@ class DenseItems:
         return ItemBits(self.registry, self._bits(span))
 
     def beyond(self, span: Span, ids: ItemSet, most: int) -> tuple[ItemSet, bytes | None]:
-        bits = self._bits(span) & ~self.registry.bits_of(ids)
+        bits = without(self._bits(span), self.registry.bits_of(ids))
         if bits.bit_count() <= most:
             return ItemBits(self.registry, bits), None
         if not most:
@@ -121,4 +121,4 @@ class DenseItems:
         bits = self.bits & self.registry.groups.get(span.group, 0)
         if span.high:
             bits &= self.registry.order.below(span.high)
-        return bits & ~self.registry.order.below(span.low) if span.low else bits
+        return without(bits, self.registry.order.below(span.low)) if span.low else bits

@@ -11,6 +11,7 @@ from p2pnoise.node.dials import own_choice
 from simulations.clocks import Clock
 from simulations.oracle import Citizen
 
+from .bits import without
 from .table import DenseTable
 
 if TYPE_CHECKING:
@@ -110,9 +111,9 @@ class MessageNode:
 
     def lacks(self, citizens: Sequence[Citizen]) -> int:
         wanted, unknown = self.world.newest_of(citizens)
-        lacking = wanted & ~self.table.items.bits
+        lacking = without(wanted, self.table.items.bits)
         bodies = lacking & self.world.registry.kinds[0]
-        records = lacking & self.world.registry.kinds[1] & ~(bodies << 1)
+        records = without(lacking & self.world.registry.kinds[1], bodies << 1)
         return unknown + bodies.bit_count() + records.bit_count()
 
     def knows_all(self, citizens: Sequence[Citizen]) -> bool:

@@ -15,7 +15,7 @@ from p2pnoise.gossip.messages import CardItem, GrantItem, Item, RecordItem, item
 from p2pnoise.gossip.networks import Network, home_of
 from p2pnoise.gossip.table import Peer
 
-from .bits import lowest, numbers_of
+from .bits import lowest, numbers_of, without
 from .order import Order
 from .worth import Worth
 
@@ -27,17 +27,20 @@ _SLACK = 3  # by which an item may be smaller than the first one of its kind
 class ItemBits(Set[bytes]):
     """Some items of a world: a set of ids that is one integer."""
 
-    __slots__ = ("bits", "registry")
+    __slots__ = ("_count", "bits", "registry")
 
     def __init__(self, registry: "Registry", bits: int) -> None:
         self.registry = registry
         self.bits = bits
+        self._count = -1  # until somebody asks
 
     def __bool__(self) -> bool:
         return self.bits != 0
 
     def __len__(self) -> int:
-        return self.bits.bit_count()
+        if self._count < 0:
+            self._count = self.bits.bit_count()
+        return self._count
 
     def __iter__(self) -> Iterator[bytes]:
         return (self.registry.ids[number] for number in numbers_of(self.bits))
@@ -58,7 +61,7 @@ class ItemBits(Set[bytes]):
 
     def __sub__(self, other: Set[Any]) -> "ItemBits":
         bits = other.bits if type(other) is ItemBits else self.registry.bits_of(other)
-        return ItemBits(self.registry, self.bits & ~bits) if bits else self
+        return ItemBits(self.registry, self.bits ^ (self.bits & bits)) if bits else self  # see `without`
 
     __ror__, __rand__ = __or__, __and__
 
@@ -98,6 +101,7 @@ class Registry:
         self.homes: dict[int, Network | None] = {}  # of records
         self.members: dict[bytes, int] = {}  # bits of bodies, by the group for which they count in quotas
         self.plain = 0
+        self.records: list[int] = []  # their numbers
         self.asked_for = 0  # bodies and records
         self.identities: dict[bytes, _Identity] = {}
         self.by_node: dict[bytes, list[tuple[int, bytes]]] = {}  # Node ID -> numbers of bodies, with their identity
@@ -227,6 +231,8 @@ class Registry:
         if not self._bases[kind]:
             self._bases[kind] = max(size - _SLACK, 0)
         extra = size - self._bases[kind]
+        if kind == RECORD:
+            self.records.append(number)
         if not 0 <= extra < 1 << _PLANES:
             self._disown(known)
         elif known.plain:
@@ -239,7 +245,12 @@ class Registry:
         """Nothing of this identity is plain any more."""
         known.plain = False
         for number in known.numbers:
-            self.plain &= ~(1 << number)
+            self.plain = without(self.plain, 1 << number)
+
+    def is_plain(self, number: int) -> bool:
+        """The same as in `plain`, which is dear to look at for one."""
+        owner = self.owners[number]
+        return owner is not None and self.identities[owner].plain
 
     def grants_of(self, bits: int) -> int:
         """The grants that come along with these plain bodies."""

@@ -16,7 +16,7 @@ from p2pnoise.gossip.networks import Network
 from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, share
 from p2pnoise.gossip.table import InBulk, Peer, PeerTable
 
-from .bits import numbers_of
+from .bits import numbers_of, without
 from .items import DenseItems, Parcel
 from .registry import BODY, RECORD, ItemBits, Registry
 
@@ -159,18 +159,21 @@ class DenseTable(PeerTable):
 
     def sample(self, random: Chance, most: int) -> list[bytes]:
         registry = self.items.registry
-        records = self.items.bits & registry.kinds[RECORD]
-        found: list[int] = []
-        if records.bit_count() > 4 * most:
-            drawn = {random.randrange(len(registry.ids)): None for _ in range(4 * most)}
-            found = [number for number in drawn if records >> number & 1]
-        if len(found) < most:  # it holds little of what there is
-            found = list(numbers_of(records))
-        if len(found) > most:
-            found = [*dict.fromkeys(found[random.randrange(len(found))] for _ in range(most))]
+        records, all_records = self.items.bits & registry.kinds[RECORD], registry.records
+        count = records.bit_count()
+        if count > most and 8 * count > len(all_records):
+            drawn = {
+                all_records[random.randrange(len(all_records))]: None for _ in range(most * len(all_records) // count)
+            }
+            bits = records.to_bytes((records.bit_length() + 7) // 8 + 1, "little")
+            found = [number for number in drawn if number >> 3 < len(bits) and bits[number >> 3] >> (number & 7) & 1]
+        else:
+            found = numbers_of(records)
+            if count > most:
+                found = [*dict.fromkeys(found[random.randrange(count)] for _ in range(most))]
         bodies = []
         for number in found:
-            if registry.plain >> number & 1:
+            if registry.is_plain(number):
                 bodies.append(registry.ids[number - 1])  # just before its record
                 continue
             owner = registry.owners[number]
@@ -180,14 +183,14 @@ class DenseTable(PeerTable):
 
     def home(self, body: bytes) -> Network | None:
         registry, number = self.items.registry, self.items.registry.numbers.get(body)
-        if number is not None and registry.plain >> number & 1 and self.items.bits >> number + 1 & 1:
+        if number is not None and registry.is_plain(number) and self.items.bits >> number + 1 & 1:
             return registry.homes.get(number + 1)
         return super().home(body)
 
     def record_beside(self, body: bytes) -> bytes | None:
         registry, number = self.items.registry, self.items.registry.numbers.get(body)
-        if number is not None and registry.plain >> number & 1:  # then its record stands just behind it
-            return registry.ids[number + 1] if self.items.bits >> number & self.items.bits >> number + 1 & 1 else None
+        if number is not None and registry.is_plain(number):  # then its record stands just behind it
+            return registry.ids[number + 1] if self.items.bits >> number & 3 == 3 else None
         return super().record_beside(body)
 
     # In bulk
@@ -197,7 +200,7 @@ class DenseTable(PeerTable):
         asked = registry.bits_of(ids) & self.items.bits
         plain = asked & registry.plain
         # A body brings its grants along, as far as they are held, which all are.
-        given = plain & ~registry.grants_of(plain & registry.kinds[BODY])
+        given = without(plain, registry.grants_of(plain & registry.kinds[BODY]))
         return self._batches(given), ItemBits(registry, asked ^ plain)
 
     def _batches(self, bits: int) -> Iterator[Parcel]:
@@ -226,9 +229,9 @@ class DenseTable(PeerTable):
         if not isinstance(items, Parcel):
             return InBulk(self.items.none, self.items.none, items)
         registry, held = self.items.registry, self.items.bits
-        fresh = items.bits & registry.bits_of(wanted) & ~held
+        fresh = without(items.bits & registry.bits_of(wanted), held)
         good, until = registry.worth.good(self.policy, self.facts, now, fresh & registry.plain)
-        good &= ~self._tight(good & registry.kinds[BODY])
+        good = without(good, self._tight(good & registry.kinds[BODY]))
         new = good & registry.kinds[BODY]
         own = registry.by_node.get(self.own, ())
         # A pin may speak against any name; our own card from somebody else is to be looked at; a table has an end.
@@ -250,8 +253,8 @@ class DenseTable(PeerTable):
             self.taken_cards += count
             self.items.bits = held | taken
             self._next_end = min(self._next_end, until)
-        left = fresh & registry.asked_for & ~(good | taken)
-        done = (items.bits & ~left if left else items.bits) | taken
+        left = without(fresh & registry.asked_for, good | taken)
+        done = without(items.bits, left) | taken
         return InBulk(ItemBits(registry, taken), ItemBits(registry, done), Parcel(registry, left) if left else ())
 
     # One by one
@@ -270,13 +273,23 @@ class DenseTable(PeerTable):
         known = bool(self.items.bits & bit)
         changed = not known or (live and not self.live & bit)
         self.items.bits |= bit | registry.grants_of(bit) | self.items.early & bit << 1
-        self.items.early &= ~(bit << 1)
+        self.items.early = without(self.items.early, bit << 1)
         self.count += not known
         self.live |= bit if live else 0
         self._next_end = min(self._next_end, until)
         row = self.row(bytes(card.identity))
         assert row is not None  # noqa: S101 - it was put just now
         return row.verdict, row if changed else None
+
+    def judge(self, card: bytes | Card, now: int, **given: Any) -> Verdict:
+        if isinstance(card, Card) and not self.pins and given == {"peer_static": card.node_id}:
+            number = self._plain_body(card)
+            verdict = (
+                self.items.registry.worth.verdict(self.policy, self.facts, now, number) if number is not None else None
+            )
+            if verdict is not None:
+                return verdict
+        return super().judge(card, now, **given)
 
     def _tight(self, new: int) -> int:
         """Those of these bodies for which there may be no room."""
@@ -335,8 +348,8 @@ class DenseTable(PeerTable):
         for number in self._numbers(identity):
             mask |= 1 << number
         self.gone |= mask & self.items.registry.kinds[BODY]
-        self.items.bits &= ~mask
-        self.live &= ~mask
+        self.items.bits = without(self.items.bits, mask)
+        self.live = without(self.live, mask)
         self.count -= 1
 
 

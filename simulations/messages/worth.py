@@ -1,12 +1,12 @@
 """Worth: which plain items count for whoever goes by a policy and facts, judged once for all of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from cards import Facts, Memo, Policy
+from cards import Facts, Memo, Policy, Verdict
 from p2pnoise.gossip.messages import CardItem, GrantItem, Item, RecordItem
 
-from .bits import numbers_of
+from .bits import numbers_of, without
 
 FOREVER = 1 << 62
 
@@ -17,6 +17,7 @@ class _Judged:
 
     policy: Policy
     facts: Facts
+    verdicts: dict[int, Verdict] = field(default_factory=dict)  # of bodies that are good
     known: int = 0
     good: int = 0
     since: int = 0
@@ -41,12 +42,17 @@ class Worth:
         judged = self._judged.get(key)
         if judged is None or now >= judged.until:
             judged = self._judged[key] = _Judged(policy, facts)
-        unknown = bits & ~judged.known
+        unknown = without(bits, judged.known)
         if unknown:
             self._judge(judged, unknown, now)
         if now < judged.since:
             return 0, now
         return bits & judged.good, judged.until
+
+    def verdict(self, policy: Policy, facts: Facts, now: int, body: int) -> Verdict | None:
+        """That of this plain body, if it counts so."""
+        good, _ = self.good(policy, facts, now, 1 << body)
+        return self._judged[id(policy), id(facts)].verdicts[body] if good else None
 
     def _judge(self, judged: _Judged, bits: int, now: int) -> None:
         memo = self._memo
@@ -63,6 +69,7 @@ class Worth:
                     whole = all(bytes(one.signature) in counting for one in memo.card(raw).grants)
                     if verdict.ok and whole and not any(one.code == "first-use" for one in verdict.findings):
                         judged.good |= 1 << number | self._grants_of(1 << number)
+                        judged.verdicts[number] = verdict
                         judged.until = min(judged.until, verdict.valid_until)
                 case RecordItem(raw):
                     record = memo.record(raw)
