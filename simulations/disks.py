@@ -13,7 +13,7 @@ from p2pnoise.gossip.effects import (
     StoreScore,
     StoreStatement,
 )
-from p2pnoise.gossip.table import Peer
+from p2pnoise.gossip.peer import Peer
 from p2pnoise.node import effects as io
 
 

@@ -27,7 +27,8 @@ from p2pnoise.instant import SECOND
 from .company import SEVERAL
 from .items import ItemSet, is_body
 from .networks import Network
-from .table import Peer, PeerTable
+from .peer import Peer
+from .table import PeerTable
 
 PASSIVE = 64  # peers; overlay-and-gossip 2.2: P(no live one among them) is 0.0001 % when 80 % fail
 LOOKED_AT = 8  # times as many of the table as are wanted, to choose networks among: of 10,000 nodes, 30 % of them in

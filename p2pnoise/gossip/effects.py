@@ -7,7 +7,7 @@ from cards import AddressRecord, Card, Fact, Finding, NodeId, Pin, Revocations, 
 from cards.facts import Statement
 
 from .messages import Message
-from .table import Peer
+from .peer import Peer
 
 LinkId = int  # whoever drives the overlay numbers the links
 

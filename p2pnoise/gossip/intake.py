@@ -17,7 +17,8 @@ from .effects import Effect, Learned, LinkId, OwnCardLearned, RecordLearned, Ref
 from .items import body_id, grant_id, record_id
 from .messages import CardItem, GrantItem, Item, MessageError, RecordItem
 from .pace import Pace
-from .table import Peer, PeerTable
+from .peer import Peer
+from .table import PeerTable
 from .wants import Wants
 
 OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with

@@ -9,7 +9,7 @@ from cards import Address, AddressRecord, Card, Fact, IdentityId, Mark, NodeId, 
 from p2pnoise.config import NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip.effects import Store
-from p2pnoise.gossip.table import Provenance
+from p2pnoise.gossip.peer import Provenance
 
 from .bans import Ban
 from .streams import End, StreamCode, StreamEvent
