@@ -11,7 +11,8 @@ from p2pnoise import events
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay, network_of
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Message, MessageError, decode, encode
+from p2pnoise.gossip.encoding import decode, encode
+from p2pnoise.gossip.messages import Message, MessageError
 from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 

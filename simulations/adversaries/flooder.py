@@ -2,6 +2,7 @@
 
 from cards import make_record
 from cards.codec import encode as encode_value
+from p2pnoise.gossip.encoding import encode
 from p2pnoise.gossip.messages import (
     FINGERPRINT_SIZE,
     ID_SIZE,
@@ -14,7 +15,6 @@ from p2pnoise.gossip.messages import (
     Ranges,
     RecordItem,
     Want,
-    encode,
 )
 from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
