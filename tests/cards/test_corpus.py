@@ -13,19 +13,9 @@ from cards.findings import CODES
 from tests.cards.conftest import ROOT
 from tests.cards.corpus import FOLDER, build, expectations
 from tests.conformance import card_cases
+from tests.conformance.calling import conformance
 from tests.conformance.report import Report
 from tests.patience import PATIENCE
-
-
-def conformance(*arguments, **environment):
-    """The command's exit code, what it answered and what it narrated."""
-    command = [sys.executable, "-m", "tests.conformance", *map(str, arguments)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
-
 
 PASSED = f"{len(expectations())} passed, 0 failed\n"
 
@@ -41,7 +31,11 @@ def test_every_case_comes_to_what_it_says_whichever_msgpack_reads_it(pure):
     check = "import msgpack, sys; sys.exit((msgpack.Unpacker.__module__ == 'msgpack.fallback') != bool(sys.argv[1:]))"
     environment = {"MSGPACK_PUREPYTHON": pure}
     subprocess.run([sys.executable, "-c", check, *pure], env=os.environ | environment, check=True, timeout=PATIENCE)
-    assert conformance("cards", FOLDER, **environment) == (0, PASSED, "")
+    command = [sys.executable, "-m", "tests.conformance", "cards", FOLDER]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, PASSED, "")
 
 
 @pytest.mark.parametrize("engine", sorted(statements.ENGINES))
@@ -121,8 +115,6 @@ def test_the_command_line_is_asked_too(case, monkeypatch):
     """With another policy than the library has, only the command line differs."""
     folder = case(GOOD, ordinary())
     assert conformance("cards", folder)[0] == 0
-    from tests.conformance import card_cases  # noqa: PLC0415 - what is patched here is loaded in this process
-
     monkeypatch.setattr(card_cases, "POLICY", "other.toml")
     (folder / "other.toml").write_text('network = "example-net"\n')
     good = card_cases.cards.Policy.from_toml((folder / "policy.toml").read_text())

@@ -3,23 +3,13 @@
 import copy
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.patience import PATIENCE
+from tests.conformance.calling import conformance
 
 ROOT = Path(__file__).parents[2]
-
-
-def conformance(*arguments):
-    """The command's exit code, what it answered and what it narrated."""
-    command = [sys.executable, "-m", "tests.conformance", *map(str, arguments)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture

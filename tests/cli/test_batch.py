@@ -395,11 +395,12 @@ def test_killed_at_any_moment_it_goes_on_and_no_serial_means_two_things(place, i
         time.sleep(rng.random() / 20)
         process.kill()
         process.communicate()
+        records = recorded(place)
         for path in fleet.out.glob("*.card"):
             card = place.card(path)
             meaning = card.card_id + card.grants[0].attrs
             assert meanings.setdefault(card.grants[0].serial, meaning) == meaning
-            assert recorded(place)[card.grants[0].serial] == card.card_id.hex()
+            assert records[card.grants[0].serial] == card.card_id.hex()
     before = place.snapshot(fleet.out)
     lines = fleet.issue()
     assert len(lines) == 1200
@@ -410,7 +411,8 @@ def test_killed_at_any_moment_it_goes_on_and_no_serial_means_two_things(place, i
         assert (fleet.out / name).read_bytes() == before[name]
     cards = [place.card(path) for path in fleet.out.glob("*.card")]
     assert len({card.grants[0].serial for card in cards}) == len(cards) == 1200
-    assert all(recorded(place)[card.grants[0].serial] == card.card_id.hex() for card in cards)
+    records = recorded(place)
+    assert all(records[card.grants[0].serial] == card.card_id.hex() for card in cards)
 
 
 def test_two_at_once_share_no_serial(place, issuer):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import demo_view
 from tests.cli.processes import Telling
 from tests.patience import PATIENCE
 from tests.transcripts import blocks, commands, matches
@@ -27,6 +28,7 @@ LONGEST = 3 * PATIENCE  # seconds that a demo may take on a busy machine
 STEPS = 7
 README = Path(__file__).parents[2] / "README.md"
 FACTS = 43  # lines that a demo tells with --json, about
+NODES_RUN = 13  # so many, and three nodes run
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="no /proc here")
 
@@ -57,19 +59,31 @@ def _demo(folder, *options, **more):
     )
 
 
+@pytest.mark.long
 def test_every_step_does_what_it_says(tmp_path):
-    folder = tmp_path / "a demo"
-    done = _demo(folder, "--json")
+    done = _demo(tmp_path / "a demo", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     told = [json.loads(line) for line in done.stdout.splitlines()]
     assert [fact["step"] for fact in told if "step" in fact] == list(range(1, STEPS + 1))
     assert [fact["done"] for fact in told if "done" in fact] == list(range(1, STEPS + 1))
     assert told[-1]["summary"]["ok"] is True
-    assert told[-1]["summary"]["folder"] == str(folder)
-    events = [json.loads(line) for line in (folder / "node-2" / "events.jsonl").read_text().splitlines()]
-    assert any(event["event"] == "dialling" and event["source"] == "table" for event in events)
-    assert all((folder / f"node-{number}" / "node.db").exists() for number in range(1, 8))
-    assert _left(folder) == {}
+    assert told[-1]["summary"]["folder"] == str(tmp_path / "a demo")
+
+
+def test_a_program_reads_each_step_and_the_summary(capsys):
+    view = demo_view.choose(None, as_json=True)
+    view.step(1, "keys")
+    view.tell("an issuer", issuer="issuer1")
+    view.done(1, 0.25)
+    view.summary(["every step did what it says"], {"ok": True})
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all(fact.pop("at") >= 0 for fact in told)
+    assert told == [
+        {"step": 1, "title": "keys"},
+        {"tell": "an issuer", "issuer": "issuer1"},
+        {"done": 1, "seconds": 0.25},
+        {"summary": {"ok": True}},
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +116,14 @@ def test_plain_lines_tell_the_same_story_and_can_be_pasted(plain):
     (look,) = [line for line in lines if line.startswith("  cat ")]
     shown = subprocess.run(["/bin/sh", "-c", look], capture_output=True, check=False)
     assert shown.stdout == (folder / "node-1" / "events.jsonl").read_bytes()
+
+
+def test_its_nodes_are_real_and_leave_no_process(plain):
+    folder, _ = plain
+    events = [json.loads(line) for line in (folder / "node-2" / "events.jsonl").read_text().splitlines()]
+    assert any(event["event"] == "dialling" and event["source"] == "table" for event in events)
+    assert all((folder / f"node-{number}" / "node.db").exists() for number in range(1, 8))
+    assert _left(folder) == {}
 
 
 def test_a_folder_that_is_not_empty_is_refused(tmp_path):
@@ -169,11 +191,13 @@ def _stopped_at(folder, facts, delay, number):
     return code
 
 
-def _stop_at_moments(tmp_path, count, seed, facts=FACTS):
-    """Two at a time; the moments are spread over so many facts that a demo tells."""
+KINDS = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP]
+
+
+def _stop_at_moments(tmp_path, seed, moments):
+    """Two at a time, each after so many facts that a demo tells, and a little later."""
     rng = random.Random(seed)
-    kinds = [signal.SIGINT, signal.SIGTERM, signal.SIGKILL, signal.SIGHUP]
-    plan = [(1 + facts * n // count, rng.uniform(0, 0.5), kinds[n % len(kinds)]) for n in range(count)]
+    plan = [(facts, rng.uniform(0, 0.5), kind) for facts, kind in moments]
     rng.shuffle(plan)
     failures, stopped = [], []
 
@@ -195,15 +219,16 @@ def _stop_at_moments(tmp_path, count, seed, facts=FACTS):
 
 @pytest.mark.parametrize("seed", [1])
 def test_a_demo_stopped_while_it_begins_leaves_no_process(tmp_path, seed):
-    """By each signal once, in the first half, where all processes are started; at all moments in a long test."""
-    stopped = _stop_at_moments(tmp_path, 4, seed, FACTS // 2)
+    """By each signal once: while its verbs run, or, by the one that it cannot hear, while nodes do. A long test has
+    each signal at all moments."""
+    stopped = _stop_at_moments(tmp_path, seed, [(NODES_RUN if kind == signal.SIGKILL else 2, kind) for kind in KINDS])
     assert all(code != 0 for code in stopped)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [2])
 def test_a_demo_stopped_at_any_of_many_moments_leaves_no_process(tmp_path, seed):
-    stopped = _stop_at_moments(tmp_path, 60, seed)
+    stopped = _stop_at_moments(tmp_path, seed, [(1 + FACTS * n // 60, KINDS[n % 4]) for n in range(60)])
     assert sum(code != 0 for code in stopped) >= 40
 
 

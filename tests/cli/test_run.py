@@ -419,7 +419,7 @@ def _killed_at_events(place, run, member, rounds, seed):
 
 @pytest.mark.parametrize("seed", [1])
 def test_what_a_node_told_before_a_kill_is_in_its_database(place, run, member, seed):
-    count = _killed_at_events(place, run, member, 10, seed)
+    count = _killed_at_events(place, run, member, 5, seed)
     assert {"peer-verified", "card-learned", "list-applied"} <= set(count)
 
 

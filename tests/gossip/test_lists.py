@@ -384,7 +384,7 @@ def test_one_peer_offers_no_more_lists_than_a_few_dozen(mesh, ada):
     assert len(ada.overlay._lists._links[ada.links["eve"]].offered) == lists.MAX_OFFERED
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", [*range(5), *(pytest.param(one, marks=pytest.mark.long) for one in range(5, 20))])
 def test_whatever_peers_do_with_signed_heads_little_is_kept_and_an_honest_list_arrives(mesh, ada, seed, monkeypatch):
     monkeypatch.setattr(lists, "MAX_WAITING", 2 * MAX_PAGES)
     monkeypatch.setattr(lists, "MAX_OFFERED", 5)

@@ -8,16 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.conformance.calling import conformance
+
 ROOT = Path(__file__).parents[2]
 ORACLES = ROOT / "tests" / "vectors" / "noise-oracles.json"
-
-
-def conformance(*arguments):
-    """The command's exit code, what it answered and what it narrated."""
-    command = [sys.executable, "-m", "tests.conformance", *map(str, arguments)]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert "Traceback" not in result.stderr
-    return result.returncode, result.stdout, result.stderr
 
 
 @pytest.fixture
@@ -148,7 +142,16 @@ def test_a_file_without_vectors_is_named_in_one_sentence(tmp_path, content, code
     assert len(narration.splitlines()) == 1
 
 
+USAGE = "usage: python -m tests.conformance noise|noisesocket|ed25519|x25519|cards FILE...\n"
+
+
 @pytest.mark.parametrize("arguments", [(), ("noise",), ("tls", "file"), ("--version",)])
 def test_a_call_that_is_none_is_answered_with_the_usage(arguments):
-    usage = "usage: python -m tests.conformance noise|noisesocket|ed25519|x25519|cards FILE...\n"
-    assert conformance(*arguments) == (2, "", usage)
+    assert conformance(*arguments) == (2, "", USAGE)
+
+
+def test_a_shell_is_told_the_same():
+    command = [sys.executable, "-m", "tests.conformance"]
+    for arguments, told in (((), (2, "", USAGE)), (("noise", ORACLES), (0, "16 passed, 0 failed\n", ""))):
+        done = subprocess.run([*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == told

@@ -88,7 +88,7 @@ framed = fields.map(lambda contents: b"".join(len(content).to_bytes(2, "big") + 
 
 
 @pytest.mark.parametrize("state", STATES)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=framed | st.binary(max_size=300), step=st.integers(1, 300))
 def test_only_documented_errors_and_no_more_memory_than_was_sent(play, state, data, step):
     connection = STATES[state](play)

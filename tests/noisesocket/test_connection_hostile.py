@@ -8,7 +8,7 @@ from p2pnoise.errors import RemoteProtocolError
 from p2pnoise.noisesocket import EndOfStream, HandshakeCompleted, HandshakePayload, MessageReceived, Truncated
 
 # The fixtures build new objects at each call, so one of them serves all examples.
-reusing_fixtures = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+reusing_fixtures = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 STATES = [
     (pattern, role, messages)

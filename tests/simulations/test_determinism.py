@@ -12,7 +12,11 @@ from simulations.running import begin
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-TOLD = "from simulations import run; print(run({name!r}, nodes=8, seed=5, fidelity={fidelity!r}).trace_hash)"
+TOLD = """
+from simulations import run
+for name, how in {cases}:
+    print(run(name, nodes=8, seed=5, fidelity=how).trace_hash)
+"""
 FIDELITIES = sorted({fidelity for one in all_scenarios() for fidelity in one.with_parameters({}).fidelities})
 
 
@@ -31,22 +35,15 @@ def test_a_hundred_runs_are_the_same(fidelity):
     assert len(_repeated(fidelity, 100)) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "fidelity"),
-    [
+def test_runs_are_the_same_in_processes_that_hash_differently():
+    cases = [
         *(("partition", one) for one in find("partition").with_parameters({}).fidelities),
         *(("cold-start", one) for one in FIDELITIES),
         ("random-faults", "bytes"),
-    ],
-)
-def test_a_run_is_the_same_in_processes_that_hash_differently(name, fidelity):
+    ]
     processes = [
         subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                TOLD.format(name=name, fidelity=fidelity),
-            ],
+            [sys.executable, "-c", TOLD.format(cases=cases)],
             cwd=ROOT,
             env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
@@ -54,9 +51,9 @@ def test_a_run_is_the_same_in_processes_that_hash_differently(name, fidelity):
         )
         for seed in ("1", "2")
     ]
-    told = [process.communicate(timeout=PATIENCE)[0] for process in processes]
-    assert told[0] == told[1]
-    assert len(told[0].strip()) == 32
+    one, other = (process.communicate(timeout=PATIENCE)[0].split() for process in processes)
+    assert dict(zip(cases, one, strict=True)) == dict(zip(cases, other, strict=True))
+    assert all(len(told) == 32 for told in one)
 
 
 def test_looking_at_a_run_does_not_change_it():

@@ -14,6 +14,12 @@ SHORT = ("node", "--seconds", "0.01", "--peers", "2")
 ROWS = 9  # of loads, and one of memory
 
 
+@pytest.fixture(autouse=True)
+def _few_rounds(monkeypatch):
+    """What is measured is nobody's test."""
+    monkeypatch.setattr("cli.bench.rounds._MIN_ROUNDS", 1)
+
+
 def _bench(*words):
     result = CliRunner().invoke(root, ["bench", *words])
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
