@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from cards import AddressRecord, Card
-from p2pnoise.gossip.table import Peer, PeerTable
+from p2pnoise.gossip.peer import Peer
+from p2pnoise.gossip.table import PeerTable
 from p2pnoise.store import Row as StoredRow
 
 from .peer_file import Row

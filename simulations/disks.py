@@ -4,8 +4,16 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cards import Fact, Mark, NodeId, Pin
-from p2pnoise.gossip.effects import Store, StoreAnchors, StorePeer, StorePin, StoreRevocations, StoreStatement
-from p2pnoise.gossip.table import Peer
+from p2pnoise.gossip.effects import (
+    Store,
+    StoreAnchors,
+    StorePeer,
+    StorePin,
+    StoreRevocations,
+    StoreScore,
+    StoreStatement,
+)
+from p2pnoise.gossip.peer import Peer
 from p2pnoise.node import effects as io
 
 
@@ -37,6 +45,7 @@ class MemoryDisk:
         self._statements: dict[bytes, Fact] = {}
         self._pins: dict[str, Pin] = {}
         self._anchors: tuple[NodeId, ...] = ()
+        self._scores: dict[NodeId, tuple[float, int]] = {}
 
     def load(self) -> tuple[io.TrustRestored, io.PeersRestored]:
         held = self._revocations.revocations.by_issuer.values() if self._revocations is not None else ()
@@ -50,7 +59,7 @@ class MemoryDisk:
             io.StoredPeer(peer.card, peer.record, peer.provenance, peer.first_seen, peer.learned_from)
             for peer in self._peers.values()
         )
-        trust = io.TrustRestored((*lists, *self._statements.values()), marks, pins)
+        trust = io.TrustRestored((*lists, *self._statements.values()), marks, pins, self._scores)
         return trust, io.PeersRestored(rows, anchors=self._anchors)
 
     def keep(self, changes: Sequence[Store]) -> None:
@@ -66,3 +75,5 @@ class MemoryDisk:
                     self._pins[pin.name] = pin
                 case StoreAnchors(node_ids):
                     self._anchors = node_ids
+                case StoreScore(node_id, faults, at):
+                    self._scores[node_id] = faults, at

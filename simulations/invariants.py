@@ -8,7 +8,8 @@ from cards.statements import frame, verify
 from p2pnoise.events import Event, PeerVerified
 from p2pnoise.gossip.content import Content
 from p2pnoise.gossip.effects import Store, StorePeer
-from p2pnoise.gossip.table import MAX_PEERS, Peer
+from p2pnoise.gossip.peer import Peer
+from p2pnoise.gossip.table import MAX_PEERS
 from p2pnoise.instant import SECOND
 
 from .checks import NodeView, View, Watch, seconds

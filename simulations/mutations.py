@@ -17,11 +17,12 @@ from cards.statements import verify
 from cards.verification import _Check
 from p2pnoise.gossip import Overlay, PeerTable, liveness, overlay, reconciliation
 from p2pnoise.gossip.broadcast import Broadcast
+from p2pnoise.gossip.encoding import decode
 from p2pnoise.gossip.intake import Intake
 from p2pnoise.gossip.items import ItemIndex
 from p2pnoise.gossip.lists import ListExchange
 from p2pnoise.gossip.liveness import Liveness
-from p2pnoise.gossip.messages import FINGERPRINT_SIZE, MessageError, Unknown, decode
+from p2pnoise.gossip.messages import FINGERPRINT_SIZE, MessageError, Unknown
 from p2pnoise.gossip.wants import Wants
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io

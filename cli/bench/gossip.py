@@ -14,8 +14,9 @@ from cards import IssuerKey, NodeId, Policy
 from cli.bench import traffic
 from cli.bench.report import Case, Quartiles, Result, at_most
 from cli.bench.rounds import Progress
+from p2pnoise.gossip.encoding import decode, encode
 from p2pnoise.gossip.items import Place
-from p2pnoise.gossip.messages import Message, Ranges, decode, encode
+from p2pnoise.gossip.messages import Message, Ranges
 from p2pnoise.gossip.reconciliation import Reconciliation
 from p2pnoise.gossip.table import PeerTable
 from p2pnoise.gossip.wants import Wants

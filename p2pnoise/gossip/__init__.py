@@ -3,7 +3,8 @@
 from .company import CROWDS, Rank
 from .networks import network_of
 from .overlay import Overlay
-from .table import Peer, PeerTable
+from .peer import Peer
+from .table import PeerTable
 from .views import Views
 
 __all__ = ["CROWDS", "Overlay", "Peer", "PeerTable", "Rank", "Views", "network_of"]

@@ -11,6 +11,12 @@ of an index by networks they would be nearly all.
 What answered is sure to be where it says, so half of a draw is of these, as soon as they are of several networks: those
 who mean no good answer always, and are among the first. Such a one makes room for another only where it does not answer
 any more.
+
+Nobody is remembered as tried over a restart. Who lies about where it is does not answer then either, and costs a dial;
+who does answer, whatever it has in mind, is among the tried as well. Simulated, 200 nodes, 30 % of them of a rogue
+issuer in five networks, all others started anew, 4 seeds: of the neighbours of these 97.0 to 97.9 % were honest where
+each remembered everybody who ever answered, and 97.3 to 98.6 % where nobody remembered any. What does count is kept:
+whom a node turns to first (anchors), and who was at fault.
 """
 
 from collections.abc import Iterable
@@ -21,7 +27,8 @@ from p2pnoise.instant import SECOND
 from .company import SEVERAL
 from .items import ItemSet, is_body
 from .networks import Network
-from .table import Peer, PeerTable
+from .peer import Peer
+from .table import PeerTable
 
 PASSIVE = 64  # peers; overlay-and-gossip 2.2: P(no live one among them) is 0.0001 % when 80 % fail
 LOOKED_AT = 8  # times as many of the table as are wanted, to choose networks among: of 10,000 nodes, 30 % of them in

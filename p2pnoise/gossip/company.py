@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from .effects import LinkId
 from .networks import Network, admits, home_of
-from .table import Peer, PeerTable
+from .peer import Peer
+from .table import PeerTable
 
 ENOUGH = 8  # neighbours up to which anybody is welcome; what a node dials until it has them
 SEVERAL = 32  # networks that a node knows before it minds them; fewer may be all that a fleet has. A guess: 4 in a lot

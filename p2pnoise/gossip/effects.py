@@ -7,7 +7,7 @@ from cards import AddressRecord, Card, Fact, Finding, NodeId, Pin, Revocations, 
 from cards.facts import Statement
 
 from .messages import Message
-from .table import Peer
+from .peer import Peer
 
 LinkId = int  # whoever drives the overlay numbers the links
 
@@ -53,6 +53,15 @@ class StoreAnchors:
     """These are to be dialled first after a restart, by Node ID: they take the place of those before."""
 
     node_ids: tuple[NodeId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreScore:
+    """So many faults a node has to its name, as of this second since 1970; with none it need not be remembered."""
+
+    node_id: NodeId
+    faults: float
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +157,7 @@ class Misbehaved:
     reason: str
 
 
-Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin | StoreAnchors
+Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin | StoreAnchors | StoreScore
 Effect: TypeAlias = (
     Store
     | SendMessage

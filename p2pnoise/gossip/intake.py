@@ -16,7 +16,9 @@ from .broadcast import Broadcast
 from .effects import Effect, Learned, LinkId, OwnCardLearned, RecordLearned, Refused, StorePeer
 from .items import body_id, grant_id, record_id
 from .messages import CardItem, GrantItem, Item, MessageError, RecordItem
-from .table import Peer, PeerTable
+from .pace import Pace
+from .peer import Peer
+from .table import PeerTable
 from .wants import Wants
 
 OF_THE_BODY = frozenset(  # what keeps a card from counting whatever grants it comes with
@@ -53,6 +55,7 @@ class Intake:
         self._effects = effects
         self._met = met
         self._contradicted = contradicted
+        self._pace = Pace()
 
     def take_answer(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> None:
         """Take what the peer with the Node ID `giver` gives us of what it was asked for. Raises `MessageError`."""
@@ -148,6 +151,9 @@ class Intake:
 
     def _take_card(self, link: LinkId, giver: bytes, card: Card, ids: list[bytes], now: Instant) -> None:
         """A card, or one grant over a body that we hold; `ids` are those of what it is."""
+        origins = self.origins(card)
+        if not self._pace.allows(origins, now.monotonic):
+            return
         self._met(card, now)
         known = self._table.by_node(card.node_id)
         ours = self._table.newer_own(card, now.unix) if card.node_id == self._table.own else None
@@ -158,7 +164,7 @@ class Intake:
             verdict, peer = self._table.offer_card(card, now.unix, source=giver)
         if peer is not None:
             self._wants.answered(link, peer.item_ids)
-            self.changed(peer, known, None if ours is not None else (link, giver), now)
+            self.changed(peer, known, None if ours is not None else (link, giver), origins, now)
         if ours is not None:
             self._effects.append(OwnCardLearned(ours, giver))
         held: Container[bytes] = peer.places if peer is not None else self._table.items
@@ -182,9 +188,23 @@ class Intake:
         if missing:
             self._wants.refuse(missing, now.monotonic)
 
+    def origins(self, card: Card) -> list[bytes]:
+        """Who has signed what would change here by this card: a newer body, or grants over the one that we hold."""
+        known = self._table.by_identity(card.identity)
+        if known is None or card.node_id == self._table.own:
+            return []
+        if card.card_id != known.card.card_id:
+            return [card.identity] if card.sequence > known.card.sequence else []
+        held = {(grant.kid, grant.attrs) for grant in known.card.grants}
+        new = (grant.kid for grant in card.grants if (grant.kid, grant.attrs) not in held)
+        return [card.identity + kid for kid in new if self._table.keys_of(kid)]
+
     def _take_record(self, link: LinkId, giver: bytes, record: AddressRecord, now: Instant) -> None:
+        if not self._pace.allows([record.node_id], now.monotonic):
+            return
         finding, peer = self._table.offer_record(record, now.unix)
         if peer is not None:
+            self._pace.changed([record.node_id], now.monotonic)
             self._record_changed(peer, record, giver, link, now)
             return
         if finding is None and self._table.by_node(record.node_id) is None:
@@ -192,6 +212,7 @@ class Intake:
             finding = self._table.check_record(record, now.unix)
             early, _ = self.early.get(record.node_id, (record, b""))
             if finding is None and early.sequence <= record.sequence:
+                self._pace.changed([record.node_id], now.monotonic)
                 self.early[bytes(record.node_id)] = record, giver
                 if len(self.early) > MAX_EARLY:
                     self.early.popitem(last=False)
@@ -205,15 +226,25 @@ class Intake:
         self._broadcast.note(link, {*peer.item_ids[-1:]}, now)
         self._effects += [StorePeer(peer), RecordLearned(record, source)]
 
-    def changed(self, peer: Peer, known: Peer | None, source: tuple[LinkId, bytes] | None, now: Instant) -> None:
+    def changed(
+        self,
+        peer: Peer,
+        known: Peer | None,
+        source: tuple[LinkId, bytes] | None,
+        origins: Collection[bytes],
+        now: Instant,
+    ) -> None:
         """A row changed: store it first, then tell the node and, when this input is done, the other peers.
 
-        `source` is the link that it came by, with the Node ID there; None where we met it ourselves.
+        `source` is the link that it came by, with the Node ID there; None where we met it ourselves. Where its
+        `origins` have changed too often, who shows us a card has it kept, and others hear of it by comparisons alone.
         """
         new = {*peer.item_ids}
         if known is not None:
             new.difference_update(known.item_ids)
-        self._broadcast.note(source[0] if source else None, new, now)
+        if self._pace.allows(origins, now.monotonic):
+            self._pace.changed(origins, now.monotonic)
+            self._broadcast.note(source[0] if source else None, new, now)
         self._effects.append(StorePeer(peer))
         if source is not None:
             self._effects.append(Learned(peer, source[1]))

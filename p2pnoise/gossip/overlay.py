@@ -259,12 +259,12 @@ class Overlay:
     def offer_card(self, card: Card, now: Instant, *, live: bool, own: bool = False) -> list[Effect]:
         """A card from elsewhere than gossip: a handshake, our own installation."""
         self._recall(card, now)
-        known = self.table.by_node(card.node_id)
+        known, origins = self.table.by_node(card.node_id), self._intake.origins(card)
         verdict, peer = self.table.offer_card(card, now.unix, source=self.table.own, live=live, own=own)
         if peer is not None:
             pin = self.table.pin(verdict)
             self._effects += [StorePin(pin)] if pin is not None else []
-            self._intake.changed(peer, known, None, now)
+            self._intake.changed(peer, known, None, origins, now)
             self._effects += [Pinned(peer)] if pin is not None else []
         return self._finish(now)
 

@@ -16,7 +16,7 @@ from cards import Verdict
 from .items import NO_ISSUER
 
 if TYPE_CHECKING:
-    from .table import Peer
+    from .peer import Peer
 
 ONE_ISSUER = 4  # of a table a quarter, where the policy names several; overlay-and-gossip 2.3(d)
 NO_ISSUER_AT_ALL = 10  # a tenth for cards that are pinned, allowed or trusted on first use; the same

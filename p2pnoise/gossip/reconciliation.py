@@ -23,8 +23,9 @@ from p2pnoise.instant import SECOND, Instant
 
 from .budget import LEAST, Budgets
 from .effects import LinkId
+from .encoding import ranges_size
 from .items import NO_ISSUER, ItemSet, Span, bound_between
-from .messages import ID_SIZE, MAX_IDS, Message, Range, Ranges, ranges_size
+from .messages import ID_SIZE, MAX_IDS, Message, Range, Ranges
 from .table import PeerTable
 from .wants import Wants
 

@@ -1,9 +1,9 @@
-"""The peer table: every verified card that counts, with its address record, and the trust they were judged by."""
+"""The peer table: every verified card that counts, with its address record, beside the trust they were judged by."""
 
 import heapq
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Set
+from dataclasses import replace
+from typing import NamedTuple
 
 from cards import (
     AddressRecord,
@@ -12,103 +12,30 @@ from cards import (
     Conflict,
     Delegation,
     Fact,
-    Facts,
     Finding,
-    Grant,
-    IdentityId,
-    IssuerId,
-    Judge,
-    Mark,
     Memo,
     NodeId,
-    Pin,
     Policy,
     RevocationList,
-    Revocations,
     SelfRevocation,
     SignatureCache,
-    SignedHead,
     Succession,
     Verdict,
-    VerifiedCard,
-    verify_card,
 )
-from cards.facts import Statement
-from cards.revocation import MAX_NEXT
-from cards.verification import MAX_PINS
 from p2pnoise.chance import Chance
 from p2pnoise.errors import LocalProtocolError
 
 from .content import Content
 from .grants import merged, renewed
-from .items import ItemIndex, ItemSet, Place, body_id
+from .items import ItemIndex, ItemSet, body_id
 from .messages import Item
 from .networks import Network, home_of
+from .peer import Peer, Provenance
 from .quotas import Quotas, group_of, share
-
-Provenance = Literal["proven", "live"]
+from .trust import Trust
 
 MAX_PEERS = 100_000  # cards; the next is refused. Each takes some 5.9 kB of memory, with its record and the ids of both
 _SLACK = 1_000  # ends in the heap that no row needs any longer, beyond one for each row
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Peer:
-    """One identity of the table. `provenance`: proven by its node signature, or live in a handshake with us."""
-
-    content: Content
-    provenance: Provenance
-    first_seen: int  # seconds since 1970
-    learned_from: bytes  # the Node ID that told us; our own for what we loaded or met ourselves
-
-    @property
-    def verified(self) -> VerifiedCard:
-        return self.content.verified
-
-    @property
-    def verdict(self) -> Verdict:
-        return self.content.verdict
-
-    @property
-    def record(self) -> AddressRecord | None:
-        return self.content.record
-
-    @property
-    def card(self) -> Card:
-        return self.content.card
-
-    @property
-    def node_id(self) -> NodeId:
-        return self.content.card.node_id
-
-    @property
-    def item_ids(self) -> tuple[bytes, ...]:
-        """The ids of everything that stands in this row: body, grants, record."""
-        return self.content.item_ids
-
-    @property
-    def places(self) -> Mapping[bytes, Place]:
-        """Where each of these stands in comparisons: with every root issuer for whom it counts, or with none."""
-        return self.content.places
-
-    @property
-    def group(self) -> bytes:
-        """For which group it counts where groups have quotas."""
-        return self.content.group
-
-    @property
-    def grants(self) -> Mapping[bytes, Grant]:
-        """The grants that count, by item id."""
-        return self.content.grants
-
-    def with_record(self, record: AddressRecord | None) -> "Peer":
-        """This row with another address record, or none."""
-        return Peer(
-            content=self.content.with_record(record),
-            provenance=self.provenance,
-            first_seen=self.first_seen,
-            learned_from=self.learned_from,
-        )
 
 
 class InBulk(NamedTuple):
@@ -119,7 +46,7 @@ class InBulk(NamedTuple):
     others: Iterable[Item]
 
 
-class PeerTable:
+class PeerTable(Trust):
     """The verified peers, ours included, with the trust they were judged by. Bounded by `MAX_PEERS`.
 
     `policy`, `facts` and the pins made by hand are replaced whole; `reconsider` then says whose verdict changed.
@@ -135,24 +62,11 @@ class PeerTable:
         memo: Memo | None = None,
     ) -> None:
         """`memo` is for worlds of many nodes, which may share one."""
-        self.policy = policy
-        self.facts = Facts()
-        self.pins: Mapping[str, IdentityId] = {}
-        self._first_uses: dict[str, IdentityId] = {}
-        self._untied: Mapping[str, IdentityId] = {}  # names and whom a first use no longer pins them to
+        super().__init__(policy, signatures=signatures, memo=memo)
         self.own = own
         self._own_card = own_card
-        self._signatures = memo.signatures if memo is not None else signatures or SignatureCache()
-        self._memo = memo
-        self._judge: Judge | None = None  # of the memo, under the policy and facts that were in force
-        self._keys: tuple[Policy, Facts, Mapping[bytes, list[IssuerId]]] | None = None
-        self.read_card: Callable[[bytes], Card] = Card.parse  # a card as claimed; raises `CardError`
-        self.read_record: Callable[[bytes], AddressRecord] = AddressRecord.parse  # the same
-        if memo is not None:
-            self.read_card, self.read_record = memo.card, memo.record
         self._peers: dict[bytes, Peer] = {}  # by identity key
         self._by_node: dict[bytes, bytes] = {}  # Node ID -> identity key
-        self._marks: dict[bytes, Mark] = {}  # by identity key; never goes back
         self._superseded: dict[bytes, Card] = {}  # Node ID -> the last card of an identity that has handed over
         self.items = ItemIndex()
         self._ends: list[tuple[int, bytes]] = []  # heap of (valid_until, identity key)
@@ -231,91 +145,8 @@ class PeerTable:
         """Take those of these items that are wanted and need no look at each."""
         return InBulk(self.items.none, self.items.none, items)
 
-    # Judging
-
-    @property
-    def revocations(self) -> Revocations:
-        """The revocation lists of the facts."""
-        return self.facts.revocations
-
-    def keys_of(self, kid: bytes) -> list[IssuerId]:
-        """The keys of accepted issuers and of their delegates that the hint of a grant may mean."""
-        known = self._keys
-        if known is None or known[0] is not self.policy or known[1] is not self.facts:
-            delegates = (authority.key for authority in self.facts.authorities(self.policy))
-            keys: dict[bytes, list[IssuerId]] = {}
-            for key in dict.fromkeys((*self.policy.issuers.values(), *delegates)):
-                keys.setdefault(key.hint, []).append(key)
-            known = self._keys = self.policy, self.facts, keys
-        return known[2].get(kid, [])
-
-    def mark(self, identity: bytes) -> Mark | None:
-        return self._marks.get(identity)
-
-    def restore_mark(self, identity: bytes, mark: Mark) -> None:
-        """Takes back a mark that was stored; before any card of that identity is offered."""
-        self._marks[identity] = mark
-
-    def judge(
-        self,
-        card: bytes | Card,
-        now: int,
-        *,
-        peer_static: bytes | None = None,
-        established: bool = False,
-        own: bool = False,
-        thorough: bool = True,
-    ) -> Verdict:
-        """`verify_card` under the policy, facts, pins and marks of this table; nothing is changed.
-
-        Besides, a Node ID serves one identity, and only our `own` installation may speak for our node and identity.
-        """
-        try:
-            claim = card if isinstance(card, Card) else self.read_card(card)
-        except CardError as error:
-            return Verdict(level="reject", findings=(error.finding,))
-        judge = self._judge_now() if self._memo is not None else None
-        mark = self._marks.get(claim.identity)
-        if judge is not None:
-            verdict = judge.verify_card(
-                claim,
-                now=now,
-                peer_static=peer_static,
-                pins=self.pins,
-                mark=mark,
-                marks=self._marks,
-                established=established,
-                thorough=thorough,
-            )
-        else:
-            verdict = verify_card(
-                claim,
-                policy=self.policy,
-                now=now,
-                peer_static=peer_static,
-                facts=self.facts,
-                pins=self.pins,
-                mark=mark,
-                marks=self._marks,
-                established=established,
-                signatures=self._signatures,
-                thorough=thorough,
-            )
-        conflict = None if own else self._conflict(claim)
-        if conflict is None:
-            return verdict
-        return replace(verdict, level="reject", findings=(*verdict.findings, conflict))
-
-    def _judge_now(self) -> Judge | None:
-        judge, memo = self._judge, self._memo
-        if memo is not None and (judge is None or judge.policy is not self.policy or judge.facts is not self.facts):
-            judge = self._judge = memo.judge(self.policy, self.facts)
-        return judge
-
-    def _intern(self, facts: Facts) -> Facts:
-        return self._memo.facts(facts) if self._memo is not None else facts
-
     def _conflict(self, card: Card) -> Finding | None:
+        """A Node ID serves one identity, and only our own installation may speak for our node and identity."""
         known = self._peers.get(card.identity)
         if card.node_id == self.own or (known is not None and known.node_id == self.own):
             return Finding("self-peer", "a card of our own node or identity, from somebody else")
@@ -423,52 +254,6 @@ class PeerTable:
         self._put(changed)
         return None, changed
 
-    def check_record(self, record: AddressRecord, now: int) -> Finding | None:
-        """What keeps `record` from being believed, whoever's it is; nothing is changed."""
-        judge = self._judge_now()
-        if judge is not None and self._memo is not None:
-            _, clock, leeway = judge.time(now)
-            return self._memo.check_record(record, network=self.policy.network, now=clock, leeway=leeway)
-        return record.check(
-            network=self.policy.network,
-            now=self.facts.clock(self.policy, now),
-            leeway=self.facts.leeway(self.policy, now),
-            signatures=self._signatures,
-        )
-
-    def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:
-        """Keep `fact` if it is signed and news: what there is to say, and whether anything changed."""
-        before = self.facts
-        facts, finding = before.add(fact, policy=self.policy, now=now, marks=self._marks, signatures=self._signatures)
-        if facts is not before:
-            self.facts = self._intern(facts)
-        return finding, self.facts is not before
-
-    def check_list(self, head: SignedHead, now: int) -> Finding | None:
-        """What keeps a list of this head from being taken, whatever is on its pages; nothing is changed."""
-        return self.facts.check_list(head, policy=self.policy, now=now, signatures=self._signatures)
-
-    def check_statement(self, statement: Statement) -> Finding | None:
-        """What keeps a statement from being believed, whatever it is about; nothing is changed."""
-        return statement.check(
-            network=self.policy.network, now=None, leeway=self.policy.leeway, signatures=self._signatures
-        )
-
-    def restore_facts(self, facts: Iterable[Fact], now: int) -> None:
-        """Take back what was stored, lists oldest first; statements in any order, and whatever the policy says today.
-
-        Or an issuer that leaves the policy and comes back would have its retirement forgotten, and a shorter lifetime
-        of lists would take back what those revoke that were taken before.
-        """
-        statements = {}
-        policy = replace(self.policy, list_lifetime=MAX_NEXT)
-        for fact in facts:
-            if isinstance(fact, RevocationList):
-                self.facts, _ = self.facts.add(fact, policy=policy, now=now, signatures=self._signatures)
-            elif self.check_statement(fact) is None:
-                statements[fact.digest] = fact
-        self.facts = self._intern(self.facts.merge(Facts(statements=statements), now))
-
     def touched_by(self, fact: Fact) -> list[Peer]:
         """The peers of whom a fact may change what they are worth: of a retirement or a manifest it may be all."""
         if isinstance(fact, RevocationList):  # at most 16,000 entries, of identities, card ids, or delegates' keys
@@ -501,35 +286,6 @@ class PeerTable:
         before = replace(self.facts, statements=others).authorities(self.policy)
         changed = {authority.key.hint for authority in {*before} ^ {*self.facts.authorities(self.policy)}}
         return [peer for peer in self if any(grant.kid in changed for grant in peer.card.grants)]
-
-    def pin_by_hand(self, pins: Mapping[str, IdentityId], untied: Mapping[str, IdentityId]) -> list[Pin]:
-        """Take these pins in place of all that were made by hand before; of the other names, those of a first use.
-
-        Those that are `untied` from the identity of their first use are forgotten and returned.
-        """
-        forgotten = [name for name, identity in untied.items() if self._first_uses.get(name) == identity]
-        for name in forgotten:
-            del self._first_uses[name]
-        self._untied = untied
-        self.pins = {**self._first_uses, **pins}
-        return [Pin(name, None) for name in forgotten]
-
-    def restore_pins(self, pins: Mapping[str, IdentityId]) -> None:
-        """Take back what was pinned on first use; before the pins made by hand."""
-        self._first_uses = dict(pins)
-        self.pins = pins
-
-    def pin(self, verdict: Verdict) -> Pin | None:
-        """Pin the name of a card that was trusted on first use; the new pin, if there is one."""
-        card = verdict.claim
-        first = any(finding.code == "first-use" for finding in verdict.findings)
-        if not (verdict.ok and first and card and card.name) or len(self._first_uses) >= MAX_PINS:
-            return None
-        if self._untied.get(card.name) == card.identity:
-            return None  # the name is kept free for another
-        self._first_uses[card.name] = card.identity
-        self.pins = {**self.pins, card.name: card.identity}
-        return Pin(card.name, card.identity)
 
     def reconsider(self, peers: Iterable[Peer], now: int) -> list[Peer]:
         """Judge again after trust or time changed; those that no longer count leave the table and are returned.

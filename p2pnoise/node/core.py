@@ -218,11 +218,12 @@ class NodeCore:
     ) -> None:
         """Inputs that come from our own operator and disk."""
         match given:
-            case io.TrustRestored(facts, marks, pins):
+            case io.TrustRestored(facts, marks, pins, scores):
                 for identity, mark in marks.items():
                     self.table.restore_mark(identity, mark)
                 self.table.restore_facts(facts, now.unix)
                 self.table.restore_pins(pins)
+                self.links.scores.restore(scores, now)
             case io.PeersRestored(peers, left, anchors):
                 for stored in peers:
                     self._restore(stored, now)

@@ -9,7 +9,7 @@ from cards import Address, AddressRecord, Card, Fact, IdentityId, Mark, NodeId, 
 from p2pnoise.config import NodeConfig
 from p2pnoise.events import Event
 from p2pnoise.gossip.effects import Store
-from p2pnoise.gossip.table import Provenance
+from p2pnoise.gossip.peer import Provenance
 
 from .bans import Ban
 from .streams import End, StreamCode, StreamEvent
@@ -66,12 +66,13 @@ class StoredPeer:
 class TrustRestored:
     """What was stored of trust: facts (lists oldest first), marks by identity key, names pinned on first use.
 
-    Before any `PeersRestored`.
+    And the faults of nodes, the oldest first, each as of a second since 1970. Before any `PeersRestored`.
     """
 
     facts: tuple[Fact, ...]
     marks: Mapping[bytes, Mark]
     pins: Mapping[str, IdentityId] = field(default_factory=dict)
+    scores: Mapping[NodeId, tuple[float, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

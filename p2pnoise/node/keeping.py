@@ -2,8 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-from p2pnoise.gossip.effects import Store, StoreAnchors, StorePeer, StorePin, StoreRevocations, StoreStatement
-from p2pnoise.store.peer_store import Anchors, Change, PeerChange, PeerStore
+from p2pnoise.gossip.effects import (
+    Store,
+    StoreAnchors,
+    StorePeer,
+    StorePin,
+    StoreRevocations,
+    StoreScore,
+    StoreStatement,
+)
+from p2pnoise.store.peer_store import Anchors, Change, PeerChange, PeerStore, Score
 from p2pnoise.store.reading import Row
 
 from . import effects as io
@@ -20,6 +28,8 @@ def change_of(effect: Store, now: int) -> Change:
             return pin
         case StoreAnchors(node_ids):
             return Anchors(node_ids)
+        case StoreScore(node_id, faults, at):
+            return Score(node_id, faults, at)
         case StorePeer(peer):
             errors = peer.verdict.errors
             return PeerChange(
@@ -40,7 +50,7 @@ def read_back(store: PeerStore) -> tuple[io.TrustRestored, io.PeersRestored]:
 
 def read_trust(store: PeerStore) -> io.TrustRestored:
     """What was kept of trust. Raises `StoreError`."""
-    return io.TrustRestored((*store.lists(), *store.statements()), store.marks(), store.pins())
+    return io.TrustRestored((*store.lists(), *store.statements()), store.marks(), store.pins(), store.scores())
 
 
 def read_first(store: PeerStore) -> io.PeersRestored:

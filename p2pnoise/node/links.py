@@ -11,7 +11,8 @@ from p2pnoise import events
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay, network_of
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.messages import Message, MessageError, decode, encode
+from p2pnoise.gossip.encoding import decode, encode
+from p2pnoise.gossip.messages import Message, MessageError
 from p2pnoise.instant import SECOND, Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 
@@ -70,7 +71,7 @@ class Links:
         self._table = overlay.table
         self._dialler = dialler
         self._bans = bans
-        self._scores = Scores()
+        self.scores = Scores()
         self._out = out
         self.openings = Openings(self.all, table=overlay.table, dialler=dialler, bans=bans, out=out)
         self.pings = Pings(self.all, out)
@@ -99,7 +100,7 @@ class Links:
         strangers = [link for link in self.all.values() if not link.initiator and not link.greeted]
         same_host = sum(link.address.host == address.host for link in strangers)
         full = (
-            self._scores.waits(address, now.monotonic)
+            self.scores.waits(address, now.monotonic)
             or len(self.all) >= self._config.max_links
             or len(strangers) >= self._config.max_handshakes
             or same_host >= self._config.max_handshakes_per_host
@@ -294,10 +295,14 @@ class Links:
         if link.node_id is not None:
             self._dialler.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
         self.drop(connection, f"it broke the protocol: {why}", now)
-        if link.node_id is not None and self._scores.blame(link.node_id, now.monotonic):
+        if link.node_id is None:
+            return
+        too_many = self.scores.blame(link.node_id, now.monotonic)
+        self._out.append(gossip.StoreScore(link.node_id, self.scores.of(link.node_id, now.monotonic), now.unix))
+        if too_many:
             ban = ban_for(link.node_id, self.name(link), why, now.unix)
             self._bans.make(ban, now.unix)
-            self._scores.throttle(link.address, now.monotonic)
+            self.scores.throttle(link.address, now.monotonic)
             self.emit(telling.banned(ban))
             self.admission.recheck(now)
 
@@ -447,7 +452,13 @@ class Links:
                 case gossip.RecordLearned(record, _):
                     self._address_learned(record.node_id, now)
                     self.emit(events.AddressLearned(node_id=record.node_id, addresses=record.addresses))
-                case gossip.StoreRevocations() | gossip.StoreStatement() | gossip.StorePin() | gossip.StoreAnchors():
+                case (
+                    gossip.StoreRevocations()
+                    | gossip.StoreStatement()
+                    | gossip.StorePin()
+                    | gossip.StoreAnchors()
+                    | gossip.StoreScore()
+                ):
                     self._out.append(effect)
                 case gossip.PageCame(connection):
                     self.admission.page_came(connection, now)

@@ -1,16 +1,18 @@
 """Scores: what peers have done that no honest node does, by Node ID, halved every ten minutes. No I/O.
 
-A new link begins with what the last one left. Only faults that the bytes of a message show by themselves count, and
-only such as came in a transport message, which the peer alone can have written: whoever stands on the path can have
-nobody blamed. Who has too many is banned for an hour, by its key; and the exact address that it came from waits for ten
-minutes, which is never a group of addresses: behind one may be a neighbourhood (P21).
+A new link begins with what the last one left, and so does a new start of ours, by the wall clock. Only faults that the
+bytes of a message show by themselves count, and only such as came in a transport message, which the peer alone can have
+written: whoever stands on the path can have nobody blamed. Who has too many is banned for an hour, by its key; and the
+exact address that it came from waits for ten minutes, which is never a group of addresses: behind one may be a
+neighbourhood (P21). Which addresses wait is forgotten at a restart, since the ban is not.
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 
 from cards import Address, NodeId
 from p2pnoise.gossip import network_of
-from p2pnoise.instant import SECOND
+from p2pnoise.instant import SECOND, Instant
 
 from .bans import MAX_REASON, Ban
 
@@ -27,6 +29,11 @@ class Scores:
     def __init__(self) -> None:
         self._faults: OrderedDict[NodeId, tuple[float, int]] = OrderedDict()  # how many, as of when
         self._waiting: OrderedDict[str, int] = OrderedDict()  # hosts, until when
+
+    def restore(self, scores: Mapping[NodeId, tuple[float, int]], now: Instant) -> None:
+        """Take back what was stored, the oldest first: how many, as of a second since 1970."""
+        for node_id, (faults, at) in scores.items():
+            self._faults[node_id] = faults, now.monotonic - max(0, now.unix - at) * SECOND
 
     def of(self, node_id: NodeId, now: int) -> float:
         """How many faults a peer has to its name by now."""

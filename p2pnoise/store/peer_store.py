@@ -17,7 +17,7 @@ from cards.revocation import IssuerRevocations
 from . import reading
 from .errors import StoreError
 from .reading import Row, failed
-from .schema import connect
+from .schema import CEASED, connect
 
 # A node that has not read all of its table yet learns some rows anew: it may know less of them than is written here. A
 # record that has ended is ended here, too, whoever leaves it standing.
@@ -38,6 +38,14 @@ ON CONFLICT (identity) DO UPDATE SET
     sequence=excluded.sequence, card_id=excluded.card_id, next_key_digest=excluded.next_key_digest
 WHERE excluded.sequence > marks.sequence
 """
+# Whoever signs cards by the thousand has each crowd out another (gossip/quotas.py), and what was revoked or has ended
+# would add up as well. Their marks stay.
+MAX_CEASED = 10_000  # rows that count no longer: some 11 MB; those go whose last change is the oldest
+_OLDEST = f"SELECT rowid FROM peers WHERE {CEASED} ORDER BY changed DESC, rowid DESC LIMIT -1 OFFSET ?"  # noqa: S608
+FORGET_CEASED = f"DELETE FROM peers WHERE rowid IN ({_OLDEST})"  # noqa: S608 - all of it is written here
+COUNTING = ("verified", "known", "pinned")
+MAX_SCORES = 10_000  # as many as a node remembers; whose last fault is the oldest is forgotten
+FORGET_SCORES = "DELETE FROM scores WHERE node_id IN (SELECT node_id FROM scores ORDER BY at DESC LIMIT -1 OFFSET ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +68,16 @@ class Anchors:
     node_ids: tuple[NodeId, ...]
 
 
-Change: TypeAlias = PeerChange | Revocations | Statement | Pin | Anchors
+@dataclass(frozen=True, slots=True)
+class Score:
+    """How many faults a node has to its name, as of a second since 1970."""
+
+    node_id: NodeId
+    faults: float
+    at: int
+
+
+Change: TypeAlias = PeerChange | Revocations | Statement | Pin | Anchors | Score
 
 
 class PeerStore:
@@ -101,13 +118,15 @@ class PeerStore:
                 # All rows by one statement each, which costs two thirds of as many: they are most of what is written.
                 self._db.executemany(PUT_PEER, map(row_of, peers))
                 self._db.executemany(PUT_MARK, map(mark_of, peers))
+                if any(change.standing not in COUNTING for change in peers):
+                    self._db.execute(FORGET_CEASED, (MAX_CEASED,))
                 for change in changes:
                     if not isinstance(change, PeerChange):
                         self._put(change)
         except sqlite3.Error as error:
             raise failed(self.path, error) from None
 
-    def _put(self, change: Revocations | Statement | Pin | Anchors) -> None:
+    def _put(self, change: Revocations | Statement | Pin | Anchors | Score) -> None:
         match change:
             case Revocations():
                 self._put_lists(change)
@@ -120,6 +139,13 @@ class PeerStore:
                 self._db.executemany(
                     "INSERT INTO anchors (place, node_id) VALUES (?, ?)", enumerate(map(bytes, node_ids))
                 )
+            case Score(node_id, faults, at):
+                self._db.execute("DELETE FROM scores WHERE node_id=?", (bytes(node_id),))
+                if faults:
+                    self._db.execute(
+                        "INSERT INTO scores (node_id, faults, at) VALUES (?, ?, ?)", (bytes(node_id), faults, at)
+                    )
+                    self._db.execute(FORGET_SCORES, (MAX_SCORES,))
             case _:
                 row = (change.digest, change.label, change.raw)
                 self._db.execute("INSERT OR IGNORE INTO statements (digest, label, raw) VALUES (?, ?, ?)", row)
@@ -162,6 +188,10 @@ class PeerStore:
     def anchors(self) -> tuple[NodeId, ...]:
         """Who is to be dialled first."""
         return reading.anchors(self._db, self.path)
+
+    def scores(self) -> dict[NodeId, tuple[float, int]]:
+        """The faults of nodes, the oldest first, each as of a second since 1970."""
+        return reading.scores(self._db, self.path)
 
     def rows(self) -> Iterator[Row]:
         """Every stored peer: ourselves, then those we were linked to; rows that are no cards any more are skipped."""

@@ -188,6 +188,16 @@ def anchors(db: sqlite3.Connection, path: Path) -> tuple[NodeId, ...]:
         return ()  # they are no more than whom to dial first
 
 
+def scores(db: sqlite3.Connection, path: Path) -> dict[NodeId, tuple[float, int]]:
+    try:
+        found = db.execute("SELECT node_id, faults, at FROM scores ORDER BY at").fetchall()
+        return {NodeId(node_id): (float(faults), at) for node_id, faults, at in found if _number(at)}
+    except sqlite3.Error as error:
+        raise failed(path, error) from None
+    except (CardError, TypeError, ValueError):
+        return {}  # whoever is at fault will be so again
+
+
 def rows(db: sqlite3.Connection, path: Path, most: int | None = None) -> Iterator[Row]:
     """Every stored peer: ourselves, then those we were linked to; rows that are no cards any more are skipped."""
     return _read(db, path, _ALL, -1 if most is None else most)

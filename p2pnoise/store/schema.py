@@ -10,8 +10,10 @@ from types import ModuleType
 from .errors import StoreError
 
 APPLICATION_ID = 0x70326E31  # "p2n1": tells our files from other SQLite files
-VERSION = 3  # of the schema, in user_version; a newer one is refused, an older one is upgraded in place
+VERSION = 4  # of the schema, in user_version; a newer one is refused, an older one is upgraded in place
 
+# Rows that have ceased to count; but for the last cards of those who have handed over, by which others are told apart.
+CEASED = "standing NOT IN ('verified', 'known', 'pinned', 'superseded')"
 MOVE_ASIDE = "move it aside; the node learns the network again from its peers, but start it with --bootstrap"
 
 

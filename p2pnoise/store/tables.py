@@ -4,6 +4,8 @@ import sqlite3
 
 import sqlite_utils
 
+from .schema import CEASED
+
 
 def create(db: sqlite3.Connection) -> None:
     """All tables, in an empty database."""
@@ -40,6 +42,8 @@ def create(db: sqlite3.Connection) -> None:
     )
     _create_statements_and_pins(tables)
     _create_anchors(tables)
+    _create_scores(tables)
+    _create_index_of_ceased(db)
 
 
 def upgrade(db: sqlite3.Connection, found: int) -> None:
@@ -48,7 +52,10 @@ def upgrade(db: sqlite3.Connection, found: int) -> None:
     if found < 2:
         db.execute("ALTER TABLE marks ADD COLUMN next_key_digest BLOB")
         _create_statements_and_pins(tables)
-    _create_anchors(tables)
+    if found < 3:
+        _create_anchors(tables)
+    _create_scores(tables)
+    _create_index_of_ceased(db)
 
 
 def _create_statements_and_pins(tables: sqlite_utils.Database) -> None:
@@ -62,3 +69,15 @@ def _create_statements_and_pins(tables: sqlite_utils.Database) -> None:
 def _create_anchors(tables: sqlite_utils.Database) -> None:
     """What version 3 has besides."""
     tables.table("anchors").create({"place": int, "node_id": bytes}, pk="place", not_null={"node_id"})
+
+
+def _create_scores(tables: sqlite_utils.Database) -> None:
+    """What version 4 has besides."""
+    tables.table("scores").create(
+        {"node_id": bytes, "faults": float, "at": int}, pk="node_id", not_null={"faults", "at"}
+    )
+
+
+def _create_index_of_ceased(db: sqlite3.Connection) -> None:
+    """The same; or all rows would be looked through to find the first of these to go."""
+    db.execute(f"CREATE INDEX idx_peers_ceased ON peers (changed) WHERE {CEASED}")

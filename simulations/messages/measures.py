@@ -2,6 +2,7 @@
 
 import hashlib
 
+from p2pnoise.gossip.encoding import encode, ranges_size
 from p2pnoise.gossip.messages import (
     ID_SIZE,
     NONCE_SIZE,
@@ -14,8 +15,6 @@ from p2pnoise.gossip.messages import (
     Range,
     Ranges,
     Want,
-    encode,
-    ranges_size,
 )
 
 from .items import Parcel, Stretch

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cards import AddressRecord, Card, Memo
+from p2pnoise.gossip.encoding import item_size
 from p2pnoise.gossip.items import body_id, key_of, record_id
-from p2pnoise.gossip.messages import CardItem, GrantItem, Item, RecordItem, item_size
+from p2pnoise.gossip.messages import CardItem, GrantItem, Item, RecordItem
 from p2pnoise.gossip.networks import Network, home_of
-from p2pnoise.gossip.table import Peer
+from p2pnoise.gossip.peer import Peer
 
 from .bits import lowest, numbers_of, without
 from .order import Order

@@ -13,8 +13,9 @@ from p2pnoise.gossip.intake import MAX_EARLY
 from p2pnoise.gossip.items import ItemSet, body_id
 from p2pnoise.gossip.messages import MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
 from p2pnoise.gossip.networks import Network
+from p2pnoise.gossip.peer import Peer
 from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, share
-from p2pnoise.gossip.table import InBulk, Peer, PeerTable
+from p2pnoise.gossip.table import InBulk, PeerTable
 
 from .bits import numbers_of, without
 from .items import DenseItems, Parcel

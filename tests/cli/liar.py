@@ -4,7 +4,8 @@ import os
 import socket
 
 from cards import NodeId
-from p2pnoise.gossip.messages import Heads, Items, Want, decode, encode
+from p2pnoise.gossip.encoding import decode, encode
+from p2pnoise.gossip.messages import Heads, Items, Want
 from p2pnoise.node.frames import Hello, Kind, encode_card, encode_frame, split_frames
 from p2pnoise.node.link import APPLICATION_PROLOGUE
 from p2pnoise.noise import KeyPair

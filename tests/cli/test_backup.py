@@ -21,6 +21,7 @@ from tests.cli.processes import Process
 from tests.patience import PATIENCE
 
 BACK_TO_1 = """
+DROP TABLE scores; DROP INDEX idx_peers_ceased;
 DROP TABLE anchors; DROP TABLE statements; DROP TABLE pins;
 ALTER TABLE marks DROP COLUMN next_key_digest; PRAGMA user_version = 1;
 """

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cards import Address, codec
-from p2pnoise.gossip import messages
+from p2pnoise.gossip import encoding, messages
 from p2pnoise.gossip.messages import MessageError
 from p2pnoise.node import frames
 from p2pnoise.node.frames import Code, FrameError, Hello, Kind
@@ -77,10 +77,10 @@ def handshake_payload_seeds() -> Iterator[bytes]:
 
 def gossip(data: bytes) -> bool:
     try:
-        message = messages.decode(data)
+        message = encoding.decode(data)
     except MessageError:
         return False
-    assert isinstance(message, messages.Unknown) or messages.encode(message) == data
+    assert isinstance(message, messages.Unknown) or encoding.encode(message) == data
     return True
 
 
@@ -125,7 +125,7 @@ def gossip_messages() -> Iterator[bytes]:
         messages.WantStatements((world.ENDING.digest,)),
         messages.GivenStatements(((world.ENDING.label, world.ENDING.raw),)),
     )
-    yield from map(messages.encode, said)
+    yield from map(encoding.encode, said)
 
 
 TARGETS = {

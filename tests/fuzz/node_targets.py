@@ -8,7 +8,8 @@ from cards import Address, Card, SignatureCache
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.errors import LocalProtocolError, RemoteProtocolError
 from p2pnoise.gossip.effects import StorePeer
-from p2pnoise.gossip.messages import Heads, encode
+from p2pnoise.gossip.encoding import encode
+from p2pnoise.gossip.messages import Heads
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore

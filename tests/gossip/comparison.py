@@ -3,8 +3,9 @@
 import random
 from types import SimpleNamespace
 
+from p2pnoise.gossip.encoding import decode, encode
 from p2pnoise.gossip.items import ItemIndex, Place, key_of
-from p2pnoise.gossip.messages import MAX_MESSAGE, decode, encode
+from p2pnoise.gossip.messages import MAX_MESSAGE
 from p2pnoise.gossip.reconciliation import Reconciliation
 from p2pnoise.gossip.wants import Wants
 from p2pnoise.instant import Instant

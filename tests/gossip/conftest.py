@@ -19,7 +19,8 @@ from cards import (
     make_record,
 )
 from p2pnoise.gossip import Overlay, PeerTable, effects
-from p2pnoise.gossip.messages import CardItem, GivenList, Items, RecordItem, Unknown, Want, decode, encode
+from p2pnoise.gossip.encoding import decode, encode
+from p2pnoise.gossip.messages import CardItem, GivenList, Items, RecordItem, Unknown, Want
 from p2pnoise.instant import SECOND, Instant
 from simulations.messages.registry import Registry
 from simulations.messages.table import DenseTable

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from cards import Head
 from cards.codec import encode as pack
+from p2pnoise.gossip.encoding import decode, encode, ranges_size
 from p2pnoise.gossip.messages import (
     MAX_IDS,
     MAX_ITEMS,
@@ -40,9 +41,6 @@ from p2pnoise.gossip.messages import (
     WantLists,
     WantPages,
     WantStatements,
-    decode,
-    encode,
-    ranges_size,
 )
 
 ID = b"i" * 16

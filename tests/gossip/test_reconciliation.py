@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pnoise.gossip import budget, overlay, reconciliation
+from p2pnoise.gossip.encoding import encode
 from p2pnoise.gossip.items import NO_ISSUER, Place, Span, bound_between, key_of
-from p2pnoise.gossip.messages import KEY_SIZE, MAX_IDS, MAX_RANGES, Announce, Items, Range, Ranges, Want, encode
+from p2pnoise.gossip.messages import KEY_SIZE, MAX_IDS, MAX_RANGES, Announce, Items, Range, Ranges, Want
 from p2pnoise.instant import SECOND
 from tests.gossip.comparison import LAB, LINK, OPS, Side, converse, made_up, pair, without
 

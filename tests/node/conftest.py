@@ -446,7 +446,8 @@ class Puppet:
 
     def heads(self):
         """Says that it holds the first list, which makes it a peer like any other."""
-        from p2pnoise.gossip.messages import Heads, encode  # noqa: PLC0415
+        from p2pnoise.gossip.encoding import encode  # noqa: PLC0415
+        from p2pnoise.gossip.messages import Heads  # noqa: PLC0415
 
         held = self.victim.core.table.revocations.heads
         return self.frame(Kind.GOSSIP, encode(Heads(held)))

@@ -7,7 +7,7 @@ import pytest
 from cards import Address
 from p2pnoise.gossip import views
 from p2pnoise.gossip.effects import StorePeer
-from p2pnoise.gossip.messages import decode
+from p2pnoise.gossip.encoding import decode
 from p2pnoise.gossip.reconciliation import Reconciliation
 from p2pnoise.node import effects as io
 from p2pnoise.node.frames import Kind, split_frames

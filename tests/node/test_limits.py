@@ -96,7 +96,8 @@ def hello_without_heads(puppet):
 
 
 def lists_that_never_come(puppet):
-    from p2pnoise.gossip.messages import Heads, encode  # noqa: PLC0415
+    from p2pnoise.gossip.encoding import encode  # noqa: PLC0415
+    from p2pnoise.gossip.messages import Heads  # noqa: PLC0415
 
     puppet.handshake().hello()
     (head,) = puppet.victim.core.table.revocations.heads

@@ -2,8 +2,9 @@
 
 import pytest
 
+from p2pnoise.gossip.encoding import decode, encode
 from p2pnoise.gossip.liveness import DEFERENCE, LEAST, PERIOD, SUSPICION
-from p2pnoise.gossip.messages import Probe, ProbeAnswer, decode, encode
+from p2pnoise.gossip.messages import Probe, ProbeAnswer
 from p2pnoise.instant import SECOND
 from p2pnoise.node.frames import Kind
 

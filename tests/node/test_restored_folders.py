@@ -342,8 +342,9 @@ def test_what_a_liar_adds_to_our_newer_card_is_left_out(net, ada):
 
 def give(net, member, puppet, card):
     """The puppet announces the body of this card and gives it when asked."""
+    from p2pnoise.gossip.encoding import encode  # noqa: PLC0415
     from p2pnoise.gossip.items import body_id  # noqa: PLC0415
-    from p2pnoise.gossip.messages import Announce, CardItem, Items, encode  # noqa: PLC0415
+    from p2pnoise.gossip.messages import Announce, CardItem, Items  # noqa: PLC0415
 
     puppet.frame(Kind.GOSSIP, encode(Announce({body_id(card.card_id)})))
     puppet.frame(Kind.GOSSIP, encode(Items((CardItem(card.raw),), last=True)))

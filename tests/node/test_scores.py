@@ -3,7 +3,9 @@
 import pytest
 
 from cards import Address, NodeId
-from p2pnoise.instant import SECOND
+from p2pnoise.gossip.effects import StoreScore
+from p2pnoise.instant import SECOND, Instant
+from p2pnoise.node import effects as io
 from p2pnoise.node.bans import MAX_MADE, Ban, Bans
 from p2pnoise.node.frames import Kind
 from p2pnoise.node.scores import BANNED, HALF_LIFE, MAX_REMEMBERED, THROTTLED, Scores, ban_for
@@ -31,6 +33,18 @@ def test_after_a_ban_the_score_begins_anew(scores):
     for _ in range(3):
         scores.blame(NODE, 0)
     assert scores.of(NODE, 0) == 0
+
+
+def test_faults_are_halved_while_we_are_down(scores):
+    scores.restore({NODE: (2.0, 1_000)}, Instant(5 * SECOND, 1_000 + HALF_LIFE // SECOND))
+    assert scores.of(NODE, 5 * SECOND) == 1.0
+    assert scores.of(NODE, 5 * SECOND + HALF_LIFE) == 0.5
+
+
+def test_faults_of_a_time_that_is_yet_to_come_are_as_of_now(scores):
+    """A clock was put back: nobody is blamed for more than there was."""
+    scores.restore({NODE: (2.0, 9_000)}, Instant(5 * SECOND, 1_000))
+    assert scores.of(NODE, 5 * SECOND) == 2.0
 
 
 def test_scores_and_waiting_hosts_are_bounded(scores):
@@ -119,3 +133,25 @@ def test_whoever_breaks_the_protocol_again_and_again_is_banned_whatever_link_it_
     again = net.puppet(ada, "eve")
     again.handshake().hello()
     assert not [link for link in ada.links.values() if link.greeted]
+
+
+def stored_scores(member):
+    """As a database has them: the last of each node, those without a fault left out."""
+    last = {one.node_id: (one.faults, one.at) for one in member.effects if isinstance(one, StoreScore)}
+    return {node_id: score for node_id, score in last.items() if score[0]}
+
+
+def test_faults_before_a_restart_count_after_it(net):
+    ada = net.member("ada")
+    for _ in range(2):
+        offend(net, ada, "eve")
+        net.wait(1)
+    kept = stored_scores(ada)
+    assert kept
+    ada.online = False
+    again = net.member("ada again", keys=net.keys("ada"), card=ada.core.card, listening=False)
+    net.give(again, io.TrustRestored((net.first_list,), {}, {}, kept))
+    net.listen(again)
+    offend(net, again, "eve")
+    assert again.told("peer-banned")
+    assert not stored_scores(again)

@@ -6,7 +6,8 @@ import pytest
 
 from cards.pages import MAX_PAGES
 from cards.revocation import IssuerRevocations
-from p2pnoise.gossip.messages import GivenList, GivenPage, Heads, WantPages, decode, encode
+from p2pnoise.gossip.encoding import decode, encode
+from p2pnoise.gossip.messages import GivenList, GivenPage, Heads, WantPages
 from p2pnoise.node.frames import Code, Kind
 from p2pnoise.node.link import Stage
 

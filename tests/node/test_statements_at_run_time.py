@@ -139,7 +139,8 @@ def test_without_that_waiting_the_newcomer_takes_it_for_a_good_peer(net, monkeyp
 
 def give(puppet, *given):
     """What an honest peer would: name statements, and give those that it is asked for."""
-    from p2pnoise.gossip.messages import GivenStatements, HeldStatements, encode  # noqa: PLC0415
+    from p2pnoise.gossip.encoding import encode  # noqa: PLC0415
+    from p2pnoise.gossip.messages import GivenStatements, HeldStatements  # noqa: PLC0415
 
     puppet.frame(Kind.GOSSIP, encode(HeldStatements(tuple(one.digest for one in given))))
     for place in range(0, len(given), 50):
@@ -213,7 +214,8 @@ def test_a_statement_that_nobody_signed_ends_the_link_and_changes_nothing(net):
 
 
 def test_a_statement_that_was_not_asked_for_is_taken_where_it_holds(net):
-    from p2pnoise.gossip.messages import GivenStatements, encode  # noqa: PLC0415
+    from p2pnoise.gossip.encoding import encode  # noqa: PLC0415
+    from p2pnoise.gossip.messages import GivenStatements  # noqa: PLC0415
 
     ada, _, carl = three(net)
     puppet = net.puppet(ada, "eve").come_up()
@@ -224,7 +226,8 @@ def test_a_statement_that_was_not_asked_for_is_taken_where_it_holds(net):
 
 
 def test_a_kind_of_statement_of_tomorrow_is_let_pass(net):
-    from p2pnoise.gossip.messages import GivenStatements, HeldStatements, encode  # noqa: PLC0415
+    from p2pnoise.gossip.encoding import encode  # noqa: PLC0415
+    from p2pnoise.gossip.messages import GivenStatements, HeldStatements  # noqa: PLC0415
 
     ada = net.member("ada", target_links=0)
     puppet = net.puppet(ada, "eve").come_up()
@@ -234,7 +237,8 @@ def test_a_kind_of_statement_of_tomorrow_is_let_pass(net):
 
 
 def test_statements_before_the_peer_is_judged_are_let_pass(net):
-    from p2pnoise.gossip.messages import HeldStatements, encode  # noqa: PLC0415
+    from p2pnoise.gossip.encoding import encode  # noqa: PLC0415
+    from p2pnoise.gossip.messages import HeldStatements  # noqa: PLC0415
 
     ada = net.member("ada", target_links=0)
     puppet = net.puppet(ada, "eve").handshake().hello()

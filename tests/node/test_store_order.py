@@ -78,7 +78,8 @@ def test_within_a_batch_nothing_is_sent_before_everything_is_stored(life):
 
 def test_no_item_is_offered_before_it_was_stored(life):
     """Ids leave in announcements and comparisons; by then their rows are in this batch or an earlier one."""
-    from p2pnoise.gossip.messages import Announce, Ranges, decode  # noqa: PLC0415
+    from p2pnoise.gossip.encoding import decode  # noqa: PLC0415
+    from p2pnoise.gossip.messages import Announce, Ranges  # noqa: PLC0415
 
     stored = set()
     for member in life:

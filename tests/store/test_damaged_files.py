@@ -14,6 +14,7 @@ import pytest
 
 from cards import Card, CardError
 from p2pnoise.store import StoreError, read_table
+from p2pnoise.store.schema import VERSION
 from tests.patience import PATIENCE
 
 FLIPS = 120
@@ -138,10 +139,10 @@ def test_a_table_in_a_read_only_folder_can_be_read(public):
 def test_a_newer_schema_is_refused_and_not_touched(shelf):
     shelf.filled(1)
     database = sqlite3.connect(shelf.path)
-    database.execute("PRAGMA user_version=4")
+    database.execute(f"PRAGMA user_version={VERSION + 1}")
     database.close()
     before = shelf.path.read_bytes()
-    assert "schema 4, this software knows up to 3" in shelf.refused()
+    assert f"schema {VERSION + 1}, this software knows up to {VERSION}" in shelf.refused()
     assert shelf.path.read_bytes() == before
 
 

@@ -9,11 +9,14 @@ import pytest
 
 from cards import Mark, Pin
 from p2pnoise.store import StoreError, read_table
+from p2pnoise.store.peer_store import Anchors, Score
+from p2pnoise.store.schema import VERSION
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
-BACK_TO_2 = "DROP TABLE anchors; PRAGMA user_version = 2;"
+BACK_TO_3 = "DROP TABLE scores; DROP INDEX idx_peers_ceased; PRAGMA user_version = 3;"
+BACK_TO_2 = f"{BACK_TO_3} DROP TABLE anchors; PRAGMA user_version = 2;"
 BACK_TO_1 = f"""
 {BACK_TO_2}
 DROP TABLE statements; DROP TABLE pins; ALTER TABLE marks DROP COLUMN next_key_digest; PRAGMA user_version = 1;
@@ -54,7 +57,7 @@ def test_an_old_database_is_upgraded_and_keeps_all_that_it_had(old):
     store.commit([Pin("ada", old.card("ada").identity)])
     assert "ada" in store.pins()
     store.close()
-    assert version(old.path) == 3
+    assert version(old.path) == VERSION
 
 
 def test_a_database_of_version_2_keeps_its_statements_and_pins(shelf):
@@ -69,8 +72,24 @@ def test_a_database_of_version_2_keeps_its_statements_and_pins(shelf):
     assert "ada" in store.pins()
     assert store.anchors() == ()
     store.close()
-    assert version(shelf.path) == 3
+    assert version(shelf.path) == VERSION
     assert version(backup(shelf, 2)) == 2
+
+
+def test_a_database_of_version_3_keeps_its_anchors(shelf):
+    shelf.filled(3)
+    store = shelf.open()
+    anchor = shelf.card("peer-1").node_id
+    store.commit([Anchors((anchor,))])
+    store.close()
+    make_old(shelf.path, BACK_TO_3)
+    store = shelf.open()
+    assert store.anchors() == (anchor,)
+    assert store.scores() == {}
+    store.commit([Score(anchor, 1.5, shelf.NOW)])
+    assert store.scores() == {anchor: (1.5, shelf.NOW)}
+    store.close()
+    assert version(shelf.path) == VERSION
 
 
 def test_the_file_as_it_was_stays_beside_it_and_is_whole(old):
@@ -157,6 +176,6 @@ def test_an_upgrade_killed_at_each_statement_loses_nothing(make_shelf, tmp_path)
         shelf = make_shelf(tmp_path / str(step) / "node.db")
         marks, lists, rows = shelf.read()
         assert len(marks) == len(rows) == len(lists) == 2
-        assert version(shelf.path) == 3
+        assert version(shelf.path) == VERSION
         if backup(shelf).exists():
             assert len(read_table(backup(shelf)).rows) == 2

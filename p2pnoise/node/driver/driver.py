@@ -15,7 +15,15 @@ import trio
 
 from cards import Address
 from p2pnoise.events import Event
-from p2pnoise.gossip.effects import Store, StoreAnchors, StorePeer, StorePin, StoreRevocations, StoreStatement
+from p2pnoise.gossip.effects import (
+    Store,
+    StoreAnchors,
+    StorePeer,
+    StorePin,
+    StoreRevocations,
+    StoreScore,
+    StoreStatement,
+)
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
@@ -260,6 +268,6 @@ class Driver:
                     self._nursery.start_soon(self.carriers.dial, connection, address)
                 case io.Disconnect(connection):
                     self.carriers.end(connection)
-                case StorePeer() | StoreRevocations() | StoreStatement() | StorePin() | StoreAnchors():
+                case StorePeer() | StoreRevocations() | StoreStatement() | StorePin() | StoreAnchors() | StoreScore():
                     pass
         self.carriers.flush()

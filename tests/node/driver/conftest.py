@@ -15,7 +15,8 @@ import trio
 
 from cards import Address, Entry, IdentityKey, IssuerKey, NodeKey, Policy, grant, make_card, make_list
 from p2pnoise.config import Bootstrap, NodeConfig
-from p2pnoise.gossip.messages import Heads, encode
+from p2pnoise.gossip.encoding import encode
+from p2pnoise.gossip.messages import Heads
 from p2pnoise.node.driver.node import Node
 from p2pnoise.node.driver.opening import open_node
 from p2pnoise.node.frames import Hello, Kind, encode_frame

@@ -6,7 +6,8 @@ from statistics import mean, median
 import pytest
 
 from p2pnoise.config import Bootstrap, NodeConfig
-from p2pnoise.gossip.messages import Items, encode
+from p2pnoise.gossip.encoding import encode
+from p2pnoise.gossip.messages import Items
 from p2pnoise.instant import SECOND
 from simulations import (
     Clog,
