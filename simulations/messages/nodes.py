@@ -85,7 +85,7 @@ class MessageNode:
         self.dialling: set[int] = set()  # who has not answered yet
         # Who had no place for it, or was not there: how often, and until when.
         self.put_off: dict[int, tuple[int, int]] = {}
-        self.seeking = 0  # the start in which it is to look again whom to dial
+        self.seeking = 0  # when it is to look again whom to dial, in nanoseconds; 0 where it is not
         self.visit_at = 0
         self.boot = 0
         self.failure = ""  # why it ended by itself
@@ -147,6 +147,7 @@ class MessageNode:
         self.links.clear()
         self.dialling.clear()
         self.put_off.clear()
+        self.seeking = 0  # or the look that its last start had before it would never come, and none after it
         self.up.clear()
         self.forget_linked()
         self.overlay = None

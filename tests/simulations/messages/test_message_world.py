@@ -173,6 +173,19 @@ def test_what_needs_events_is_refused_as_nobody_tells_any(expected):
         run(asking(expects=[expected]), nodes=5)
 
 
+def test_who_restarts_while_it_seeks_others_seeks_on():
+    world = MessageWorld(1)
+    ada, bob = world.add(), world.add(at=10 * SECOND, wanted=0)  # who dials nobody
+    ada.contacts.append(bob.number)
+    world.run(5 * SECOND)
+    assert ada.seeking > world.now
+    world.kill(ada)
+    world.run(8 * SECOND)
+    world.start(ada)
+    world.run(20 * SECOND)
+    assert ada.neighbours() == [bob.citizen.key.public]
+
+
 @pytest.mark.parametrize("what", ["message", "tick", "peer_greeted", "peer_up", "peer_down", "offer_card"])
 def test_s5_an_overlay_that_raises_ends_its_node_and_is_said(what):
     reset = Reset(at=2, nodes=tuple(range(5)))
