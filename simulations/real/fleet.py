@@ -205,7 +205,7 @@ class _Conductor:
             if one is None:
                 continue
             lost_at = child.said.get("lost_at")
-            if lost_at is not None and killed_after is not None:
+            if lost_at is not None and killed_after is not None and lost_at >= killed_after:  # or it was a visit's end
                 one["noticed_after"] = lost_at - killed_after
             figures.append(one)
         missing = [child.number for child in self._children if child.said.get("figures") is None]
