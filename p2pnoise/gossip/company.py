@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cards import Verdict
+
 from .effects import LinkId
 from .networks import Network, admits, home_of
-from .peer import Peer
 from .table import PeerTable
 
 ENOUGH = 8  # neighbours up to which anybody is welcome; what a node dials until it has them
@@ -42,29 +43,35 @@ class Company:
         self._networks: Counter[Network | None] = Counter()
         self._tally: Counter[bytes] = Counter()
 
-    def join(self, link: LinkId, node_id: bytes, network: Network | None, *, ours: bool) -> None:
-        one = self._neighbours[link] = _Neighbour(
-            network, self._issuers(node_id), ours, len(self._table) if self.binds else 0
-        )
+    def join(self, link: LinkId, network: Network | None, issuers: frozenset[bytes], *, ours: bool) -> None:
+        self._neighbours[link] = _Neighbour(network, issuers, ours, len(self._table) if self.binds else 0)
         self._networks[network] += 1
-        self._tally.update(one.issuers)
+        self._tally.update(issuers)
 
     def part(self, link: LinkId) -> None:
         one = self._neighbours.pop(link, None)
         if one is not None:
             self._networks[one.network] -= 1
+            if not self._networks[one.network]:  # or every network that was ever met would stay
+                del self._networks[one.network]
             self._tally.subtract(one.issuers)
+
+    def issuers(self, verdict: Verdict) -> frozenset[bytes]:
+        """The root issuers for whom a card of this verdict counts; none where they are too few to mind."""
+        if len(self._table.policy.issuers) < MANY_ISSUERS:
+            return frozenset()
+        return frozenset(bytes(one.authority.root) for one in verdict.counting)
 
     @property
     def binds(self) -> bool:
         """Whether so many networks are known that there is a choice."""
         return self.known >= SEVERAL
 
-    def crowds(self, node_id: bytes, network: Network | None, *, ours: bool) -> bool:
-        """Whether this node would be one too many: of its network or issuers, or, if it comes to us, by the lot."""
+    def crowds(self, network: Network | None, issuers: frozenset[bytes], *, ours: bool) -> bool:
+        """Whether one of these would be one too many: of its network or issuers, or, if it comes to us, by the lot."""
         if network is not None and (self._networks[network] or not (ours or admits(self._table.own, network))):
             return True
-        return self._outweigh(self._issuers(node_id), self._tally)
+        return self._outweigh(issuers, self._tally)
 
     def ranking(self) -> Rank:
         """How gladly a node is dialled, the lowest first: where we are as welcome as it is here, or where we are not.
@@ -75,7 +82,8 @@ class Company:
         home = home_of(own.record) if own is not None and own.record is not None else None
 
         def rank(node_id: bytes, network: Network | None) -> int:
-            if self.crowds(node_id, network, ours=True):
+            row = self._table.by_node(node_id)
+            if self.crowds(network, self.issuers(row.verdict) if row is not None else frozenset(), ours=True):
                 return CROWDS
             return int(home is not None and not admits(node_id, home))
 
@@ -109,15 +117,3 @@ class Company:
         """Whether all these have half of the neighbours already."""
         half = max(len(self._neighbours), ENOUGH) // 2
         return bool(issuers) and all(tally[issuer] >= half for issuer in issuers)
-
-    def _issuers(self, node_id: bytes) -> frozenset[bytes]:
-        """Those for whom the card of this node counts; none where they are too few to mind."""
-        if len(self._table.policy.issuers) < MANY_ISSUERS:
-            return frozenset()
-        peer = self._table.by_node(node_id)
-        return issuers_of(peer) if peer is not None else frozenset()
-
-
-def issuers_of(peer: Peer) -> frozenset[bytes]:
-    """The root issuers for whom this row counts."""
-    return frozenset(bytes(one.authority.root) for one in peer.verdict.counting)

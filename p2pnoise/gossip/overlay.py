@@ -12,7 +12,7 @@ in bulk. So the same overlay runs in a node and, ten thousand times, in a simula
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cards import Address, AddressRecord, Card, CardError, Conflict, Fact, IdentityId, NodeId, RevocationList
+from cards import Address, AddressRecord, Card, CardError, Conflict, Fact, IdentityId, NodeId, RevocationList, Verdict
 from cards.findings import Finding
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
@@ -144,15 +144,18 @@ class Overlay:
         self._lists.peer_greeted(link)
         return self._finish(now)
 
-    def peer_up(self, link: LinkId, now: Instant, *, visit: bool = False) -> list[Effect]:
-        """The node has judged the peer of a greeted link well: items may flow. `visit`: one pays the other one."""
+    def peer_up(self, link: LinkId, verdict: Verdict | None, now: Instant, *, visit: bool = False) -> list[Effect]:
+        """The node has judged the peer of a greeted link well: items may flow. `visit`: one pays the other one.
+
+        `verdict` is that on the card of the peer; None in a simulated world without cards.
+        """
         state = self._links[link]
         state.up = True
         self._liveness.peer_up(link, state.node_id, now.monotonic, ours=state.ours)
         self._statements.peer_up(link)
         self._broadcast.peer_up(link)
         node_id, network, ours = state.node_id, state.network, state.ours
-        if self.views.peer_up(link, node_id, network, now.monotonic, ours=ours, visit=visit):
+        if self.views.peer_up(link, node_id, network, verdict, now.monotonic, ours=ours, visit=visit):
             self._compare_in_turn([link], now)
         early, state.early = state.early, []
         for message in early:

@@ -15,6 +15,7 @@ when it comes up and every 30 s; nobody relays what it cannot vouch for.
 
 from collections.abc import Callable
 
+from cards import Verdict
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND
 
@@ -54,16 +55,28 @@ class Views:
         self.visits: dict[LinkId, int] = {}  # that we pay: until when at least, in nanoseconds; 0 where we may leave
         self._homeless: dict[LinkId, None] = {}  # of these, where we had rather stay
         self._visitors: dict[LinkId, None] = {}  # links whose peers we sent on to others
-        self._peers: dict[LinkId, tuple[bytes, Network | None]] = {}  # who is there, and where
+        self._peers: dict[LinkId, tuple[Network | None, frozenset[bytes]]] = {}  # where who is there is, and by whom
         self._next_shuffle = 0
 
     # Links
 
     def peer_up(
-        self, link: LinkId, node_id: bytes, network: Network | None, now: int, *, ours: bool, visit: bool
+        self,
+        link: LinkId,
+        node_id: bytes,
+        network: Network | None,
+        verdict: Verdict | None,
+        now: int,
+        *,
+        ours: bool,
+        visit: bool,
     ) -> bool:
-        """A peer takes part; whether we are to begin to compare tables. It is told of others, and of ourselves."""
-        self._peers[link] = node_id, network
+        """A peer takes part; whether we are to begin to compare tables. It is told of others, and of ourselves.
+
+        By the verdict on what it has shown, if anything: who counts may have no place in the table, its issuer's being
+        taken, and would be of no issuer there.
+        """
+        self._peers[link] = network, self.company.issuers(verdict) if verdict is not None else frozenset()
         self.company.known = self.candidates.networks(now)
         if ours:
             self.candidates.answered(node_id, network)
@@ -137,8 +150,7 @@ class Views:
         """Whether whoever came by this link would make our company one-sided, and we have enough of it."""
         if len(self.active) < ENOUGH or not self.company.binds:
             return False
-        node_id, network = self._peers[link]
-        return self.company.crowds(node_id, network, ours=False)
+        return self.company.crowds(*self._peers[link], ours=False)
 
     def _take(self, link: LinkId, *, ours: bool) -> None:
         """A neighbour more. Those who crowd go for it, but nobody of our own choice for whoever came."""

@@ -218,7 +218,7 @@ class Admission:
             self._links.emit(telling.key_changed(link, link.expected, claim.node_id))
         if first:
             self._links.emit(telling.verified(link, claim.node_id, len(self._table)))
-        self._links.apply(self._overlay.peer_up(connection, now, visit=link.visit), now)
+        self._links.apply(self._overlay.peer_up(connection, link.verdict, now, visit=link.visit), now)
         if link.visit:
             link.leaves_at = now.monotonic + ns(self._config.idle_timeout)
         elif not link.initiator and (connection not in self._overlay.views.active or self._links.crowded):

@@ -5,7 +5,7 @@ Its issuer granted both: where it had not, the second one would count for nothin
 
 from dataclasses import replace
 
-from cards import Address, Card, make_card
+from cards import Address, Card, Verdict, make_card
 from p2pnoise.chance import Chance
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip.effects import Effect, SendMessage
@@ -50,9 +50,9 @@ class TwoFaces(HostileOverlay):
         carrier = self.node.carriers.get(link)
         return carrier.peer % 2 if carrier is not None else 0
 
-    def peer_up(self, link: int, now: Instant, *, visit: bool = False) -> list[Effect]:
+    def peer_up(self, link: int, verdict: Verdict | None, now: Instant, *, visit: bool = False) -> list[Effect]:
         return [
-            *super().peer_up(link, now, visit=visit),
+            *super().peer_up(link, verdict, now, visit=visit),
             SendMessage(link, Announce(frozenset((self._ids[self._face(link)],)))),
         ]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias, cast
 
-from cards import Card, SelfRevocation
+from cards import Card, SelfRevocation, Verdict
 from cards.codec import Value, decode, encode
 from p2pnoise.chance import Chance
 from p2pnoise.gossip import PeerTable
@@ -47,8 +47,8 @@ class Liar(HostileOverlay):
         self._made: dict[bytes, tuple[str, Item]] = {}  # by the id under which it was told of
         self._endings: dict[bytes, SelfRevocation] = {}  # forged, by digest
 
-    def peer_up(self, link: int, now: Instant, *, visit: bool = False) -> list[Effect]:
-        return [*super().peer_up(link, now, visit=visit), *self._lie(link)]
+    def peer_up(self, link: int, verdict: Verdict | None, now: Instant, *, visit: bool = False) -> list[Effect]:
+        return [*super().peer_up(link, verdict, now, visit=visit), *self._lie(link)]
 
     def message(self, link: int, message: Message | Unknown, now: Instant) -> list[Effect]:
         effects = [self._garbled(link, effect) for effect in super().message(link, message, now)]

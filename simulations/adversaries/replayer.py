@@ -3,6 +3,7 @@
 It stands on the path of all others, too: of every connection it keeps the first bytes.
 """
 
+from cards import Verdict
 from p2pnoise.chance import Chance
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip.effects import Effect, SendMessage
@@ -28,8 +29,8 @@ class OldNews(HostileOverlay):
         super().__init__(world, node, table, random=random)
         self._seen: dict[bytes, Item] = {}
 
-    def peer_up(self, link: int, now: Instant, *, visit: bool = False) -> list[Effect]:
-        return [*super().peer_up(link, now, visit=visit), *self._offer([link])]
+    def peer_up(self, link: int, verdict: Verdict | None, now: Instant, *, visit: bool = False) -> list[Effect]:
+        return [*super().peer_up(link, verdict, now, visit=visit), *self._offer([link])]
 
     def message(self, link: int, message: Message | Unknown, now: Instant) -> list[Effect]:
         effects = super().message(link, message, now)

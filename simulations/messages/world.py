@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVarTuple
 
-from cards import Address, Card, Fact, make_record
+from cards import Address, Card, Fact, Verdict, make_record
 from p2pnoise.gossip import Overlay
 from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.messages import Message
@@ -259,9 +259,11 @@ class MessageWorld(Seeded):
         if overlay is None or link.number not in node.links:
             return
         instant = self.shown(node.clock)
+        verdict = None
         if peer.citizen.cards:
             card = peer.table.own_card
-            if not self._counts(node, peer, card, instant):
+            verdict = self._verdict(node, peer, card, instant)
+            if not verdict.ok:
                 self.census["peer-rejected"] += 1
                 self._dialling.put_off(self.nodes[link.dialler], link.other)
                 self.cut(link)
@@ -273,7 +275,7 @@ class MessageWorld(Seeded):
         node.up[link.number] = bytes(peer.citizen.key.public)
         node.forget_linked()
         ours = link.dialler == node.number
-        self._have(node, partial(overlay.peer_up, visit=link.visit), link.number, instant)
+        self._have(node, partial(overlay.peer_up, visit=link.visit), link.number, verdict, instant)
         if not (ours or link.visit or link.number in overlay.views.active):
             self.alarm(self.now + VISITED, partial(self._keep, node, link))
 
@@ -283,15 +285,15 @@ class MessageWorld(Seeded):
             self._have(node, node.overlay.peer_stays, link.number, self.shown(node.clock))
 
     @staticmethod
-    def _counts(node: MessageNode, peer: MessageNode, card: Card, instant: Instant) -> bool:
-        return node.table.judge(card, instant.unix, peer_static=bytes(peer.citizen.key.public)).ok
+    def _verdict(node: MessageNode, peer: MessageNode, card: Card, instant: Instant) -> Verdict:
+        return node.table.judge(card, instant.unix, peer_static=bytes(peer.citizen.key.public))
 
     def _recheck(self, node: MessageNode) -> None:
         """Trust changed: whose card counts no longer is cut."""
         instant = self.shown(node.clock)
         for link in list(node.links.values()):
             peer = self.nodes[link.peer_of(node.number)]
-            if peer.citizen.cards and not self._counts(node, peer, peer.table.own_card, instant):
+            if peer.citizen.cards and not self._verdict(node, peer, peer.table.own_card, instant).ok:
                 self.cut(link)
 
     def impair(self, fault: Fault) -> None:

@@ -145,7 +145,7 @@ class Mesh:
         """A peer that says only what the test says, judged well and up at `victim`."""
         puppet = self.puppets[name] = Speaker(name, None, self.place.keys(name)[0].public)
         self.join(victim, puppet)
-        self.carry_out(victim, victim.overlay.peer_up(victim.links[name], self.instant, visit=visit))
+        self.up(victim, victim.links[name], self.place.card(name), visit=visit)
         self.pump()
         return puppet
 
@@ -213,6 +213,11 @@ class Mesh:
             link = speaker.links[name]
             self.queue.append((speaker, None, (card, link)))
 
+    def up(self, speaker, link, card, *, visit=False):
+        """The peer of this link has shown this card, and is judged well by it."""
+        verdict = speaker.table.judge(card, self.instant.unix)
+        self.carry_out(speaker, speaker.overlay.peer_up(link, verdict, self.instant, visit=visit))
+
     def pump(self, limit=200_000):
         for _ in range(limit):
             if not self.queue:
@@ -221,7 +226,7 @@ class Mesh:
             if name is None:
                 card, link = data
                 self.carry_out(speaker, speaker.overlay.offer_card(card, self.instant, live=True))
-                self.carry_out(speaker, speaker.overlay.peer_up(link, self.instant, visit=link in speaker.visits))
+                self.up(speaker, link, card, visit=link in speaker.visits)
                 continue
             target = self.speakers.get(name)
             if target is None:

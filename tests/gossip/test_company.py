@@ -11,6 +11,8 @@ from p2pnoise.gossip.effects import LeaveLink
 from p2pnoise.gossip.networks import admits
 from p2pnoise.gossip.views import CHOSEN, MOST, SHUFFLE, Views
 
+NOBODY = frozenset()  # of issuers
+
 
 def networks(*, lucky, own):
     """Networks without end, on whom the lot fell at this node, or did not."""
@@ -43,9 +45,9 @@ class Arrivals:
         self.views = views
         self.links = count(1)
 
-    def up(self, network, *, ours=False):
+    def up(self, network, *, ours=False, verdict=None):
         link = next(self.links)
-        self.views.peer_up(link, link.to_bytes(32, "big"), network, 0, ours=ours, visit=False)
+        self.views.peer_up(link, link.to_bytes(32, "big"), network, verdict, 0, ours=ours, visit=False)
         return link
 
 
@@ -142,7 +144,7 @@ def company(table):
 
 
 def test_whose_network_is_there_already_is_dialled_last(company):
-    company.join(1, b"a" * 32, "20.1", ours=False)
+    company.join(1, "20.1", NOBODY, ours=False)
     rank = company.ranking()
     assert rank(b"b" * 32, "20.1") == CROWDS
     assert rank(b"b" * 32, "20.2") == rank(b"c" * 32, None) == 0
@@ -164,14 +166,14 @@ def test_who_would_not_have_us_is_dialled_after_who_would(place):
 
 def test_two_of_our_choice_in_one_network_are_one_too_many(company):
     for link, network in enumerate(("20.1", "20.2", "20.1", "20.1"), 1):
-        company.join(link, b"n" * 32, network, ours=True)
+        company.join(link, network, NOBODY, ours=True)
     assert company.crowding(ours=True) == [4, 3]
 
 
 def test_who_was_chosen_from_a_table_half_as_large_may_be_replaced(place, company, table):
     for name in "ab":
         table.offer_card(place.card(name), place.START, source=table.own)
-    company.join(1, b"n" * 32, "20.1", ours=True)
+    company.join(1, "20.1", NOBODY, ours=True)
     assert company.crowding(ours=True) == []
     for name in "cde":
         table.offer_card(place.card(name), place.START, source=table.own)
@@ -180,7 +182,7 @@ def test_who_was_chosen_from_a_table_half_as_large_may_be_replaced(place, compan
 
 
 def of_issuers(place, *, issuers):
-    """Company of a node whose policy names so many issuers, of ten nodes of one and two of another, and their ids."""
+    """Company of a node of so many issuers, for whom ten nodes count, and the ids of these and of two of another."""
     names = {"ops": place.issuer.public, "lab": place.second.public, "far": place.stranger.public}
     policy = Policy(network=place.NETWORK, issuers=dict(list(names.items())[:issuers]))
     table = place.table(policy=policy, lists=[place.first_list, place.make_list(1, issuer=place.second)])
@@ -190,22 +192,42 @@ def of_issuers(place, *, issuers):
         assert table.offer_card(card, place.START, source=table.own)[1] is not None
     company = Company(table)
     company.known = SEVERAL
-    return company, [bytes(card.node_id) for card in many], [bytes(card.node_id) for card in few]
+    ops = company.issuers(table.by_node(many[0].node_id).verdict)
+    return company, ops, [bytes(card.node_id) for card in many], [bytes(card.node_id) for card in few]
 
 
 def test_one_issuer_of_three_has_half_of_the_neighbours_at_most(place):
-    company, many, few = of_issuers(place, issuers=3)
-    for link, node_id in enumerate(many[: ENOUGH // 2], 1):
-        company.join(link, node_id, f"20.{link}", ours=True)
+    company, ops, many, few = of_issuers(place, issuers=3)
+    for link in range(1, ENOUGH // 2 + 1):
+        company.join(link, f"20.{link}", ops, ours=True)
     rank = company.ranking()
     assert rank(many[9], "20.99") == CROWDS
     assert rank(few[0], "20.99") == 0
-    company.join(9, many[9], "20.99", ours=True)
+    company.join(9, "20.99", ops, ours=True)
     assert company.crowding(ours=True) == [9]
 
 
 def test_one_of_two_issuers_may_have_them_all(place):
-    company, many, _ = of_issuers(place, issuers=2)
-    for link, node_id in enumerate(many[:9], 1):
-        company.join(link, node_id, f"20.{link}", ours=True)
+    company, ops, many, _ = of_issuers(place, issuers=2)
+    for link in range(1, 10):
+        company.join(link, f"20.{link}", ops, ours=True)
     assert company.ranking()(many[9], "20.99") == 0
+
+
+def test_nor_has_it_more_by_members_for_whom_the_table_has_no_place(place, arrive, table, views, lucky):
+    others = {"lab": place.second.public, "far": place.stranger.public}
+    table.policy = Policy(network=place.NETWORK, issuers={"ops": place.issuer.public, **others})
+    table.most = 4  # so one issuer has room for one
+    verdicts = [table.offer_card(place.card(f"many-{n}"), place.START, source=table.own)[0] for n in range(20)]
+    assert all(verdict.ok for verdict in verdicts)
+    assert len(table) == 1
+    for verdict in verdicts:
+        arrive(next(lucky), verdict=verdict)
+    assert len(views.active) == ENOUGH
+
+
+def test_who_has_gone_leaves_nothing_behind(company):
+    for link in range(1, 100):
+        company.join(link, f"20.{link}", NOBODY, ours=False)
+        company.part(link)
+    assert not company._networks

@@ -192,7 +192,7 @@ def test_a_sample_that_comes_before_its_sender_was_judged_is_kept(mesh):
     mesh.join(ada, eve)
     mesh.say(eve, ada, Sample(frozenset(ids_of(mesh, "bob")), asks=False, full=True))
     assert not eve.heard_of(Want)
-    mesh.carry_out(ada, ada.overlay.peer_up(ada.links["eve"], mesh.instant))
+    mesh.up(ada, ada.links["eve"], mesh.place.card("eve"))
     mesh.pump()
     assert set(mesh.asked(eve)) == ids_of(mesh, "bob")
     assert neighbours(ada) == set()

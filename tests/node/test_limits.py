@@ -1,8 +1,11 @@
 """Limits: how many links, how long each stage may take, and what a link is that falls silent."""
 
+from dataclasses import replace
+
 import pytest
 
 from cards import Address
+from p2pnoise.gossip import company, views
 from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
 from p2pnoise.node.admission import VISITED
@@ -61,6 +64,20 @@ def test_a_visitor_stays_where_somebody_else_has_gone(net):
     net.give(ada, io.ConnectFailed(peers[0].number, "a broken wire"))
     net.wait(2 * VISITED / SECOND)
     assert not peers[2].link.ending
+
+
+def test_members_for_whom_the_table_has_no_room_are_of_their_issuer_all_the_same(net, monkeypatch):
+    for module in (company, views):
+        monkeypatch.setattr(module, "ENOUGH", 2)
+    others = {"lab": net.second.public, "far": net.stranger.public}
+    ada = net.member("ada", policy=replace(net.policy, issuers={**net.policy.issuers, **others}), target_links=0)
+    ada.core.table.most = 4  # a quarter is for one issuer: it is ada's own row
+    ada.core._overlay.views.candidates.networks = lambda _now: company.SEVERAL
+    for name in ("bob", "carl", "dora"):
+        net.link(net.member(name, target_links=0), ada)
+    net.wait(30)
+    assert len(ada.core.table) == 1
+    assert len(ada.core.neighbours) == 2
 
 
 def test_a_dial_that_arrives_when_others_have_come_in_opens_no_link(net):
