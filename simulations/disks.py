@@ -56,7 +56,14 @@ class MemoryDisk:
         }
         pins = {name: pin.identity for name, pin in self._pins.items() if pin.identity is not None}
         rows = tuple(
-            io.StoredPeer(peer.card, peer.record, peer.provenance, peer.first_seen, peer.learned_from)
+            io.StoredPeer(
+                peer.card,
+                peer.record,
+                peer.provenance,
+                peer.first_seen,
+                peer.learned_from,
+                counted=peer.verdict.ok,
+            )
             for peer in self._peers.values()
         )
         trust = io.TrustRestored((*lists, *self._statements.values()), marks, pins, self._scores)

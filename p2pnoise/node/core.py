@@ -36,6 +36,7 @@ from .anchors import Anchors
 from .bans import Bans
 from .dials import Dialler, Target
 from .links import Links
+from .restoring import restore
 
 DAY = 86400 * SECOND
 RECORD_PAUSE = 60 * SECOND  # before ours goes out again where others hold another; a guess: two copies do so for ever
@@ -432,16 +433,9 @@ class NodeCore:
         if newer is not None:  # others gave it to us, and the node ended before its file was written
             self.table.own_card = newer
             self._emit(events.OwnCardLearned(sequence=newer.sequence, source=self.node_id))
-        verdict = self.table.restore(
-            stored.card,
-            now.unix,
-            provenance=stored.provenance,
-            first_seen=stored.first_seen,
-            learned_from=stored.learned_from,
-            own=stored.card.node_id == self.node_id,
-        )
-        if verdict.ok and stored.record is not None:
-            self.table.offer_record(stored.record, now.unix)
+        ceased = restore(self.table, stored, now.unix)
+        if ceased is not None:
+            self._effects.append(gossip.StorePeer(ceased))
 
     def _emit(self, event: events.Event) -> None:
         self._effects.append(io.Emit(event))

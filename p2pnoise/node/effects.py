@@ -60,6 +60,7 @@ class StoredPeer:
     provenance: Provenance
     first_seen: int
     learned_from: bytes
+    counted: bool = True  # when it was written
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from p2pnoise.gossip.effects import (
     StoreScore,
     StoreStatement,
 )
-from p2pnoise.store.peer_store import Anchors, Change, PeerChange, PeerStore, Score
+from p2pnoise.store.peer_store import COUNTING, Anchors, Change, PeerChange, PeerStore, Score
 from p2pnoise.store.reading import Row
 
 from . import effects as io
@@ -65,4 +65,14 @@ def stored_rows(store: PeerStore, most: int) -> Iterator[io.PeersRestored]:
 
 
 def _peers(rows: Iterable[Row]) -> tuple[io.StoredPeer, ...]:
-    return tuple(io.StoredPeer(row.card, row.record, row.provenance, row.first_seen, row.learned_from) for row in rows)
+    return tuple(
+        io.StoredPeer(
+            row.card,
+            row.record,
+            row.provenance,
+            row.first_seen,
+            row.learned_from,
+            counted=row.standing in COUNTING,
+        )
+        for row in rows
+    )
