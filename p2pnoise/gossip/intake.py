@@ -56,6 +56,7 @@ class Intake:
         self._met = met
         self._contradicted = contradicted
         self._pace = Pace()
+        self._early_pace = Pace()  # or whoever makes up nodes would have the pace of those that there are forgotten
 
     def take_answer(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> None:
         """Take what the peer with the Node ID `giver` gives us of what it was asked for. Raises `MessageError`."""
@@ -76,6 +77,7 @@ class Intake:
     def take_pushed(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> bool:
         """Take what the peer pushed; whether anything of it was new. Raises `MessageError`."""
         self.came += len(items)
+        self._wants.forget_refused(now.monotonic)
         in_bulk = self._table.in_bulk(items)
         self._broadcast.held_by(link, in_bulk)
         welcome = self._wants.welcome(link, in_bulk)
@@ -200,7 +202,7 @@ class Intake:
         return [card.identity + kid for kid in new if self._table.keys_of(kid)]
 
     def _take_record(self, link: LinkId, giver: bytes, record: AddressRecord, now: Instant) -> None:
-        if not self._pace.allows([record.node_id], now.monotonic):
+        if not all(pace.allows([record.node_id], now.monotonic) for pace in (self._pace, self._early_pace)):
             return
         finding, peer = self._table.offer_record(record, now.unix)
         if peer is not None:
@@ -212,7 +214,7 @@ class Intake:
             finding = self._table.check_record(record, now.unix)
             early, _ = self.early.get(record.node_id, (record, b""))
             if finding is None and early.sequence <= record.sequence:
-                self._pace.changed([record.node_id], now.monotonic)
+                self._early_pace.changed([record.node_id], now.monotonic)
                 self.early[bytes(record.node_id)] = record, giver
                 if len(self.early) > MAX_EARLY:
                     self.early.popitem(last=False)

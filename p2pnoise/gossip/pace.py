@@ -15,7 +15,8 @@ from p2pnoise.instant import SECOND
 
 BURST = 5  # changes; overlay-and-gossip 2.3(a), as is the next: a node that is started anew five times harms nobody
 PAUSE = 60 * SECOND  # until one more may follow
-MAX_ORIGINS = 2_000  # who changed last: when all of 100,000 renew their cards in one hour, 1,700 do so in a minute
+MAX_ORIGINS = 25_000  # who changed last, some 3 MB: all members that an issuer may have in a table, or they would push
+# one another out, and each had its burst again
 
 
 class Pace:

@@ -77,8 +77,7 @@ class Wants:
 
     def queue(self, link: int, ids: ItemSet, news: ItemSet, now: int) -> None:
         """Remember what the peer offers and we lack, or hold as `news` that we have not told it of."""
-        while self._refusals and self._refusals[0].began + REFUSAL <= now:
-            self._refused -= self._refusals.popleft().ids
+        self.forget_refused(now)
         asked = self._links[link]
         new = self._holding.lacking(ids)
         if new:
@@ -233,6 +232,11 @@ class Wants:
         last.ids |= new
         self._refused |= new
         while len(self._refused) > MAX_REFUSED:
+            self._refused -= self._refusals.popleft().ids
+
+    def forget_refused(self, now: int) -> None:
+        """What was refused long enough ago may be asked for, and taken, once more."""
+        while self._refusals and self._refusals[0].began + REFUSAL <= now:
             self._refused -= self._refusals.popleft().ids
 
     def refused(self, item: bytes) -> bool:

@@ -116,6 +116,15 @@ def test_records_that_come_before_their_card_have_it_too(mesh, ada, eve, verifie
     assert len(verified) == BURST
 
 
+def test_who_makes_up_nodes_gets_no_pace_anew(mesh, ada, eve, monkeypatch):
+    monkeypatch.setattr(pace, "MAX_ORIGINS", 10)
+    push(mesh, eve, ada, range(2, 20))
+    for number in range(20):
+        mesh.say(eve, ada, Push(tuple(RecordItem(one.raw) for one in records(mesh, [1], f"made-up-{number}"))))
+    push(mesh, eve, ada, range(20, 30))
+    assert held(ada, eve) == 1 + BURST
+
+
 def test_a_newer_card_that_is_shown_in_a_handshake_is_kept_and_told_no_faster(mesh, ada, eve, bob):
     place = mesh.place
     for sequence in range(2, 42):

@@ -164,6 +164,14 @@ def test_a_refusal_ends_by_itself_after_a_while(wants):
     assert wants.next_batch(HERE, 0) == {A}
 
 
+def test_what_is_pushed_is_welcome_again_after_that_while(wants):
+    wants.refuse([A], 0)
+    wants.forget_refused(REFUSAL - 1)
+    assert wants.welcome(HERE, frozenset([A])) == set()
+    wants.forget_refused(REFUSAL)
+    assert wants.welcome(HERE, frozenset([A])) == {A}
+
+
 def test_refusals_are_bounded(wants):
     wants.refuse(numbered(MAX_REFUSED + 500), 0)
     assert len(wants._refused) == MAX_REFUSED
