@@ -16,7 +16,7 @@ from .broadcast import Broadcast
 from .effects import Effect, Learned, LinkId, OwnCardLearned, RecordLearned, Refused, StorePeer
 from .items import body_id, grant_id, record_id
 from .messages import CardItem, GrantItem, Item, MessageError, RecordItem
-from .pace import Pace
+from .pace import PAUSE, Pace
 from .peer import Peer
 from .table import PeerTable
 from .wants import Wants
@@ -155,6 +155,7 @@ class Intake:
         """A card, or one grant over a body that we hold; `ids` are those of what it is."""
         origins = self.origins(card)
         if not self._pace.allows(origins, now.monotonic):
+            self._drop(ids, now)
             return
         self._met(card, now)
         known = self._table.by_node(card.node_id)
@@ -190,6 +191,10 @@ class Intake:
         if missing:
             self._wants.refuse(missing, now.monotonic)
 
+    def _drop(self, ids: Iterable[bytes], now: Instant) -> None:
+        """They come too soon: nobody is asked for them before they may be taken, or all who have them would be."""
+        self._wants.refuse([item for item in ids if item not in self._table.items], now.monotonic, lasts=PAUSE)
+
     def origins(self, card: Card) -> list[bytes]:
         """Who has signed what would change here by this card: a newer body, or grants over the one that we hold."""
         known = self._table.by_identity(card.identity)
@@ -203,6 +208,7 @@ class Intake:
 
     def _take_record(self, link: LinkId, giver: bytes, record: AddressRecord, now: Instant) -> None:
         if not all(pace.allows([record.node_id], now.monotonic) for pace in (self._pace, self._early_pace)):
+            self._drop([record_id(record)], now)
             return
         finding, peer = self._table.offer_record(record, now.unix)
         if peer is not None:
