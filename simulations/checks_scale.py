@@ -64,7 +64,7 @@ class _Recall(Watch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """No honest table has more than so many `rows`, and they are current `within` so many seconds of the last fault.
+    """No honest table ever has more than so many `rows`, and `within` seconds of the last fault they are current.
 
     That is so where each row of a node that runs has its newest card and the addresses of its last start.
     """
@@ -82,25 +82,23 @@ class _Current(Watch):
         self.name = f"tables of {said.rows} rows are current within {said.within:g} s"
         self.settled = False
         self._rows = said.rows
+        self._most = 0
         self._next = self.calm
         self._limit = self.calm + int(said.within * SECOND)
 
     def look(self) -> None:
+        live = self.live()
+        self._most = max((self._most, *(node.known for node in live)))
+        if self._most > self._rows:
+            self.broken(f"one has {self._most}")
         if self.settled or self.view.now < self._next:
             return
         self._next = self.view.now + PAUSE
-        live = self.live()
         citizens = [node.citizen for node in live if node.citizen.cards]
         asked = live[:: 1 + len(live) // ASKED]
         held = {node.number: [one for one in citizens if node.holds(one)] for node in asked}
-        most = max((node.known for node in live), default=0)
         stale = sum(node.lacks(held[node.number]) for node in asked)
-        self.metrics["rows_most"], self.metrics["rows_least"] = (
-            most,
-            min((len(one) for one in held.values()), default=0),
-        )
-        if most > self._rows:
-            self.broken(f"one has {most}")
+        self.metrics["rows_least"] = min((len(one) for one in held.values()), default=0)
         if not stale:
             self.settled = True
             self.metrics["current_after"] = seconds(self.view.now - self.calm)
@@ -108,6 +106,7 @@ class _Current(Watch):
             self.broken(f"{stale} rows of {len(asked)} tables are not")
 
     def finish(self) -> None:
+        self.metrics["rows_most"] = self._most
         if not self.settled:
             self.undecided()
 

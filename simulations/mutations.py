@@ -124,7 +124,7 @@ def take_older_addresses(patch: Patch) -> None:
 
 
 def forget_refusals(patch: Patch) -> None:
-    patch.setattr(Wants, "refuse", lambda *_: None)
+    patch.setattr(Wants, "refuse", lambda *_given, **_named: None)
 
 
 def count_before_the_first_frame(patch: Patch) -> None:

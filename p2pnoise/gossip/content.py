@@ -8,6 +8,11 @@ from cards import AddressRecord, Card, Grant, Verdict, VerifiedCard
 from .items import NO_ISSUER, Place, body_id, grant_id, record_id
 
 
+def roots_of(verdict: Verdict) -> frozenset[bytes]:
+    """Every root issuer for whom a card with this verdict counts, or `NO_ISSUER` where it counts without any."""
+    return frozenset(bytes(one.authority.root) for one in verdict.counting) or frozenset((NO_ISSUER,))
+
+
 class Content:
     """The content of one row; frozen by convention, since it is made for every item that comes.
 
@@ -18,11 +23,11 @@ class Content:
         "_next",
         "card",
         "grants",
-        "group",
         "item_ids",
         "places",
         "record",
         "record_id",
+        "roots",
         "until",
         "verdict",
         "verified",
@@ -40,11 +45,9 @@ class Content:
         self.verdict = verdict
         self.card: Card = card
         self.grants: dict[bytes, Grant] = {}
-        # With every root issuer for whom it counts, or with none.
-        roots = frozenset(bytes(one.authority.root) for one in counting) or frozenset((NO_ISSUER,))
-        self.group = min(roots)  # in which quotas count the row (quotas.py)
+        self.roots = roots_of(verdict)
         body = body_id(card.card_id)
-        self.places = {body: Place.of(card.issued_at, roots)}
+        self.places = {body: Place.of(card.issued_at, self.roots)}
         for one in counting:
             item = grant_id(card.card_id, one.authority.key, one.grant.attrs)
             self.grants[item] = one.grant
@@ -61,8 +64,7 @@ class Content:
         if record is not None:
             self.record_id = record_id(record)
             self.until = min(self.until, record.not_after)
-            roots = next(iter(self.places.values())).groups  # those of the body
-            self.places[self.record_id] = Place.of(record.issued_at, roots)
+            self.places[self.record_id] = Place.of(record.issued_at, self.roots)
         self.item_ids = tuple(self.places)
 
     def with_record(self, record: AddressRecord | None) -> "Content":
@@ -78,7 +80,7 @@ class Content:
     def _with(self, record: AddressRecord) -> "Content":
         new = Content.__new__(Content)
         new.verified, new.verdict, new.card, new.grants = self.verified, self.verdict, self.card, self.grants
-        new.group = self.group
+        new.roots = self.roots
         new.places = {item: place for item, place in self.places.items() if item != self.record_id}
         new._add(record)  # noqa: SLF001 - its own
         return new

@@ -16,7 +16,7 @@ from .broadcast import Broadcast
 from .effects import Effect, Learned, LinkId, OwnCardLearned, RecordLearned, Refused, StorePeer
 from .items import body_id, grant_id, record_id
 from .messages import CardItem, GrantItem, Item, MessageError, RecordItem
-from .pace import Pace
+from .pace import PAUSE, Pace
 from .peer import Peer
 from .table import PeerTable
 from .wants import Wants
@@ -56,6 +56,7 @@ class Intake:
         self._met = met
         self._contradicted = contradicted
         self._pace = Pace()
+        self._early_pace = Pace()  # or whoever makes up nodes would have the pace of those that there are forgotten
 
     def take_answer(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> None:
         """Take what the peer with the Node ID `giver` gives us of what it was asked for. Raises `MessageError`."""
@@ -76,6 +77,7 @@ class Intake:
     def take_pushed(self, link: LinkId, giver: bytes, items: Collection[Item], now: Instant) -> bool:
         """Take what the peer pushed; whether anything of it was new. Raises `MessageError`."""
         self.came += len(items)
+        self._wants.forget_refused(now.monotonic)
         in_bulk = self._table.in_bulk(items)
         self._broadcast.held_by(link, in_bulk)
         welcome = self._wants.welcome(link, in_bulk)
@@ -153,6 +155,7 @@ class Intake:
         """A card, or one grant over a body that we hold; `ids` are those of what it is."""
         origins = self.origins(card)
         if not self._pace.allows(origins, now.monotonic):
+            self._drop(ids, now)
             return
         self._met(card, now)
         known = self._table.by_node(card.node_id)
@@ -188,6 +191,10 @@ class Intake:
         if missing:
             self._wants.refuse(missing, now.monotonic)
 
+    def _drop(self, ids: Iterable[bytes], now: Instant) -> None:
+        """They come too soon: nobody is asked for them before they may be taken, or all who have them would be."""
+        self._wants.refuse([item for item in ids if item not in self._table.items], now.monotonic, lasts=PAUSE)
+
     def origins(self, card: Card) -> list[bytes]:
         """Who has signed what would change here by this card: a newer body, or grants over the one that we hold."""
         known = self._table.by_identity(card.identity)
@@ -200,7 +207,8 @@ class Intake:
         return [card.identity + kid for kid in new if self._table.keys_of(kid)]
 
     def _take_record(self, link: LinkId, giver: bytes, record: AddressRecord, now: Instant) -> None:
-        if not self._pace.allows([record.node_id], now.monotonic):
+        if not all(pace.allows([record.node_id], now.monotonic) for pace in (self._pace, self._early_pace)):
+            self._drop([record_id(record)], now)
             return
         finding, peer = self._table.offer_record(record, now.unix)
         if peer is not None:
@@ -212,7 +220,7 @@ class Intake:
             finding = self._table.check_record(record, now.unix)
             early, _ = self.early.get(record.node_id, (record, b""))
             if finding is None and early.sequence <= record.sequence:
-                self._pace.changed([record.node_id], now.monotonic)
+                self._early_pace.changed([record.node_id], now.monotonic)
                 self.early[bytes(record.node_id)] = record, giver
                 if len(self.early) > MAX_EARLY:
                     self.early.popitem(last=False)

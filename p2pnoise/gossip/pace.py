@@ -1,8 +1,8 @@
 """Pace: how often what one key signs may change at a node, however good its signatures are.
 
 Or whoever signs a thousand address records in a second would have every node of a network verify them, store them and
-send them on. What comes too soon is neither looked at nor remembered: it comes when tables are compared, so the newest
-is what all have in the end. What ends trust (lists, statements) has no such limit.
+send them on. What comes too soon is not looked at, nor asked for within a minute: it comes when tables are compared, so
+the newest is what all have in the end. What ends trust (lists, statements) has no such limit.
 
 A change is charged to the key that signed it, and where it was taken: who was robbed of a node key is not to find that
 the thief has used up what lets the next card in, nor is anybody charged for what others made up.
@@ -15,7 +15,8 @@ from p2pnoise.instant import SECOND
 
 BURST = 5  # changes; overlay-and-gossip 2.3(a), as is the next: a node that is started anew five times harms nobody
 PAUSE = 60 * SECOND  # until one more may follow
-MAX_ORIGINS = 2_000  # who changed last: when all of 100,000 renew their cards in one hour, 1,700 do so in a minute
+MAX_ORIGINS = 25_000  # who changed last, some 3 MB: all members that an issuer may have in a table, or they would push
+# one another out, and each had its burst again
 
 
 class Pace:

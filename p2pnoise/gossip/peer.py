@@ -52,9 +52,9 @@ class Peer:
         return self.content.places
 
     @property
-    def group(self) -> bytes:
-        """For which group it counts where groups have quotas."""
-        return self.content.group
+    def roots(self) -> frozenset[bytes]:
+        """The root issuers for whom it counts, or `NO_ISSUER` alone."""
+        return self.content.roots
 
     @property
     def grants(self) -> Mapping[bytes, Grant]:

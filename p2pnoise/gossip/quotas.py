@@ -1,17 +1,16 @@
 """Quotas: how many rows of a table one issuer may have, so that no rogue one fills it.
 
-A row counts for one group alone, the first of its root issuers in the order of their keys, or for what counts without
-any. Where a group is full, those stay whose identity keys are the lowest: the same at every node, whoever came first.
-So honest tables become equal; if each kept what came first, they would differ for ever, and tell one another of it in
-every comparison. Whoever makes keys until one is low takes a place from members of its own issuer alone.
+A row counts for one of the root issuers that vouch for it: for the one with the fewest rows when it comes, and for that
+one as long as it vouches. So nobody moves the members of another by granting them, too. Where all of them are full,
+those stay whose identity keys are the lowest: the same at every node, whoever came first. So honest tables become
+equal; if each kept what came first, they would differ for ever, and tell one another of it in every comparison. Whoever
+makes keys until one is low takes a place from members of its own issuer alone.
 """
 
 import heapq
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-
-from cards import Verdict
 
 from .items import NO_ISSUER
 
@@ -23,49 +22,60 @@ NO_ISSUER_AT_ALL = 10  # a tenth for cards that are pinned, allowed or trusted o
 _SLACK = 1_000  # identities in a heap that are there no longer, beyond one for each that is
 
 
-def share(most: int, group: bytes, issuers: int) -> int:
-    """How many of `most` rows this group may have, where the policy names so many issuers."""
-    if group == NO_ISSUER:
-        return most // NO_ISSUER_AT_ALL if issuers else most
-    return most // ONE_ISSUER if issuers > 1 else most
-
-
-def group_of(verdict: Verdict) -> bytes:
-    """For which group a row with this verdict counts."""
-    return min((bytes(one.authority.root) for one in verdict.counting), default=NO_ISSUER)
+def share(most: int, root: bytes, issuers: int) -> int:
+    """How many of `most` rows may count for this root, where the policy names so many issuers: all fit together."""
+    tenth = most // NO_ISSUER_AT_ALL
+    if not issuers:
+        return most
+    if root == NO_ISSUER:
+        return tenth
+    return min(most // ONE_ISSUER, (most - tenth) // issuers) if issuers > 1 else most - tenth
 
 
 class Quotas:
-    """The rows of one table by group: how many there are, and which is the first to go."""
+    """The rows of one table by root issuer: how many there are, and which is the first to go."""
 
     def __init__(self, rows: "Mapping[bytes, Peer]") -> None:
         self._rows = rows
+        self._roots: dict[bytes, bytes] = {}  # by identity key: for which it counts
         self._counts: Counter[bytes] = Counter()
-        self._last: dict[bytes, list[tuple[int, bytes]]] = {}  # heaps, of groups that were full once
+        self._last: dict[bytes, list[tuple[int, bytes]]] = {}  # heaps, of roots that were full once
 
     def added(self, peer: "Peer") -> None:
-        group, identity = peer.group, bytes(peer.card.identity)
-        self._counts[group] += 1
-        if group in self._last:
-            heapq.heappush(self._last[group], _last_first(identity))
+        """This row is there now, or is another than it was."""
+        identity = bytes(peer.card.identity)
+        if self._roots.get(identity) in peer.roots:
+            return
+        self._forget(identity)
+        root = self._roots[identity] = min(peer.roots, key=lambda one: (self._counts[one], one))
+        self._counts[root] += 1
+        if root in self._last:
+            heapq.heappush(self._last[root], _last_first(identity))
+            if len(self._last[root]) > 2 * self._counts[root] + _SLACK:
+                del self._last[root]  # made anew where it is wanted
 
     def removed(self, peer: "Peer") -> None:
-        self._counts[peer.group] -= 1
+        self._forget(bytes(peer.card.identity))
 
-    def size(self, group: bytes) -> int:
+    def _forget(self, identity: bytes) -> None:
+        root = self._roots.pop(identity, None)
+        if root is not None:
+            self._counts[root] -= 1
+
+    def size(self, root: bytes) -> int:
         """How many rows count for it."""
-        return self._counts[group]
+        return self._counts[root]
 
-    def first_to_go(self, group: bytes, own: bytes) -> "Peer | None":
-        """The row of this group whose identity stands last, but for our `own` node."""
-        heap = self._last.get(group)
-        if heap is None or len(heap) > 2 * self._counts[group] + _SLACK:
-            members = (bytes(one.card.identity) for one in self._rows.values() if one.group == group)
-            heap = self._last[group] = [_last_first(one) for one in members]
+    def first_to_go(self, root: bytes, own: bytes) -> "Peer | None":
+        """The row for this root whose identity stands last, but for our `own` node."""
+        heap = self._last.get(root)
+        if heap is None:
+            heap = self._last[root] = [_last_first(one) for one, other in self._roots.items() if other == root]
             heapq.heapify(heap)
         while heap:
-            row = self._rows.get(heap[0][1])
-            if row is not None and row.node_id != own and row.group == group:
+            identity = heap[0][1]
+            row = self._rows.get(identity)
+            if row is not None and row.node_id != own and self._roots[identity] == root:
                 return row
             heapq.heappop(heap)
         return None

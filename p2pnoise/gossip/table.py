@@ -25,13 +25,13 @@ from cards import (
 from p2pnoise.chance import Chance
 from p2pnoise.errors import LocalProtocolError
 
-from .content import Content
+from .content import Content, roots_of
 from .grants import merged, renewed
 from .items import ItemIndex, ItemSet, body_id
 from .messages import Item
 from .networks import Network, home_of
 from .peer import Peer, Provenance
-from .quotas import Quotas, group_of, share
+from .quotas import Quotas, share
 from .trust import Trust
 
 MAX_PEERS = 100_000  # cards; the next is refused. Each takes some 5.9 kB of memory, with its record and the ids of both
@@ -169,6 +169,10 @@ class PeerTable(Trust):
         verdict = self.judge(card, now, own=own, thorough=False)
         # A first use is a meeting: by hearsay anybody could have names pinned before their owners come.
         hearsay = verdict.findings and not live and any(finding.code == "first-use" for finding in verdict.findings)
+        if verdict.ok and not (live or own) and any(one.code == "app-signature-invalid" for one in verdict.findings):
+            # Whoever passes on what does not hold beside what does would have the ids of the former refused for good.
+            forged = (replace(one, severity="error") for one in verdict.findings if one.code == "app-signature-invalid")
+            verdict = replace(verdict, level="reject", findings=(*verdict.findings, *forged))
         if not verdict.ok or hearsay or (known is None and not (own or self._make_room(card, verdict))):
             return verdict, None
         # Only what counts takes part in the choice, or a forged grant of a high serial would displace a good one.
@@ -324,13 +328,12 @@ class PeerTable(Trust):
 
     def _make_room(self, card: Card, verdict: Verdict) -> bool:
         """Whether there is room for a newcomer with this verdict, if need be in the place of another (quotas.py)."""
-        if len(self._peers) >= self.most:
-            return False
-        group = group_of(verdict)
-        if self._quotas.size(group) < share(self.most, group, len(self.policy.issuers)):
+        roots, issuers = sorted(roots_of(verdict)), len(self.policy.issuers)
+        if any(self._quotas.size(root) < share(self.most, root, issuers) for root in roots):
             return True
-        last = self._quotas.first_to_go(group, self.own)
-        if last is None or last.card.identity <= card.identity:
+        rows = (self._quotas.first_to_go(root, self.own) for root in roots)
+        last = next((row for row in rows if row is not None and row.card.identity > card.identity), None)
+        if last is None:
             return False
         self._remove(last)
         why = Finding("over-quota", f"{last.card.label}: its issuer has as many members here as it may")
@@ -347,10 +350,8 @@ class PeerTable(Trust):
         content = peer.content
         identity, node_id, places = content.card.identity, content.card.node_id, content.places
         old = self._peers.get(identity)
-        if old is not None:
-            self._quotas.removed(old)
-            if old.node_id != node_id:
-                del self._by_node[old.node_id]
+        if old is not None and old.node_id != node_id:
+            del self._by_node[old.node_id]
         self._peers[identity] = peer
         self._quotas.added(peer)
         self._by_node[node_id] = identity

@@ -64,7 +64,8 @@ class Wants:
         self._anywhere = holding.none
         self._expected = holding.gathering()  # told of by somebody, while another may be about to push it
         self._refused = holding.gathering()
-        self._refusals: deque[_Refusals] = deque()  # the same, by when that was
+        # The same, by how long that is to last, and by when it was.
+        self._refusals: dict[int, deque[_Refusals]] = {REFUSAL: deque()}
 
     def open(self, link: int) -> None:
         none = self._holding.none
@@ -77,8 +78,7 @@ class Wants:
 
     def queue(self, link: int, ids: ItemSet, news: ItemSet, now: int) -> None:
         """Remember what the peer offers and we lack, or hold as `news` that we have not told it of."""
-        while self._refusals and self._refusals[0].began + REFUSAL <= now:
-            self._refused -= self._refusals.popleft().ids
+        self.forget_refused(now)
         asked = self._links[link]
         new = self._holding.lacking(ids)
         if new:
@@ -219,21 +219,28 @@ class Wants:
         if not asked.aside & (self._holding.none | frozenset(reason)):
             asked.aside -= self._holding.none | frozenset((item,))
 
-    def refuse(self, ids: Collection[bytes], now: int) -> None:
-        """Do not ask for these items again, until `forgive` or for `REFUSAL`."""
+    def refuse(self, ids: Collection[bytes], now: int, *, lasts: int = REFUSAL) -> None:
+        """Do not ask for these items again, until `forgive` or for so many nanoseconds."""
         if not ids:
             return
         new = self._holding.first(self._holding.none | frozenset(ids), MAX_REFUSED) - self._refused
         if not new:
             return
-        last = self._refusals[-1] if self._refusals else None
+        refusals = self._refusals.setdefault(lasts, deque())
+        last = refusals[-1] if refusals else None
         if last is None or last.began + SECOND <= now or len(last.ids) + len(new) > MAX_TOGETHER:
             last = _Refusals(now, self._holding.gathering())
-            self._refusals.append(last)
+            refusals.append(last)
         last.ids |= new
         self._refused |= new
         while len(self._refused) > MAX_REFUSED:
-            self._refused -= self._refusals.popleft().ids
+            self._refused -= max(self._refusals.values(), key=len).popleft().ids
+
+    def forget_refused(self, now: int) -> None:
+        """What was refused long enough ago may be asked for, and taken, once more."""
+        for lasts, refusals in self._refusals.items():
+            while refusals and refusals[0].began + lasts <= now:
+                self._refused -= refusals.popleft().ids
 
     def refused(self, item: bytes) -> bool:
         return item in self._refused
@@ -241,7 +248,8 @@ class Wants:
     def forgive(self) -> bool:
         """Trust changed: what was refused may be taken now. Whether there is any of that."""
         some = bool(self._refused) or any(asked.aside for asked in self._links.values())
-        self._refusals.clear()
+        for refusals in self._refusals.values():
+            refusals.clear()
         self._refused = self._holding.gathering()
         for asked in self._links.values():
             asked.aside = self._holding.gathering()

@@ -100,7 +100,7 @@ class Registry:
         self.groups: dict[bytes, int] = {}  # bits, by the issuer for whom an item counts anywhere
         self.order = Order()
         self.homes: dict[int, Network | None] = {}  # of records
-        self.members: dict[bytes, int] = {}  # bits of bodies, by the group for which they count in quotas
+        self.members: dict[bytes, int] = {}  # bits of bodies, by the root for which they count in quotas
         self.plain = 0
         self.records: list[int] = []  # their numbers
         self.asked_for = 0  # bodies and records
@@ -213,7 +213,8 @@ class Registry:
             for _, other in holders:
                 self._disown(self.identities[other])
         known.bodies.append((number, card))
-        self.members[peer.group] = self.members.get(peer.group, 0) | 1 << number
+        root = min(peer.roots)
+        self.members[root] = self.members.get(root, 0) | 1 << number
         self._enter(known, identity, number, CardItem(card.raw))
         for index, (item, grant) in enumerate(grants.items()):
             one = self.number(item)

@@ -13,6 +13,7 @@ from p2pnoise.gossip.messages import (
     CardItem,
     GrantItem,
     Items,
+    Push,
     Ranges,
     RecordItem,
     Unknown,
@@ -41,6 +42,20 @@ def forged_grant(place, name):
     high = place.grant(place.bare(name), place.stranger, serial=99).grants[0]
     item = GrantItem(card.card_id, place.issuer.public.hint, high.attrs, high.signature)
     return item, grant_id(card.card_id, place.issuer.public, high.attrs)
+
+
+def test_a_renewal_that_is_forged_beside_what_holds_keeps_the_genuine_one_from_nobody(mesh, ada, eve):
+    """Refused with the rest, it would be refused for ten minutes from those who have it as it was signed."""
+    place = mesh.place
+    carl = place.card("carl")
+    mesh.say(eve, ada, Push((CardItem(carl.raw),)))
+    new = place.grant(place.bare("carl"), serial=2).grants[0]
+    forged = Grant.parse(new.kid, new.attrs, bytes((new.signature[0] ^ 1,)) + new.signature[1:])
+    mesh.say(eve, ada, Push((CardItem(carl.with_grants((*carl.grants, forged)).raw),)))
+    assert [who for who, _ in ada.blamed] == ["eve"]
+    bob = mesh.puppet("bob", ada)
+    mesh.say(bob, ada, Push((GrantItem(carl.card_id, new.kid, new.attrs, new.signature),)))
+    assert ada.table.by_node(carl.node_id).card.grants == (new,)
 
 
 def test_what_was_announced_is_asked_for_and_taken(mesh, ada, eve):

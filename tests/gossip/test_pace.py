@@ -6,7 +6,7 @@ from cards import IssuerKey
 from cards.statements import SignatureCache
 from p2pnoise.gossip import broadcast, effects, pace
 from p2pnoise.gossip.items import body_id, record_id
-from p2pnoise.gossip.messages import Announce, CardItem, GrantItem, Push, RecordItem, Want
+from p2pnoise.gossip.messages import Announce, CardItem, GrantItem, Prune, Push, RecordItem, Want
 from p2pnoise.gossip.pace import BURST, MAX_ORIGINS, PAUSE, Pace
 from p2pnoise.instant import SECOND
 
@@ -86,6 +86,27 @@ def test_it_is_so_with_what_was_asked_for(mesh, ada, eve, verified):
     assert len(verified) == BURST
 
 
+def test_what_was_dropped_is_asked_of_one_alone_of_those_who_have_it(mesh, ada, eve):
+    """Or all who have it would be asked, and be grafted, one after the other."""
+    others = [mesh.puppet(f"other-{number}", ada) for number in range(4)]
+    for other in others:
+        mesh.say(other, ada, Prune())
+    push(mesh, eve, ada, range(2, 2 + BURST))
+    mesh.wait(1)
+    (late,) = records(mesh, [100])
+    asked = 0
+    for other in others:
+        mesh.say(other, ada, Announce(frozenset([record_id(late)])))
+    for _ in range(60):
+        mesh.wait(0.1)
+        for other in others:
+            if any(record_id(late) in want.ids for want in other.heard_of(Want)):
+                asked += 1
+                mesh.give(other, ada, RecordItem(late.raw))
+            other.heard.clear()
+    assert asked == 1
+
+
 def test_of_one_who_never_rests_one_a_minute_is_taken(mesh, ada, eve, bob):
     for sequence in range(2, 602):
         push(mesh, eve, ada, [sequence])
@@ -114,6 +135,15 @@ def test_records_that_come_before_their_card_have_it_too(mesh, ada, eve, verifie
     made = [RecordItem(record.raw) for record in records(mesh, range(1, 101), "carl")]
     mesh.say(eve, ada, Push(tuple(made)))
     assert len(verified) == BURST
+
+
+def test_who_makes_up_nodes_gets_no_pace_anew(mesh, ada, eve, monkeypatch):
+    monkeypatch.setattr(pace, "MAX_ORIGINS", 10)
+    push(mesh, eve, ada, range(2, 20))
+    for number in range(20):
+        mesh.say(eve, ada, Push(tuple(RecordItem(one.raw) for one in records(mesh, [1], f"made-up-{number}"))))
+    push(mesh, eve, ada, range(20, 30))
+    assert held(ada, eve) == 1 + BURST
 
 
 def test_a_newer_card_that_is_shown_in_a_handshake_is_kept_and_told_no_faster(mesh, ada, eve, bob):

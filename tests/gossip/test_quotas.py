@@ -1,13 +1,14 @@
 """Quotas: what one issuer may have of a table, who stays where it has more, and that honest tables become equal."""
 
 import random
+from types import SimpleNamespace
 
 import pytest
 
 from cards import Policy
 from p2pnoise.gossip.effects import StorePeer
 from p2pnoise.gossip.items import NO_ISSUER
-from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, ONE_ISSUER, share
+from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, ONE_ISSUER, Quotas, share
 
 MOST = 40
 QUOTA = MOST // ONE_ISSUER
@@ -37,9 +38,44 @@ def test_an_issuer_has_a_quarter_of_a_table_where_there_are_several(place, cards
     assert offer(table, [place.card("other", issuer=place.second)], place) == [True]
 
 
-def test_the_one_issuer_of_a_policy_has_all_of_it(place, cards):
+def test_the_one_issuer_of_a_policy_has_all_but_the_tenth_of_those_without(place, cards):
     table = table_of(place, place.policy)
-    assert all(offer(table, cards, place))
+    table.most = 10
+    assert offer(table, cards, place) == [True] * 9 + [False] * (QUOTA - 4)
+
+
+@pytest.mark.parametrize("issuers", range(1, 30))
+def test_all_shares_fit_in_a_table(issuers):
+    shares = [share(100_000, bytes([number]), issuers) for number in range(1, issuers + 1)]
+    assert sum(shares) + share(100_000, NO_ISSUER, issuers) <= 100_000
+    assert max(shares) <= 25_000 or issuers == 1
+
+
+def test_who_grants_a_member_of_another_issuer_too_does_not_have_it_put_out(place):
+    """Or a rogue issuer would take others' members for its own, and have its own crowd them out."""
+    table = table_of(place)
+    table.most = 8  # two for each
+    rogue, honest = sorted((place.issuer, place.second), key=lambda issuer: bytes(issuer.public))
+    *low, last = sorted((f"node-{number}" for number in range(8)), key=lambda name: place.card(name).identity)
+    member = place.card(last, issuer=honest)
+    offer(table, [member, *(place.card(name, issuer=rogue) for name in low[:2])], place)
+    both = place.grant(member, rogue)
+    assert offer(table, [both, place.card(low[2], issuer=rogue)], place) == [True, False]
+    assert len(table.by_identity(both.identity).card.grants) == 2
+    assert not table.crowded_out
+
+
+def test_rows_that_change_leave_nothing_behind():
+    rows = {}
+    quotas = Quotas(rows)
+    for number in range(3):
+        card = SimpleNamespace(identity=bytes([number]))
+        rows[card.identity] = SimpleNamespace(card=card, node_id=card.identity, roots=frozenset((b"ops",)))
+        quotas.added(rows[card.identity])
+    for _ in range(100):
+        assert quotas.first_to_go(b"ops", b"") is rows[b"\x02"]
+        quotas.added(rows[b"\x01"])
+    assert quotas.size(b"ops") == len(quotas._last[b"ops"]) == 3
 
 
 def test_whoever_came_first_the_lowest_identities_stay(place, cards):

@@ -45,11 +45,19 @@ def test_a_forged_grant_does_not_displace_a_good_one(place, both, offer):
     assert len(peer.verdict.issuers) == 2
 
 
+def test_who_passes_on_a_forged_grant_beside_a_good_one_is_not_heard(place, table, offer):
+    good = place.card("ada")
+    high = place.grant(place.bare("ada"), place.stranger, serial=99).grants[0]
+    verdict, peer = offer(table, good.with_grants((*good.grants, forged(good.grants[0], high))))
+    assert peer is None
+    assert [finding.code for finding in verdict.errors] == ["app-signature-invalid"]
+
+
 def test_a_forged_grant_beside_a_good_one_of_its_issuer_is_not_kept_nor_offered(place, table, offer):
     """Whoever were asked for it would be taken for its forger."""
     good = place.card("ada")
     high = place.grant(place.bare("ada"), place.stranger, serial=99).grants[0]
-    _, peer = offer(table, good.with_grants((*good.grants, forged(good.grants[0], high))))
+    _, peer = offer(table, good.with_grants((*good.grants, forged(good.grants[0], high))), live=True)
     assert peer.card.grants == good.grants
     assert peer.verdict.ok
     assert len(peer.item_ids) == 2

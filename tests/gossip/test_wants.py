@@ -164,6 +164,21 @@ def test_a_refusal_ends_by_itself_after_a_while(wants):
     assert wants.next_batch(HERE, 0) == {A}
 
 
+def test_what_is_pushed_is_welcome_again_after_that_while(wants):
+    wants.refuse([A], 0)
+    wants.forget_refused(REFUSAL - 1)
+    assert wants.welcome(HERE, frozenset([A])) == set()
+    wants.forget_refused(REFUSAL)
+    assert wants.welcome(HERE, frozenset([A])) == {A}
+
+
+def test_a_refusal_may_be_shorter_than_those_before_it(wants):
+    wants.refuse([A], 0)
+    wants.refuse([B], 0, lasts=SECOND)
+    wants.forget_refused(SECOND)
+    assert (wants.refused(A), wants.refused(B)) == (True, False)
+
+
 def test_refusals_are_bounded(wants):
     wants.refuse(numbered(MAX_REFUSED + 500), 0)
     assert len(wants._refused) == MAX_REFUSED
@@ -211,7 +226,7 @@ def test_what_a_peer_told_of_is_known_until_it_is_held_and_no_news(wants):
 def test_a_refusal_that_is_repeated_takes_no_room(wants):
     for _ in range(100):
         wants.refuse([A], 0)
-    assert len(wants._refusals) == 1
+    assert sum(map(len, wants._refusals.values())) == 1
 
 
 class Counting(Held):
@@ -262,7 +277,7 @@ def test_refusing_costs_as_much_as_is_refused_and_so_does_the_end_of_it(pause):
     assert all(map(wants.refused, numbered(count)))
     queue(wants, HERE, [A], count * pause + REFUSAL)
     assert not wants._refused
-    assert not wants._refusals
+    assert not any(wants._refusals.values())
 
 
 def test_what_was_put_aside_and_is_asked_of_another_stays_so_when_the_first_is_done(wants):
