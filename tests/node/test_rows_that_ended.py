@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import pytest
 
-from cards import Policy
 from p2pnoise.gossip.effects import Store, StorePeer
 from p2pnoise.node import effects as io
 from p2pnoise.node.keeping import change_of, read_back
