@@ -36,8 +36,9 @@ LOOKED_AT = 8  # times as many of the table as are wanted, to choose networks am
 MAX_NETWORKS = 1_024  # of which tried addresses are kept; a guess: Bitcoin keeps 16,384 addresses
 MAX_TRIED = 8  # nodes of one network: a draw takes one of them
 VISITED = 16  # drawn where one is to be visited: most of them may be linked
-# How long the first count of networks is good for, and any: each twice as long as the one before, while there are not
-# twice as many rows. Guesses; counted every 30 s, it was a fifth of what 1,000 simulated nodes at rest take.
+# How long the first count of networks is good for, and any: each twice as long as the one before, unless there are twice
+# as many rows. Guesses; counted every 30 s, it was a fifth of what 1,000 simulated nodes at rest take. Never more often:
+# limits that bind while a table fills send many away, and of neighbours 88 % are honest instead of 93 (`sybil`).
 COUNT_AGAIN, LONGEST_COUNT = 5 * SECOND, 320 * SECOND
 
 
@@ -53,7 +54,7 @@ class Candidates:
         self._networks = 0
         self._count_at = 0
         self._count_holds = COUNT_AGAIN // 2
-        self._counted = 0  # rows
+        self._counted = 0, 0  # rows, and when
 
     def named(self, ids: ItemSet) -> None:
         """A peer spoke of these, among other items."""
@@ -119,10 +120,10 @@ class Candidates:
 
     def networks(self, now: int) -> int:
         """Of how many networks the peers are that a draw has to choose among."""
-        rows = len(self._table)
-        if now >= self._count_at or rows > 2 * self._counted:
+        rows, (counted, when) = len(self._table), self._counted
+        if now >= self._count_at or (rows > 2 * counted and now >= when + COUNT_AGAIN):
             self._count_holds = min(2 * self._count_holds, LONGEST_COUNT)
-            self._count_at, self._counted = now + self._count_holds, rows
+            self._count_at, self._counted = now + self._count_holds, (rows, now)
             found = len(self._by_network(LOOKED_AT * SEVERAL).keys() - {None})
             # Chance alone is not to have a node mind networks at one time and not at another.
             self._networks = found if found < SEVERAL // 2 else max(found, self._networks)
