@@ -36,9 +36,9 @@ LOOKED_AT = 8  # times as many of the table as are wanted, to choose networks am
 MAX_NETWORKS = 1_024  # of which tried addresses are kept; a guess: Bitcoin keeps 16,384 addresses
 MAX_TRIED = 8  # nodes of one network: a draw takes one of them
 VISITED = 16  # drawn where one is to be visited: most of them may be linked
-# How long the first count of networks is good for, and any: each twice as long as the one before, unless there are twice
-# as many rows. Guesses; counted every 30 s, it was a fifth of what 1,000 simulated nodes at rest take. Never more often:
-# limits that bind while a table fills send many away, and of neighbours 88 % are honest instead of 93 (`sybil`).
+# How long the first count of networks is good for, and any: each twice as long as the one before, unless there are
+# twice as many rows. Guesses; counted every 30 s, it was a fifth of what 1,000 simulated nodes at rest take. Never more
+# often: limits that bind while a table fills send many away; 88 % of neighbours are honest then, not 93 (`sybil`).
 COUNT_AGAIN, LONGEST_COUNT = 5 * SECOND, 320 * SECOND
 
 
