@@ -338,6 +338,9 @@ class DenseTable(PeerTable):
             self.items.bits |= 1 << number
             if peer.provenance == "live" and registry.kinds[BODY] >> number & 1:
                 self.live |= 1 << number
+        ready = self.items.early & self.items.bits << 1  # records that came before this card
+        self.items.bits |= ready
+        self.items.early ^= ready
         self.count += 1
         self._next_end = min(self._next_end, _end(peer))
 

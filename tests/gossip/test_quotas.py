@@ -8,6 +8,7 @@ import pytest
 from cards import Policy
 from p2pnoise.gossip.effects import StorePeer
 from p2pnoise.gossip.items import NO_ISSUER
+from p2pnoise.gossip.messages import CardItem, Push, RecordItem
 from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, ONE_ISSUER, Quotas, share
 
 MOST = 40
@@ -129,3 +130,15 @@ def test_what_no_issuer_endorses_has_a_tenth(place):
     assert sum(offer(table, bare, place)) >= MOST // NO_ISSUER_AT_ALL
     assert len(table) == MOST // NO_ISSUER_AT_ALL
     assert share(MOST, NO_ISSUER, 0) == MOST  # where the policy names no issuer, that is all there is
+
+
+def test_a_record_that_came_before_the_card_that_makes_room_for_itself_is_kept_for_it(mesh, place):
+    ada = mesh.add("ada")
+    ada.table.most = 2  # ourselves and one more
+    eve = mesh.puppet("eve", ada)
+    low, high = sorted(("carl", "dora"), key=lambda name: place.card(name).identity)
+    mesh.say(eve, ada, Push((CardItem(place.card(high).raw),)))
+    mesh.say(eve, ada, Push((RecordItem(place.record(low, sequence=1).raw),)))
+    mesh.say(eve, ada, Push((CardItem(place.card(low).raw),)))
+    assert ada.table.by_node(place.card(high).node_id) is None
+    assert ada.table.by_node(place.card(low).node_id).record is not None

@@ -173,6 +173,10 @@ def test_what_needs_events_is_refused_as_nobody_tells_any(expected):
         run(asking(expects=[expected]), nodes=5)
 
 
+def test_a_card_that_is_looked_at_by_itself_finds_the_record_that_came_before_it():
+    assert run("bounded-tables", nodes=60, seed=15).broken == ()
+
+
 def test_who_restarts_while_it_seeks_others_seeks_on():
     world = MessageWorld(1)
     ada, bob = world.add(), world.add(at=10 * SECOND, wanted=0)  # who dials nobody
