@@ -83,4 +83,6 @@ class MemoryDisk:
                 case StoreAnchors(node_ids):
                     self._anchors = node_ids
                 case StoreScore(node_id, faults, at):
-                    self._scores[node_id] = faults, at
+                    self._scores.pop(node_id, None)  # the oldest first, as the database gives them back
+                    if faults:
+                        self._scores[node_id] = faults, at

@@ -77,9 +77,6 @@ class Broadcast:
             self._expected.clear()
             self._asked.clear()
 
-    def is_eager(self, link: LinkId) -> bool:
-        return not self._lazy[link]
-
     # What came
 
     def note(self, link: LinkId | None, ids: ItemSet, now: Instant) -> None:

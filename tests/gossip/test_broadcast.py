@@ -71,7 +71,7 @@ def heard(mesh, kind):
 
 
 def is_eager(speaker, other):
-    return speaker.overlay._broadcast.is_eager(speaker.links[other.name])
+    return not speaker.overlay._broadcast._lazy[speaker.links[other.name]]
 
 
 def eager_links(mesh):
