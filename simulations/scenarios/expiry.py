@@ -9,7 +9,7 @@ from simulations.checks import View
 
 RECORDED = """
 2026-11-22, 12 nodes, 30 seeds, bytes: all checks hold in all of them.
-bytes per node median: 58,914 (54,371 to 61,057)
+bytes per node median: 58,826 (54,284 to 61,214)
 converged after: 0.075 (0.075 to 0.1)
 redundancy: 2.026 (1.807 to 2.308)
 """
