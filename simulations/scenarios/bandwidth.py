@@ -15,6 +15,10 @@ converged since 0: 2.513 (1.811 to 4.274)
 converged since 60: 0.175 (0.1362 to 0.3025)
 falsely dead: 0 (0 to 0)
 redundancy: 0.872 (0.6683 to 1.297)
+
+2026-11-21. 12 nodes, seeds 1-15: all but the slow know all after 3.1 s (median; 1.6 to 4.8), the slow no later than
+4.8 s; new cards after 0.2 s, and 0.75 s. 40 nodes, seed 1: 10.7 s, of which ten are the wait for an answer of a
+slow one before another is asked; new cards after 0.8 s, and 1.4 s.
 """
 
 

@@ -10,6 +10,9 @@ bytes per node median: 22,904 (20,009 to 26,009)
 connected after: 0 (0 to 0)
 converged after: 0.075 (0.05 to 0.075)
 redundancy: 0.921 (0.4513 to 1.262)
+
+2026-11-21, medians and ranges. 12 nodes, seeds 10-59: somebody tells of two nodes with one key in every run. All
+others know all 0.23 s (0.18-0.38) after the last new card.
 """
 
 

@@ -9,6 +9,8 @@ bytes per node median: 10,394 (5,758 to 13,678)
 connected after: 1.125 (0.9863 to 1.25)
 converged after: 1.4 (1.159 to 1.669)
 redundancy: 0.4805 (0.2476 to 0.8072)
+
+2026-11-21. 12 nodes, seeds 1-20: all know all after 1.6 s (median; 1.4 to 1.8). 40 nodes, seeds 1-2: 1.7 s.
 """
 
 

@@ -8,6 +8,8 @@ bytes per node median: 43,498 (39,017 to 48,236)
 connected after: 1.075 (1.025 to 1.139)
 converged after: 1.675 (1.6 to 1.8)
 redundancy: 0.282 (0.222 to 0.3665)
+
+10,000 nodes, 100 publishers, 8 links a node (seed 1): all hold all after 1.95 s; median 92 kB sent a node.
 """
 
 

@@ -12,6 +12,9 @@ lies told: 71.5 (55.8 to 89)
 links ended for lies: 5 (5 to 7)
 most address learned: 15 (15 to 16)
 redundancy: 0.108 (0.06025 to 0.184)
+
+2026-11-21, medians and ranges. 12 nodes, seeds 1-11: all know all after 1.55 s (1.4-1.7), never twice as late as
+without floods. What is asked is answered: 84 kB (43-185) a node are sent, 10 kB without floods.
 """
 
 

@@ -15,6 +15,9 @@ links ended for lies: 63 (59 to 71.55)
 redundancy: 1.039 (0.7657 to 1.307)
 signatures asked: 513 (500 to 543.5)
 signatures failed: 87 (80.9 to 95.1)
+
+2026-11-21, medians and ranges. 12 nodes, seeds 10-25: nothing false was believed. After the last new card all know
+all within 0.2 s (0.18-0.38); 232 lies (197-261), of which 164 ended a link; 226 signatures failed (184-248).
 """
 
 

@@ -10,6 +10,9 @@ connected after: 1.85 (1.248 to 8.344)
 converged after: 3.1 (1.911 to 14.41)
 falsely dead: 0 (0 to 0)
 redundancy: 0.5645 (0.4019 to 0.7227)
+
+2026-11-21. 12 nodes, seeds 1-20, heavy: all know all after 4.3 s (median of six; 2.6 to 22), nobody taken for dead;
+uniform and regions, seeds 1-3: nobody either.
 """
 LAWS = {
     "uniform": NetworkLaw(latency="uniform", least=0.010, most=0.300, jitter=0.020),

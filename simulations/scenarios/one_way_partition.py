@@ -13,6 +13,9 @@ converged after: 0.3375 (0.2 to 0.475)
 most dialling: 45 (42.45 to 48)
 most peer lost: 6 (6 to 6)
 redundancy: 0.7865 (0.5784 to 1.063)
+
+2026-11-21. 12 nodes, seeds 1-12: 1.4 s after it is over (median; 0.4 to 2.0); each node lost 6 peers once, and
+dialled no more than 41 times. After ten minutes, seeds 1-3: within 330 s.
 """
 
 

@@ -12,6 +12,9 @@ connected after: 0.15 (0.1 to 0.3138)
 converged after: 0.35 (0.2362 to 0.6)
 cut after: 0.2375 (0.1612 to 0.4525)
 redundancy: 0.655 (0.4499 to 0.9308)
+
+2026-11-21. 12 nodes, seeds 1-20: all know all 1.7 s after it is over (median of 15; 0.4 to 2.0), and whoever was
+revoked is cut after 1.65 s (0.3 to 2.0). After ten minutes of partition, seeds 1-3: within 330 s.
 """
 
 

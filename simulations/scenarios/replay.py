@@ -17,6 +17,10 @@ most peer lost: 0 (0 to 0)
 redundancy: 0.4465 (0.3732 to 0.5611)
 replayed handshakes: 25 (22.45 to 28)
 replays: 107.5 (73.3 to 134)
+
+2026-11-21, medians and ranges. 12 nodes, seeds 1-11: 340 old cards and addresses (277-367) replaced nothing, none was
+asked for twice by one node; no handshake that was played again ended a link. All know all 0.28 s (0.18-0.38) after
+the last new card.
 """
 
 

@@ -10,6 +10,9 @@ bytes per node median: 16,082 (12,278 to 18,499)
 connected after: 0 (0 to 0)
 converged after: 0.075 (0.05 to 0.08875)
 redundancy: 0.5145 (0.2913 to 0.8087)
+
+2026-11-21, medians and ranges. 12 nodes, seeds 10-59: no card of an issuer that is not accepted gets in. All know all
+0.18 s (0.15-0.2) after the last new card.
 """
 
 

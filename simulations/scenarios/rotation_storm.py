@@ -13,6 +13,9 @@ converged after: 0.1915 (0.00435 to 0.421)
 cut after: 1.97 (0.3308 to 4.052)
 old keys gone after: 0.179 (0.04885 to 0.4022)
 redundancy: 0.808 (0.6424 to 1.035)
+
+2026-11-21. 12 nodes, seeds 1-20: the old keys are gone 0.25 s after the last (median of eight; 0.1 to 0.3). With 0.9
+rotated and 0.4 revoked, seeds 1-5: in bound.
 """
 
 

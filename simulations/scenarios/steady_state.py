@@ -12,6 +12,8 @@ falsely dead: 0 (0 to 0)
 idle bytes per second: 80.2 (68.04 to 92.03)
 peers lost: 0 (0 to 0)
 redundancy: 0.578 (0.3303 to 0.9091)
+
+2026-11-21. 12 nodes, 5 minutes, seeds 1-15: 134 bytes a second and node (132 to 135), no peer lost.
 """
 
 

@@ -11,6 +11,9 @@ bytes per node median: 21,738 (20,476 to 24,911)
 connected after: 0 (0 to 0)
 converged after: 0.075 (0.05 to 0.075)
 redundancy: 0.76 (0.4644 to 1.123)
+
+2026-11-21, medians and ranges. 12 nodes, seeds 10-59: nobody takes a thief in. All know all 0.2 s (0.18-0.33) after
+the last new card.
 """
 
 

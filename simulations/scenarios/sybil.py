@@ -12,6 +12,10 @@ honest share: 0.9264 (0.9155 to 0.9366)
 honest share least: 0.9264 (0.9155 to 0.9366)
 neighbours: 10.77 (10.62 to 10.95)
 redundancy: 0.0255 (0.01845 to 0.0341)
+
+2026-11-21, messages. The honest share of the neighbours of honest nodes after a minute; nobody eclipsed. 150 nodes,
+seed 1: 91.9 %. 1,000 nodes, seeds 1-2: 93.0 and 93.4 %. Of 10.9 neighbours 5.2 were of a node's own choice, 0.14 of
+these hostile, and 0.64 of those who came: one in eight of five networks.
 """
 
 

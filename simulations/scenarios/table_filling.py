@@ -10,6 +10,9 @@ converged after: 2.275 (2.161 to 2.566)
 different tables: 1 (1 to 1)
 hostile rows: 14 (14 to 14)
 redundancy: 0.143 (0.1014 to 0.2102)
+
+2026-11-21, messages. 100 nodes, seed 1, and 60 nodes, seed 2: the honest know one another after 2.3 and 2.6 s, and in
+the end all their tables hold the same of the rogue issuer, no more than a quarter.
 """
 
 

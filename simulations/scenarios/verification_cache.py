@@ -23,6 +23,10 @@ signatures asked of 16 facts: 1,278 (1,009 to 1,528)
 signatures asked off: 1,278 (1,009 to 1,528)
 signatures asked on: 213 (184 to 254)
 signatures asked poisoned: 313 (284 to 354)
+
+2026-11-21, medians and ranges. 12 nodes, seeds 1-10: the same to the bit with the cache off, small or poisoned; 208
+signatures (195-220) are verified with it, 1,194 (1,049-1,422) without, 308 (295-320) where every card was seen
+garbled first.
 """
 
 Way = tuple[str, Callable[[], SignatureCache], bool]
