@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from cards import Verdict
 
+from .content import roots_of
 from .effects import LinkId
+from .items import NO_ISSUER
 from .networks import Network, admits, home_of
 from .table import PeerTable
 
@@ -60,7 +62,7 @@ class Company:
         """The root issuers for whom a card of this verdict counts; none where they are too few to mind."""
         if len(self._table.policy.issuers) < MANY_ISSUERS:
             return frozenset()
-        return frozenset(bytes(one.authority.root) for one in verdict.counting)
+        return roots_of(verdict) - {NO_ISSUER}
 
     @property
     def binds(self) -> bool:

@@ -10,7 +10,10 @@ makes keys until one is low takes a place from members of its own issuer alone.
 import heapq
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from cards import Card, Finding, Verdict
 
 from .items import NO_ISSUER
 
@@ -30,6 +33,12 @@ def share(most: int, root: bytes, issuers: int) -> int:
     if root == NO_ISSUER:
         return tenth
     return min(most // ONE_ISSUER, (most - tenth) // issuers) if issuers > 1 else most - tenth
+
+
+def over_quota(card: Card, verdict: Verdict) -> Verdict:
+    """What is said of a card that counts and has no room, or none any more."""
+    why = Finding("over-quota", f"{card.label}: its issuer has as many members here as it may")
+    return replace(verdict, level="reject", findings=(*verdict.findings, why))
 
 
 class Quotas:

@@ -31,10 +31,10 @@ from .items import ItemIndex, ItemSet, body_id
 from .messages import Item
 from .networks import Network, home_of
 from .peer import Peer, Provenance
-from .quotas import Quotas, share
+from .quotas import Quotas, over_quota, share
 from .trust import Trust
 
-MAX_PEERS = 100_000  # cards; the next is refused. Each takes some 5.9 kB of memory, with its record and the ids of both
+MAX_PEERS = 100_000  # cards, some 5.9 kB of memory each with its record and the ids of both; whose: see quotas.py
 _SLACK = 1_000  # ends in the heap that no row needs any longer, beyond one for each row
 
 
@@ -336,8 +336,7 @@ class PeerTable(Trust):
         if last is None:
             return False
         self._remove(last)
-        why = Finding("over-quota", f"{last.card.label}: its issuer has as many members here as it may")
-        verdict = replace(last.verdict, level="reject", findings=(*last.verdict.findings, why))
+        verdict = over_quota(last.card, last.verdict)
         self.crowded_out.append(replace(last, content=Content(verdict, last.record, verified=last.verified)))
         return True
 

@@ -1,11 +1,9 @@
 """Restoring: a row of our own disk taken back into the table, or, where it counts no longer, what to write of it."""
 
-from dataclasses import replace
-
-from cards import Finding
 from p2pnoise.gossip import PeerTable
 from p2pnoise.gossip.content import Content
 from p2pnoise.gossip.peer import Peer
+from p2pnoise.gossip.quotas import over_quota
 
 from .effects import StoredPeer
 
@@ -35,11 +33,8 @@ def restore(table: PeerTable, stored: StoredPeer, now: int) -> Peer | None:
     newer = mark is not None and (mark.sequence, mark.card_id) != (card.sequence, card.card_id)  # is written by now
     if not stored.counted or newer or not PASSING.isdisjoint(finding.code for finding in verdict.errors):
         return None
-    if verdict.ok:
-        why = Finding("over-quota", f"{card.label}: its issuer has as many members here as it may")
-        verdict = replace(verdict, level="reject", findings=(*verdict.findings, why))
-    else:
-        verdict = table.judge(card, now, established=True, own=own)  # the signatures, too, or nothing may be written
+    # Of what does not count the signatures, too, or nothing may be written.
+    verdict = over_quota(card, verdict) if verdict.ok else table.judge(card, now, established=True, own=own)
     if verdict.card is None:
         return None
     return Peer(
