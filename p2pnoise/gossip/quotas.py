@@ -55,7 +55,8 @@ class Quotas:
         identity = bytes(peer.card.identity)
         if self._roots.get(identity) in peer.roots:
             return
-        self._forget(identity)
+        if identity in self._roots:
+            self.removed(peer)
         root = self._roots[identity] = min(peer.roots, key=lambda one: (self._counts[one], one))
         self._counts[root] += 1
         if root in self._last:
@@ -63,13 +64,11 @@ class Quotas:
             if len(self._last[root]) > 2 * self._counts[root] + _SLACK:
                 del self._last[root]  # made anew where it is wanted
 
-    def removed(self, peer: "Peer") -> None:
-        self._forget(bytes(peer.card.identity))
-
-    def _forget(self, identity: bytes) -> None:
-        root = self._roots.pop(identity, None)
-        if root is not None:
-            self._counts[root] -= 1
+    def removed(self, peer: "Peer") -> bytes:
+        """This row, which was there, is gone: for which root it counted."""
+        root = self._roots.pop(bytes(peer.card.identity))
+        self._counts[root] -= 1
+        return root
 
     def size(self, root: bytes) -> int:
         """How many rows count for it."""

@@ -71,6 +71,7 @@ class PeerTable(Trust):
         self.items = ItemIndex()
         self._ends: list[tuple[int, bytes]] = []  # heap of (valid_until, identity key)
         self._quotas = Quotas(self._peers)
+        self._resting: dict[bytes, dict[bytes, None]] = {}  # root -> identities that left, the first of them first
         self.most = MAX_PEERS
         """Rows that it may have."""
         self.crowded_out: list[Peer] = []
@@ -294,7 +295,7 @@ class PeerTable(Trust):
     def reconsider(self, peers: Iterable[Peer], now: int) -> list[Peer]:
         """Judge again after trust or time changed; those that no longer count leave the table and are returned.
 
-        Their marks stay, so that nothing older can come back.
+        Their marks stay, so that nothing older can come back (as many as `_let_rest` says).
         """
         gone = []
         for peer in list(peers):
@@ -374,6 +375,21 @@ class PeerTable(Trust):
     def _remove(self, peer: Peer) -> None:
         del self._peers[peer.card.identity]
         del self._by_node[peer.node_id]
-        self._quotas.removed(peer)
+        self._let_rest(bytes(peer.card.identity), self._quotas.removed(peer))
         for item, place in peer.places.items():
             self.items.remove(item, place)
+
+    def _let_rest(self, identity: bytes, root: bytes) -> None:
+        """Keep the mark of a row that is gone; of those that rest for its root the last, as many as it may have rows.
+
+        Or whoever signs cards without end would have each leave a mark behind. Counted by root, or a rogue issuer could
+        have the marks of others' members forgotten, and old cards of theirs would count again.
+        """
+        resting = self._resting.setdefault(root, {})
+        resting.pop(identity, None)
+        resting[identity] = None
+        if len(resting) > share(self.most, root, len(self.policy.issuers)):
+            oldest = next(iter(resting))
+            del resting[oldest]
+            if oldest not in self._peers:  # it may have come back
+                self._marks.pop(oldest, None)

@@ -50,7 +50,7 @@ class Trust:
         self.read_record: Callable[[bytes], AddressRecord] = AddressRecord.parse  # the same
         if memo is not None:
             self.read_card, self.read_record = memo.card, memo.record
-        self._marks: dict[bytes, Mark] = {}  # by identity key; never goes back
+        self._marks: dict[bytes, Mark] = {}  # by identity key; one never goes back
 
     @property
     def revocations(self) -> Revocations:

@@ -66,6 +66,40 @@ def test_who_grants_a_member_of_another_issuer_too_does_not_have_it_put_out(plac
     assert not table.crowded_out
 
 
+def test_marks_of_who_was_crowded_out_do_not_add_up(place):
+    """Or an issuer that signs without end would fill the memory of everybody."""
+    if place.dense:
+        pytest.skip("marks of a simulated table are bits of one number, for as long as its world lasts")
+    table = table_of(place)
+    cards = sorted((place.card(f"node-{number}") for number in range(50)), key=lambda card: card.identity, reverse=True)
+    assert offer(table, cards, place) == [True] * 50  # each takes the place of the one before
+    marked = [card for card in cards if table.mark(card.identity) is not None]
+    assert marked == cards[-2 * QUOTA :]  # those of its rows, and of as many that had one last
+
+
+def test_the_members_of_one_issuer_do_not_have_marks_of_anothers_forgotten(place):
+    """Or a rogue issuer would let old cards of others' members count again."""
+    table = table_of(place)
+    other = place.card("other", issuer=place.second)
+    offer(table, [other], place)
+    table.offer_fact(place.make_list(2, revoked=[other.identity], issuer=place.second), place.START)
+    assert table.reconsider([table.by_identity(other.identity)], place.START)
+    cards = sorted((place.card(f"node-{number}") for number in range(50)), key=lambda card: card.identity, reverse=True)
+    offer(table, cards, place)
+    assert table.mark(other.identity) is not None
+
+
+def test_the_mark_of_who_came_back_stays(place):
+    table = table_of(place)
+    cards = sorted((place.card(f"node-{number}") for number in range(50)), key=lambda card: card.identity, reverse=True)
+    first = cards[-1]
+    offer(table, [first], place)
+    table._remove(table.by_identity(first.identity))
+    offer(table, [first], place)
+    offer(table, cards, place)
+    assert table.mark(first.identity) is not None
+
+
 def test_rows_that_change_leave_nothing_behind():
     rows = {}
     quotas = Quotas(rows)

@@ -39,6 +39,19 @@ def test_the_marks_of_those_that_went_stay(shelf, store):
     assert len(store.marks()) == 20
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+def test_the_marks_of_those_that_went_are_forgotten_once_there_are_many(shelf, store, at_once, monkeypatch):
+    monkeypatch.setattr(peer_store, "MAX_RESTING", 30)
+    friend = shelf.peer("friend", changed=shelf.NOW - 100)
+    store.commit([friend])
+    gone = [shelf.peer(f"gone-{number}", standing="over-quota") for number in range(100)]
+    for batch in [gone] if at_once else [[one] for one in gone]:
+        store.commit(batch)
+    kept = store.marks()
+    assert len(kept) <= 1 + 5 + 30 + 4  # those with rows, those that rest, and what came since they were looked through
+    assert {one.verified.card.identity for one in (friend, *gone[-35:])} <= kept.keys()
+
+
 def test_whoever_counts_again_is_among_them_no_longer(shelf, store):
     store.commit([shelf.peer("back", standing="over-quota", changed=shelf.NOW - 1)])
     store.commit([shelf.peer("back", changed=shelf.NOW - 1)])
