@@ -31,6 +31,10 @@ MOST = 12  # neighbours from which on whoever comes is a visitor; half as many a
 CHOSEN = 5  # of its own choice that a node takes however many came to it; or whoever is first would have all places
 SHUFFLE = 30 * SECOND  # HyParView as iroh-gossip and this design have it
 VISIT = 2 * SECOND  # how long a visit lasts at least: some round trips of slow lines; a guess
+# From one search for neighbours to the next; twice as long for every so many peers that had no room for us since we
+# last lost a neighbour. Where tables have rows for a tenth of all nodes, those who have one cannot be neighbours of
+# everybody, and are asked again and again: 400 nodes with 40 rows sent 2 kB/s each at rest, and XXX B/s with this.
+SEARCH, LONGEST_SEARCH, PATIENT = SECOND, 64 * SECOND, 8
 SAMPLED = MAX_SAMPLE // 2  # peers of one sample, each with two ids; HyParView's shuffle names seven and the sender
 
 
@@ -57,6 +61,7 @@ class Views:
         self._visitors: dict[LinkId, None] = {}  # links whose peers we sent on to others
         self._peers: dict[LinkId, tuple[Network | None, frozenset[bytes]]] = {}  # where who is there is, and by whom
         self._next_shuffle = 0
+        self._turned_away = 0  # by how many peers, since we last lost a neighbour
 
     # Links
 
@@ -92,6 +97,8 @@ class Views:
         return ours and not full  # whoever dials knows best whom it is comparing its table with already
 
     def peer_down(self, link: LinkId) -> None:
+        if link in self.active:
+            self._turned_away = 0
         self._let_go(link)
         self._peers.pop(link, None)
         self.visits.pop(link, None)
@@ -104,6 +111,7 @@ class Views:
 
     def peer_is_full(self, link: LinkId) -> None:
         """The peer has no room for us among its neighbours."""
+        self._turned_away += 1
         if self._let_go(link):
             self.visits[link] = 0
             self._homeless[link] = None
@@ -127,6 +135,11 @@ class Views:
         if link in self._homeless:
             del self.visits[link], self._homeless[link]
             self._take(link, ours=True)
+
+    @property
+    def search(self) -> int:
+        """Nanoseconds from one search for neighbours to the next."""
+        return min(SEARCH << min(self._turned_away // PATIENT, 32), LONGEST_SEARCH) if self.active else SEARCH
 
     @property
     def chosen(self) -> int:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
-from p2pnoise.gossip import CROWDS, Overlay, network_of
+from p2pnoise.gossip import CROWDS, Views, network_of
 from p2pnoise.instant import SECOND, ns
 from p2pnoise.node.dials import POOL, between_visits
 
 from .nodes import Link, MessageNode
-from .sybils import KIND, MOST
+from .sybils import KIND
 
 if TYPE_CHECKING:
     from .world import MessageWorld
@@ -39,7 +39,11 @@ class Dialling:
 
     def look_later(self, node: MessageNode) -> None:
         """Have a node look whom to dial: soon, where it lacks neighbours, and when it is to pay a visit."""
-        due = self._world.now + SEEK if node.kind == KIND or node.lacking() > 0 else node.visit_at
+        due = node.visit_at
+        if node.kind == KIND:
+            due = self._world.now + SEEK
+        elif node.overlay is not None and node.lacking() > 0:
+            due = min(due, self._world.now + node.overlay.views.search)
         if node.wanted and not 0 < node.seeking <= due:
             node.seeking = due
             self._world.alarm(due, partial(self._look, node, node.boot, due))
@@ -78,32 +82,42 @@ class Dialling:
         if overlay is None or (node.boot, node.seeking) != (boot, due):
             return
         node.seeking = 0
-        lacking, visit = node.lacking() if node.honest else MOST, self._world.now >= node.visit_at
-        if visit:
+        for other in self._strangers(node, overlay.views):
+            self._dial(node.number, other)
+        if node.kind != KIND and self._world.now >= node.visit_at:
             node.visit_at = self._next_visit(node)
-        if lacking > 0 or visit:
-            for other in self._strangers(node, overlay, lacking):
-                self._dial(node.number, other, visit=lacking <= 0)
+            self._visit(node, overlay.views)
         self.look_later(node)
 
-    def _strangers(self, node: MessageNode, overlay: Overlay, lacking: int) -> list[int]:
+    def _reached(self, node: MessageNode) -> set[int]:
+        """Who is not to be dialled by this node, for now."""
+        put_off = (other for other, (_, until) in node.put_off.items() if until > self._world.now)
+        return {*node.reached, node.number, *put_off}
+
+    def _strangers(self, node: MessageNode, views: Views) -> list[int]:
         """Whom to dial, as the dialler of a node chooses: those with whom its company is the least one-sided."""
-        world, views, reached = self._world, overlay.views, node.reached | {node.number}
-        reached.update(other for other, (_, until) in node.put_off.items() if until > world.now)
+        nodes, reached, lacking = self._world.nodes, self._reached(node), node.lacking()
         if node.kind == KIND:
-            return world.sybils.whom(node, self._random, reached)
-        drawn = views.candidates.draw(POOL) if lacking > 0 else views.candidates.to_visit()
-        named = (world.number_of(peer.node_id) for peer in drawn)
-        strangers = [other for other in dict.fromkeys((*named, *node.contacts)) if other not in reached]
-        self._random.shuffle(strangers)
+            return self._world.sybils.whom(node, self._random, reached)
         if lacking <= 0:
-            return strangers[:1]
+            return []
+        drawn = (self._world.number_of(peer.node_id) for peer in views.candidates.draw(POOL))
+        strangers = [other for other in dict.fromkeys((*drawn, *node.contacts)) if other not in reached]
+        self._random.shuffle(strangers)
         rank = views.company.ranking()
-        places = {other: world.nodes[other].citizen for other in strangers}
+        places = {other: nodes[other].citizen for other in strangers}
         ranks = {other: rank(bytes(one.key.public), network_of(one.address)) for other, one in places.items()}
         anybody = node.lacking(but_for_some=False)
         best = min(ranks.values(), default=CROWDS)
         return [other for other in strangers if ranks[other] == best][: lacking if best < CROWDS else anybody]
+
+    def _visit(self, node: MessageNode, views: Views) -> None:
+        """Dial anybody, to compare tables."""
+        reached = self._reached(node)
+        drawn = (self._world.number_of(peer.node_id) for peer in views.candidates.to_visit())
+        strangers = [other for other in dict.fromkeys((*drawn, *node.contacts)) if other not in reached]
+        if strangers and views.active:
+            self._dial(node.number, self._random.choice(strangers), visit=True)
 
     def _next_visit(self, node: MessageNode) -> int:
         pause = between_visits(node.known)
