@@ -63,7 +63,6 @@ class Links:
         self.all: dict[io.ConnectionId, Link] = {}
         self.stopping = False
         self.agenda = Agenda()
-        self._up: int | None = None  # how many links are up, where that was counted since it last changed
         self._config = config
         self._static = static
         self._entropy = entropy
@@ -153,7 +152,6 @@ class Links:
 
     def moved(self, connection: io.ConnectionId) -> None:
         """This link has come, or gone, or is in another stage."""
-        self._up = None
         self._dialler.stale = True
         self.agenda.touch(connection)
 
@@ -423,11 +421,6 @@ class Links:
             if link.on_demand and len(self._overlay.views.active) > self._config.target_links:
                 return link.idle_since + ns(self._config.idle_timeout)
         return NEVER
-
-    def _count_up(self) -> int:
-        if self._up is None:
-            self._up = sum(link.stage is Stage.UP for link in self.all.values())
-        return self._up
 
     def _ping_due(self, connection: io.ConnectionId, link: Link) -> int:
         if connection in self._overlay.views.active:  # whether a neighbour lives is seen by gossip
