@@ -112,7 +112,7 @@ class NodeCore:
 
     def held_until(self, node_id: NodeId) -> int:
         """Until when we do not dial this node, as our operator asked, in monotonic nanoseconds; 0 where we do."""
-        return self._dialler.held_until(node_id)
+        return self._dialler.pauses.held_until(node_id)
 
     def new_connection(self) -> io.ConnectionId:
         """The number of the next connection; a driver asks before it says `Accepted`."""
