@@ -28,10 +28,10 @@ from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node import links, pairing
 from p2pnoise.node.admission import Admission
-from p2pnoise.node.dials import Dialler
 from p2pnoise.node.frames import Code, FrameError
 from p2pnoise.node.link import Link, Stage
 from p2pnoise.node.links import Links
+from p2pnoise.node.pauses import Pauses
 
 
 class Patch:
@@ -236,7 +236,7 @@ def never_expire(patch: Patch) -> None:
 
 
 def dial_again_at_once(patch: Patch) -> None:
-    patch.setattr(Dialler, "failed", lambda *_, **__: 0.01)
+    patch.setattr(Pauses, "failed", lambda *_, **__: 0.01)
 
 
 def forget_teardown(patch: Patch) -> None:
@@ -257,8 +257,8 @@ def turn_newcomers_away(patch: Patch) -> None:
 
 def never_dial_again(patch: Patch) -> None:
     """Whoever did not answer once is not dialled again for an hour."""
-    healthy = Dialler.failed
-    patch.setattr(Dialler, "failed", lambda self, address, now: healthy(self, address, now + 3600 * SECOND))
+    healthy = Pauses.failed
+    patch.setattr(Pauses, "failed", lambda self, address, now: healthy(self, address, now + 3600 * SECOND))
 
 
 def be_impatient(patch: Patch) -> None:

@@ -9,23 +9,13 @@ import click
 from cli import options
 
 Command = Callable[..., Any]
+Option = Callable[[Command], Command]
 
 
 def _number(_ctx: click.Context, _parameter: click.Parameter, value: float) -> float:
     if math.isnan(value):  # in no range, and in none of the comparisons that would say so
         raise click.BadParameter("not a number")
     return value
-
-
-def _seconds(default: float) -> Callable[[Command], Command]:
-    return click.option(
-        "--seconds",
-        type=click.FloatRange(0.01, 3600),
-        default=default,
-        show_default=True,
-        callback=_number,
-        help="how long to measure, about; three rounds at least",
-    )
 
 
 @click.group()
@@ -43,6 +33,35 @@ def command() -> None:
     """
 
 
+def _bench(seconds: float, *own: Option) -> Callable[[Command], click.Command]:
+    """A subcommand that measures for so long unless it is told otherwise; `own` stand between --seconds and --json."""
+    how_long = click.option(
+        "--seconds",
+        type=click.FloatRange(0.01, 3600),
+        default=seconds,
+        show_default=True,
+        callback=_number,
+        help="how long to measure, about; three rounds at least",
+    )
+
+    def decorate(function: Command) -> click.Command:
+        shown: tuple[Option, ...] = (how_long, *own, options.as_json)
+        for option in reversed(shown):
+            function = option(function)
+        return command.command()(function)
+
+    return decorate
+
+
+def _how_many(name: str, default: int, *, most: int, what: str) -> Option:
+    return click.option(name, type=click.IntRange(1, most), default=default, show_default=True, help=what)
+
+
+_cards = _how_many(
+    "--cards", 2000, most=100_000, what="how many different ones; making them takes about a second for 1,000"
+)
+
+
 def _run(name: str, bench: Callable[..., Any], *, as_json: bool, **how: Any) -> None:
     from cli.bench.report import print_results  # noqa: PLC0415 - not for --help
     from cli.bench.rounds import progress_bar  # noqa: PLC0415
@@ -52,9 +71,7 @@ def _run(name: str, bench: Callable[..., Any], *, as_json: bool, **how: Any) -> 
     print_results(results, as_json=as_json)
 
 
-@command.command()
-@_seconds(10.0)
-@options.as_json
+@_bench(10.0)
 def handshake(*, seconds: float, as_json: bool) -> None:
     """Handshakes without I/O, both sides in one process.
 
@@ -71,9 +88,7 @@ def handshake(*, seconds: float, as_json: bool) -> None:
     _run("handshake", bench.run, seconds=seconds, as_json=as_json)
 
 
-@command.command()
-@_seconds(20.0)
-@options.as_json
+@_bench(20.0)
 def rps(*, seconds: float, as_json: bool) -> None:
     """Requests over a new connection each, against TLS 1.3.
 
@@ -90,9 +105,7 @@ def rps(*, seconds: float, as_json: bool) -> None:
     _run("rps", bench.run, seconds=seconds, as_json=as_json)
 
 
-@command.command()
-@_seconds(15.0)
-@options.as_json
+@_bench(15.0)
 def bulk(*, seconds: float, as_json: bool) -> None:
     """Megabytes over one connection, against TLS 1.3 and plain TCP.
 
@@ -106,9 +119,7 @@ def bulk(*, seconds: float, as_json: bool) -> None:
     _run("bulk", transfers.bulk, seconds=seconds, as_json=as_json)
 
 
-@command.command()
-@_seconds(15.0)
-@options.as_json
+@_bench(15.0)
 def messages(*, seconds: float, as_json: bool) -> None:
     """Messages of 64 bytes over one connection, against TLS 1.3.
 
@@ -124,16 +135,7 @@ def messages(*, seconds: float, as_json: bool) -> None:
     _run("messages", transfers.messages, seconds=seconds, as_json=as_json)
 
 
-@command.command()
-@_seconds(10.0)
-@click.option(
-    "--connections",
-    type=click.IntRange(1, 5000),
-    default=1000,
-    show_default=True,
-    help="how many are idle at a time",
-)
-@options.as_json
+@_bench(10.0, _how_many("--connections", 1000, most=5000, what="how many are idle at a time"))
 def memory(*, seconds: float, connections: int, as_json: bool) -> None:
     """Memory of an idle accepted connection, against TLS 1.3.
 
@@ -149,21 +151,15 @@ def memory(*, seconds: float, connections: int, as_json: bool) -> None:
     _run("memory", bench.run, seconds=seconds, connections=connections, as_json=as_json)
 
 
-@command.command()
-@_seconds(30.0)
-@click.option(
-    "--peers",
-    type=click.IntRange(1, 100),
-    default=60,
-    show_default=True,
-    help="how many are idle at a time, to measure the memory of one",
+@_bench(
+    30.0,
+    _how_many("--peers", 60, most=100, what="how many are idle at a time, to measure the memory of one"),
+    click.option(
+        "--beside",
+        metavar="PYTHON",
+        help="measure py-libp2p, too, by this interpreter that has it; make bench-peers makes one",
+    ),
 )
-@click.option(
-    "--beside",
-    metavar="PYTHON",
-    help="measure py-libp2p, too, by this interpreter that has it; make bench-peers makes one",
-)
-@options.as_json
 def node(*, seconds: float, peers: int, beside: str | None, as_json: bool) -> None:
     """Streams between two nodes: connect, echo, bulk, services, messages, memory.
 
@@ -181,16 +177,7 @@ def node(*, seconds: float, peers: int, beside: str | None, as_json: bool) -> No
     _run("node", bench.run, seconds=seconds, peers=peers, beside=beside, as_json=as_json)
 
 
-@command.command()
-@_seconds(20.0)
-@click.option(
-    "--cards",
-    type=click.IntRange(1, 100_000),
-    default=2000,
-    show_default=True,
-    help="how many different ones; making them takes about a second for 1,000",
-)
-@options.as_json
+@_bench(20.0, _cards)
 def cards(*, seconds: float, cards: int, as_json: bool) -> None:
     """Cards read, judged and issued, against bare Ed25519 operations.
 
@@ -207,16 +194,7 @@ def cards(*, seconds: float, cards: int, as_json: bool) -> None:
     _run("cards", bench.run, seconds=seconds, cards=cards, as_json=as_json)
 
 
-@command.command()
-@_seconds(20.0)
-@click.option(
-    "--cards",
-    type=click.IntRange(1, 100_000),
-    default=2000,
-    show_default=True,
-    help="how many different ones; making them takes about a second for 1,000",
-)
-@options.as_json
+@_bench(20.0, _cards)
 def store(*, seconds: float, cards: int, as_json: bool) -> None:
     """Rows written, against SQLite's own executemany, and a newcomer's table against its signatures.
 

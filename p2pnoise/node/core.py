@@ -8,38 +8,29 @@ from typing import assert_never
 
 from cards import (
     Address,
-    AddressRecord,
     Card,
-    Facts,
-    Finding,
     Memo,
     NodeId,
     NodeKey,
     Policy,
     SignatureCache,
-    Verdict,
-    make_record,
 )
-from cards.codec import MAX_INT
 from p2pnoise import events
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay, PeerTable
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.instant import SECOND, Instant, ns
+from p2pnoise.instant import SECOND, Instant
 from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
-from .admission import waits_for_lists
 from .agenda import NEVER
 from .anchors import Anchors
 from .bans import Bans
 from .dials import Dialler, Target
 from .links import Links
+from .presence import Presence
 from .restoring import restore
-
-DAY = 86400 * SECOND
-RECORD_PAUSE = 60 * SECOND  # before ours goes out again where others hold another; a guess: two copies do so for ever
 
 
 class NodeCore:
@@ -66,7 +57,6 @@ class NodeCore:
         self.node_id: NodeId = key.public
         self.table = PeerTable(policy, own=key.public, own_card=card, signatures=signatures, memo=memo)
         self.bans = Bans(self.table)
-        self._key = key
         self._effects: list[io.Effect] = []
         self._overlay = overlay(self.table, random=random)
         self._dialler = Dialler(config, own=key.public, random=random, bans=self.bans)
@@ -79,13 +69,8 @@ class NodeCore:
             bans=self.bans,
             out=self._effects,
         )
+        self._presence = Presence(config, key=key, overlay=self._overlay, links=self.links)
         self._connections = 0
-        self._advertised: tuple[Address, ...] | None = None  # until we listen
-        self._installed: tuple[Card, Facts] | None = None  # our own card, and the facts that it was judged by
-        self._complaint: tuple[bytes, tuple[Finding, ...]] | None = None  # of our own card, the last one that was told
-        self._refresh_at: int | None = None  # our address record
-        self._record: AddressRecord | None = None  # the one that was looked at last
-        self._warn_at: int | None = None  # of lists that are due
         self._dial_at: int | None = None
         self._lift_at: int | None = None  # the ban that ends first
         self._due = 0  # when a `Tick` is wanted
@@ -127,7 +112,7 @@ class NodeCore:
 
     def held_until(self, node_id: NodeId) -> int:
         """Until when we do not dial this node, as our operator asked, in monotonic nanoseconds; 0 where we do."""
-        return self._dialler.held_until(node_id)
+        return self._dialler.pauses.held_until(node_id)
 
     def new_connection(self) -> io.ConnectionId:
         """The number of the next connection; a driver asks before it says `Accepted`."""
@@ -233,8 +218,7 @@ class NodeCore:
                 self._anchors.restored(anchors)
                 self.links.apply(self._overlay.restored((row.card.node_id for row in peers), left, now), now)
             case io.ListeningOn(bound, advertised):
-                self._advertised = advertised
-                self._install(now)
+                self._presence.begin(advertised, now)
                 self._emit(
                     events.Listening(
                         node_id=self.node_id,
@@ -252,7 +236,7 @@ class NodeCore:
                 self.bans.put(bans, now.unix)
                 self.links.admission.recheck(now)
             case io.OwnCardChanged(card):
-                self._replace_card(card, now)
+                self._presence.replace(card, now)
             case io.ConfigChanged(config, advertised):
                 self._configure(config, advertised, now)
             case io.Stop():
@@ -261,21 +245,14 @@ class NodeCore:
                 assert_never(given)
 
     def _configure(self, config: NodeConfig, advertised: tuple[Address, ...] | None, now: Instant) -> None:
-        before, self.config = self.config, config
+        self.config = config
         self.links.configure(config)
         self._dialler.configure(config)
-        if self._refresh_at is not None:
-            self._refresh_at = min(self._refresh_at, now.monotonic + ns(config.record_refresh))
-        if self._warn_at is not None and config.list_warning != before.list_warning:
-            self._warn_at = now.monotonic
-        if advertised is not None and self._advertised not in (None, advertised):
-            self._advertised = advertised
-            self._refresh_at = None  # where our card does not count now, as soon as it does
-            self._publish_record(now)
+        self._presence.configure(config, advertised, now)
 
     def _trust_changed(self, effects: list[gossip.Effect], now: Instant) -> None:
         self.links.apply(effects, now)
-        self._install(now)
+        self._presence.install(now)
         self.links.admission.recheck(now)
 
     def deadline(self) -> int | None:
@@ -284,14 +261,10 @@ class NodeCore:
 
     def _next_due(self) -> int:
         due = self.links.next_due()
-        for other in (self._overlay.deadline(), self._refresh_at, self._warn_at, self._dial_at, self._lift_at):
+        for other in (self._overlay.deadline(), self._presence.deadline(), self._dial_at, self._lift_at):
             if other is not None and other < due:
                 due = other
         return due
-
-    @property
-    def _takes_part(self) -> bool:
-        return self._advertised is not None and not self.links.stopping
 
     def _pass_time(self, now: Instant) -> None:
         """Whatever is due by now."""
@@ -299,14 +272,8 @@ class NodeCore:
         due = self._overlay.deadline()
         if due is not None and now.monotonic >= due:
             self.links.apply(self._overlay.tick(now), now)
-        if self._advertised is not None and not self._is_installed:
-            self._install(now)  # a fact may be what it waited for, or what takes it back; or others had a newer card
-        self._look_at_record(now)
+        self._presence.tick(now)
         self._look_at_anchors()
-        if self._refresh_at is not None and now.monotonic >= self._refresh_at:
-            self._refresh(now)
-        if self._warn_at is not None and now.monotonic >= self._warn_at:
-            self._warn_of_lists(now)
         if self.bans.next_end is not None:
             self._dialler.stale |= self.bans.lift(now.unix)
         end = self.bans.next_end
@@ -318,7 +285,7 @@ class NodeCore:
             self._dial_at = self._next_dial(now)
 
     def _next_dial(self, now: Instant) -> int | None:
-        if not self._takes_part:
+        if not self._presence.begun or self.links.stopping:
             return None
         if not self._dialler.stale:
             return self._dialler.sooner(self._dial_at)
@@ -339,78 +306,6 @@ class NodeCore:
         )
         self._effects.append(io.Dial(connection, target.address))
 
-    # Ourselves
-
-    def _install(self, now: Instant) -> None:
-        """Put our own card and addresses into the table. Others will judge the card as we do here."""
-        if self._advertised is None:
-            return
-        self._installed = self.card, self.table.facts
-        self._warn_at = now.monotonic
-        verdict = self.table.judge(self.card, now.unix, own=True)
-        if verdict.ok:
-            self.links.apply(self._overlay.offer_card(self.card, now, live=True, own=True), now)
-            own = self.table.by_node(self.node_id)
-            if self._refresh_at is None or (own is not None and own.record is None):
-                self._publish_record(now)
-            self._complaint = None
-        elif not waits_for_lists(verdict):
-            self._complain(self.card, verdict)
-
-    def _replace_card(self, card: Card, now: Instant) -> None:
-        verdict = self.table.judge(card, now.unix, own=True)
-        if verdict.ok or waits_for_lists(verdict):
-            self.table.own_card = card
-            self._install(now)
-        else:  # the one in use stays in use
-            self._complain(card, verdict)
-
-    def _complain(self, card: Card, verdict: Verdict) -> None:
-        """Tell our operator why a card of ours does not count: once, until something is different, or a day later."""
-        complaint = card.raw, verdict.errors
-        if complaint != self._complaint:
-            self._complaint = complaint
-            self._emit(events.OwnCardRejected(findings=verdict.errors))
-
-    @property
-    def _is_installed(self) -> bool:
-        card, facts = self._installed or (None, None)
-        return card is self.card and facts is self.table.facts
-
-    def _refresh(self, now: Instant) -> None:
-        """Once a day: new addresses, or the complaint again that our card does not count."""
-        self._refresh_at = now.monotonic + ns(self.config.record_refresh)
-        if self.table.by_node(self.node_id) is not None:
-            self._publish_record(now)
-        else:
-            self._complaint = None
-            self._install(now)
-
-    def _publish_record(self, now: Instant) -> None:
-        """Our addresses, signed anew. The number is never lower than the clock's, so a restored backup heals itself."""
-        own = self.table.by_node(self.node_id)
-        if own is None or self._advertised is None:
-            return
-        last = own.record.sequence if own.record is not None else 0
-        record = make_record(
-            self._key,
-            network=self.table.policy.network,
-            addresses=[str(address) for address in self._advertised],
-            sequence=min(max(last + 1, now.unix_ms), MAX_INT),  # whoever has our key can use up the numbers
-            now=self.table.facts.clock(self.table.policy, now.unix),
-        )
-        self._refresh_at = now.monotonic + ns(self.config.record_refresh)
-        self.links.apply(self._overlay.offer_record(record, now), now)
-
-    def _look_at_record(self, now: Instant) -> None:
-        """Where others hold a later one that says other addresses, as after a restore with a clock that is behind."""
-        own = self.table.by_node(self.node_id)
-        if own is None or own.record is self._record or self._refresh_at is None:
-            return
-        self._record = own.record
-        if own.record is not None and own.record.addresses != self._advertised:
-            self._refresh_at = min(self._refresh_at, now.monotonic + RECORD_PAUSE)
-
     def _look_at_anchors(self) -> None:
         neighbours = list(self._overlay.views.active.items())
         if neighbours == self._neighbours:
@@ -418,15 +313,6 @@ class NodeCore:
         self._neighbours = neighbours
         if self._anchors.look(tuple(self.neighbours.items())):
             self._effects.append(gossip.StoreAnchors(self._anchors.node_ids))
-
-    def _warn_of_lists(self, now: Instant) -> None:
-        """Tell the operator of lists that are due soon, or overdue; again every day."""
-        self._warn_at = now.monotonic + DAY
-        for issuer, state in self.table.revocations.by_issuer.items():
-            left = state.next_due - now.unix
-            if left < self.config.list_warning:
-                name = self.table.policy.issuer_name(issuer)
-                self._emit(events.ListDue(issuer=name, sequence=state.sequence, seconds_left=left))
 
     def _restore(self, stored: io.StoredPeer, now: Instant) -> None:
         newer = self.table.newer_own(stored.card, now.unix)

@@ -1,6 +1,5 @@
-"""Dials: whom to dial next, and when an address that failed may be tried again. No I/O; time is handed in."""
+"""Dials: whom to dial next, and when. No I/O; time is handed in."""
 
-from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -14,8 +13,8 @@ from p2pnoise.instant import SECOND
 from .bans import Bans
 from .frames import VISIT
 from .link import Link, Stage
+from .pauses import Pauses
 
-MAX_REMEMBERED = 10_000  # addresses whose failures are kept
 POOL = 64  # peers among which a node looks for the next to dial: all, or as many as its passive view holds
 VISITS = 30 * SECOND  # between two visits in a small network; in one of N peers it is N / 64 times as long, so that all
 # together pay as many: parts of a network that was divided meet within a minute. A guess, measured by `partition`
@@ -54,33 +53,25 @@ class Target:
         return self.node_id if self.node_id is not None else self.address
 
 
-@dataclass(slots=True)
-class _Tried:
-    failures: int = 0
-    not_before: int = 0  # monotonic nanoseconds
-
-
 class Dialler:
-    """Chooses among bootstrap addresses and the table; remembers failures by address, whoever is said to live there.
+    """Chooses among bootstrap addresses and the table, as far as the `pauses` of earlier dials allow.
 
     `open` holds the dials whose carrier is not there yet, by connection.
     """
 
     def __init__(self, config: NodeConfig, *, own: NodeId, random: Chance, bans: Bans) -> None:
         self.open: dict[int, Target] = {}
+        self.pauses = Pauses(config, random)
         self.stale = True  # whether `deadline` may say something else than when it was asked, beyond what is learned
         self._searching = False  # whether more links were wanted then
         self._reached_then: set[Goal | None] = set()
         self._sooner: int | None = None  # when the first that was learned of since may be dialled
         self._added: list[Bootstrap] = []  # to the configuration: not dialled yet
         self._wanted: dict[Goal, list[Target]] = {}  # by an application, at once: what was not tried yet
-        self._held: dict[NodeId, int] = {}  # not to be dialled unless wanted, until then in monotonic nanoseconds
         self._config = config
         self._own = own
         self._random = random
         self._bans = bans
-        self._tried: OrderedDict[Address, _Tried] = OrderedDict()
-        self._put_off: OrderedDict[NodeId, _Tried] = OrderedDict()
         self._pool: dict[NodeId, None] = {}
         self._redraw_at = 0
         self._visit_at = 0
@@ -100,60 +91,24 @@ class Dialler:
         added = [start for start in config.bootstrap if start not in self._config.bootstrap]
         self._added = [start for start in (*self._added, *added) if start in config.bootstrap]
         for start in added:
-            self._tried.pop(start.address, None)
+            self.pauses.forget(start.address)
+        self.pauses.configure(config)
         self._config = config
 
     def learned(self, peer: Peer, now: int) -> None:
         """A new record: the higher Node ID leaves the first dial to the lower one, or both would dial at once."""
         for address in peer.record.addresses if peer.record is not None else ():
-            # Failures are never forgotten for it: or records without end would make us dial the same again.
-            if address not in self._tried and len(self._tried) < MAX_REMEMBERED:
-                pause = self._config.deference if self._own > peer.node_id else 0.0
-                self._remember(address).not_before = now + int((pause + self._random.random() * 0.2) * SECOND)
+            self.pauses.learned(address, now, defer=self._own > peer.node_id)
             if len(self._pool) < POOL:
                 self._pool[peer.node_id] = None
             if self._searching and not self._reached_then & {peer.node_id, address}:
                 due = self._not_before(Target(address, peer.node_id, None, "table"))
                 self._sooner = due if self._sooner is None else min(due, self._sooner)
 
-    def failed(self, address: Address, now: int) -> float:
-        """Seconds until `address` may be tried again: doubled with every failure, less up to half at random."""
-        tried = self._remember(address)
-        pause = self._pause(tried.failures)
-        tried.failures += 1
-        tried.not_before = now + int(pause * SECOND)
-        return pause
-
-    def ended(self, address: Address, now: int) -> None:
-        """A link to `address` ended by nobody's fault: not again at once, or a peer could keep us dialling."""
-        pause = self._pause(0)
-        tried = self._remember(address)
-        tried.not_before = max(tried.not_before, now + int(pause * SECOND))
-
-    def put_off(self, node_id: NodeId, dialled: Address | None, now: int) -> None:
-        """A peer has no place for us, or said what no honest node says: the pause before we dial it doubles each time.
-
-        Whatever succeeds. By its Node ID, and where we had `dialled` it: a record may name the addresses of others.
-        """
-        times = self._put_off.pop(node_id, _Tried())
-        self._put_off[node_id] = times
-        if len(self._put_off) > MAX_REMEMBERED:
-            self._put_off.popitem(last=False)
-        times.not_before = now + int(self._pause(times.failures) * SECOND)
-        times.failures += 1
-        self.stale = True
-        if dialled is not None:
-            tried = self._remember(dialled)
-            tried.not_before = max(tried.not_before, times.not_before)
-
-    def _pause(self, failures: int) -> float:
-        longest = min(self._config.backoff_base * 2.0 ** min(failures, 32), self._config.backoff_limit)
-        return longest * (1 - self._random.random() / 2)
-
     def succeeded(self, address: Address) -> None:
         """The peer that we wanted answered there."""
         self._entered |= any(start.address == address for start in self._config.bootstrap)
-        self._tried.pop(address, None)
+        self.pauses.forget(address)
 
     def want(self, goal: Goal, addresses: list[Address], source: str) -> None:
         """Dial this as soon as may be, whatever links there are and whenever the addresses failed before."""
@@ -170,23 +125,11 @@ class Dialler:
 
     def hold(self, node_id: NodeId, until: int, addresses: Collection[Address], now: int) -> list[int]:
         """Leave this node undialled until then, and `addresses`, unless wanted; the dials to it that are given up."""
-        self._held = {held: end for held, end in self._held.items() if end > now}
-        self._held[node_id] = until
-        for address in addresses:
-            tried = self._remember(address)
-            tried.not_before = max(tried.not_before, until)
+        self.pauses.hold(node_id, until, addresses, now)
         given_up = [connection for connection, target in self.open.items() if target.node_id == node_id]
         for connection in given_up:
             del self.open[connection]
         return given_up
-
-    def release(self, node_id: NodeId) -> None:
-        """Hold back no longer from this node: its operator wants it linked again."""
-        self._held.pop(node_id, None)
-
-    def held_until(self, node_id: NodeId) -> int:
-        """Until when this node is not dialled by ourselves, in monotonic nanoseconds; 0 where it is."""
-        return self._held.get(node_id, 0)
 
     def due_on_demand(self, links: Collection[Link]) -> list[Target]:
         """Whom an application or the operator wants dialled now; each target is given once."""
@@ -259,8 +202,7 @@ class Dialler:
 
         Where most of a table is dead, each dial to one of them takes as long as all pauses between the first few.
         """
-        tried = self._tried.get(target.address)
-        return self._random.random() * 4.0 ** min(tried.failures if tried is not None else 0, 32)
+        return self._random.random() * 4.0 ** min(self.pauses.failures(target.address), 32)
 
     def deadline(self, links: Collection[Link], views: Views, now: int) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
@@ -325,7 +267,7 @@ class Dialler:
         strangers = [
             Target(address, peer.node_id, peer.card.name, VISIT)
             for _, address, peer in self._others(views.candidates.to_visit(), reached, addresses)
-            if self._free_at(peer.node_id) <= now
+            if self.pauses.of_node(peer.node_id) <= now
         ]
         return [self._random.choice(strangers)] if strangers else []
 
@@ -363,21 +305,15 @@ class Dialler:
         self, peers: Iterable[Peer], reached: Set[Goal | None], addresses: Set[Address]
     ) -> Iterator[tuple[int, Address, Peer]]:
         """The same of these: each address of each peer, and when it may be dialled."""
-        tried, held, banned = self._tried, self._held, len(self._bans) > 0
-        put_off = self._put_off
+        pauses, banned = self.pauses, len(self._bans) > 0
         for peer in peers:
             record, node_id = peer.content.record, peer.content.card.node_id
             if record is None or node_id in reached or (banned and self._refuses(node_id)):
                 continue
-            times = put_off.get(node_id)
-            free_at = held.get(node_id, 0)
-            if times is not None and times.not_before > free_at:
-                free_at = times.not_before
+            free_at = pauses.of_node(node_id)
             for address in record.addresses:
                 if address not in addresses:
-                    before = tried.get(address)
-                    not_before = before.not_before if before is not None else 0
-                    yield max(free_at, not_before), address, peer
+                    yield max(free_at, pauses.of_address(address)), address, peer
 
     def _addresses(self, links: Collection[Link]) -> set[Address]:
         """Where somebody was dialled who answered, or is being dialled."""
@@ -388,22 +324,5 @@ class Dialler:
         return self._bans.of_node(node_id) is not None
 
     def _not_before(self, target: Target) -> int:
-        tried = self._tried.get(target.address)
-        held = self._free_at(target.node_id) if target.node_id is not None else 0
-        return max(held, tried.not_before) if tried is not None else held
-
-    def _free_at(self, node_id: NodeId) -> int:
-        """Until when this node is not dialled wherever it is: our operator wants that, or it has put us off."""
-        times = self._put_off.get(node_id)
-        return max(self.held_until(node_id), times.not_before if times is not None else 0)
-
-    def _remember(self, address: Address) -> _Tried:
-        tried = self._tried.get(address)
-        if tried is None:
-            tried = self._tried[address] = _Tried()
-        else:
-            self._tried.move_to_end(address)
-        if len(self._tried) > MAX_REMEMBERED:
-            self._tried.popitem(last=False)
-            self.stale = True
-        return tried
+        held = self.pauses.of_node(target.node_id) if target.node_id is not None else 0
+        return max(held, self.pauses.of_address(target.address))

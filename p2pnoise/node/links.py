@@ -63,7 +63,6 @@ class Links:
         self.all: dict[io.ConnectionId, Link] = {}
         self.stopping = False
         self.agenda = Agenda()
-        self._up: int | None = None  # how many links are up, where that was counted since it last changed
         self._config = config
         self._static = static
         self._entropy = entropy
@@ -153,7 +152,6 @@ class Links:
 
     def moved(self, connection: io.ConnectionId) -> None:
         """This link has come, or gone, or is in another stage."""
-        self._up = None
         self._dialler.stale = True
         self.agenda.touch(connection)
 
@@ -283,9 +281,9 @@ class Links:
             silent = "closed without a reason: perhaps it does not trust our card"
             self._dial_failed(link.address, link.expected, reason or silent, now, answered=True)
         elif link.initiator and link.closed_by is Code.BUSY and link.node_id is not None:
-            self._dialler.put_off(link.node_id, link.address, now.monotonic)
+            self._dialler.pauses.put_off(link.node_id, link.address, now.monotonic)
         elif link.initiator:
-            self._dialler.ended(link.address, now.monotonic)
+            self._dialler.pauses.ended(link.address, now.monotonic)
         elif not link.initiator and not link.was_up and not link.ended_by_us and not link.told_of and reason:
             self.emit(events.ConnectionFailed(address=link.address, reason=reason))
 
@@ -293,7 +291,7 @@ class Links:
         """A peer said what no honest node says: its link ends, and we dial it less and less."""
         link = self.all[connection]
         if link.node_id is not None:
-            self._dialler.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
+            self._dialler.pauses.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
         self.drop(connection, f"it broke the protocol: {why}", now)
         if link.node_id is None:
             return
@@ -332,7 +330,7 @@ class Links:
     def _dial_failed(
         self, address: Address, node_id: NodeId | None, reason: str, now: Instant, *, answered: bool
     ) -> None:
-        pause = round(self._dialler.failed(address, now.monotonic), 3)
+        pause = round(self._dialler.pauses.failed(address, now.monotonic), 3)
         if node_id is not None:
             self._overlay.views.candidates.silent(node_id, network_of(address))
         self.emit(events.DialFailed(address=address, node_id=node_id, reason=reason, answered=answered, retry_in=pause))
@@ -390,7 +388,7 @@ class Links:
             link.counted_up = True
         else:
             if not link.visit:
-                self._dialler.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
+                self._dialler.pauses.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
             code = Code.GOODBYE if link.initiator else Code.BUSY  # whoever came is to come again less and less
             self.close(connection, code, now, reason="no neighbour of ours")
 
@@ -423,11 +421,6 @@ class Links:
             if link.on_demand and len(self._overlay.views.active) > self._config.target_links:
                 return link.idle_since + ns(self._config.idle_timeout)
         return NEVER
-
-    def _count_up(self) -> int:
-        if self._up is None:
-            self._up = sum(link.stage is Stage.UP for link in self.all.values())
-        return self._up
 
     def _ping_due(self, connection: io.ConnectionId, link: Link) -> int:
         if connection in self._overlay.views.active:  # whether a neighbour lives is seen by gossip

@@ -96,7 +96,7 @@ class Openings:
         wish.tickets[ticket] = protocol
         source = "operator" if protocol is None else "demand"
         if protocol is None and isinstance(goal, NodeId):
-            self._dialler.release(goal)
+            self._dialler.pauses.release(goal)
         if not self._hopes(goal, wish, address, source) and isinstance(goal, NodeId):  # an address is always dialled
             self._give_up(goal, io.Refusal.UNKNOWN_PEER, f"no address of {goal.short} is known")
 

@@ -3,10 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,8 @@ from cli.main import root
 from cli.trust_state import believe
 from p2pnoise.store import PeerStore
 from p2pnoise.store.peer_store import PeerChange
-from tests.cli.processes import Process
+from tests.cli.processes import COMMAND, Daemon
 from tests.patience import PATIENCE
-
-COMMAND = [sys.executable, "-m", "cli"]
 
 
 @dataclass
@@ -31,6 +29,7 @@ class Place:
 
     path: Path
     env: dict[str, str] = field(default_factory=dict)
+    command: list[str] = field(default_factory=lambda: COMMAND)  # for what is a process of its own
 
     def __post_init__(self):
         self.env = {"P2PNOISE_HOME": str(self.path / "node"), "P2PNOISE_ISSUER_HOME": str(self.path / "issuer")}
@@ -81,7 +80,7 @@ class Place:
     def shell(self, *args, input=None) -> subprocess.CompletedProcess:  # noqa: A002
         """As a process of its own, run in this folder."""
         return subprocess.run(
-            [*COMMAND, *map(str, args)],
+            [*self.command, *map(str, args)],
             cwd=self.path,
             env={**os.environ, **self.env},
             input=input,
@@ -92,7 +91,12 @@ class Place:
         )
 
     def start(self, *args, **options) -> subprocess.Popen:
-        return subprocess.Popen([*COMMAND, *map(str, args)], cwd=self.path, env={**os.environ, **self.env}, **options)
+        command = [*self.command, *map(str, args)]
+        return subprocess.Popen(command, cwd=self.path, env={**os.environ, **self.env}, **options)
+
+    def daemon(self, home, *options, **more) -> Daemon:
+        """A node that runs in this folder."""
+        return Daemon(self / home, *options, command=self.command, env={**os.environ, **self.env}, **more)
 
     def card(self, path) -> Card:
         """The card in an armored file."""
@@ -142,8 +146,13 @@ class Place:
         self.ok("card", "issue", self.make_request(name, home), "-o", target, "--force")
         return target
 
-    def install(self, card, issuer) -> Result:
-        return self.ok("card", "install", card, "--issuer", f"ops={issuer}")
+    def install(self, card, issuer, home="node") -> Result:
+        return self.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", self / home)
+
+    def member(self, name, issuer) -> Path:
+        """A folder of this name with a card installed."""
+        self.install(self.make_card(name, name), issuer, name)
+        return self / name
 
 
 @pytest.fixture
@@ -166,6 +175,12 @@ def installed(place, issuer) -> Path:
 
 
 @pytest.fixture
+def member(place, issuer):
+    """Make a folder of this name with a card installed."""
+    return partial(place.member, issuer=issuer)
+
+
+@pytest.fixture
 def ready(place, issuer, monkeypatch):
     """An issuer with one grant, and a request beside it."""
     place.make_card()
@@ -179,7 +194,7 @@ def run(place):
     running = []
 
     def start(home, *options, **more):
-        process = Process(place, home, *options, **more)
+        process = place.daemon(home, *options, **more)
         running.append(process)
         return process
 

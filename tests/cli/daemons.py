@@ -1,9 +1,7 @@
-"""Daemons: nodes run by `p2pnoise run`, each in a process of its own, in a folder that a test has filled."""
+"""Daemons: folders of nodes that a test fills without the command line, and the nodes that run in them."""
 
 import os
 import socketserver
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,32 +12,9 @@ from pathlib import Path
 from cards import Card, Entry, Grant, IdentityKey, IssuerKey, NodeKey, codec, grant, make_card, make_list
 from cards.statements import CARD_APP, CARD_KEY, frame
 from cli import documents
-from tests.cli.processes import RunningNode
+from tests.cli.processes import Daemon, shifted
 
 DAY = 86_400  # seconds
-COMMAND = [sys.executable, "-m", "cli"]
-# The clock of one process alone, as a machine whose clock is wrong has it; the software on it is a year old, or a clock
-# behind that would be known to have never been set.
-SHIFTED = """
-import time
-import cards.facts
-real, cards.facts.BUILD_TIME = time.time, cards.facts.BUILD_TIME - 365 * 86_400
-time.time = lambda: real() + {shift}
-from cli.main import main
-main()
-"""
-
-
-class Daemon(RunningNode):
-    """A node in this folder; by a clock that is off by `shift` seconds."""
-
-    def __init__(self, home, *options, shift=0, listen="127.0.0.1:0"):
-        command = [sys.executable, "-c", SHIFTED.format(shift=shift)] if shift else COMMAND
-        arguments = ["run", "--home", str(home), "--listen", listen, "--json", *map(str, options)]
-        process = subprocess.Popen(
-            [*command, *arguments], cwd=home, stdin=subprocess.DEVNULL, stdout=-1, stderr=-1, text=True
-        )
-        super().__init__(home, process)
 
 
 @dataclass
@@ -143,9 +118,9 @@ class Daemons:
         assert card is not None
         return card
 
-    def run(self, name, *options, **more) -> Daemon:
-        """Run the node of this folder; its events are waited for, that it listens first."""
-        one = Daemon(self.path / name, *options, **more)
+    def run(self, name, *options, shift=0) -> Daemon:
+        """Run the node of this folder by a clock that is off by `shift` seconds, and wait until it listens."""
+        one = Daemon(self.path / name, *options, command=shifted(shift))
         self.running.append(one)
         one.wait("listening")
         return one

@@ -1,9 +1,27 @@
 """Processes: a node, or whatever else tells its story line by line, in a process of its own, and all that it told."""
 
 import json
+import subprocess
+import sys
 import threading
 
 from tests.patience import PATIENCE
+
+COMMAND = [sys.executable, "-m", "cli"]
+# The software is a year old, or a clock behind that would be known to have never been set.
+SHIFTED = """
+import time
+import cards.facts
+real, cards.facts.BUILD_TIME = time.time, cards.facts.BUILD_TIME - 365 * 86_400
+time.time = lambda: real() + {shift}
+from cli.main import main
+main()
+"""
+
+
+def shifted(shift):
+    """The command by the clock of its process alone, so many seconds off, as a machine whose clock is wrong has it."""
+    return [sys.executable, "-c", SHIFTED.format(shift=shift)] if shift else COMMAND
 
 
 class Telling:
@@ -49,11 +67,15 @@ class Telling:
                 pipe.close()
 
 
-class RunningNode(Telling):
-    """What `p2pnoise run` runs, in this folder."""
+class Daemon(Telling):
+    """A node in this folder, run by `p2pnoise run` or another verb that does so."""
 
-    def __init__(self, home, process, **more):
-        super().__init__(process, **more)
+    def __init__(self, home, *options, verb=("run",), listen="127.0.0.1:0", as_json=True, command=COMMAND, env=None):
+        arguments = [*verb, "--home", home, "--listen", listen, *(["--json"] if as_json else []), *options]
+        process = subprocess.Popen(
+            [*command, *map(str, arguments)], cwd=home.parent, env=env, stdin=-1, stdout=-1, stderr=-1, text=True
+        )
+        super().__init__(process, as_json=as_json)
         self.home = home
 
     @property
@@ -87,12 +109,3 @@ class RunningNode(Telling):
     def bootstrap(self):
         """As one names it who begins with it."""
         return f"{self.node_id}@{self.address}"
-
-
-class Process(RunningNode):
-    """A node of a `Place`."""
-
-    def __init__(self, place, home, *options, as_json=True, listen="127.0.0.1:0"):
-        arguments = ["run", "--home", place / home, "--listen", listen, *(["--json"] if as_json else []), *options]
-        process = place.start(*arguments, stdin=-1, stdout=-1, stderr=-1, text=True)
-        super().__init__(place / home, process, as_json=as_json)

@@ -17,7 +17,6 @@ from cli import backup_file
 from cli.folders import IssuerFolder
 from p2pnoise.enrolment import JoinToken
 from p2pnoise.store import PeerStore, read_table
-from tests.cli.processes import Process
 from tests.patience import PATIENCE
 
 BACK_TO_1 = """
@@ -388,16 +387,13 @@ def set_schema(path, script):
         database.executescript(script)
 
 
-def test_a_backup_from_before_an_upgrade_is_upgraded_when_the_node_starts(node):
+def test_a_backup_from_before_an_upgrade_is_upgraded_when_the_node_starts(node, run):
     set_schema(node.node / "node.db", BACK_TO_1)
     node.ok("backup", node / "saved")
     again = restored(node, node / "saved")
-    process = Process(node, "again")
-    try:
-        assert process.wait("listening")["known_peers"] >= 1
-        assert process.end(signal.SIGTERM) == (0, "")
-    finally:
-        process.close()
+    process = run("again")
+    assert process.wait("listening")["known_peers"] >= 1
+    assert process.end(signal.SIGTERM) == (0, "")
     assert (again / "node.db.v1").exists()
     assert len(read_table(again / "node.db").rows) == 2
 
@@ -411,27 +407,19 @@ def test_a_database_of_later_software_is_refused(node):
 # A node that runs
 
 
-def test_a_running_node_is_backed_up_and_its_copy_takes_over_from_it(place, issuer):
-    running = []
-    try:
-        for name in ("hub", "ada"):
-            card = place.make_card(name, name)
-            place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
-            more = ["--bootstrap", running[0].bootstrap] if running else []
-            running.append(Process(place, name, *more))
-        hub, ada = running
-        ada.wait("peer-verified", name="hub")
-        ada.wait("address-learned")
-        said = place.json("backup", place / "saved", "--home", ada.home)
-        assert {"node.key", "node.db"} <= set(said["files"])
-        assert "control.sock" not in said["left_out"]
-        restored(place, place / "saved")
-        assert ada.end(signal.SIGTERM) == (0, "")
-        again = Process(place, "again")
-        running.append(again)
-        assert again.wait("dialling")["source"] == "table"
-        again.wait("peer-verified", name="hub")
-        assert not hub.find("duplicate-node")
-    finally:
-        for process in running:
-            process.close()
+def test_a_running_node_is_backed_up_and_its_copy_takes_over_from_it(place, run, member):
+    member("hub")
+    member("ada")
+    hub = run("hub")
+    ada = run("ada", "--bootstrap", hub.bootstrap)
+    ada.wait("peer-verified", name="hub")
+    ada.wait("address-learned")
+    said = place.json("backup", place / "saved", "--home", ada.home)
+    assert {"node.key", "node.db"} <= set(said["files"])
+    assert "control.sock" not in said["left_out"]
+    restored(place, place / "saved")
+    assert ada.end(signal.SIGTERM) == (0, "")
+    again = run("again")
+    assert again.wait("dialling")["source"] == "table"
+    again.wait("peer-verified", name="hub")
+    assert not hub.find("duplicate-node")

@@ -7,7 +7,6 @@ import pytest
 
 from cards import IdentityKey, IssuerKey, grant, make_card
 from cards.text import to_armor
-from tests.cli.processes import Process
 
 
 @pytest.fixture
@@ -163,20 +162,15 @@ def test_a_broken_file_is_named_and_never_written_over(network):
 
 
 @pytest.fixture
-def pair(place, issuer):
+def pair(run, member):
     """ada, and bob who dialled it."""
-    running = []
-    for name in ("ada", "bob"):
-        card = place.make_card(name, name)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
-        more = ["--bootstrap", running[0].bootstrap] if running else []
-        running.append(Process(place, name, *more))
-    ada, bob = running
+    member("ada")
+    member("bob")
+    ada = run("ada")
+    bob = run("bob", "--bootstrap", ada.bootstrap)
     ada.wait("peer-verified", name="bob")
     bob.wait("peer-verified", name="ada")
-    yield ada, bob
-    for process in running:
-        process.close()
+    return ada, bob
 
 
 def test_a_running_node_cuts_whom_its_operator_bans_and_takes_it_back(place, pair):

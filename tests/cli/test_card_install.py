@@ -153,6 +153,6 @@ def test_statements_beside_a_card_are_taken_over_once(place, issuer):
     other = place.make_card("db-04", "second")
     other.write_text(other.read_text() + (place / "end").read_text())
     for _ in range(2):
-        place.ok("card", "install", other, "--issuer", f"ops={issuer}", "--home", place / "second")
+        place.install(other, issuer, "second")
     (kept,) = from_armor((place / "second" / "statements.pem").read_text())
     assert kept[0] == "SELF-REVOCATION"

@@ -8,8 +8,7 @@ import pytest
 @pytest.mark.parametrize("as_json", [True, False], ids=["json", "text"])
 def test_a_copied_folder_is_named_on_both_machines(place, issuer, run, as_json):
     for name in ("hub", "ada"):
-        card = place.make_card(name, name)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+        place.member(name, issuer)
     shutil.copytree(place / "ada", place / "copy")
     hub = run("hub")
     first = run("ada", "--bootstrap", hub.bootstrap, as_json=as_json)

@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.cli.daemons import COMMAND, Daemons
+from tests.cli.daemons import Daemons
+from tests.cli.processes import COMMAND
 from tests.patience import PATIENCE
 
 LOCAL = "127.0.0.1"

@@ -14,7 +14,6 @@ from p2pnoise.gossip.messages import MAX_IDS, MAX_WANT, Announce, CardItem
 from p2pnoise.node.frames import Kind
 from p2pnoise.store import read_table
 from tests.cli.liar import Liar
-from tests.cli.processes import Process
 
 JUNK = 10_000
 
@@ -23,12 +22,11 @@ JUNK = 10_000
 def net(place, issuer):
     """hub and ada run and are linked; eve has a good card and no node of ours."""
     for name in ("hub", "ada", "eve"):
-        card = place.make_card(name, name)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+        place.member(name, issuer)
     place.running = []
-    place.hub = Process(place, "hub")
+    place.hub = place.daemon("hub")
     place.running.append(place.hub)
-    place.ada = Process(place, "ada", "--bootstrap", place.hub.bootstrap)
+    place.ada = place.daemon("ada", "--bootstrap", place.hub.bootstrap)
     place.running.append(place.ada)
     place.hub.wait("peer-verified", name="ada")
     policy = Policy.from_toml((place / "hub" / "policy.toml").read_text())

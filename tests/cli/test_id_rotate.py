@@ -7,7 +7,6 @@ import pytest
 
 from cards import IdentityKey, NodeKey, Succession
 from cards.text import from_armor, to_armor
-from tests.cli.processes import Process
 
 
 def statements(path):
@@ -109,29 +108,24 @@ def test_no_key_is_rotated_where_the_identity_is_not(place):
     place.refuses("id", "rotate", "--node", says="no identity.key in", code=1)
 
 
-def test_a_running_node_goes_on_with_its_new_key_in_the_same_process_and_knows_whom_it_knew(place, issuer):
-    running = []
-    for name in ("ada", "bob"):
-        place.ok("card", "install", place.make_card(name, name), "--issuer", f"ops={issuer}", "--home", place / name)
-        running.append(Process(place, name, *(["--bootstrap", running[0].bootstrap] if running else [])))
-    ada, bob = running
-    try:
-        bob.wait("peer-verified", name="ada")
-        old = ada.wait("listening")["node_id"]
-        place.ok("id", "rotate", "--node", "--home", ada.home, "-o", place / "rotated.request")
-        place.ok("card", "issue", place / "rotated.request", "-o", place / "rotated.card")
-        place.ok("card", "install", place / "rotated.card", "--home", ada.home)
-        new = str(place.keys(ada.home)[1].public)
-        assert new != old
-        again = ada.wait("listening", node_id=new)
-        assert again["known_peers"] == 2  # itself and bob, whom nobody told it of
-        bob.wait("peer-verified", name="ada", node_id=new)
-        assert ada.process.poll() is None
-        status = place.json("status", "--home", ada.home)
-        assert (status["node_id"], status["pid"]) == (new, ada.process.pid)
-    finally:
-        for process in running:
-            process.close()
+def test_a_running_node_goes_on_with_its_new_key_in_the_same_process_and_knows_whom_it_knew(place, run, member):
+    member("ada")
+    member("bob")
+    ada = run("ada")
+    bob = run("bob", "--bootstrap", ada.bootstrap)
+    bob.wait("peer-verified", name="ada")
+    old = ada.node_id
+    place.ok("id", "rotate", "--node", "--home", ada.home, "-o", place / "rotated.request")
+    place.ok("card", "issue", place / "rotated.request", "-o", place / "rotated.card")
+    place.ok("card", "install", place / "rotated.card", "--home", ada.home)
+    new = str(place.keys(ada.home)[1].public)
+    assert new != old
+    again = ada.wait("listening", node_id=new)
+    assert again["known_peers"] == 2  # itself and bob, whom nobody told it of
+    bob.wait("peer-verified", name="ada", node_id=new)
+    assert ada.process.poll() is None
+    status = place.json("status", "--home", ada.home)
+    assert (status["node_id"], status["pid"]) == (new, ada.process.pid)
 
 
 def test_an_install_stopped_after_the_keys_is_finished_by_another(place, installed):

@@ -3,9 +3,7 @@
 The mark is what keeps an older card from coming back. Before it is kept nobody may have heard that the card counts.
 """
 
-import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -18,8 +16,6 @@ from p2pnoise.node.frames import Kind
 from p2pnoise.store import read_table
 from tests.cli.conftest import Place
 from tests.cli.liar import Liar
-from tests.cli.processes import Process
-from tests.patience import PATIENCE
 
 # `p2pnoise`, but for the commit that has the next card of one identity: there the process is killed.
 DYING = """
@@ -46,22 +42,11 @@ main()
 """
 
 
-class DyingPlace(Place):
-    """Its commands are killed at that commit."""
-
-    fatal = ()
-
-    def start(self, *args, **options):
-        command = [sys.executable, "-c", DYING, *self.fatal, *map(str, args)]
-        return subprocess.Popen(command, cwd=self.path, env={**os.environ, **self.env}, **options)
-
-
 @pytest.fixture
 def story(place, issuer):
     """A hub that has met carl by his first card and has ended; carl has a second card by now."""
     for name in ("hub", "carl"):
-        card = place.make_card(name, name)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+        place.member(name, issuer)
     place.first = place.card(place / "carl.card")
     place.identity, place.key = place.keys(place / "carl")
     place.second = place.card(place.make_card("carl", "carl"))
@@ -74,15 +59,19 @@ def story(place, issuer):
     return place
 
 
+def dying(story, when):
+    """The same place, but for its commands, which are killed before or after that commit."""
+    fatal = when, bytes(story.identity.public).hex(), str(story.second.sequence)
+    return Place(story.path, command=[sys.executable, "-c", DYING, *fatal])
+
+
 def with_hub(place, act, *, where=None):
-    hub = Process(where or place, "hub")
+    hub = (where or place).daemon("hub")
     try:
         hub.wait("listening")
         act(hub)
         if where is not None:
-            hub.process.wait(PATIENCE)
-            assert hub.process.returncode == -9
-            hub._reader.join()
+            assert hub.end()[0] == -9
         else:
             hub.end(signal.SIGTERM)
         return hub.events
@@ -102,8 +91,6 @@ def mark(place):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_mark_is_kept_before_anybody_hears_of_it(story, when):
-    dying = DyingPlace(story.path)
-    dying.fatal = when, bytes(story.identity.public).hex(), str(story.second.sequence)
     heard = []
 
     def die(hub):
@@ -112,16 +99,14 @@ def test_a_mark_is_kept_before_anybody_hears_of_it(story, when):
         assert carl.ended
         carl.close()
 
-    told = with_hub(story, die, where=dying)
+    told = with_hub(story, die, where=dying(story, when))
     assert heard == []
     assert "peer-verified" not in {event["event"] for event in told}
     assert mark(story) == (story.first if when == "before" else story.second).sequence
 
 
 def test_after_the_kill_the_older_card_brings_nothing_back(story):
-    dying = DyingPlace(story.path)
-    dying.fatal = "after", bytes(story.identity.public).hex(), str(story.second.sequence)
-    with_hub(story, lambda hub: meet(story, hub, story.second).close(), where=dying)
+    with_hub(story, lambda hub: meet(story, hub, story.second).close(), where=dying(story, "after"))
 
     def come_back(hub):
         carl = meet(story, hub, story.first)  # as from a backup: it has the key, too, and gets its newer card

@@ -7,7 +7,6 @@ import subprocess
 import pytest
 
 from tests.cli.conftest import Place
-from tests.cli.processes import Process
 from tests.patience import PATIENCE
 
 
@@ -18,10 +17,9 @@ def pair(tmp_path_factory):
     issuer = place.make_issuer()
     running = []
     for name in ("ada", "bob"):
-        card = place.make_card(name, name)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+        place.member(name, issuer)
         more = ["--bootstrap", running[0].bootstrap] if running else []
-        running.append(Process(place, name, *more))
+        running.append(place.daemon(name, *more))
     place.ada, place.bob = running
     place.ada.wait("peer-verified", name="bob")
     place.bob.wait("peer-verified", name="ada")

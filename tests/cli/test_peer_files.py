@@ -29,7 +29,7 @@ def table(place, issuer):
         place.make_card(name, name)
     for home in ("node", "other"):
         card = place.make_card("db-03" if home == "node" else "other", home)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / home)
+        place.install(card, issuer, home)
     place.remember(node="live", **dict.fromkeys(NAMES, "proven"))
     return place
 

@@ -46,8 +46,7 @@ def start(place):
 def pair(place, issuer, start):
     """Two nodes, `ada` and `bob`, that have met and run."""
     for name in ("ada", "bob"):
-        card = place.make_card(name, name)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+        place.member(name, issuer)
     listening = next(event for event in start("ada").told if event["event"] == "listening")
     start("bob", "peer-verified", "address-learned", bootstrap=f"{listening['node_id']}@{listening['addresses'][0]}")
     return place
@@ -63,7 +62,7 @@ def site(place, issuer, start):
     for name, home in (("ada", "site"), ("hub", "issuer"), ("bob", "issuer")):
         request, card = place.make_request(name, name), place / f"{name}.card"
         place.ok("card", "issue", request, "--days", "30", "--issuer-home", place / home, "-o", card)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
+        place.install(card, issuer, name)
     place.ok("trust", "apply", place / "site.pem", "--home", place / "hub")
     listening = next(event for event in start("hub").told if event["event"] == "listening")
     hub = f"{listening['node_id']}@{listening['addresses'][0]}"

@@ -4,7 +4,6 @@ import base64
 import socket
 import socketserver
 import subprocess
-import sys
 import threading
 import time
 from collections import defaultdict
@@ -16,8 +15,7 @@ import pytest
 from cards import Address, IssuerKey
 from p2pnoise.enrolment import JoinToken
 from tests.cli.conftest import Place
-from tests.cli.daemons import SHIFTED, Daemon
-from tests.cli.processes import Process
+from tests.cli.processes import Daemon, shifted
 from tests.patience import PATIENCE
 
 LOCAL = "127.0.0.1"
@@ -64,9 +62,7 @@ class Fleet:
         self.place, self.sink = place, sink
         self.processes, self._speakers, self._silence = {}, [], threading.Event()
         self.issuer = place.make_issuer()
-        place.ok(
-            "card", "install", place.make_card("hub", "hub"), "--issuer", f"ops={self.issuer}", "--home", place / "hub"
-        )
+        place.member("hub", self.issuer)
         (place / "hub" / "node.toml").write_text(CONFIG.format(port=sink.server_address[1]))
         self.hub = self.run("hub")
         deadline = time.monotonic() + PATIENCE
@@ -74,7 +70,7 @@ class Fleet:
             assert time.monotonic() < deadline
 
     def run(self, name):
-        self.processes[name] = Process(self.place, name)
+        self.processes[name] = self.place.daemon(name)
         self.processes[name].wait("listening")
         return self.processes[name]
 
@@ -249,14 +245,14 @@ def test_a_device_whose_clock_says_1970_joins_and_is_linked(fleet):
     home = fleet.place / "device"
     arguments = ["join", "run", str(fleet.token("device")), "--home", str(home)]
     joined = subprocess.run(
-        [sys.executable, "-c", SHIFTED.format(shift=shift), *arguments],
+        [*shifted(shift), *arguments],
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
     assert joined.returncode == 0, joined.stderr
-    device = Daemon(home, shift=shift)
+    device = Daemon(home, command=shifted(shift))
     try:
         assert device.wait("peer-verified", name="hub")["at"] < 2_000
         fleet.hub.wait("peer-verified", name="device")

@@ -19,7 +19,7 @@ def hub(place, issuer, run):
 def install(place, name):
     """The next card of this name."""
     card = place.make_card(name, name)
-    place.ok("card", "install", card, "--issuer", f"ops={place.key}", "--home", place / name)
+    place.install(card, place.key, name)
     return place.card(card)
 
 

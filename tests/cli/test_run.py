@@ -19,18 +19,6 @@ from tests.patience import PATIENCE
 
 
 @pytest.fixture
-def member(place, issuer):
-    """Make a node folder of this name that has a card."""
-
-    def make(name):
-        card = place.make_card(name, name)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
-        return place / name
-
-    return make
-
-
-@pytest.fixture
 def node(run, member):
     """One running node, watched files and all."""
     member("ada")

@@ -7,7 +7,8 @@ from base64 import b64encode
 
 import pytest
 
-from tests.cli.daemons import COMMAND, Daemons
+from tests.cli.daemons import Daemons
+from tests.cli.processes import COMMAND
 from tests.patience import PATIENCE
 
 APPLICATION = """

@@ -9,11 +9,10 @@ import pytest
 from cards import IssuerKey, Pin, make_list
 from cli import documents
 from p2pnoise.store import PeerStore, read_table
-from tests.cli.processes import RunningNode
 
 
 @pytest.fixture
-def network(place, installed):
+def network(place, run, installed):
     """The node db-03 of ops runs; ada's card is known to it, and bob was pinned on first use."""
     assert installed.exists()
     place.make_card("ada", "ada")
@@ -21,11 +20,9 @@ def network(place, installed):
     own = place.card(installed)
     with closing(PeerStore(place.node / "node.db", network="example-net", node_id=own.node_id)) as store:
         store.commit([Pin("bob", own.identity)])
-    process = place.start("run", "--listen", "127.0.0.1:0", "--json", stdout=-1, stderr=-1, stdin=-1, text=True)
-    place.running = RunningNode(place.node, process)
+    place.running = run("node")
     place.running.wait("listening")
-    yield place
-    place.running.close()
+    return place
 
 
 def test_a_new_issuer_and_its_list_applied_together_are_both_taken_up(network):

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cli.daemons import COMMAND, DAY, Daemon, Daemons, Issuer
+from tests.cli.daemons import DAY, Daemons, Issuer
+from tests.cli.processes import COMMAND, Daemon
 
 __all__ = ["SITUATIONS", "Situation"]
 

@@ -48,7 +48,7 @@ def connect(net, member, node_id, address=None):
 def test_a_known_peer_is_dialled_whatever_failed_before_and_however_many_links_are_wanted(net, ada, bob):
     net.teach(ada, bob, bob.address)
     for _ in range(5):
-        ada.core._dialler.failed(bob.address, net.now)
+        ada.core._dialler.pauses.failed(bob.address, net.now)
     reached = connect(net, ada, bob.core.node_id)
     assert reached.node_id == bob.core.node_id
     assert ada.up(bob)

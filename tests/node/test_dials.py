@@ -4,57 +4,20 @@ import random
 
 import pytest
 
-from cards import Address, NodeId
+from cards import Address
 from p2pnoise.config import Bootstrap, NodeConfig
-from p2pnoise.gossip import PeerTable
 from p2pnoise.instant import SECOND
 from p2pnoise.node import dials
 from p2pnoise.node import effects as io
-from p2pnoise.node.bans import Bans
-from p2pnoise.node.dials import Dialler, Target
+from p2pnoise.node.dials import Target
 from p2pnoise.node.frames import Kind
 from p2pnoise.node.link import Stage
 
 THERE = Address("10.0.0.99", 7060)
 
 
-@pytest.fixture
-def dialler(net):
-    bans = Bans(PeerTable(net.policy, own=net.keys("ada")[0].public))
-    return Dialler(NodeConfig(), own=net.keys("ada")[0].public, random=random.Random(1), bans=bans)
-
-
 def dialled(member):
     return [(event.address, event.source) for event in member.told("dialling")]
-
-
-def test_the_pause_doubles_up_to_the_limit_with_jitter_of_a_half(dialler):
-    config = NodeConfig()
-    pauses = [dialler.failed(THERE, 0) for _ in range(60)]
-    for number, pause in enumerate(pauses):
-        longest = min(config.backoff_base * 2**number, config.backoff_limit)
-        assert longest / 2 <= pause <= longest
-    assert len(set(pauses)) == 60
-
-
-def test_a_success_begins_the_pauses_anew(dialler):
-    for _ in range(10):
-        dialler.failed(THERE, 0)
-    dialler.succeeded(THERE)
-    assert dialler.failed(THERE, 0) <= NodeConfig().backoff_base
-
-
-def test_who_breaks_the_protocol_is_dialled_less_and_less_though_every_dial_succeeds(dialler):
-    bob, pauses = NodeId(bytes([9, *bytes(31)])), []
-    for _ in range(30):
-        dialler.put_off(bob, THERE, 0)
-        dialler.ended(THERE, 0)  # which comes with every end of a link
-        pauses.append(dialler._tried[THERE].not_before / SECOND)
-        dialler.succeeded(THERE)
-    config = NodeConfig()
-    for number, pause in enumerate(pauses):
-        longest = min(config.backoff_base * 2**number, config.backoff_limit)
-        assert longest / 2 <= pause <= longest
 
 
 def test_a_peer_that_breaks_the_protocol_on_every_link_is_dialled_ever_less_and_then_not_at_all(net):
@@ -71,14 +34,6 @@ def test_a_peer_that_breaks_the_protocol_on_every_link_is_dialled_ever_less_and_
     assert len(dialled(ada)) < 12
 
 
-def test_nobody_else_pays_where_a_liars_record_names_their_address(dialler):
-    bob, carl = (NodeId(bytes([number, *bytes(31)])) for number in (9, 10))
-    for _ in range(10):
-        dialler.put_off(bob, None, 0)
-    assert dialler._not_before(Target(THERE, carl, None, "table")) == 0
-    assert dialler._not_before(Target(THERE, bob, None, "table")) > 100 * SECOND
-
-
 def test_whoever_is_seen_off_by_a_crowded_node_comes_again_ever_later(net):
     hub = net.member("hub", target_links=0, max_links=3)
     for number in range(2):
@@ -88,29 +43,6 @@ def test_whoever_is_seen_off_by_a_crowded_node_comes_again_ever_later(net):
         net.wait(0.5)
     assert len(ada.told("peer-verified")) > 2
     assert len(dialled(ada)) < 12
-
-
-def test_remembered_offences_are_bounded(dialler, monkeypatch):
-    monkeypatch.setattr(dials, "MAX_REMEMBERED", 5)
-    for number in range(20):
-        dialler.put_off(NodeId(bytes([number + 2, *bytes(31)])), None, 0)
-    assert len(dialler._put_off) == 5
-
-
-def test_remembered_failures_are_bounded(dialler, monkeypatch):
-    monkeypatch.setattr(dials, "MAX_REMEMBERED", 5)
-    for number in range(20):
-        dialler.failed(Address("10.0.0.1", number + 1), 0)
-    assert len(dialler._tried) == 5
-
-
-def test_records_without_end_do_not_wash_failures_out(net, monkeypatch):
-    monkeypatch.setattr(dials, "MAX_REMEMBERED", 4)
-    ada = net.member("ada", target_links=0)
-    pause = ada.core._dialler.failed(THERE, net.now)
-    table_of(net, ada, *[f"node-{number}" for number in range(5)])
-    assert ada.core._dialler._tried[THERE].not_before == net.now + int(pause * SECOND)
-    assert len(ada.core._dialler._tried) == 4
 
 
 def test_nobody_is_dialled_before_we_listen(net):
@@ -215,8 +147,8 @@ def test_an_address_that_failed_is_seldom_drawn_before_one_that_did_not(net):
     dialler, later = ada.core._dialler, net.now + 3600 * SECOND
     dead = {Address.parse(f"10.{number + 2}.0.1:1") for number in range(9)}
     for address in sorted(dead, key=str):
-        dialler.failed(address, net.now)
-        dialler.failed(address, net.now)
+        dialler.pauses.failed(address, net.now)
+        dialler.pauses.failed(address, net.now)
     drawn = [dialler.due({}, ada.core._overlay.views, later)[0].address for _ in range(100)]
     assert 40 < sum(address not in dead for address in drawn) < 100  # of ten by chance; and the others in their turn
 
@@ -270,7 +202,7 @@ def test_a_refused_dial_counts_as_failed_even_after_the_lists(net):
     net.give(low, io.FactOffered(net.make_list(2, revoked=[high.identity.public]), "file"))
     for _ in range(3):
         net.link(high, low)
-    assert high.core._dialler._tried[low.address].failures == 3
+    assert high.core._dialler.pauses.failures(low.address) == 3
 
 
 @pytest.mark.parametrize("seed", range(3))

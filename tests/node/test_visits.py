@@ -56,7 +56,7 @@ def test_a_peer_that_did_not_answer_for_long_is_called_on_all_the_same(net, halv
     """While a network is divided, the pauses of those on the other side have grown to minutes."""
     ada, _, carl, _ = halves
     for _ in range(20):
-        ada.core._dialler.failed(carl.address, net.now)
+        ada.core._dialler.pauses.failed(carl.address, net.now)
     net.wait(VISITS / SECOND)
     assert carl.core.node_id in visits(ada)
 

@@ -1,8 +1,6 @@
 """Enrolment and renewal beside a real daemon: a machine with nothing becomes a peer, and nobody gets more than that."""
 
-import json
 import signal
-from contextlib import contextmanager
 
 import pytest
 import trio
@@ -13,88 +11,46 @@ from p2pnoise.enrolment import BACK, FIRST, PROLOGUE, JoinToken
 from p2pnoise.node.link import APPLICATION_PROLOGUE as PEERS
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket.stream import NoiseStreamError, open_noise_stream
-from tests.patience import PATIENCE
-
-
-class Daemon:
-    """A process that prints events."""
-
-    def __init__(self, process):
-        self.process = process
-        self.told = []
-
-    def wait(self, kind, **fields):
-        for line in self.process.stdout:
-            found = json.loads(line)
-            self.told.append(found)
-            if found.get("event") == kind and all(found[name] == value for name, value in fields.items()):
-                return found
-        raise AssertionError((kind, self.told, self.process.stderr.read()))
-
-
-@contextmanager
-def started(place, *args):
-    process = place.start(*args, "--json", stdout=-1, stderr=-1, text=True)
-    try:
-        yield Daemon(process)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture
-def member(place, issuer):
-    """Make a node folder of this name that has a card."""
-
-    def make(name, **more):
-        card = place.make_card(name, name)
-        place.ok("card", "install", card, "--issuer", f"ops={issuer}", "--home", place / name)
-        return place / name
-
-    return make
-
-
-@pytest.fixture
-def ada(place, member):
+def ada(place, run, member):
     """A running node with an enrol section, and a token of its issuer."""
     config = 'listen = ["127.0.0.1:0"]\n[enrol]\nlisten = "127.0.0.1:0"\nissuer_home = "../issuer"\n'
     (member("ada") / "node.toml").write_text(config)
-    with started(place, "run", "--home", place / "ada") as daemon:
-        daemon.listening = daemon.wait("listening")
-        while place.run("join", "token", "-o", place / "token", "--force", "--name", "db-03").exit_code:
-            assert daemon.process.poll() is None
-        yield daemon
+    daemon = run("ada")
+    daemon.wait("listening")
+    while place.run("join", "token", "-o", place / "token", "--force", "--name", "db-03").exit_code:
+        assert daemon.process.poll() is None
+    return daemon
 
 
-def test_a_machine_with_nothing_becomes_a_trusted_peer_in_one_command(place, ada):
-    command = ("join", "run", place / "token", "--home", place / "new", "--listen", "127.0.0.1:0", "--run")
-    with started(place, *command) as new:
-        assert new.wait("peer-verified")["name"] == "ada"
-        joined = new.told[0]
-        assert joined["ok"]
-        assert joined["peers"] == [f"{ada.listening['node_id']}@{ada.listening['addresses'][0]}"]
-        ada.wait("enrolled", name="db-03")
-        ada.wait("peer-verified", name="db-03")
-        new.process.send_signal(signal.SIGTERM)
-        assert new.process.wait(PATIENCE) == 0
+def test_a_machine_with_nothing_becomes_a_trusted_peer_in_one_command(place, run, ada):
+    new = run("new", "--run", verb=("join", "run", place / "token"))
+    assert new.wait("peer-verified")["name"] == "ada"
+    joined = new.facts[0]
+    assert joined["ok"]
+    assert joined["peers"] == [ada.bootstrap]
+    ada.wait("enrolled", name="db-03")
+    ada.wait("peer-verified", name="db-03")
+    assert new.end(signal.SIGTERM)[0] == 0
 
 
 async def test_an_ordinary_peer_that_opens_streams_named_like_enrolment_gets_nothing(place, ada, member):
     """Case 95: what a connection may do is set by the port and its prologue, never by what a peer says."""
     bob = member("bob")
-    start = f"{ada.listening['node_id']}@{ada.listening['addresses'][0]}"
     async with open_folder(bob, listen=["127.0.0.1:0"]) as node:
         for protocol in ("p2pnoise/join", "p2pnoise/v1/join", "join", "enrol"):
             with pytest.raises(RequestRefused) as refused:
-                await node.request(start, protocol, b"\x92\x01\xa6status")
+                await node.request(ada.bootstrap, protocol, b"\x92\x01\xa6status")
             assert refused.value.code == StreamCode.UNKNOWN_PROTOCOL
 
 
 @pytest.mark.parametrize("protocol", [FIRST, BACK])
 async def test_neither_port_understands_what_is_spoken_on_the_other(place, ada, protocol):
     token = JoinToken.parse((place / "token").read_text().strip())
-    peers = Address.parse(ada.listening["addresses"][0])
-    assert NodeId.parse(ada.listening["node_id"]) == token.node_id
+    peers = Address.parse(ada.address)
+    assert NodeId.parse(ada.node_id) == token.node_id
     joiner = KeyPair.from_private(b"\x01" * 32)
 
     async def shake_hands(address, prologue):
