@@ -178,6 +178,7 @@ class Overlay:
             self._lists.peer_down(link)
             self._statements.peer_down(link, now)
             self._exchange.peer_down(link, now)
+            self._reconciliation.tick(now)  # it may have been this one's turn
         return self._finish(now)
 
     def heard(self, link: LinkId, now: Instant) -> list[Effect]:

@@ -111,8 +111,8 @@ class Views:
 
     def peer_is_full(self, link: LinkId) -> None:
         """The peer has no room for us among its neighbours."""
-        self._turned_away += 1
         if self._let_go(link):
+            self._turned_away += 1
             self.visits[link] = 0
             self._homeless[link] = None
 

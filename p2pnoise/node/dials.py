@@ -8,6 +8,7 @@ from cards import Address, NodeId
 from p2pnoise.chance import Chance
 from p2pnoise.config import Bootstrap, NodeConfig
 from p2pnoise.gossip import CROWDS, Peer, Rank, Views, network_of
+from p2pnoise.gossip.views import SEARCH
 from p2pnoise.instant import SECOND
 
 from .bans import Bans
@@ -21,7 +22,6 @@ VISITS = 30 * SECOND  # between two visits in a small network; in one of N peers
 FEELER = (
     120 * SECOND
 )  # but no longer: a visit shows, too, who is where its record says. Bitcoin's pause between feelers
-PATIENCE = SECOND  # how long it waits for others to come, when half of its neighbours are of its own choice; a guess
 REDRAW = SECOND  # how long it looks among the same before others are drawn; a guess
 
 
@@ -164,7 +164,7 @@ class Dialler:
         visits = self._visit(links, views, now)
         if slots <= 0:
             return visits
-        self._more_at = now + PATIENCE
+        self._more_at = now + views.search
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         ready = [target for target in self._starts(links, reached, addresses) if self._not_before(target) <= now]
         ready += [
@@ -175,15 +175,15 @@ class Dialler:
         rank = views.company.ranking()
         ranks = {id(target): self._rank(target, rank) for target in ready}
         ready.sort(key=lambda target: (ranks[id(target)], self._turn(target)))
-        chosen: list[Target] = []
+        chosen = list(visits)
         for target in ready:
-            if ranks[id(target)] == CROWDS and len(chosen) >= anybody:
+            if ranks[id(target)] == CROWDS and len(chosen) - len(visits) >= anybody:
                 break
             taken = any(
                 target.address == other.address or (target.node_id is not None and target.node_id == other.node_id)
                 for other in chosen
             )
-            if not taken and len(chosen) < slots:
+            if not taken and len(chosen) - len(visits) < slots:
                 chosen.append(target)
                 if target.node_id is not None:
                     self._anchors.pop(target.node_id, None)
@@ -210,11 +210,15 @@ class Dialler:
         self._searching = self._slots(links, views, now) > 0
         if self._added or (self._wanted and self._demanded(links)):
             return 0
-        if not self._searching and self._lacks(links, views) > 0:
-            return self._more_at
+        self._visit_at = self._visit_at or self._next_visit(views, now)
+        visit = self._visit_at if self._pays_visits(views) else None
+        due = self._next_search(links, views, now)
+        return due if visit is None else visit if due is None else min(due, visit)
+
+    def _next_search(self, links: Collection[Link], views: Views, now: int) -> int | None:
+        """When somebody is to be dialled who may become a neighbour; None while no more are wanted."""
         if not self._searching:
-            self._visit_at = self._visit_at or self._next_visit(views, now)
-            return self._visit_at if self._pays_visits(views) else None
+            return self._more_at if max(self._lacking(links, views)) > 0 else None
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         self._reached_then = reached | addresses
         dues = [self._not_before(target) for target in self._starts(links, reached, addresses)]
@@ -234,18 +238,22 @@ class Dialler:
         """How many are to be dialled now: more than half of the neighbours at once, and more where nobody else comes.
 
         Those who come to us may all be of one mind. If each dialled as many as it wants, each would have twice as many.
+        Where all were full it takes its time (`Views.search`).
         `but_for_some`: as if those who crowd one another were not there, since others may replace them.
         """
+        chosen, lacking = self._lacking(links, views, but_for_some=but_for_some)
+        if chosen > 0 and views.search == SEARCH:
+            return chosen
+        return max(chosen, int(lacking > 0)) if now >= self._more_at else 0
+
+    def _lacking(self, links: Collection[Link], views: Views, *, but_for_some: bool = True) -> tuple[int, int]:
+        """How many neighbours of our own choice we have too few, and how many in all."""
         target, coming = self._config.target_links, self._coming(links)
         have = views.kept if but_for_some else len(views.active)
         have_chosen = views.chosen if but_for_some else sum(views.active.values())
         lacking = target - have - coming
         half = max(own_choice(target), (target + 1) // 2 if lacking > 0 else 0)
-        chosen = half - have_chosen - coming
-        return chosen if chosen > 0 else int(lacking > 0 and now >= self._more_at)
-
-    def _lacks(self, links: Collection[Link], views: Views) -> int:
-        return self._config.target_links - views.kept - self._coming(links)
+        return half - have_chosen - coming, lacking
 
     def _coming(self, links: Collection[Link]) -> int:
         """How many of those that we have dialled may become neighbours yet."""
@@ -272,7 +280,7 @@ class Dialler:
         return [self._random.choice(strangers)] if strangers else []
 
     def _pays_visits(self, views: Views) -> bool:
-        """Not where it lacks neighbours, since it dials others anyway, nor where it is to dial nobody."""
+        """Not where it has no neighbour, since it dials others anyway, nor where it is to dial nobody."""
         return bool(views.active) and self._config.target_links > 0
 
     def _next_visit(self, views: Views, now: int) -> int:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from p2pnoise.chance import Chance
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import CROWDS, Views, network_of
-from p2pnoise.instant import SECOND, ns
+from p2pnoise.gossip.views import SEARCH
+from p2pnoise.instant import ns
 from p2pnoise.node.dials import POOL, between_visits
 
 from .nodes import Link, MessageNode
@@ -16,7 +17,6 @@ from .sybils import KIND
 if TYPE_CHECKING:
     from .world import MessageWorld
 
-SEEK = SECOND  # how often a node that has too few looks for others, as the dialler of a node draws its pool
 PAUSE, LONGEST = ns(NodeConfig().backoff_base), ns(NodeConfig().backoff_limit)  # until a peer is dialled again
 
 
@@ -40,10 +40,8 @@ class Dialling:
     def look_later(self, node: MessageNode) -> None:
         """Have a node look whom to dial: soon, where it lacks neighbours, and when it is to pay a visit."""
         due = node.visit_at
-        if node.kind == KIND:
-            due = self._world.now + SEEK
-        elif node.overlay is not None and node.lacking() > 0:
-            due = min(due, self._world.now + node.overlay.views.search)
+        if node.overlay is not None and (node.kind == KIND or node.lacking() > 0):
+            due = min(due, self._world.now + (node.overlay.views.search if node.kind != KIND else SEARCH))
         if node.wanted and not 0 < node.seeking <= due:
             node.seeking = due
             self._world.alarm(due, partial(self._look, node, node.boot, due))

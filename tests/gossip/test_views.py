@@ -6,7 +6,7 @@ from p2pnoise.gossip import effects, views
 from p2pnoise.gossip.candidates import PASSIVE
 from p2pnoise.gossip.items import body_id, record_id
 from p2pnoise.gossip.messages import MAX_SAMPLE, Announce, Ranges, Sample, Want
-from p2pnoise.gossip.views import MOST, SHUFFLE, VISIT
+from p2pnoise.gossip.views import LONGEST_SEARCH, MOST, PATIENT, SEARCH, SHUFFLE, VISIT
 from p2pnoise.instant import SECOND
 
 NAMES = [f"node-{number}" for number in range(30)]
@@ -111,6 +111,49 @@ def test_a_peer_that_says_it_is_full_is_no_neighbour_and_hears_no_news(mesh):
     mesh.pump()
     assert neighbours(ada) == set()
     assert not bob.heard_of(Announce)
+
+
+def turned_away(mesh, node, names):
+    """So many peers that it dials have no room for it."""
+    for name in names:
+        full = mesh.puppet(name, node)
+        mesh.say(full, node, Sample(frozenset(), asks=False, full=True))
+
+
+def test_where_all_are_full_a_node_that_has_a_neighbour_looks_for_others_less_and_less_often(mesh):
+    """Where few have a row in a bounded table, they would be asked by everybody, every second, for ever."""
+    ada = mesh.add("ada")
+    mesh.join(ada, mesh.add("friend"))
+    pauses = []
+    for number in range(10):
+        pauses.append(ada.overlay.views.search)
+        turned_away(mesh, ada, NAMES[:PATIENT])
+    assert pauses == [min(SEARCH << number, LONGEST_SEARCH) for number in range(10)]
+
+
+def test_without_a_neighbour_it_goes_on_looking(mesh):
+    ada = mesh.add("ada")
+    turned_away(mesh, ada, NAMES)
+    assert ada.overlay.views.search == SEARCH
+
+
+def test_who_has_lost_a_neighbour_looks_for_another_at_once(mesh):
+    ada, bob = mesh.add("ada"), mesh.add("bob")
+    mesh.join(ada, mesh.add("friend"))
+    mesh.join(ada, bob)
+    turned_away(mesh, ada, NAMES)
+    mesh.part(ada, bob)
+    assert ada.overlay.views.search == SEARCH
+
+
+def test_those_who_came_to_us_cannot_have_us_look_less_often(mesh):
+    ada = mesh.add("ada")
+    mesh.join(ada, mesh.add("friend"))
+    for name in NAMES[: 2 * PATIENT]:
+        mesh.join(mesh.add(name), ada)
+        full = Sample(frozenset(), asks=False, full=True)
+        mesh.carry_out(ada, ada.overlay.message(ada.links[name], full, mesh.instant))
+    assert ada.overlay.views.search == SEARCH
 
 
 def test_an_inbound_peer_cannot_make_itself_our_choice_by_saying_that_it_is_full(mesh):

@@ -6,8 +6,8 @@ import pytest
 
 from cards import Address
 from p2pnoise.config import Bootstrap, NodeConfig
+from p2pnoise.gossip.views import SEARCH, Views
 from p2pnoise.instant import SECOND
-from p2pnoise.node import dials
 from p2pnoise.node import effects as io
 from p2pnoise.node.dials import Target
 from p2pnoise.node.frames import Kind
@@ -137,8 +137,20 @@ def test_half_of_the_neighbours_are_dialled_at_once_and_the_others_one_by_one(ne
     for number in range(2):
         dialler.open[number] = Target(Address("10.0.9.9", number + 1), None, None, "table")
     assert dialler.due({}, ada.core._overlay.views, later) == []
-    assert dialler.deadline({}, ada.core._overlay.views, later) == later + dials.PATIENCE
-    assert len(dialler.due({}, ada.core._overlay.views, later + dials.PATIENCE)) == 1
+    assert dialler.deadline({}, ada.core._overlay.views, later) == later + SEARCH
+    assert len(dialler.due({}, ada.core._overlay.views, later + SEARCH)) == 1
+
+
+def test_where_all_were_full_the_next_search_waits(net, monkeypatch):
+    """Also for neighbours of its own choice, of whom it has too few."""
+    monkeypatch.setattr(Views, "search", 8 * SEARCH)
+    ada = net.member("ada", target_links=6)
+    table_of(net, ada, *[f"node-{number}" for number in range(10)])
+    dialler, views, later = ada.core._dialler, ada.core._overlay.views, net.now + 10 * SECOND
+    assert len(dialler.due({}, views, later)) == 4
+    assert dialler.due({}, views, later + 8 * SEARCH - 1) == []
+    assert dialler.deadline({}, views, later + 1) == later + 8 * SEARCH
+    assert len(dialler.due({}, views, later + 8 * SEARCH)) == 4
 
 
 def test_an_address_that_failed_is_seldom_drawn_before_one_that_did_not(net):

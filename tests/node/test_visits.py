@@ -45,10 +45,24 @@ def test_a_visit_leaves_no_link_and_no_neighbour(net, halves):
     assert len(ada.core._overlay.views.active) == 1
 
 
-def test_whoever_lacks_neighbours_pays_no_visits(net):
-    ada, bob = net.member("ada", target_links=3), net.member("bob", target_links=3)
+def test_whoever_lacks_neighbours_pays_visits_all_the_same(net):
+    """Or where all are full, a table that is bounded say, the parts of a network that was divided would not meet."""
+    ada, bob, carl = (net.member(name, target_links=3) for name in ("ada", "bob", "carl"))
     net.link(ada, bob)
-    net.wait(10 * VISITS / SECOND)
+    net.teach(ada, carl, carl.address)
+    ada.core._dialler.pauses.put_off(carl.core.node_id, carl.address, net.now)
+    for _ in range(20):
+        ada.core._dialler.pauses.failed(carl.address, net.now)
+    net.wait(2 * VISITS / SECOND)
+    assert carl.core.node_id in visits(ada)
+
+
+def test_whoever_has_no_neighbour_pays_no_visits(net):
+    ada, bob = net.member("ada", target_links=3), net.member("bob", target_links=0)
+    net.teach(ada, bob, bob.address)
+    for _ in range(20):
+        ada.core._dialler.pauses.failed(bob.address, net.now)
+    net.wait(2 * VISITS / SECOND)
     assert not visits(ada)
 
 
