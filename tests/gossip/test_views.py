@@ -125,7 +125,7 @@ def test_where_all_are_full_a_node_that_has_a_neighbour_looks_for_others_less_an
     ada = mesh.add("ada")
     mesh.join(ada, mesh.add("friend"))
     pauses = []
-    for number in range(10):
+    for _ in range(10):
         pauses.append(ada.overlay.views.search)
         turned_away(mesh, ada, NAMES[:PATIENT])
     assert pauses == [min(SEARCH << number, LONGEST_SEARCH) for number in range(10)]
