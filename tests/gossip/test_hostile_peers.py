@@ -225,6 +225,20 @@ def test_early_records_are_bounded(mesh, ada, eve, monkeypatch):
     assert len(ada.overlay._intake.early) == 3
 
 
+def test_who_makes_up_nodes_does_not_have_the_records_of_others_forgotten(mesh, ada, eve, monkeypatch):
+    from p2pnoise.gossip import intake  # noqa: PLC0415
+
+    monkeypatch.setattr(intake, "MAX_EARLY", 3)
+    bob = mesh.puppet("bob", ada)
+    carl = mesh.place.record("carl")
+    announce(mesh, bob, ada, record_id(carl))
+    mesh.give(bob, ada, RecordItem(carl.raw))
+    records = [mesh.place.record(f"unknown-{number}") for number in range(6)]
+    announce(mesh, eve, ada, *map(record_id, records))
+    mesh.give(eve, ada, *[RecordItem(record.raw) for record in records])
+    assert carl.node_id in ada.overlay._intake.early
+
+
 # Silence and greed.
 
 
