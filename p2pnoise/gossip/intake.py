@@ -229,7 +229,7 @@ class Intake:
         self._wants.refuse([record_id(record)], now.monotonic)
 
     def _forget_early(self) -> None:
-        """One less: the oldest of whoever gave most, or one peer that makes up nodes would have all others' forgotten."""
+        """The oldest of whoever gave most, or one peer that makes up nodes would have those of all others forgotten."""
         most, _ = Counter(giver for _, giver in self.early.values()).most_common(1)[0]
         del self.early[next(node_id for node_id, (_, giver) in self.early.items() if giver == most)]
 
