@@ -39,9 +39,12 @@ class Dialling:
 
     def look_later(self, node: MessageNode) -> None:
         """Have a node look whom to dial: soon, where it lacks neighbours, and when it is to pay a visit."""
-        due = node.visit_at
-        if node.overlay is not None and (node.kind == KIND or node.lacking() > 0):
-            due = min(due, self._world.now + (node.overlay.views.search if node.kind != KIND else SEARCH))
+        if node.kind == KIND:
+            due = self._world.now + SEARCH
+        elif node.overlay is not None and node.lacking() > 0:
+            due = min(node.visit_at, self._world.now + node.overlay.views.search)
+        else:
+            due = node.visit_at
         if node.wanted and not 0 < node.seeking <= due:
             node.seeking = due
             self._world.alarm(due, partial(self._look, node, node.boot, due))
