@@ -269,7 +269,9 @@ class Net:
             member.links.items() if self.inspects else ()
         ):  # of which the core looks at few for each input
             assert not link.unsent, "bytes that nobody sends"
-            assert (NEVER if due is None else due) <= member.core.links.deadline(number), "a link that is forgotten"
+            assert (NEVER if due is None else due) <= member.core.links.upkeep.deadline(number), (
+                "a link that is forgotten"
+            )
         assert not isinstance(given, io.Tick) or due is None or due > self.now, "a node that is never at rest"
         return effects
 
