@@ -159,11 +159,7 @@ class NodeCore:
         self._effects.clear()
         return effects
 
-    def _wanted(
-        self,
-        given: io.StreamWanted | io.StreamUnwanted | io.ConnectWanted | io.DisconnectWanted | io.PingWanted,
-        now: Instant,
-    ) -> None:
+    def _wanted(self, given: io.Wanted, now: Instant) -> None:
         """Inputs that come from an application, about its peers."""
         match given:
             case io.StreamWanted() | io.ConnectWanted():
@@ -179,7 +175,7 @@ class NodeCore:
             case _:
                 assert_never(given)
 
-    def _offered(self, given: io.FactOffered | io.PeersOffered, now: Instant) -> None:
+    def _offered(self, given: io.Offered, now: Instant) -> None:
         """What could have come by a link, and comes from a file."""
         match given:
             case io.FactOffered(fact, source):
@@ -189,19 +185,7 @@ class NodeCore:
             case _:
                 assert_never(given)
 
-    def _manage(
-        self,
-        given: io.TrustRestored
-        | io.PeersRestored
-        | io.ListeningOn
-        | io.PolicyChanged
-        | io.PinsChanged
-        | io.BansChanged
-        | io.OwnCardChanged
-        | io.ConfigChanged
-        | io.Stop,
-        now: Instant,
-    ) -> None:
+    def _manage(self, given: io.Managed, now: Instant) -> None:
         """Inputs that come from our own operator and disk."""
         match given:
             case io.TrustRestored(facts, marks, pins, scores):

@@ -29,7 +29,7 @@ from p2pnoise.node.agenda import NEVER
 from p2pnoise.node.core import NodeCore
 from p2pnoise.node.frames import Code, Hello, Kind, encode_card, encode_frame, split_frames
 from p2pnoise.node.link import APPLICATION_PROLOGUE, Stage
-from p2pnoise.node.streams import StreamReceived
+from p2pnoise.node.stream_events import StreamReceived
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket import (
     NEED_DATA,

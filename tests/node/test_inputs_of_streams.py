@@ -5,7 +5,7 @@ import pytest
 from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
 from p2pnoise.node.rekeying import MIN_INTERVAL
-from p2pnoise.node.streams import End, StreamFinished
+from p2pnoise.node.stream_events import End, StreamFinished
 from tests.node.conftest import Net
 
 
