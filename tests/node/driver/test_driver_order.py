@@ -14,7 +14,8 @@ from p2pnoise.instant import SECOND
 from p2pnoise.node.driver.carriers import MAX_UNSENT
 from p2pnoise.node.driver.driver import QUEUE, Driver
 from p2pnoise.node.driver.failures import Failures
-from p2pnoise.node.driver.memory_world import CAPACITY, ROOM, MemoryNetwork
+from p2pnoise.node.driver.in_memory import ROOM
+from p2pnoise.node.driver.memory_world import CAPACITY, MemoryNetwork
 from p2pnoise.node.effects import (
     Accepted,
     BytesReceived,
