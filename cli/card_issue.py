@@ -120,9 +120,7 @@ def _hand_out(
     old = issued.taken_over
     facts: tuple[Fact, ...] = (*powers.handed_on(own), *issued.handed)
     text = documents.card_block(card) + documents.fact_blocks(facts)
-    if not (as_json and output == files.STREAM):
-        files.write_output(output, text, force=force)
-    where = None if output == files.STREAM else output
+    where = files.hand_out(output, text, force=force, as_json=as_json)
     if as_json:
         taken = {"identity": old.identity, "serial": old.serial, "name": old.name} if old is not None else None
         view = {"card": card.to_json(), "serial": record.serial, "takes_over": taken}

@@ -217,9 +217,7 @@ def _claim(
     node = home.read_node()
     card = make_card(_Elsewhere(identity), node, network=network, now=options.now(), name=name, lifetime=days * DAY)
     block, target = documents.card_block(card), output or files.STREAM
-    if not (as_json and target == files.STREAM):
-        files.write_output(target, block, force=force)
-    where = None if target == files.STREAM else target
+    where = files.hand_out(target, block, force=force, as_json=as_json)
     if as_json:
         answer_json({"ok": True, "card": card.to_json(), "request": block, "file": where})
     elif where is not None:

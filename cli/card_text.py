@@ -111,9 +111,7 @@ def import_(*, file: str, output: str, force: bool, as_json: bool) -> None:
     if not document.cards:
         document.card  # noqa: B018 - says that there is none
     text = "".join(map(documents.card_block, document.cards)) + documents.fact_blocks(document.facts)
-    if not (as_json and output == files.STREAM):
-        files.write_output(output, text, force=force)
-    where = None if output == files.STREAM else output
+    where = files.hand_out(output, text, force=force, as_json=as_json)
     if as_json:
         answer_json({"ok": True, "cards": [card.to_json() for card in document.cards], "text": text, "file": where})
     elif where is not None:

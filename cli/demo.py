@@ -6,9 +6,9 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from shlex import quote
 from types import FrameType
@@ -300,26 +300,26 @@ def _folder(folder: Path | None) -> Path:
     return folder
 
 
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
+def _stopped_by_signals() -> AbstractContextManager[None]:
     """A word to stop ends the story as Ctrl-C does, so that the stage is always cleared."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {name: signal.signal(name, stop) for name in _WORDS}
-    try:
-        yield
-    finally:
-        for name, handler in before.items():
-            signal.signal(name, handler)
+    return _handled(_WORDS, stop)
+
+
+def _deaf() -> AbstractContextManager[None]:
+    """While the stage is cleared, a second Ctrl-C must not leave half of it standing."""
+    return _handled((signal.SIGINT, *_WORDS), signal.SIG_IGN)
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
-    """While the stage is cleared, a second Ctrl-C must not leave half of it standing."""
-    names = [signal.SIGINT, *_WORDS]
-    before = {name: signal.signal(name, signal.SIG_IGN) for name in names}
+def _handled(
+    names: Iterable[signal.Signals], by: Callable[[int, FrameType | None], None] | signal.Handlers
+) -> Iterator[None]:
+    """Have these signals handled so for a while."""
+    before = {name: signal.signal(name, by) for name in names}
     try:
         yield
     finally:

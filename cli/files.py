@@ -18,6 +18,7 @@ from .output import Fault, os_fault, say
 __all__ = [
     "STREAM",
     "check_target",
+    "hand_out",
     "lock",
     "make_folder",
     "read",
@@ -72,6 +73,14 @@ def write_output(target: str, text: str, *, secret: bool = False, force: bool = 
         click.echo(text, nl=False)
     else:
         write(Path(target), text.encode(), secret=secret, force=force)
+
+
+def hand_out(target: str, text: str, *, secret: bool = False, force: bool, as_json: bool) -> str | None:
+    """`write_output`, unless it is to stdout and JSON carries the text there; the file that has it, if one does."""
+    where = None if target == STREAM else target
+    if where is not None or not as_json:
+        write_output(target, text, secret=secret, force=force)
+    return where
 
 
 def make_folder(path: Path) -> None:

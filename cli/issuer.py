@@ -158,10 +158,10 @@ def retire(
         if output is None:
             held = documents.fact_blocks((*powers.document.facts, end))
             files.write(folder.statements, held.encode(), force=True)
-    if output is not None and not (as_json and output == files.STREAM):
+    where: str | None = str(folder.statements)
+    if output is not None:
         # Whoever reads it can end the issuer, today.
-        files.write_output(output, text, secret=True, force=force)
-    where = None if output == files.STREAM else str(output or folder.statements)
+        where = files.hand_out(output, text, secret=True, force=force, as_json=as_json)
     if as_json:
         view = {"retirement": statement_json(end), "text": text, "file": where, "retired": output is None}
         answer_json({"ok": True, **view})

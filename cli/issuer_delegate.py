@@ -99,9 +99,7 @@ def delegate(
         # Kept before anybody sees it: what is out there can always be found and revoked.
         held = documents.fact_blocks((*powers.document.facts, new))
         files.write(folder.statements, held.encode(), force=True)
-    if not (as_json and output == files.STREAM):
-        files.write_output(output, text, force=force)
-    where = None if output == files.STREAM else output
+    where = files.hand_out(output, text, force=force, as_json=as_json)
     if as_json:
         answer_json({"ok": True, "delegation": statement_json(new), "text": text, "file": where})
     elif where is not None:

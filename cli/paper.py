@@ -92,9 +92,7 @@ class Paper:
 
     def hand_out(self, output: str, lines: list[str], *, force: bool, as_json: bool) -> None:
         """Write it, say what it is with these lines, and what comes next."""
-        if not (as_json and output == files.STREAM):
-            files.write_output(output, self.text, force=force)
-        where = None if output == files.STREAM else output
+        where = files.hand_out(output, self.text, force=force, as_json=as_json)
         if as_json:
             answer_json(self.to_json(where))
         elif where is not None:

@@ -13,13 +13,12 @@ from typing import NamedTuple, TypeAlias
 import click
 
 from cards import AddressRecord, Card, CardError
-from p2pnoise.store import StoreError
 from p2pnoise.store.reading import envelopes
 
-from . import files, options, peer_file
+from . import files, options, peer_file, trust_state
 from .bench.rounds import Progress, progress_bar
 from .folders import NodeFolder
-from .output import Fault, answer, answer_json, columns, say
+from .output import answer, answer_json, columns, say
 from .peer_file import Row
 from .peer_weighing import claims
 
@@ -55,7 +54,7 @@ def command(*, other: str, everybody: bool, home: NodeFolder, as_json: bool) -> 
       p2pnoise peers diff /srv/other-node --json
     """
     folder = Path(other)
-    with progress_bar("comparing", as_json=as_json) as progress, _faults():
+    with progress_bar("comparing", as_json=as_json) as progress, trust_state.store_faults():
         there = _file(other) if other == files.STREAM or not folder.is_dir() else _table(NodeFolder(folder))
         same, found = compare(lambda: _table(home), there, progress)
     count = len(found)
@@ -162,11 +161,3 @@ def _table(home: NodeFolder) -> Iterator[Rows]:
 def _file(path: str) -> Iterator[Rows]:
     with peer_file.opened(path) as (given, _):
         yield peer_file.MAX_ROWS, iter(given)
-
-
-@contextmanager
-def _faults() -> Iterator[None]:
-    try:
-        yield
-    except StoreError as error:
-        raise Fault(str(error), error.hint) from None

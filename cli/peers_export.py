@@ -9,10 +9,9 @@ from typing import BinaryIO
 import click
 
 from p2pnoise.folder import writing
-from p2pnoise.store import StoreError
 from p2pnoise.store.reading import envelopes
 
-from . import files, options, peer_file
+from . import files, options, peer_file, trust_state
 from .bench.rounds import Progress, progress_bar
 from .folders import NodeFolder
 from .output import Fault, say
@@ -45,16 +44,14 @@ def command(*, output: str, home: NodeFolder, force: bool, as_lines: bool) -> No
     if output == files.STREAM and not as_lines and sys.stdout.isatty():
         raise Fault("these bytes are nothing for a terminal", "name a file with -o, or take --json")
     now, target = options.now(), _stdout() if output == files.STREAM else writing.replacing(Path(output), force=force)
-    try:
-        with (
-            target as stream,
-            envelopes(home.database) as (total, found),
-            progress_bar("writing", as_json=False) as progress,
-        ):
-            rows = watched((Row(*one) for one in found), total, progress)
-            count = peer_file.write(stream, rows, network=policy.network, made=now, as_lines=as_lines)
-    except StoreError as error:
-        raise Fault(str(error), error.hint) from None
+    with (
+        trust_state.store_faults(),
+        target as stream,
+        envelopes(home.database) as (total, found),
+        progress_bar("writing", as_json=False) as progress,
+    ):
+        rows = watched((Row(*one) for one in found), total, progress)
+        count = peer_file.write(stream, rows, network=policy.network, made=now, as_lines=as_lines)
     say(f"{count} cards of {policy.network} written" + ("" if output == files.STREAM else f" to {output}"))
 
 

@@ -19,7 +19,7 @@ from p2pnoise.gossip.effects import StorePeer, StoreStatement
 from p2pnoise.gossip.table import MAX_PEERS
 from p2pnoise.instant import Instant
 from p2pnoise.node.keeping import change_of
-from p2pnoise.store import PeerStore, StoreError
+from p2pnoise.store import PeerStore
 from p2pnoise.store import Row as StoredRow
 
 from . import control, options, peer_file, trust_state
@@ -120,7 +120,7 @@ class _Stopped:
         self._trust = trust_state.read(home, self._now, most=0)
         self._facts = self._trust.store.facts
         self._own, self._card = key.public, card
-        with self._faults():
+        with trust_state.store_faults():
             self._store = PeerStore(home.database, network=card.network, node_id=key.public)
             self._marks: dict[bytes, Mark] = self._store.marks()
             self._room = MAX_PEERS - len(self._store)
@@ -131,14 +131,6 @@ class _Stopped:
     def __exit__(self, *_exc: object) -> None:
         self._store.close()
 
-    @staticmethod
-    @contextmanager
-    def _faults() -> Iterator[None]:
-        try:
-            yield
-        except StoreError as error:
-            raise Fault(str(error), error.hint) from None
-
     def take(self, portion: Sequence[Row]) -> Counter[str]:
         """Judge these, and keep what counts. Raises `Fault`."""
         counts: Counter[str] = Counter()
@@ -148,7 +140,7 @@ class _Stopped:
                 claimed.append(claims(row))
             except CardError as error:
                 counts[error.code] += 1
-        with self._faults():
+        with trust_state.store_faults():
             # Of a database of many, the rows alone that these are about.
             stored = {bytes(row.card.identity): row for row in self._store.rows_of([card for card, _ in claimed])}
             peers = self._worth_judging(claimed, stored, counts)

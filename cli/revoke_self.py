@@ -59,10 +59,10 @@ def self_(
             held = documents.fact_blocks((*home.read_statements(), end))
             files.write(home.statements, held.encode(), force=True)
     text = documents.fact_blocks([end])
-    if output is not None and not (as_json and output == files.STREAM):
+    where: str | None = str(home.statements)
+    if output is not None:
         # Whoever reads it can end the identity, today.
-        files.write_output(output, text, secret=True, force=force)
-    where = None if output == files.STREAM else str(output or home.statements)
+        where = files.hand_out(output, text, secret=True, force=force, as_json=as_json)
     if as_json:
         view = {"self_revocation": statement_json(end), "text": text, "file": where, "revoked": output is None}
         answer_json({"ok": True, **view})

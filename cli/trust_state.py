@@ -5,7 +5,8 @@ The facts are those of its files and of its database, whether it runs or not. No
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -185,24 +186,30 @@ def file_facts(path: Path) -> tuple[Fact, ...]:
 
 def read_table(home: NodeFolder, most: int | None = None, *, about: str | None = None) -> "StoredTable | None":
     """The node's table, or some rows of it; None where it never ran. Raises `Fault`."""
-    from p2pnoise.store import StoreError, read_table  # noqa: PLC0415 - not for --help
+    from p2pnoise.store import read_table  # noqa: PLC0415 - not for --help
 
     path = home.path / "node.db"
     if not path.exists() or not path.stat().st_size:
         return None
-    try:
+    with store_faults():
         return read_table(path, most, about=about)
-    except StoreError as error:
-        raise Fault(str(error), error.hint) from None
 
 
 def names(home: NodeFolder) -> list[str]:
     """The names of all whom the node's table knows. Raises `Fault`."""
+    from p2pnoise.store.reading import names  # noqa: PLC0415 - not for --help
+
+    with store_faults():
+        return names(home.database)
+
+
+@contextmanager
+def store_faults() -> Iterator[None]:
+    """What is wrong with a database, as a `Fault`."""
     from p2pnoise.store import StoreError  # noqa: PLC0415 - not for --help
-    from p2pnoise.store.reading import names  # noqa: PLC0415
 
     try:
-        return names(home.database)
+        yield
     except StoreError as error:
         raise Fault(str(error), error.hint) from None
 

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from .node.driver.subscription import Subscription
     from .node.driver.surroundings import ListenError
     from .node.effects import BansChanged, FactOffered, OwnCardChanged, PinsChanged, PolicyChanged
-    from .node.streams import StreamCode
+    from .node.stream_events import StreamCode
     from .noise import KeyPair
     from .noisesocket.stream import (
         EarlyData,
@@ -127,7 +127,7 @@ _HOMES = {
     "p2pnoise.node.driver.subscription": ("Subscription",),
     "p2pnoise.node.driver.surroundings": ("ListenError",),
     "p2pnoise.node.effects": ("BansChanged", "FactOffered", "OwnCardChanged", "PinsChanged", "PolicyChanged"),
-    "p2pnoise.node.streams": ("StreamCode",),
+    "p2pnoise.node.stream_events": ("StreamCode",),
     "p2pnoise.noise": ("KeyPair",),
     "p2pnoise.noisesocket.stream": (
         "EarlyData",

@@ -130,7 +130,7 @@ class Network:
         """Break the connections between two nodes, as a pulled cable would; how many. The nodes may dial again."""
         carriers = self._memory.between(*(self.nodes[name].addresses[0].host for name in (one, other)))
         for carrier in carriers:
-            carrier.cut()
+            carrier.break_off()
         return len(carriers)
 
     async def wait_until(self, condition: Callable[[], bool], *, timeout: float = PATIENCE) -> None:  # noqa: ASYNC109

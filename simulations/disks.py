@@ -4,15 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cards import Fact, Mark, NodeId, Pin
-from p2pnoise.gossip.effects import (
-    Store,
-    StoreAnchors,
-    StorePeer,
-    StorePin,
-    StoreRevocations,
-    StoreScore,
-    StoreStatement,
-)
+from p2pnoise.gossip import effects as gossip
 from p2pnoise.gossip.peer import Peer
 from p2pnoise.node import effects as io
 
@@ -31,7 +23,7 @@ class Disk(Protocol):
         """What was kept. Raises `DiskError`."""
         ...
 
-    def keep(self, changes: Sequence[Store]) -> None:
+    def keep(self, changes: Sequence[gossip.Store]) -> None:
         """Keep these together. Raises `DiskError`."""
         ...
 
@@ -41,7 +33,7 @@ class MemoryDisk:
 
     def __init__(self) -> None:
         self._peers: dict[bytes, Peer] = {}  # by identity key; whoever ceased to count stays, as in the database
-        self._revocations: StoreRevocations | None = None
+        self._revocations: gossip.StoreRevocations | None = None
         self._statements: dict[bytes, Fact] = {}
         self._pins: dict[str, Pin] = {}
         self._anchors: tuple[NodeId, ...] = ()
@@ -69,20 +61,20 @@ class MemoryDisk:
         trust = io.TrustRestored((*lists, *self._statements.values()), marks, pins, self._scores)
         return trust, io.PeersRestored(rows, anchors=self._anchors)
 
-    def keep(self, changes: Sequence[Store]) -> None:
+    def keep(self, changes: Sequence[gossip.Store]) -> None:
         for change in changes:
             match change:
-                case StorePeer(peer):
+                case gossip.StorePeer(peer):
                     self._peers[peer.content.card.identity] = peer
-                case StoreRevocations():
+                case gossip.StoreRevocations():
                     self._revocations = change
-                case StoreStatement(statement):
+                case gossip.StoreStatement(statement):
                     self._statements[statement.digest] = statement
-                case StorePin(pin):
+                case gossip.StorePin(pin):
                     self._pins[pin.name] = pin
-                case StoreAnchors(node_ids):
+                case gossip.StoreAnchors(node_ids):
                     self._anchors = node_ids
-                case StoreScore(node_id, faults, at):
+                case gossip.StoreScore(node_id, faults, at):
                     self._scores.pop(node_id, None)  # the oldest first, as the database gives them back
                     if faults:
                         self._scores[node_id] = faults, at

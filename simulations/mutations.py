@@ -26,12 +26,14 @@ from p2pnoise.gossip.messages import FINGERPRINT_SIZE, MessageError, Unknown
 from p2pnoise.gossip.wants import Wants
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
-from p2pnoise.node import links, pairing
+from p2pnoise.node import gossiping, pairing
 from p2pnoise.node.admission import Admission
 from p2pnoise.node.frames import Code, FrameError
+from p2pnoise.node.gossiping import Gossiping
 from p2pnoise.node.link import Link, Stage
 from p2pnoise.node.links import Links
 from p2pnoise.node.pauses import Pauses
+from p2pnoise.node.upkeep import Upkeep
 
 
 class Patch:
@@ -72,7 +74,7 @@ def skip_the_signatures_of_addresses(patch: Patch) -> None:
 
 
 def keep_links_to_liars(patch: Patch) -> None:
-    patch.setattr(Links, "_offended", lambda *_: None)
+    patch.setattr(Gossiping, "_offended", lambda *_: None)
 
 
 def refuse_what_came_garbled_from_everybody(patch: Patch) -> None:
@@ -145,7 +147,7 @@ def prove_no_conflict(patch: Patch) -> None:
 
 
 def wait_for_strangers(patch: Patch) -> None:
-    honest = Links._overdue
+    honest = Upkeep._overdue
 
     def overdue(self, connection, link, now):
         if link.stage in (Stage.HANDSHAKE, Stage.GREETING):
@@ -153,7 +155,7 @@ def wait_for_strangers(patch: Patch) -> None:
         else:
             honest(self, connection, link, now)
 
-    patch.setattr(Links, "_overdue", overdue)
+    patch.setattr(Upkeep, "_overdue", overdue)
 
 
 def take_any_number_of_strangers(patch: Patch) -> None:
@@ -172,7 +174,7 @@ def end_links_for_unknown_messages(patch: Patch) -> None:
             raise MessageError("what is that?")
         return message
 
-    patch.setattr(links, "decode", read)
+    patch.setattr(gossiping, "decode", read)
 
 
 def end_links_for_unknown_frames(patch: Patch) -> None:
@@ -197,7 +199,7 @@ def take_nonsense_for_later_versions(patch: Patch) -> None:
         except MessageError:
             return Unknown()
 
-    patch.setattr(links, "decode", read)
+    patch.setattr(gossiping, "decode", read)
 
 
 def remember_signatures_by_their_first_half(patch: Patch) -> None:

@@ -7,7 +7,6 @@ The key is an identity, `id1…`, or a node, `node1…`. All but `since` may be 
 
 import difflib
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,16 +103,7 @@ def _time_text(seconds: int) -> str:
 
 def _parse(path: Path, text: str) -> tuple[Ban, ...]:
     found: dict[bytes, Ban] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        where = f"{path}: line {number}"
-        try:
-            # Line by line: then each has its place, and none can be part of another.
-            table = tomllib.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = str(error).replace("at line 1, ", "at ")
-            raise Fault(f"{where} is not TOML: {reason}", _FIX, code=MALFORMED) from None
-        if not table:
-            continue
+    for where, line, table in reading.tables(path, text, _FIX):
         key = key_in(line)
         if key is None or table.keys() != {key}:
             raise Fault(f"{where} is no ban", _FIX, code=MALFORMED)

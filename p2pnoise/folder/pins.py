@@ -4,7 +4,6 @@
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -74,17 +73,8 @@ def _parse(path: Path, text: str) -> Pins:
     fix = 'mend that line; each is "NAME" = "id1…", with the whole identity, or "NAME" = "not id1…"'
     held: dict[str, IdentityId] = {}
     untied: dict[str, IdentityId] = {}
-    for number, line in enumerate(text.split("\n"), 1):
-        where = f"{path}: line {number}"
-        try:
-            # Line by line: then each has its place, and none can be part of another.
-            table = tomllib.loads(line)
-        except (ValueError, RecursionError) as error:
-            reason = str(error).replace("at line 1, ", "at ")
-            raise Fault(f"{where} is not TOML: {reason}", fix, code=MALFORMED) from None
+    for where, line, table in reading.tables(path, text, fix):
         name = name_in(line)
-        if not table:
-            continue
         if name is None or table.keys() != {name}:
             raise Fault(f"{where} is no pin", fix, code=MALFORMED)
         if name in held or name in untied:

@@ -2,15 +2,17 @@
 
 import os
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from cards.findings import MALFORMED
 
 from .fault import Fault, os_fault
 
-__all__ = ["check", "lines", "lock", "only_one", "read", "utf8"]
+__all__ = ["check", "lines", "lock", "only_one", "read", "tables", "utf8"]
 
 
 def read(path: Path, *, limit: int, what: str) -> bytes:
@@ -41,6 +43,23 @@ def lines(path: Path, *, limit: int, what: str) -> str:
         raise os_fault(error, path) from None
     text = "" if empty else utf8(read(path, limit=limit, what=what), path).replace("\r\n", "\n")
     return text if text.endswith("\n") or not text else text + "\n"
+
+
+def tables(path: Path, text: str, fix: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """The lines of a TOML file that each say something by themselves: where each is, the line, and what it says.
+
+    Raises `Fault`, with `fix` as the next step.
+    """
+    for number, line in enumerate(text.split("\n"), 1):
+        where = f"{path}: line {number}"
+        try:
+            # Line by line: then each has its place, and none can be part of another.
+            table = tomllib.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = str(error).replace("at line 1, ", "at ")
+            raise Fault(f"{where} is not TOML: {reason}", fix, code=MALFORMED) from None
+        if table:
+            yield where, line, table
 
 
 def utf8(data: bytes, path: Path) -> str:

@@ -111,7 +111,7 @@ class Admission:
         self._links.emit(telling.refused(link, code.label, told=told))
         self._links.drop(connection, code.label, now)
         if link.initiator and verdict.claim is not None:  # who answers us lives; who dials may be a recording (P10)
-            self._links.apply(self._overlay.card_refused(verdict.claim, now), now)
+            self._links.gossip.apply(self._overlay.card_refused(verdict.claim, now), now)
 
     def greeted(self, connection: io.ConnectionId, link: Link, hello: Hello, now: Instant) -> None:
         """The peer lives: from here on it counts. Its older link, if there is one, decides what comes next (P11)."""
@@ -170,10 +170,10 @@ class Admission:
         self._links.moved(connection)
         link.deadline = now.monotonic + ns(self._config.handshake_timeout)
         greeted = self._overlay.peer_greeted(connection, link.node_id, now, ours=link.initiator, address=link.address)
-        self._links.apply(greeted, now)
+        self._links.gossip.apply(greeted, now)
         held, link.held = link.held, []
         for data in held:
-            self._links.take_gossip(connection, data, now)
+            self._links.gossip.take(connection, data, now)
 
     def page_came(self, connection: io.ConnectionId, now: Instant) -> None:
         """A long list comes by a slow line: the rest may take as long again."""
@@ -190,7 +190,7 @@ class Admission:
         if link is None or link.stage is not Stage.COMPARING or link.verdict is None or link.verdict.claim is None:
             return
         claim = link.verdict.claim
-        self._links.apply(self._overlay.card_presented(claim, now), now)
+        self._links.gossip.apply(self._overlay.card_presented(claim, now), now)
         if link.ending:
             return
         link.verdict = self._judge_bearer(claim, claim.node_id, now)
@@ -213,12 +213,12 @@ class Admission:
         first = not (older or link.counted_up or link.visit)
         link.was_up = True
         link.counted_up = not link.visit  # of a visit nobody hears
-        self._links.apply(self._overlay.offer_card(claim, now, live=True), now)
+        self._links.gossip.apply(self._overlay.offer_card(claim, now, live=True), now)
         if link.expected is not None and link.expected != claim.node_id:
             self._links.emit(telling.key_changed(link, link.expected, claim.node_id))
         if first:
             self._links.emit(telling.verified(link, claim.node_id, len(self._table)))
-        self._links.apply(self._overlay.peer_up(connection, link.verdict, now, visit=link.visit), now)
+        self._links.gossip.apply(self._overlay.peer_up(connection, link.verdict, now, visit=link.visit), now)
         if link.visit:
             link.leaves_at = now.monotonic + ns(self._config.idle_timeout)
         elif not link.initiator and (connection not in self._overlay.views.active or self._links.crowded):

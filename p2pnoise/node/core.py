@@ -159,11 +159,7 @@ class NodeCore:
         self._effects.clear()
         return effects
 
-    def _wanted(
-        self,
-        given: io.StreamWanted | io.StreamUnwanted | io.ConnectWanted | io.DisconnectWanted | io.PingWanted,
-        now: Instant,
-    ) -> None:
+    def _wanted(self, given: io.Wanted, now: Instant) -> None:
         """Inputs that come from an application, about its peers."""
         match given:
             case io.StreamWanted() | io.ConnectWanted():
@@ -179,29 +175,17 @@ class NodeCore:
             case _:
                 assert_never(given)
 
-    def _offered(self, given: io.FactOffered | io.PeersOffered, now: Instant) -> None:
+    def _offered(self, given: io.Offered, now: Instant) -> None:
         """What could have come by a link, and comes from a file."""
         match given:
             case io.FactOffered(fact, source):
-                self.links.apply(self._overlay.offer_fact(fact, now), now, source)
+                self.links.gossip.apply(self._overlay.offer_fact(fact, now), now, source)
             case io.PeersOffered(peers):
-                self.links.apply(self._overlay.offer_peers(peers, now), now)
+                self.links.gossip.apply(self._overlay.offer_peers(peers, now), now)
             case _:
                 assert_never(given)
 
-    def _manage(
-        self,
-        given: io.TrustRestored
-        | io.PeersRestored
-        | io.ListeningOn
-        | io.PolicyChanged
-        | io.PinsChanged
-        | io.BansChanged
-        | io.OwnCardChanged
-        | io.ConfigChanged
-        | io.Stop,
-        now: Instant,
-    ) -> None:
+    def _manage(self, given: io.Managed, now: Instant) -> None:
         """Inputs that come from our own operator and disk."""
         match given:
             case io.TrustRestored(facts, marks, pins, scores):
@@ -209,14 +193,14 @@ class NodeCore:
                     self.table.restore_mark(identity, mark)
                 self.table.restore_facts(facts, now.unix)
                 self.table.restore_pins(pins)
-                self.links.scores.restore(scores, now)
+                self.links.gossip.scores.restore(scores, now)
             case io.PeersRestored(peers, left, anchors):
                 for stored in peers:
                     self._restore(stored, now)
                 self._stored = left
                 self._dialler.begin_with(anchors)
                 self._anchors.restored(anchors)
-                self.links.apply(self._overlay.restored((row.card.node_id for row in peers), left, now), now)
+                self.links.gossip.apply(self._overlay.restored((row.card.node_id for row in peers), left, now), now)
             case io.ListeningOn(bound, advertised):
                 self._presence.begin(advertised, now)
                 self._emit(
@@ -251,7 +235,7 @@ class NodeCore:
         self._presence.configure(config, advertised, now)
 
     def _trust_changed(self, effects: list[gossip.Effect], now: Instant) -> None:
-        self.links.apply(effects, now)
+        self.links.gossip.apply(effects, now)
         self._presence.install(now)
         self.links.admission.recheck(now)
 
@@ -260,7 +244,7 @@ class NodeCore:
         return self._due if self._due < NEVER else None
 
     def _next_due(self) -> int:
-        due = self.links.next_due()
+        due = self.links.upkeep.next_due()
         for other in (self._overlay.deadline(), self._presence.deadline(), self._dial_at, self._lift_at):
             if other is not None and other < due:
                 due = other
@@ -268,10 +252,10 @@ class NodeCore:
 
     def _pass_time(self, now: Instant) -> None:
         """Whatever is due by now."""
-        self.links.tick(now)
+        self.links.upkeep.tick(now)
         due = self._overlay.deadline()
         if due is not None and now.monotonic >= due:
-            self.links.apply(self._overlay.tick(now), now)
+            self.links.gossip.apply(self._overlay.tick(now), now)
         self._presence.tick(now)
         self._look_at_anchors()
         if self.bans.next_end is not None:

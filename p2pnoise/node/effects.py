@@ -12,7 +12,7 @@ from p2pnoise.gossip.effects import Store
 from p2pnoise.gossip.peer import Provenance
 
 from .bans import Ban
-from .streams import End, StreamCode, StreamEvent
+from .stream_events import End, StreamCode, StreamEvent
 
 ConnectionId = int
 Ticket = int  # names what an application waits for: a stream, a link, the answer to a ping
@@ -255,33 +255,22 @@ class Stop:
     """Say goodbye on all links; they end within `close_timeout`."""
 
 
-Input: TypeAlias = (
-    Accepted
-    | Connected
-    | ConnectFailed
-    | BytesReceived
-    | TrustRestored
+OfCarrier: TypeAlias = Accepted | Connected | ConnectFailed | BytesReceived | BytesSent
+OnOpenStream: TypeAlias = StreamWritten | StreamRead | StreamEnded
+Wanted: TypeAlias = StreamWanted | StreamUnwanted | ConnectWanted | DisconnectWanted | PingWanted
+Offered: TypeAlias = FactOffered | PeersOffered  # what could have come by a link, and comes from a file
+Managed: TypeAlias = (  # by our own operator and disk
+    TrustRestored
     | PeersRestored
     | ListeningOn
-    | FactOffered
-    | PeersOffered
+    | PolicyChanged
     | PinsChanged
     | BansChanged
-    | PolicyChanged
     | OwnCardChanged
     | ConfigChanged
-    | BytesSent
-    | StreamWanted
-    | ConnectWanted
-    | DisconnectWanted
-    | PingWanted
-    | StreamUnwanted
-    | StreamWritten
-    | StreamRead
-    | StreamEnded
-    | Tick
     | Stop
 )
+Input: TypeAlias = OfCarrier | OnOpenStream | Wanted | Offered | Managed | Tick
 
 # Effects
 

@@ -2,35 +2,27 @@
 
 from collections.abc import Iterable, Iterator
 
-from p2pnoise.gossip.effects import (
-    Store,
-    StoreAnchors,
-    StorePeer,
-    StorePin,
-    StoreRevocations,
-    StoreScore,
-    StoreStatement,
-)
+from p2pnoise.gossip import effects as gossip
 from p2pnoise.store.peer_store import COUNTING, Anchors, Change, PeerChange, PeerStore, Score
 from p2pnoise.store.reading import Row
 
 from . import effects as io
 
 
-def change_of(effect: Store, now: int) -> Change:
+def change_of(effect: gossip.Store, now: int) -> Change:
     """What is to be written at `now`, seconds since 1970."""
     match effect:
-        case StoreRevocations(revocations):
+        case gossip.StoreRevocations(revocations):
             return revocations
-        case StoreStatement(statement):
+        case gossip.StoreStatement(statement):
             return statement
-        case StorePin(pin):
+        case gossip.StorePin(pin):
             return pin
-        case StoreAnchors(node_ids):
+        case gossip.StoreAnchors(node_ids):
             return Anchors(node_ids)
-        case StoreScore(node_id, faults, at):
+        case gossip.StoreScore(node_id, faults, at):
             return Score(node_id, faults, at)
-        case StorePeer(peer):
+        case gossip.StorePeer(peer):
             errors = peer.verdict.errors
             return PeerChange(
                 verified=peer.verified,

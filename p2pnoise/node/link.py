@@ -57,7 +57,8 @@ from .link_events import (
     Ponged,
     StreamHappened,
 )
-from .streams import Streams, StreamSent
+from .stream_events import StreamSent
+from .streams import Streams
 
 APPLICATION_PROLOGUE = b"p2pnoise/v1"  # names the protocol only: a wrong network is reported as one, by its card
 

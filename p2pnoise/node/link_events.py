@@ -6,7 +6,7 @@ from typing import TypeAlias
 from cards import Address
 
 from .frames import Code, Hello
-from .streams import StreamEvent
+from .stream_events import StreamEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Links: all links of a node, from the carrier that opens to the one that is gone.
 
-It joins links, the dialler and the overlay, and leaves what is to be done in `out`, in order. Which peers come in and
-stay is said by admission.py.
+What is to be done is left in `out`, in order. Which peers come in and stay is said by admission.py, what is due for
+their links by upkeep.py, and what they gossip goes through gossiping.py.
 """
 
 from typing import assert_never
@@ -10,19 +10,17 @@ from cards import Address, NodeId
 from p2pnoise import events
 from p2pnoise.config import NodeConfig
 from p2pnoise.gossip import Overlay, network_of
-from p2pnoise.gossip import effects as gossip
-from p2pnoise.gossip.encoding import decode, encode
-from p2pnoise.gossip.messages import Message, MessageError
-from p2pnoise.instant import SECOND, Instant, ns
+from p2pnoise.instant import Instant, ns
 from p2pnoise.noise import Entropy, KeyPair
 
 from . import effects as io
 from . import telling
-from .admission import VISITED, Admission
+from .admission import Admission
 from .agenda import NEVER, Agenda
 from .bans import Bans
 from .dials import Dialler
 from .frames import VISIT, Code
+from .gossiping import Gossiping
 from .link import Link, Stage
 from .link_events import (
     CardPresented,
@@ -38,12 +36,10 @@ from .link_events import (
 )
 from .openings import Openings
 from .pings import Pings
-from .scores import Scores, ban_for
+from .upkeep import Upkeep
 
-MAX_ANSWERS = 1024 * 1024  # bytes that one input may draw on one link; an honest question draws half of it
 ROOM = 8  # of so many places one is for visitors; a guess: 16 of 128
 DISCONNECTED = "disconnected by the operator"
-MAX_HELD = 16  # gossip messages of a link that is being contested; an honest peer sends one or two
 
 
 class Links:
@@ -69,12 +65,12 @@ class Links:
         self._overlay = overlay
         self._table = overlay.table
         self._dialler = dialler
-        self._bans = bans
-        self.scores = Scores()
         self._out = out
         self.openings = Openings(self.all, table=overlay.table, dialler=dialler, bans=bans, out=out)
         self.pings = Pings(self.all, out)
         self.admission = Admission(self, config, boot_id=entropy(16), overlay=overlay, dialler=dialler, bans=bans)
+        self.gossip = Gossiping(self, overlay=overlay, dialler=dialler, bans=bans, out=out)
+        self.upkeep = Upkeep(self, config, overlay=overlay)
 
     @property
     def crowded(self) -> bool:
@@ -91,6 +87,7 @@ class Links:
         self._config = config
         self.agenda.touch_all()
         self.admission.configure(config)
+        self.upkeep.configure(config)
 
     # Carriers
 
@@ -99,7 +96,7 @@ class Links:
         strangers = [link for link in self.all.values() if not link.initiator and not link.greeted]
         same_host = sum(link.address.host == address.host for link in strangers)
         full = (
-            self.scores.waits(address, now.monotonic)
+            self.gossip.scores.waits(address, now.monotonic)
             or len(self.all) >= self._config.max_links
             or len(strangers) >= self._config.max_handshakes
             or same_host >= self._config.max_handshakes_per_host
@@ -183,7 +180,7 @@ class Links:
             link.pinged_at = None
             waited_for = self._overlay.heard(connection, now)
             if waited_for:
-                self.apply(waited_for, now)
+                self.gossip.apply(waited_for, now)
                 of_streams = False
         if link.generation > generation:  # a change of the wall clock is noticed by nothing else
             self.admission.judge_again(connection, now)
@@ -198,7 +195,7 @@ class Links:
             case Greeted(hello):
                 self.admission.greeted(connection, link, hello, now)
             case GossipReceived(data):
-                self._gossip(connection, link, data, now)
+                self.gossip.came(connection, link, data, now)
             case StreamHappened(happened) if link.node_id is not None:
                 self._out.append(io.OnStream(connection, link.node_id, happened))
             case StreamHappened() | PeerReady():  # whoever waits for it is served before the bytes go out
@@ -287,23 +284,6 @@ class Links:
         elif not link.initiator and not link.was_up and not link.ended_by_us and not link.told_of and reason:
             self.emit(events.ConnectionFailed(address=link.address, reason=reason))
 
-    def _offended(self, connection: io.ConnectionId, why: str, now: Instant) -> None:
-        """A peer said what no honest node says: its link ends, and we dial it less and less."""
-        link = self.all[connection]
-        if link.node_id is not None:
-            self._dialler.pauses.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
-        self.drop(connection, f"it broke the protocol: {why}", now)
-        if link.node_id is None:
-            return
-        too_many = self.scores.blame(link.node_id, now.monotonic)
-        self._out.append(gossip.StoreScore(link.node_id, self.scores.of(link.node_id, now.monotonic), now.unix))
-        if too_many:
-            ban = ban_for(link.node_id, self.name(link), why, now.unix)
-            self._bans.make(ban, now.unix)
-            self.scores.throttle(link.address, now.monotonic)
-            self.emit(telling.banned(ban))
-            self.admission.recheck(now)
-
     def _unlink(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
         """Take a link out of all that counts on it."""
         if link.streams.clear():
@@ -313,7 +293,7 @@ class Links:
 
     def _step_back(self, connection: io.ConnectionId, link: Link, reason: str, now: Instant) -> None:
         """Take a link out of gossip and, if it was the last one to a verified peer, say that the peer is lost."""
-        self.apply(self._overlay.peer_down(connection, now), now)
+        self.gossip.apply(self._overlay.peer_down(connection, now), now)
         counted, link.counted_up = link.counted_up, False
         if counted and link.node_id is not None:
             # Another link that its peer has proven to live on takes its place: the application hears nothing of that.
@@ -334,175 +314,6 @@ class Links:
         if node_id is not None:
             self._overlay.views.candidates.silent(node_id, network_of(address))
         self.emit(events.DialFailed(address=address, node_id=node_id, reason=reason, answered=answered, retry_in=pause))
-
-    # Time
-
-    def tick(self, now: Instant) -> None:
-        """End what is overdue, ask those who are silent."""
-        for connection in self.agenda.due(now.monotonic):
-            link = self.all.get(connection)
-            if link is None:
-                continue
-            if link.deadline is not None and now.monotonic >= link.deadline:
-                self._overdue(connection, link, now)
-            elif link.change_keys(now.monotonic):
-                self.drop(connection, "no new keys in time", now)
-            elif now.monotonic >= self._idle_due(link):
-                self.close(connection, Code.GOODBYE, now, reason="idle")
-            elif link.leaves_at is not None and now.monotonic >= link.leaves_at:
-                self._see_off(connection, link, now)
-            elif link.stage is Stage.UP and now.monotonic >= self._ping_due(connection, link):
-                if link.pinged_at is None:
-                    link.ping(now.monotonic)
-                else:
-                    self.drop(connection, f"silent for {self._config.ping_timeout:g} s after a ping", now)
-
-    def deadline(self, connection: io.ConnectionId) -> int:
-        """The monotonic nanosecond by which `tick` is wanted for this link, or `NEVER`."""
-        link = self.all[connection]
-        due = link.deadline if link.deadline is not None else NEVER
-        if link.stage is Stage.UP:
-            asks, ends = self._ping_due(connection, link), self._idle_due(link)
-            due = min(due, asks, ends, link.key_deadline or NEVER, link.leaves_at or NEVER)
-        return due
-
-    def _see_off(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
-        """A visitor has been here long enough; it stays where places are free again, or while it has streams."""
-        if link.visit and not len(link.streams):
-            self.close(connection, Code.GOODBYE, now, reason="a visit is over")
-        elif not (self.crowded or link.visit):  # it has nowhere else to go
-            link.leaves_at = None
-            self.apply(self._overlay.peer_stays(connection, now), now)
-        elif len(link.streams):
-            link.leaves_at = now.monotonic + VISITED
-        else:
-            self.close(connection, Code.BUSY, now, reason="made room for others")
-
-    def _leave(self, connection: io.ConnectionId, now: Instant) -> None:
-        """Let go of a link that is none to a neighbour, unless an application has a use for it."""
-        link = self.all.get(connection)
-        if link is None or link.node_id is None:
-            return
-        if link.on_demand or len(link.streams):
-            link.on_demand, link.visit = True, False
-            link.counted_up = True
-        else:
-            if not link.visit:
-                self._dialler.pauses.put_off(link.node_id, link.address if link.initiator else None, now.monotonic)
-            code = Code.GOODBYE if link.initiator else Code.BUSY  # whoever came is to come again less and less
-            self.close(connection, code, now, reason="no neighbour of ours")
-
-    def _silent(self, connection: io.ConnectionId, now: Instant) -> None:
-        """A neighbour is taken for dead."""
-        if connection in self.all:
-            self.drop(connection, f"silent for {(now.monotonic - self.all[connection].heard_at) / SECOND:.0f} s", now)
-
-    def _overdue(self, connection: io.ConnectionId, link: Link, now: Instant) -> None:
-        match link.stage:
-            case Stage.UP:  # its card or its issuer's list has come to an end
-                link.deadline = None
-                self.admission.recheck(now)
-            case Stage.CONTESTED:
-                older = self.admission.contested_by(connection)
-                if older is not None:  # its end lets the newcomer begin
-                    self.drop(older, "another start of the same node took over", now)
-            case Stage.COMPARING:  # it named lists that it does not give
-                self.admission.close_refused(connection, Code.BUSY, now)
-            case Stage.CLOSING:
-                self.drop(connection, "", now)
-            case _:
-                self.drop(connection, f"no handshake within {self._config.handshake_timeout:g} s", now)
-
-    def _idle_due(self, link: Link) -> int:
-        """When a link that is there for its streams alone ends without one; far in the future for the others."""
-        if len(link.streams) == 0 and link.stage is Stage.UP and not self.openings.await_link(link):
-            if link.draining:
-                return link.idle_since + ns(self._config.drain_timeout)
-            if link.on_demand and len(self._overlay.views.active) > self._config.target_links:
-                return link.idle_since + ns(self._config.idle_timeout)
-        return NEVER
-
-    def _ping_due(self, connection: io.ConnectionId, link: Link) -> int:
-        if connection in self._overlay.views.active:  # whether a neighbour lives is seen by gossip
-            return NEVER
-        if link.pinged_at is not None:
-            return link.pinged_at + ns(self._config.ping_timeout)
-        return link.heard_at + ns(self._config.ping_interval)
-
-    # Gossip
-
-    def apply(self, effects: list[gossip.Effect], now: Instant, source: str = "") -> None:  # noqa: C901, PLR0912 - a table
-        """Carry out what the overlay wants. `source` says where a fact came from that no peer gave us."""
-        for effect in effects:
-            match effect:
-                case gossip.SendMessage(connection, message):
-                    self._send_gossip(connection, message, now)
-                case gossip.StorePeer(peer):
-                    self._out.append(effect)
-                    self.admission.follow(peer.content.card, now)
-                case gossip.Learned(peer, teller):
-                    self.emit(telling.card_learned(peer, teller, len(self._table)))
-                case gossip.RecordLearned(record, _):
-                    self._address_learned(record.node_id, now)
-                    self.emit(events.AddressLearned(node_id=record.node_id, addresses=record.addresses))
-                case (
-                    gossip.StoreRevocations()
-                    | gossip.StoreStatement()
-                    | gossip.StorePin()
-                    | gossip.StoreAnchors()
-                    | gossip.StoreScore()
-                ):
-                    self._out.append(effect)
-                case gossip.PageCame(connection):
-                    self.admission.page_came(connection, now)
-                case gossip.ListsCompared(connection):
-                    self.admission.lists_compared(connection, now)
-                case gossip.Silent(connection):
-                    self._silent(connection, now)
-                case gossip.LeaveLink(connection):
-                    self._leave(connection, now)
-                case gossip.Misbehaved(connection, reason):
-                    if connection in self.all:
-                        self._offended(connection, reason, now)
-                case gossip.OwnCardLearned() | gossip.Refused() | gossip.FactRefused() | gossip.Pinned():
-                    self.emit(telling.gossiped(effect, self._table, source))
-                case gossip.FactApplied():
-                    self.emit(telling.gossiped(effect, self._table, source))
-                    self.admission.recheck(now)
-                case _:
-                    assert_never(effect)
-
-    def _address_learned(self, node_id: NodeId, now: Instant) -> None:
-        peer = self._table.by_node(node_id)
-        if peer is not None:
-            self._dialler.learned(peer, now.monotonic)
-
-    def _gossip(self, connection: io.ConnectionId, link: Link, data: bytes, now: Instant) -> None:
-        if link.stage is not Stage.CONTESTED:
-            self.take_gossip(connection, data, now)
-            return
-        link.held.append(data)
-        if len(link.held) > MAX_HELD:
-            self.drop(connection, f"more than {MAX_HELD} messages before it was admitted", now)
-
-    def take_gossip(self, connection: io.ConnectionId, data: bytes, now: Instant) -> None:
-        """Have the overlay take a message in these bytes, any bytes, unless its link is gone or only empties."""
-        if not self._overlay.has(connection):
-            return
-        try:
-            message = decode(data)
-        except MessageError as error:
-            self._offended(connection, str(error), now)
-        else:
-            self.apply(self._overlay.message(connection, message, now), now)
-
-    def _send_gossip(self, connection: io.ConnectionId, message: Message, now: Instant) -> None:
-        link = self.all.get(connection)
-        if link is not None and link.greeted:
-            link.send_gossip(encode(message))
-            self.agenda.touch(connection)
-            if link.unsent > MAX_ANSWERS:
-                self.drop(connection, f"it asked for more than {MAX_ANSWERS} bytes at once", now)
 
     # Output
 
@@ -528,28 +339,12 @@ class Links:
                 link.busy = len(link.streams) > 0
             self._serve()  # streams that have ended just now made places
             for connection in touched:
-                due = min(due, self._book(connection, self.all[connection]))
+                due = min(due, self.upkeep.book(connection, self.all[connection]))
         return due
 
     def _serve(self) -> None:
         for connection in self.openings.serve():
             self.agenda.touch(connection)
-
-    def _book(self, connection: io.ConnectionId, link: Link) -> int:
-        """Note when this link is to be looked at again, and say it."""
-        if link.draining or link.on_demand:  # which last until nobody waits for them, or there are enough others
-            self.agenda.watched[connection] = None
-        elif connection in self.agenda.watched:
-            del self.agenda.watched[connection]
-        due = self.deadline(connection)
-        self.agenda.book(connection, due)
-        return due
-
-    def next_due(self) -> int:
-        """The monotonic nanosecond by which `tick` is wanted for any link, or `NEVER`."""
-        for connection in self.agenda.watched:
-            self.agenda.book(connection, self.deadline(connection))
-        return self.agenda.next_due(self.deadline)
 
     def _flush_link(self, connection: io.ConnectionId, link: Link) -> None:
         data, sent = link.take_output()

@@ -47,15 +47,7 @@ class Openings:
         self._wishes: dict[Goal, _Wish] = {}
         self._stopped = False
 
-    def handle(
-        self,
-        given: io.StreamWanted
-        | io.ConnectWanted
-        | io.StreamUnwanted
-        | io.StreamWritten
-        | io.StreamRead
-        | io.StreamEnded,
-    ) -> None:
+    def handle(self, given: io.StreamWanted | io.ConnectWanted | io.StreamUnwanted | io.OnOpenStream) -> None:
         """What an application asks of streams. One whose link has gone was told so; what it asked before is void."""
         match given:
             case io.StreamWanted(ticket, node_id, protocol, address):

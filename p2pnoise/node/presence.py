@@ -64,7 +64,7 @@ class Presence:
         self._warn_at = now.monotonic
         verdict = self._table.judge(card, now.unix, own=True)
         if verdict.ok:
-            self._links.apply(self._overlay.offer_card(card, now, live=True, own=True), now)
+            self._links.gossip.apply(self._overlay.offer_card(card, now, live=True, own=True), now)
             own = self._table.by_node(self._table.own)
             if self._refresh_at is None or (own is not None and own.record is None):
                 self._publish(now)
@@ -132,7 +132,7 @@ class Presence:
             now=self._table.facts.clock(self._table.policy, now.unix),
         )
         self._refresh_at = now.monotonic + ns(self._config.record_refresh)
-        self._links.apply(self._overlay.offer_record(record, now), now)
+        self._links.gossip.apply(self._overlay.offer_record(record, now), now)
 
     def _look_at_record(self, now: Instant) -> None:
         """Where others hold a later one that says other addresses, as after a restore with a clock that is behind."""

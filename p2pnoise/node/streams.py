@@ -12,12 +12,19 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum, auto
-from typing import TypeAlias
 
 from .frames import MAX_PAYLOAD, FrameError, Kind, encode_frame
-
-__all__ = ["End", "StreamCode", "StreamEvent", "Streams"]
+from .stream_events import (
+    End,
+    StreamCode,
+    StreamEvent,
+    StreamFinished,
+    StreamOffered,
+    StreamReceived,
+    StreamReset,
+    StreamSent,
+    StreamStopped,
+)
 
 WINDOW = 256 * 1024  # bytes; what a stream may be sent before anything is granted: yamux's initial window
 QUANTUM = 16 * 1024  # bytes that a stream sends in its turn while others wait: with ten of them 0.2 ms at 1 GB/s
@@ -35,82 +42,6 @@ _SIZES: dict[int, tuple[int, int]] = {  # bytes behind the stream's id, at least
 }
 
 _PROTOCOL = re.compile(rb"[a-z0-9._/-]{1,%d}" % MAX_PROTOCOL)
-
-
-class StreamCode(IntEnum):
-    """Why a stream was broken off; whoever hears a number that it does not know takes it for CANCELLED."""
-
-    CANCELLED = 0
-    UNKNOWN_PROTOCOL = 1
-    BUSY = 2  # too many streams
-    FAILED = 3  # the handler did
-    TOO_LARGE = 4
-    NOT_ALLOWED = 5
-
-    @property
-    def label(self) -> str:
-        """The reason in words, as messages and JSON have it."""
-        return self.name.lower().replace("_", "-")
-
-    @classmethod
-    def _missing_(cls, _value: object) -> "StreamCode":
-        return cls.CANCELLED
-
-
-class End(Enum):
-    """The ways in which an application ends a stream."""
-
-    FINISH = auto()  # nothing more is sent; reading goes on
-    CLOSE = auto()  # nothing more is sent or read; what was sent arrives
-    ABORT = auto()  # nothing more is sent or read; what is on its way is lost
-
-
-@dataclass(frozen=True, slots=True)
-class StreamOffered:
-    """The peer opened a stream for `protocol`."""
-
-    stream: int
-    protocol: str
-
-
-@dataclass(frozen=True, slots=True)
-class StreamReceived:
-    stream: int
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StreamSent:
-    """`size` bytes that were written have left; so many more may be written."""
-
-    stream: int
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class StreamFinished:
-    """The peer sends no more; everything that it sent has come before."""
-
-    stream: int
-
-
-@dataclass(frozen=True, slots=True)
-class StreamStopped:
-    """The peer reads no more."""
-
-    stream: int
-    code: StreamCode
-
-
-@dataclass(frozen=True, slots=True)
-class StreamReset:
-    """The peer broke the stream off."""
-
-    stream: int
-    code: StreamCode
-
-
-StreamEvent: TypeAlias = StreamOffered | StreamReceived | StreamSent | StreamFinished | StreamStopped | StreamReset
 
 
 @dataclass(slots=True)

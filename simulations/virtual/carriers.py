@@ -6,60 +6,42 @@ sender.
 
 from typing import TYPE_CHECKING
 
-import trio
+from p2pnoise.node.driver.in_memory import ROOM, Direction, End
 
 if TYPE_CHECKING:
     from .network import Network
 
-__all__ = ["CAPACITY", "ROOM", "VirtualCarrier", "Way"]
+__all__ = ["CAPACITY", "VirtualCarrier", "Way"]
 
 # Bytes on their way in one direction; more waits with the sender: what Linux lets a receiver begin with.
 CAPACITY = 262_144
-ROOM = 16_384  # bytes that have not left yet up to which a carrier has room: what trio sets TCP_NOTSENT_LOWAT to
 
 
-class Way:
+class Way(Direction):
     """Bytes on their way from one node to another."""
 
-    __slots__ = (
-        "arrived",
-        "broken",
-        "ended",
-        "last",
-        "news",
-        "reader",
-        "source",
-        "target",
-        "underway",
-        "unsent",
-    )
+    __slots__ = ("last", "reader", "source", "target", "underway", "unsent")
     reader: "VirtualCarrier"
 
     def __init__(self, source: int, target: int) -> None:
+        super().__init__()
         self.source, self.target = source, target
-        self.arrived = bytearray()
         self.underway = 0  # bytes that were sent and not read
         self.unsent = 0  # of these, bytes that have not left
         self.last = 0  # when the last of them arrives, so that what is sent later never arrives earlier
-        self.ended = False  # by the sender, and nothing comes after what has arrived
-        self.broken = False
-        self.news = trio.lowlevel.ParkingLot()  # for both sides
 
-    def change(self) -> None:
-        self.news.unpark_all()
-
-    def break_off(self) -> None:
-        self.broken = True
-        self.arrived.clear()
-        self.change()
+    def take(self) -> bytes:
+        data = super().take()
+        self.underway -= len(data)
+        return data
 
 
-class VirtualCarrier:
+class VirtualCarrier(End[Way]):
     """One end of a connection."""
 
     def __init__(self, network: "Network", incoming: Way, outgoing: Way) -> None:
+        super().__init__(incoming, outgoing)
         self._network = network
-        self.incoming, self.outgoing = incoming, outgoing
         self._ending = False  # our direction; what we sent before still arrives
         self.closed = False
         self.number = 0  # by which the node at this end knows it; 0 before it does
@@ -88,37 +70,6 @@ class VirtualCarrier:
     def has_room(self) -> bool:
         return self.outgoing.unsent <= ROOM
 
-    async def wait_for_room(self) -> None:
-        await trio.lowlevel.checkpoint()
-        while not (self.has_room or self.outgoing.broken):
-            await self.outgoing.news.park()
-
-    async def send_all(self, data: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        while True:
-            self._check(self.outgoing)
-            data = data[self.send_now(data) :]
-            if not data:
-                return
-            await self.outgoing.news.park()
-
-    async def send_eof(self) -> None:
-        await trio.lowlevel.checkpoint()
-        self._check(self.outgoing)
-        self._end()
-
-    async def receive(self) -> bytes:
-        await trio.lowlevel.checkpoint()
-        way = self.incoming
-        while not (way.arrived or way.ended):
-            self._check(way)
-            await way.news.park()
-        data = bytes(way.arrived)
-        way.arrived.clear()
-        way.underway -= len(data)
-        way.change()
-        return data
-
     def close(self) -> None:
         self._end()
         self.vanish()
@@ -127,19 +78,13 @@ class VirtualCarrier:
         """As `close`, and the other side hears nothing of it."""
         self.closed = self._ending = True
         self.incoming.arrived.clear()
-        self.incoming.news.unpark_all()
-        self.outgoing.news.unpark_all()
-
-    def break_off(self) -> None:
-        """As if a cable were pulled and both sides noticed."""
-        self.incoming.break_off()
-        self.outgoing.break_off()
+        self.incoming.change()
+        self.outgoing.change()
 
     def _end(self) -> None:
         if not (self._ending or self.outgoing.broken):
             self._ending = True
             self._network.send(self.outgoing, b"")
 
-    def _check(self, way: Way) -> None:
-        if self.closed or way.broken:
-            raise trio.BrokenResourceError("the connection is broken")
+    def _is_broken(self, way: Way) -> bool:
+        return self.closed or way.broken

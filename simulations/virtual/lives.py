@@ -54,7 +54,7 @@ class Surroundings:
 
     async def listen(self, addresses: Sequence[Address]) -> Listening:
         await trio.lowlevel.checkpoint()
-        return self._network.listen(addresses)
+        return self._network.listeners.listen(addresses)
 
     async def dial(self, address: Address) -> Carrier:
         await trio.lowlevel.checkpoint()

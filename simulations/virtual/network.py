@@ -3,8 +3,7 @@
 What cannot pass is held. A host that is gone answers nothing (silent) or has its system end what it had.
 """
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -12,15 +11,13 @@ import trio
 
 from cards import Address
 from p2pnoise.instant import SECOND
-from p2pnoise.node.driver.surroundings import Accept, Carrier, ListenError, Listening
+from p2pnoise.node.driver.in_memory import Listeners
 from simulations.carriers import KNOCKS, SYN
 from simulations.network import Lines
 
 from .carriers import VirtualCarrier, Way
 
 __all__ = ["Clockwork", "Network"]
-
-EPHEMERAL = 49_152  # the first port that a system gives to who dials
 
 
 class Clockwork(Protocol):
@@ -55,23 +52,8 @@ class Network:
 
     def __init__(self, clockwork: Clockwork) -> None:
         self._clockwork = clockwork
-        self._listening: dict[Address, _Listening] = {}
+        self.listeners = Listeners()
         self._held: dict[tuple[int, int], list[tuple[Way, bytes]]] = {}  # what cannot pass from one node to another
-
-    def listen(self, addresses: Sequence[Address]) -> Listening:
-        """Accept what is dialled there. Raises ListenError."""
-        taken = [address for address in addresses if address in self._listening]
-        if taken:
-            raise ListenError(f"cannot listen on {taken[0]}: address already in use", "choose another port")
-        listening = _Listening(self, tuple(addresses))
-        self._listening |= dict.fromkeys(addresses, listening)
-        return listening
-
-    def unlisten(self, addresses: Sequence[Address], listening: "_Listening | None" = None) -> None:
-        """Accept nothing there any more; of `listening` alone, where it is given."""
-        for address in addresses:
-            if listening is None or self._listening.get(address) is listening:
-                self._listening.pop(address, None)
 
     async def dial(self, source: int, target: int, address: Address, origin: Address) -> VirtualCarrier:
         """A connection from one node, whose address is `origin`, to another, if it listens there. Raises OSError."""
@@ -82,15 +64,16 @@ class Network:
             await trio.sleep(pause / SECOND)
         else:
             await trio.sleep_forever()
-        there = self._listening.get(address)
-        if there is None:
+        try:
+            there = self.listeners.at(address)
+        except ConnectionRefusedError:
             await self._travel(target, source)
-            raise ConnectionRefusedError("connection refused")
+            raise
         out, back = Way(source, target), Way(target, source)
         ours, theirs = VirtualCarrier(self, back, out), VirtualCarrier(self, out, back)
         out.reader, back.reader = theirs, ours
         self._clockwork.joined(ours, theirs)
-        there.arrive(theirs, Address(origin.host, EPHEMERAL))
+        there.arrive(theirs, origin.host)
         try:
             back.last = await self._travel(target, source)
         except BaseException:
@@ -158,28 +141,3 @@ class Network:
     def forget(self, node: int) -> None:
         """What a node's system holds is gone with it."""
         self._held = {pair: waiting for pair, waiting in self._held.items() if pair[0] != node}
-
-
-class _Listening:
-    """Where one node accepts."""
-
-    def __init__(self, network: Network, addresses: tuple[Address, ...]) -> None:
-        self.addresses = addresses
-        self._network = network
-        self._send, self._receive = trio.open_memory_channel[tuple[Carrier, Address]](float("inf"))
-
-    def arrive(self, carrier: Carrier, address: Address) -> None:
-        self._send.send_nowait((carrier, address))
-
-    async def serve(self, accept: Accept) -> None:
-        async with trio.open_nursery() as nursery:
-            async for carrier, address in self._receive:
-                nursery.start_soon(accept, carrier, address)
-
-    def close(self) -> None:
-        self._network.unlisten(self.addresses, self)
-        with suppress(trio.WouldBlock):
-            while True:  # nobody will serve them
-                self._receive.receive_nowait()[0].close()
-        self._send.close()
-        self._receive.close()

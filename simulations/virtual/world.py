@@ -131,7 +131,7 @@ class VirtualWorld(World):
             super().kill(node, silent=silent)
             if life is not None:
                 life.killed = True
-                self._network.unlisten([node.address])
+                self._network.listeners.unlisten([node.address])
                 if life.running is not None:
                     life.running.hurry()
                 life.ending.set()

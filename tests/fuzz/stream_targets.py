@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from p2pnoise.node.frames import STREAM_KINDS, Code, FrameError, Kind, encode_frame, split_frames
-from p2pnoise.node.streams import (
-    WINDOW,
+from p2pnoise.node.stream_events import (
     End,
     StreamCode,
     StreamEvent,
@@ -13,8 +12,8 @@ from p2pnoise.node.streams import (
     StreamOffered,
     StreamReceived,
     StreamReset,
-    Streams,
 )
+from p2pnoise.node.streams import WINDOW, Streams
 from tests.fuzz.script import Script
 from tests.fuzz.target import Target
 from tests.node.link_pair import LinkPair, Side

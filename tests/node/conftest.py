@@ -29,7 +29,7 @@ from p2pnoise.node.agenda import NEVER
 from p2pnoise.node.core import NodeCore
 from p2pnoise.node.frames import Code, Hello, Kind, encode_card, encode_frame, split_frames
 from p2pnoise.node.link import APPLICATION_PROLOGUE, Stage
-from p2pnoise.node.streams import StreamReceived
+from p2pnoise.node.stream_events import StreamReceived
 from p2pnoise.noise import KeyPair
 from p2pnoise.noisesocket import (
     NEED_DATA,
@@ -269,7 +269,9 @@ class Net:
             member.links.items() if self.inspects else ()
         ):  # of which the core looks at few for each input
             assert not link.unsent, "bytes that nobody sends"
-            assert (NEVER if due is None else due) <= member.core.links.deadline(number), "a link that is forgotten"
+            assert (NEVER if due is None else due) <= member.core.links.upkeep.deadline(number), (
+                "a link that is forgotten"
+            )
         assert not isinstance(given, io.Tick) or due is None or due > self.now, "a node that is never at rest"
         return effects
 

@@ -3,7 +3,8 @@
 from collections import deque
 
 from p2pnoise.node.frames import split_frames
-from p2pnoise.node.streams import WINDOW, End, StreamReceived, Streams
+from p2pnoise.node.stream_events import End, StreamReceived
+from p2pnoise.node.streams import WINDOW, Streams
 
 ALL = 1 << 40  # bytes; more than anybody has to send
 

@@ -8,7 +8,7 @@ from p2pnoise.instant import SECOND
 from p2pnoise.node.frames import Hello
 from p2pnoise.node.link import Link
 from p2pnoise.node.link_events import CardPresented, Ended, Greeted, StreamHappened
-from p2pnoise.node.streams import StreamReceived
+from p2pnoise.node.stream_events import StreamReceived
 from tests.fuzz import world
 
 

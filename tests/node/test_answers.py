@@ -5,7 +5,7 @@ import pytest
 from p2pnoise.gossip.encoding import encode
 from p2pnoise.gossip.messages import WantLists
 from p2pnoise.node import effects as io
-from p2pnoise.node import links as module
+from p2pnoise.node import gossiping as module
 from p2pnoise.node.frames import Kind, encode_frame
 from p2pnoise.node.link import Stage
 

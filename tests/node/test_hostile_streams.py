@@ -5,7 +5,8 @@ import pytest
 from p2pnoise.node import effects as io
 from p2pnoise.node.frames import MAX_BODY, Code, Kind, encode_frame
 from p2pnoise.node.link import Stage
-from p2pnoise.node.streams import WINDOW, End, StreamFinished, StreamOffered, StreamReset
+from p2pnoise.node.stream_events import End, StreamFinished, StreamOffered, StreamReset
+from p2pnoise.node.streams import WINDOW
 from tests.fuzz.world import held_bytes
 
 PLACES = 4

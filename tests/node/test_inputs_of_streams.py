@@ -5,7 +5,7 @@ import pytest
 from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
 from p2pnoise.node.rekeying import MIN_INTERVAL
-from p2pnoise.node.streams import End, StreamFinished
+from p2pnoise.node.stream_events import End, StreamFinished
 from tests.node.conftest import Net
 
 
@@ -34,8 +34,8 @@ def test_what_a_peer_says_has_few_other_links_looked_at(net):
     peers = [net.member(f"peer-{number}", target_links=0) for number in range(12)]
     for peer in peers:
         net.link(peer, hub)
-    looks, deadline = [], hub.core.links.deadline
-    hub.core.links.deadline = lambda link: looks.append(link) or deadline(link)
+    looks, deadline = [], hub.core.links.upkeep.deadline
+    hub.core.links.upkeep.deadline = lambda link: looks.append(link) or deadline(link)
     net.inspects = False
     number = peers[5].link_number(hub)
     for _ in range(3):

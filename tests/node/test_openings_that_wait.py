@@ -8,7 +8,7 @@ from p2pnoise.node import effects as io
 from p2pnoise.node import openings
 from p2pnoise.node.effects import Refusal
 from p2pnoise.node.frames import Kind
-from p2pnoise.node.streams import End, StreamOffered
+from p2pnoise.node.stream_events import End, StreamOffered
 
 NOWHERE = Address("10.9.9.9", 1)
 NOWHERE_ELSE = Address("10.9.9.8", 1)

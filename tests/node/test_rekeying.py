@@ -7,7 +7,8 @@ from p2pnoise.node import effects as io
 from p2pnoise.node.admission import Admission
 from p2pnoise.node.channel import TIMEOUT, KeyLife
 from p2pnoise.node.frames import Code, Kind, encode_frame
-from p2pnoise.node.streams import WINDOW, End, StreamFinished, StreamOffered
+from p2pnoise.node.stream_events import End, StreamFinished, StreamOffered
+from p2pnoise.node.streams import WINDOW
 from tests.node.link_pair import LinkPair
 
 REQUEST = encode_frame(Kind.REKEY_REQUEST, b"")

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from p2pnoise.node.frames import Kind
-from p2pnoise.node.streams import End, StreamCode, StreamFinished, StreamReset, StreamStopped
+from p2pnoise.node.stream_events import End, StreamCode, StreamFinished, StreamReset, StreamStopped
 from tests.node.joined_streams import Joined
 
 

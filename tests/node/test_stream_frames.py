@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from p2pnoise.node.frames import MAX_PAYLOAD, STREAM_KINDS, FrameError, Kind
-from p2pnoise.node.streams import MAX_PROTOCOL, WINDOW, End
+from p2pnoise.node.stream_events import End
+from p2pnoise.node.streams import MAX_PROTOCOL, WINDOW
 from tests.node.joined_streams import Joined
 
 

@@ -3,17 +3,8 @@
 import pytest
 
 from p2pnoise.node.frames import Kind
-from p2pnoise.node.streams import (
-    MAX_PROTOCOL,
-    QUANTUM,
-    WINDOW,
-    End,
-    StreamCode,
-    StreamOffered,
-    StreamReset,
-    StreamSent,
-    is_protocol,
-)
+from p2pnoise.node.stream_events import End, StreamCode, StreamOffered, StreamReset, StreamSent
+from p2pnoise.node.streams import MAX_PROTOCOL, QUANTUM, WINDOW, is_protocol
 from tests.node.joined_streams import Joined
 
 

@@ -5,7 +5,8 @@ import pytest
 from p2pnoise.node import effects as io
 from p2pnoise.node.frames import MAX_BODY, Code, Kind, encode_frame
 from p2pnoise.node.link import MAX_UNDERWAY
-from p2pnoise.node.streams import QUANTUM, WINDOW, End, StreamFinished, StreamSent
+from p2pnoise.node.stream_events import End, StreamFinished, StreamSent
+from p2pnoise.node.streams import QUANTUM, WINDOW
 from tests.node.link_pair import LinkPair
 
 AT_ONCE = MAX_UNDERWAY + MAX_BODY  # bytes; the last message may be a whole one

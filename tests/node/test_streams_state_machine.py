@@ -9,8 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from p2pnoise.node.channel import KeyLife
 from p2pnoise.node.frames import Code
 from p2pnoise.node.link import MAX_UNDERWAY
-from p2pnoise.node.streams import (
-    WINDOW,
+from p2pnoise.node.stream_events import (
     End,
     StreamCode,
     StreamFinished,
@@ -20,6 +19,7 @@ from p2pnoise.node.streams import (
     StreamSent,
     StreamStopped,
 )
+from p2pnoise.node.streams import WINDOW
 from tests.node.link_pair import LinkPair
 
 PLACES = 3

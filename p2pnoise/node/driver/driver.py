@@ -10,20 +10,13 @@ sealing a small message. All others wait for the core's task, and many of them s
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
+from typing import assert_never
 
 import trio
 
 from cards import Address
 from p2pnoise.events import Event
-from p2pnoise.gossip.effects import (
-    Store,
-    StoreAnchors,
-    StorePeer,
-    StorePin,
-    StoreRevocations,
-    StoreScore,
-    StoreStatement,
-)
+from p2pnoise.gossip.effects import Store
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node.core import NodeCore
@@ -268,6 +261,8 @@ class Driver:
                     self._nursery.start_soon(self.carriers.dial, connection, address)
                 case io.Disconnect(connection):
                     self.carriers.end(connection)
-                case StorePeer() | StoreRevocations() | StoreStatement() | StorePin() | StoreAnchors() | StoreScore():
+                case _ if isinstance(effect, Store):  # was kept before
                     pass
+                case _:
+                    assert_never(effect)
         self.carriers.flush()

@@ -4,7 +4,7 @@ import trio
 
 from p2pnoise.errors import P2PNoiseError
 from p2pnoise.node.effects import Refusal
-from p2pnoise.node.streams import StreamCode
+from p2pnoise.node.stream_events import StreamCode
 
 from .peers import Peer
 

@@ -6,7 +6,6 @@ soon as it has nothing to do.
 
 import random
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import trio
@@ -17,106 +16,43 @@ from p2pnoise.gossip.effects import Store
 from p2pnoise.node import effects as io
 from p2pnoise.noise import Entropy
 
-from .surroundings import Accept, Carrier, Keeper, ListenError, Listening
+from .in_memory import ROOM, Direction, End, Listeners
+from .surroundings import Carrier, Keeper, Listening
 
-__all__ = ["MemoryCarrier", "MemoryNetwork", "MemoryWorld", "carrier_pair"]
+__all__ = ["MemoryCarrier", "MemoryNetwork", "MemoryWorld"]
 
 CAPACITY = 65_536  # bytes on their way in one direction; more waits with the sender
-ROOM = 16_384  # bytes on their way up to which a carrier has room: what trio sets TCP_NOTSENT_LOWAT to
 
 
-class _Direction:
-    """Bytes on their way from one end to the other."""
-
-    def __init__(self) -> None:
-        self.data = bytearray()
-        self.ended = False  # by the sender, after these
-        self.broken = False
-        self.news = trio.lowlevel.ParkingLot()  # for both sides
-
-    def change(self) -> None:
-        self.news.unpark_all()
-
-    def break_off(self) -> None:
-        self.broken = True
-        self.data.clear()
-        self.change()
-
-
-class MemoryCarrier:
+class MemoryCarrier(End[Direction]):
     """One end of a connection in memory."""
 
-    def __init__(self, incoming: _Direction, outgoing: _Direction) -> None:
-        self._in = incoming
-        self._out = outgoing
-
     def send_now(self, data: bytes) -> int:
-        if self._out.broken or self._out.ended:
+        way = self.outgoing
+        if way.broken or way.ended:
             return 0
-        taken = min(len(data), CAPACITY - len(self._out.data))
+        taken = min(len(data), CAPACITY - len(way.arrived))
         if taken:
-            self._out.data += data[:taken]
-            self._out.change()
+            way.arrived += data[:taken]
+            way.change()
         return taken
 
     @property
     def has_room(self) -> bool:
-        return len(self._out.data) <= ROOM
-
-    async def wait_for_room(self) -> None:
-        await trio.lowlevel.checkpoint()
-        while not (self.has_room or self._out.broken):
-            await self._out.news.park()
-
-    async def send_all(self, data: bytes) -> None:
-        await trio.lowlevel.checkpoint()
-        while True:
-            self._check(self._out)
-            data = data[self.send_now(data) :]
-            if not data:
-                return
-            await self._out.news.park()
-
-    async def send_eof(self) -> None:
-        await trio.lowlevel.checkpoint()
-        self._check(self._out)
-        self._out.ended = True
-        self._out.change()
-
-    async def receive(self) -> bytes:
-        await trio.lowlevel.checkpoint()
-        while not (self._in.data or self._in.ended):
-            self._check(self._in)
-            await self._in.news.park()
-        data = bytes(self._in.data)
-        self._in.data.clear()
-        self._in.change()
-        return data
+        return len(self.outgoing.arrived) <= ROOM
 
     @property
     def closed(self) -> bool:
         """Whether this end is closed, or both are."""
-        return self._in.broken
+        return self.incoming.broken
 
     def close(self) -> None:
-        self._out.ended = True
-        self._out.change()
-        self._in.break_off()
+        self._end()
+        self.incoming.break_off()
 
-    def cut(self) -> None:
-        """Break both directions, as if a cable were pulled and both sides noticed."""
-        self._in.break_off()
-        self._out.break_off()
-
-    def _check(self, direction: _Direction) -> None:
-        if direction.broken:
-            raise trio.BrokenResourceError("the connection is broken")
-
-
-def carrier_pair() -> tuple[MemoryCarrier, MemoryCarrier]:
-    """Both ends of a connection."""
-    there, back = _Direction(), _Direction()
-    return MemoryCarrier(back, there), MemoryCarrier(there, back)
+    def _end(self) -> None:
+        self.outgoing.ended = True
+        self.outgoing.change()
 
 
 @dataclass(eq=False)
@@ -124,7 +60,7 @@ class MemoryNetwork:
     """Where nodes in memory listen and dial. Its wall clock starts at `start`, seconds since 1970."""
 
     start: int
-    listening: dict[Address, "_Listening"] = field(default_factory=dict)
+    listeners: Listeners = field(default_factory=Listeners)
     _carriers: list[tuple[set[str], MemoryCarrier]] = field(default_factory=list)
     _began: float = field(default_factory=trio.current_time)
 
@@ -138,11 +74,9 @@ class MemoryNetwork:
 
     def connect(self, host: str, address: Address) -> MemoryCarrier:
         """A connection from this host to whoever listens there. Raises OSError."""
-        there = self.listening.get(address)
-        if there is None:
-            raise ConnectionRefusedError("connection refused")
-        ours, theirs = carrier_pair()
-        there.arrive(theirs, Address(host, 49_152))  # the first port that a system gives to who dials
+        listener, out, back = self.listeners.at(address), Direction(), Direction()
+        ours = MemoryCarrier(back, out)
+        listener.arrive(MemoryCarrier(out, back), host)
         self._carriers = [(hosts, carrier) for hosts, carrier in self._carriers if not carrier.closed]
         self._carriers.append(({host, address.host}, ours))
         return ours
@@ -164,10 +98,7 @@ class MemoryWorld:
 
     async def listen(self, addresses: Sequence[Address]) -> Listening:
         await trio.lowlevel.checkpoint()
-        taken = [address for address in addresses if address in self._network.listening]
-        if taken:
-            raise ListenError(f"cannot listen on {taken[0]}: address already in use", "choose another port")
-        return _Listening(self._network, tuple(addresses))
+        return self._network.listeners.listen(addresses)
 
     async def dial(self, address: Address) -> Carrier:
         await trio.lowlevel.checkpoint()
@@ -177,34 +108,6 @@ class MemoryWorld:
         del network, node_id
         await trio.lowlevel.checkpoint()
         return _Forgetful()
-
-
-class _Listening:
-    """Where one node of a network accepts."""
-
-    def __init__(self, network: MemoryNetwork, addresses: tuple[Address, ...]) -> None:
-        self.addresses = addresses
-        self._network = network
-        self._send, self._receive = trio.open_memory_channel[tuple[Carrier, Address]](float("inf"))
-        for address in addresses:
-            network.listening[address] = self
-
-    def arrive(self, carrier: Carrier, address: Address) -> None:
-        self._send.send_nowait((carrier, address))
-
-    async def serve(self, accept: Accept) -> None:
-        async with trio.open_nursery() as nursery:
-            async for carrier, address in self._receive:
-                nursery.start_soon(accept, carrier, address)
-
-    def close(self) -> None:
-        for address in self.addresses:
-            self._network.listening.pop(address, None)
-        with suppress(trio.WouldBlock):
-            while True:  # nobody will serve them
-                self._receive.receive_nowait()[0].close()
-        self._send.close()
-        self._receive.close()
 
 
 class _Forgetful:

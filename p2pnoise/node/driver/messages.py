@@ -13,7 +13,7 @@ import trio
 
 from cards import Address, NodeId
 from p2pnoise.errors import LocalProtocolError
-from p2pnoise.node.streams import StreamCode
+from p2pnoise.node.stream_events import StreamCode
 
 from .errors import StreamBroken, StreamReset
 from .peer_stream import PeerStream

@@ -8,9 +8,10 @@ from types import TracebackType
 import trio
 
 from p2pnoise.node import effects as io
-from p2pnoise.node import streams as core
+from p2pnoise.node import stream_events as core
 from p2pnoise.node.frames import MAX_PAYLOAD
-from p2pnoise.node.streams import End, StreamCode
+from p2pnoise.node.stream_events import End, StreamCode
+from p2pnoise.node.streams import WINDOW
 from p2pnoise.noisesocket.stream.one_task import OneTask
 
 from .errors import PeerGone, StreamBroken, StreamReset
@@ -22,7 +23,7 @@ MAX_WRITTEN = 128 * 1024  # bytes that were written and have not left; what the 
 PIECE = MAX_PAYLOAD - 4  # bytes; what one frame carries, and so one transport message
 SLICE = MAX_WRITTEN // PIECE * PIECE  # bytes written at once of more: whole frames, or every third had 52 bytes
 SMALL = 4096  # bytes of a piece that the next one joins: a window of 2-byte frames took 5 MiB by itself, piece by piece
-READ_AT_ONCE = core.WINDOW // 2  # bytes read that are reported together: what the least of windows grants at once
+READ_AT_ONCE = WINDOW // 2  # bytes read that are reported together: what the least of windows grants at once
 
 
 class _Closed(trio.ClosedResourceError):

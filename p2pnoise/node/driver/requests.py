@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import trio
 
 from p2pnoise.errors import P2PNoiseError
-from p2pnoise.node.streams import StreamCode
+from p2pnoise.node.stream_events import StreamCode
 
 from .errors import StreamReset
 from .peer_stream import PeerStream

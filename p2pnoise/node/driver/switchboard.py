@@ -10,7 +10,8 @@ import trio
 from cards import Address, NodeId
 from p2pnoise.errors import LocalProtocolError
 from p2pnoise.node import effects as io
-from p2pnoise.node.streams import End, StreamCode, StreamOffered, is_protocol
+from p2pnoise.node.stream_events import End, StreamCode, StreamOffered
+from p2pnoise.node.streams import is_protocol
 
 from .errors import StreamNotOpened, not_opened
 from .failures import Failures, split

@@ -14,7 +14,8 @@ from p2pnoise.instant import SECOND
 from p2pnoise.node.driver.carriers import MAX_UNSENT
 from p2pnoise.node.driver.driver import QUEUE, Driver
 from p2pnoise.node.driver.failures import Failures
-from p2pnoise.node.driver.memory_world import CAPACITY, ROOM, MemoryNetwork
+from p2pnoise.node.driver.in_memory import ROOM
+from p2pnoise.node.driver.memory_world import CAPACITY, MemoryNetwork
 from p2pnoise.node.effects import (
     Accepted,
     BytesReceived,
@@ -122,7 +123,7 @@ async def test_an_input_is_taken_at_once_where_nothing_is_before_it(autojump_clo
     carrier, number = await stage.connect()
     stage.core.answers[FactOffered] = [SendBytes(number, b"now")]
     stage.driver.post(stage.fact())
-    assert bytes(carrier._in.data) == b"now"
+    assert bytes(carrier.incoming.arrived) == b"now"
 
 
 async def test_nothing_is_sent_or_told_before_what_is_stored_is_kept(autojump_clock, stage):
@@ -135,7 +136,7 @@ async def test_nothing_is_sent_or_told_before_what_is_stored_is_kept(autojump_cl
     await carrier.send_all(b"2")  # which has nothing to store, and waits all the same
     await wait_all_tasks_blocked()
     assert stage.told == []
-    assert bytes(carrier._in.data) == b""
+    assert bytes(carrier.incoming.arrived) == b""
     stage.keeper.gate.set()
     await wait_all_tasks_blocked()
     assert await carrier.receive() == b"12"

@@ -9,7 +9,7 @@ from p2pnoise.errors import LocalProtocolError
 from p2pnoise.events import Stopped
 from p2pnoise.node.driver.errors import StreamReset
 from p2pnoise.node.driver.requests import allowing, answering
-from p2pnoise.node.streams import StreamCode
+from p2pnoise.node.stream_events import StreamCode
 from p2pnoise.testing import connected_nodes, network
 
 

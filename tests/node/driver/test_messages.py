@@ -7,7 +7,7 @@ from trio.testing import wait_all_tasks_blocked
 from p2pnoise.node.driver import memory_world
 from p2pnoise.node.driver.errors import PeerTimeout, StreamReset
 from p2pnoise.node.driver.messages import IDLE, deliver, receiving
-from p2pnoise.node.streams import StreamCode
+from p2pnoise.node.stream_events import StreamCode
 from p2pnoise.testing import connected_nodes, network
 
 

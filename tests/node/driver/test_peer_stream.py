@@ -12,7 +12,8 @@ from p2pnoise.config import NodeConfig
 from p2pnoise.node.driver.carriers import MAX_UNSENT
 from p2pnoise.node.driver.errors import PeerGone, PeerTimeout, StreamReset
 from p2pnoise.node.driver.peer_stream import MAX_WRITTEN, PIECE
-from p2pnoise.node.streams import WINDOW, StreamCode, StreamReceived
+from p2pnoise.node.stream_events import StreamCode, StreamReceived
+from p2pnoise.node.streams import WINDOW
 from p2pnoise.testing import network
 
 

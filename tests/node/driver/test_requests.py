@@ -6,7 +6,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from p2pnoise.node.driver.errors import PeerGone, PeerTimeout, UnknownPeer
 from p2pnoise.node.driver.requests import RequestRefused, ResponseTooLarge, answering
-from p2pnoise.node.streams import StreamCode
+from p2pnoise.node.stream_events import StreamCode
 from p2pnoise.testing import connected_nodes, network
 
 
