@@ -72,7 +72,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(mutation=mutations.skip_signatures, scenario="forged-cards"),
     Mutant(mutation=mutations.skip_the_signatures_of_addresses, scenario="forged-cards"),
     Mutant(mutation=mutations.keep_links_to_liars, scenario="forged-cards"),
-    Mutant(mutation=mutations.refuse_what_came_garbled_from_everybody, scenario="forged-cards"),
+    Mutant(mutation=mutations.refuse_what_came_garbled_from_everybody, scenario="forged-cards", nodes=40),
     Mutant(mutation=mutations.take_a_card_under_any_noise_key, scenario="stolen-card"),
     Mutant(mutation=mutations.forget_numbers, scenario="replay"),
     Mutant(mutation=mutations.forget_numbers, scenario="equivocation"),

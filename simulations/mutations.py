@@ -15,7 +15,7 @@ from cards import AddressRecord, Memo, SignatureCache
 from cards.facts import Facts
 from cards.statements import verify
 from cards.verification import _Check
-from p2pnoise.gossip import Overlay, PeerTable, liveness, overlay, reconciliation
+from p2pnoise.gossip import Overlay, PeerTable, Views, liveness, overlay, reconciliation
 from p2pnoise.gossip.broadcast import Broadcast
 from p2pnoise.gossip.encoding import decode
 from p2pnoise.gossip.intake import Intake
@@ -23,6 +23,7 @@ from p2pnoise.gossip.items import ItemIndex
 from p2pnoise.gossip.lists import ListExchange
 from p2pnoise.gossip.liveness import Liveness
 from p2pnoise.gossip.messages import FINGERPRINT_SIZE, MessageError, Unknown
+from p2pnoise.gossip.trust import Trust
 from p2pnoise.gossip.wants import Wants
 from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
@@ -101,12 +102,12 @@ def never_graft(patch: Patch) -> None:
 
 
 def take_a_card_under_any_noise_key(patch: Patch) -> None:
-    honest = PeerTable.judge
+    honest = Trust.judge
 
     def judge(*args, **more):
         return honest(*args, **more | {"peer_static": None})
 
-    patch.setattr(PeerTable, "judge", judge)
+    patch.setattr(Trust, "judge", judge)
 
 
 def forget_numbers(patch: Patch) -> None:
@@ -253,8 +254,9 @@ def forget_teardown(patch: Patch) -> None:
 
 
 def turn_newcomers_away(patch: Patch) -> None:
-    """A full node is full for ever."""
+    """A full node is full for ever: visitors neither go nor are sent away."""
     patch.setattr(Links, "crowded", False)
+    patch.setattr(Views, "leave", lambda *_: None)
 
 
 def never_dial_again(patch: Patch) -> None:

@@ -28,6 +28,13 @@ def test_a_node_without_one_of_its_guards_is_caught(mutant):
     assert caught.healthy
 
 
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda one: f"{one.name} in {one.scenario}")
+def test_what_a_mutant_takes_away_is_there(mutant):
+    """Or it is found to be gone by the long campaigns alone."""
+    with applied(mutant.mutation):
+        pass
+
+
 def test_a_rule_that_was_broken_is_whole_again():
     before = run("revocation", nodes=5, seed=1)
     with applied(keep_sessions):
