@@ -91,7 +91,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(mutation=mutations.remember_signatures_by_their_first_half, scenario="verification-cache"),
     Mutant(mutation=mutations.keep_lists_to_oneself, scenario="revocation"),
     Mutant(mutation=mutations.keep_sessions, scenario="revocation"),
-    Mutant(mutation=mutations.ask_for_less, scenario="cold-start"),
+    Mutant(mutation=mutations.ask_for_less, scenario="cold-start", nodes=30),
     Mutant(mutation=mutations.fingerprints_of_nothing, scenario="flash-crowd", nodes=40),
     Mutant(mutation=mutations.never_expire, scenario="expiry"),
     Mutant(mutation=mutations.dial_again_at_once, scenario="crash-restart"),

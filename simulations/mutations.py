@@ -29,6 +29,7 @@ from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node import effects as io
 from p2pnoise.node import gossiping, pairing
 from p2pnoise.node.admission import Admission
+from p2pnoise.node.dials import Dialler
 from p2pnoise.node.frames import Code, FrameError
 from p2pnoise.node.gossiping import Gossiping
 from p2pnoise.node.link import Link, Stage
@@ -260,9 +261,10 @@ def turn_newcomers_away(patch: Patch) -> None:
 
 
 def never_dial_again(patch: Patch) -> None:
-    """Whoever did not answer once is not dialled again for an hour."""
+    """Whoever did not answer once is not dialled again for an hour, nor visited."""
     healthy = Pauses.failed
     patch.setattr(Pauses, "failed", lambda self, address, now: healthy(self, address, now + 3600 * SECOND))
+    patch.setattr(Dialler, "_visit", lambda *_: [])
 
 
 def be_impatient(patch: Patch) -> None:
