@@ -264,7 +264,7 @@ def never_dial_again(patch: Patch) -> None:
     """Whoever did not answer once is not dialled again for an hour, nor visited."""
     healthy = Pauses.failed
     patch.setattr(Pauses, "failed", lambda self, address, now: healthy(self, address, now + 3600 * SECOND))
-    patch.setattr(Dialler, "_visit", lambda *_: [])
+    patch.setattr(Dialler, "_pays_visits", lambda *_: False)
 
 
 def be_impatient(patch: Patch) -> None:
