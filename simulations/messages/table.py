@@ -207,9 +207,9 @@ class DenseTable(PeerTable):
     def _batches(self, bits: int) -> Iterator[Parcel]:
         """In messages as large as those of a node, to within the difference of one item to the next of its kind."""
         registry = self.items.registry
-        size = registry.size(bits)
-        if bits and size <= MAX_ITEMS_BYTES and bits.bit_count() <= MAX_ITEMS:  # nearly always
-            yield Parcel(registry, bits, size)
+        size, ids = registry.size(bits), ItemBits(registry, bits)
+        if bits and size <= MAX_ITEMS_BYTES and len(ids) <= MAX_ITEMS:  # nearly always
+            yield Parcel(ids, size)
             return
         while bits:
             fitting, room = 0, MAX_ITEMS_BYTES
@@ -220,43 +220,49 @@ class DenseTable(PeerTable):
                     break
                 fitting, room = fitting + count, room - size
             batch = registry.first(bits, min(fitting, MAX_ITEMS))
-            yield Parcel(registry, batch)
+            yield Parcel(ItemBits(registry, batch))
             bits ^= batch
 
     def in_bulk(self, items: Collection[Item], /) -> ItemSet:
-        return ItemBits(self.items.registry, items.bits) if isinstance(items, Parcel) else self.items.none
+        return items.ids if type(items) is Parcel else self.items.none
 
     def take_bulk(self, items: Collection[Item], wanted: ItemSet, now: int, /) -> InBulk:
-        if not isinstance(items, Parcel):
+        if type(items) is not Parcel:
             return InBulk(self.items.none, self.items.none, items)
         registry, held = self.items.registry, self.items.bits
         fresh = without(items.bits & registry.bits_of(wanted), held)
         good, until = registry.worth.good(self.policy, self.facts, now, fresh & registry.plain)
-        good = without(good, self._tight(good & registry.kinds[BODY]))
         new = good & registry.kinds[BODY]
+        count = new.bit_count()
+        tight = self._tight(new, count)
+        if tight:
+            good, new = without(good, tight), without(new, tight)
+            count = new.bit_count()
         own = registry.by_node.get(self.own, ())
         # A pin may speak against any name; our own card from somebody else is to be looked at; a table has an end.
         if self.pins or any(new >> number & 1 for number, _ in own):
             return InBulk(self.items.none, self.items.none, items)
         taken = new | registry.grants_of(new)
         # A record counts where the card of its node does, which stands just before it; until then it is kept apart.
-        records = good & registry.kinds[RECORD]
-        waiting = self.items.early | records
+        waiting = self.items.early | good & registry.kinds[RECORD]
         if waiting:
             ready = waiting & (held | new) << 1
             waiting ^= ready
-            self.items.early = waiting if waiting.bit_count() <= MAX_EARLY else 0
+            self.items.early = waiting if not waiting or waiting.bit_count() <= MAX_EARLY else 0
             taken |= ready
-            self.taken_records += ready.bit_count()
+            # Most cards come with their records, and to count costs more than all else here.
+            self.taken_records += count if ready == new << 1 else ready.bit_count()
         if taken:
-            count = new.bit_count()
             self.count += count
             self.taken_cards += count
             self.items.bits = held | taken
             self._next_end = min(self._next_end, until)
         left = without(fresh & registry.asked_for, good | taken)
         done = without(items.bits, left) | taken
-        return InBulk(ItemBits(registry, taken), ItemBits(registry, done), Parcel(registry, left) if left else ())
+        ids = items.ids
+        new_ids = ids if taken == ids.bits else ItemBits(registry, taken)
+        done_ids = ids if done == ids.bits else ItemBits(registry, done)
+        return InBulk(new_ids, done_ids, Parcel(ItemBits(registry, left)) if left else ())
 
     # One by one
 
@@ -268,7 +274,7 @@ class DenseTable(PeerTable):
             return super().offer_card(card, now, source=source, live=live, own=own)
         registry, bit = self.items.registry, 1 << number
         good, until = registry.worth.good(self.policy, self.facts, now, bit)
-        full = not self.items.bits & bit and bool(self._tight(bit))
+        full = not self.items.bits & bit and bool(self._tight(bit, 1))
         if not good or full or self.pins:
             return super().offer_card(card, now, source=source, live=live, own=own)
         known = bool(self.items.bits & bit)
@@ -292,9 +298,9 @@ class DenseTable(PeerTable):
                 return verdict
         return super().judge(card, now, **given)
 
-    def _tight(self, new: int) -> int:
-        """Those of these bodies for which there may be no room."""
-        issuers, count = len(self.policy.issuers), self.count + new.bit_count()
+    def _tight(self, new: int, count: int) -> int:
+        """Those of these bodies, so many, for which there may be no room."""
+        issuers, count = len(self.policy.issuers), self.count + count
         if count <= self.most // NO_ISSUER_AT_ALL:
             return 0
         if count > self.most:

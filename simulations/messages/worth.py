@@ -42,12 +42,13 @@ class Worth:
         judged = self._judged.get(key)
         if judged is None or now >= judged.until:
             judged = self._judged[key] = _Judged(policy, facts)
-        unknown = without(bits, judged.known)
-        if unknown:
-            self._judge(judged, unknown, now)
-        if now < judged.since:
-            return 0, now
-        return bits & judged.good, judged.until
+        good = bits & judged.good
+        if good != bits:
+            unknown = without(bits, judged.known)
+            if unknown:
+                self._judge(judged, unknown, now)
+                good = bits & judged.good
+        return (good, judged.until) if now >= judged.since else (0, now)
 
     def verdict(self, policy: Policy, facts: Facts, now: int, body: int) -> Verdict | None:
         """That of this plain body, if it counts so."""
