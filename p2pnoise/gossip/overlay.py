@@ -120,6 +120,7 @@ class Overlay:
             self._statements,
             self.views,
             self._liveness,
+            self._lists,
         )
         self._next_round = 0
         self._stored = 0  # rows of our own store that are not verified yet
@@ -220,8 +221,6 @@ class Overlay:
             other = part.deadline()
             if other is not None and other < due:
                 due = other
-        if self._lists.busy:
-            due = min(due, self._lists.deadline() or due)
         return due
 
     def rtt(self, link: LinkId) -> int | None:
