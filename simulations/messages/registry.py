@@ -109,6 +109,7 @@ class Registry:
         self.homes: dict[int, Network | None] = {}  # of records
         self.members: dict[bytes, int] = {}  # bits of bodies, by the root for which they count in quotas
         self.plain = 0
+        self._is_plain = bytearray()  # the same, by number: a bit of a wide integer is dear to look at
         self.records: list[int] = []  # their numbers
         self.asked_for = 0  # bodies and records
         self.identities: dict[bytes, _Identity] = {}
@@ -130,8 +131,7 @@ class Registry:
     def _new(self, item: bytes, at: int | None = None) -> int:
         number = len(self.ids) if at is None else at
         if at is None:
-            self.ids.append(item)
-            self.owners.append(None)
+            self._reserve(item)
         self.ids[number] = item
         self.numbers[item] = number
         bit = 1 << number
@@ -139,6 +139,11 @@ class Registry:
         if item[0] >> 6 != GRANT:
             self.asked_for |= bit
         return number
+
+    def _reserve(self, item: bytes = b"") -> None:
+        self.ids.append(item)
+        self.owners.append(None)
+        self._is_plain.append(0)
 
     def bits_of(self, ids: Set[Any]) -> int:
         if isinstance(ids, ItemBits):
@@ -211,8 +216,7 @@ class Registry:
             self._disown(known)  # somebody spoke of them before there were any, so they stand anywhere
         number = self.number(body)
         if known.plain:
-            self.ids.append(b"")
-            self.owners.append(None)
+            self._reserve()
         holders = self.by_node.setdefault(bytes(card.node_id), [])
         holders.append((number, identity))
         if known.bodies or len(holders) > 1:
@@ -245,6 +249,7 @@ class Registry:
             self._disown(known)
         elif known.plain:
             self.plain |= 1 << number
+            self._is_plain[number] = 1
             self._sizes[size] = self._sizes.get(size, 0) | 1 << number
 
     def _disown(self, known: _Identity) -> None:
@@ -252,11 +257,11 @@ class Registry:
         known.plain = False
         for number in known.numbers:
             self.plain = without(self.plain, 1 << number)
+            self._is_plain[number] = 0
 
     def is_plain(self, number: int) -> bool:
         """The same as in `plain`, which is dear to look at for one."""
-        owner = self.owners[number]
-        return owner is not None and self.identities[owner].plain
+        return self._is_plain[number] == 1
 
     def grants_of(self, bits: int) -> int:
         """The grants that come along with these plain bodies."""

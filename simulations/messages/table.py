@@ -61,10 +61,16 @@ class _Nodes(Mapping[bytes, bytes]):
         self._items = items
 
     def __getitem__(self, node_id: bytes) -> bytes:
+        identity: bytes | None = self.get(node_id)
+        if identity is None:
+            raise KeyError(node_id)
+        return identity
+
+    def get(self, node_id: bytes, default: Any = None) -> Any:
         for number, identity in self._items.registry.by_node.get(node_id, ()):
             if self._items.bits >> number & 1:
                 return identity
-        raise KeyError(node_id)
+        return default
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -155,8 +161,13 @@ class DenseTable(PeerTable):
 
     def _numbers(self, identity: bytes) -> tuple[int, ...]:
         known = self.items.registry.identities.get(identity)
-        bits = self.items.bits
-        return tuple(sorted(number for number in known.numbers if bits >> number & 1)) if known is not None else ()
+        if known is None or not known.numbers:
+            return ()
+        numbers = known.numbers if len(known.numbers) == 1 else sorted(known.numbers)
+        # Mostly they stand beside one another: one shift of a wide integer, and the rest with a short one.
+        first = numbers[0]
+        near = self.items.bits >> first & (1 << numbers[-1] - first + 1) - 1
+        return tuple([number for number in numbers if near >> number - first & 1])
 
     def sample(self, random: Chance, most: int) -> list[bytes]:
         registry = self.items.registry
@@ -315,7 +326,7 @@ class DenseTable(PeerTable):
         """The number of this card, if it is plain, as it was verified, and not of ourselves."""
         registry = self.items.registry
         number = registry.numbers.get(body_id(card.card_id))
-        if number is None or not registry.plain >> number & 1 or card.node_id == self.own:
+        if number is None or not registry.is_plain(number) or card.node_id == self.own:
             return None
         item = registry.item(number)
         return number if isinstance(item, CardItem) and item.raw == card.raw else None

@@ -52,8 +52,12 @@ class Worth:
 
     def verdict(self, policy: Policy, facts: Facts, now: int, body: int) -> Verdict | None:
         """That of this plain body, if it counts so."""
+        key = id(policy), id(facts)
+        judged = self._judged.get(key)
+        if judged is not None and body in judged.verdicts and judged.since <= now < judged.until:
+            return judged.verdicts[body]
         good, _ = self.good(policy, facts, now, 1 << body)
-        return self._judged[id(policy), id(facts)].verdicts[body] if good else None
+        return self._judged[key].verdicts[body] if good else None
 
     def _judge(self, judged: _Judged, bits: int, now: int) -> None:
         memo = self._memo
