@@ -18,7 +18,7 @@ class Parcel(Collection[Item]):
         self.registry = ids.registry
         self.ids = ids
         self.bits = ids.bits
-        self.size = ids.registry.size(ids.bits) if size is None else size  # bytes in a message
+        self.size = ids.registry.size(ids.bits, len(ids)) if size is None else size  # bytes in a message
 
     def __len__(self) -> int:
         return len(self.ids)

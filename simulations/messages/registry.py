@@ -270,15 +270,17 @@ class Registry:
             grants |= (bits & bodies) << index + 2
         return grants
 
-    def size(self, bits: int) -> int:
-        """How many bytes the items of these plain numbers are in a message."""
+    def size(self, bits: int, count: int) -> int:
+        """How many bytes the items of these plain numbers, so many, are in a message."""
         total = 0
         for size, numbers in self._sizes.items():
-            if not bits:
-                break
             found = bits & numbers
+            if found == bits:  # the rest, which need not be counted
+                return total + size * count
             if found:
-                total += size * found.bit_count()
+                some = found.bit_count()
+                total += size * some
+                count -= some
                 bits ^= found
         return total
 

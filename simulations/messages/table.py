@@ -212,20 +212,21 @@ class DenseTable(PeerTable):
         asked = registry.bits_of(ids) & self.items.bits
         plain = asked & registry.plain
         # A body brings its grants along, as far as they are held, which all are.
-        given = without(plain, registry.grants_of(plain & registry.kinds[BODY]))
-        return self._batches(given), ItemBits(registry, asked ^ plain)
+        given = ItemBits(registry, without(plain, registry.grants_of(plain & registry.kinds[BODY])))
+        others = ItemBits(registry, asked ^ plain) if asked != plain else self.items.none
+        size, count = registry.size(given.bits, len(given)), len(given)
+        if size > MAX_ITEMS_BYTES or count > MAX_ITEMS:
+            return self._batches(given.bits), others
+        return (Parcel(given, size),) if count else (), others
 
     def _batches(self, bits: int) -> Iterator[Parcel]:
         """In messages as large as those of a node, to within the difference of one item to the next of its kind."""
         registry = self.items.registry
-        size, ids = registry.size(bits), ItemBits(registry, bits)
-        if bits and size <= MAX_ITEMS_BYTES and len(ids) <= MAX_ITEMS:  # nearly always
-            yield Parcel(ids, size)
-            return
         while bits:
             fitting, room = 0, MAX_ITEMS_BYTES
             for found in (bits & kind for kind in registry.kinds):
-                count, size = found.bit_count(), registry.size(found)
+                count = found.bit_count()
+                size = registry.size(found, count)
                 if size > room:
                     fitting += count * room // size + 1
                     break
