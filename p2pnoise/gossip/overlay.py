@@ -327,7 +327,7 @@ class Overlay:
     def _dispatch(self, link: LinkId, message: Message | Unknown, now: Instant) -> None:
         state = self._links[link]
         match message:  # what comes most often first
-            case Announce() | Want() | Items() | Push() | Prune() | Ranges() if state.up:
+            case Items() | Announce() | Want() | Push() | Prune() | Ranges() if state.up:
                 self._items(link, message, now)
             case Heads() | WantLists() | GivenList() | WantPages() | GivenPage():
                 finding = self._lists.message(link, message, now)
@@ -348,11 +348,7 @@ class Overlay:
                 self._liveness.message(link, message, now.monotonic)
 
     def _items(self, link: LinkId, message: OfItems, now: Instant) -> None:
-        match message:
-            case Ranges() if self.views.is_visitor(link):
-                pass  # it hears that it is one, and goes to others, or stays and is asked by us
-            case Ranges():
-                self._take_ranges(link, message, now)
+        match message:  # what comes most often first
             case Announce(ids):
                 self._reconciliation.announced(link, len(ids), now)
                 self._broadcast.announced(link, ids, now)
@@ -376,6 +372,10 @@ class Overlay:
                     self._broadcast.was_needless(link, now)
             case Prune():
                 self._broadcast.pruned(link)
+            case Ranges() if self.views.is_visitor(link):
+                pass  # it hears that it is one, and goes to others, or stays and is asked by us
+            case Ranges():
+                self._take_ranges(link, message, now)
 
     def _take_ranges(self, link: LinkId, message: Ranges, now: Instant) -> None:
         self.views.welcome(link)

@@ -161,7 +161,8 @@ class Reconciliation:
 
     def earned(self, link: LinkId, *, asked: int, given: int, now: Instant) -> None:
         """The peer asked for so many items that we have; so many came of those that it was asked for."""
-        self._budgets.earn(self._links[link].node_id, ID_SIZE * asked + WORTH * given, now)
+        if asked or given:
+            self._budgets.earn(self._links[link].node_id, ID_SIZE * asked + WORTH * given, now)
 
     def _go_on(self, link: LinkId, state: _Link, now: Instant) -> None:
         message = state.waiting
