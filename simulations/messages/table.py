@@ -144,7 +144,7 @@ class DenseTable(PeerTable):
         self.items: DenseItems = DenseItems(registry)  # type: ignore[assignment]
         self.count = 0
         self.gone = 0
-        self.live = 0
+        self.live: set[int] = set()  # few of very many, so not in bits
         self.taken_cards = self.taken_records = 0  # in bulk
         self._next_end = _FOREVER
         self._quotas: DenseQuotas = DenseQuotas(self)  # type: ignore[assignment]
@@ -157,7 +157,7 @@ class DenseTable(PeerTable):
         numbers = self._numbers(identity)
         if not numbers:
             return None
-        return self.items.registry.row(numbers, live=any(self.live >> number & 1 for number in numbers))
+        return self.items.registry.row(numbers, live=not self.live.isdisjoint(numbers))
 
     def _numbers(self, identity: bytes) -> tuple[int, ...]:
         known = self.items.registry.identities.get(identity)
@@ -290,11 +290,12 @@ class DenseTable(PeerTable):
         if not good or full or self.pins:
             return super().offer_card(card, now, source=source, live=live, own=own)
         known = bool(self.items.bits & bit)
-        changed = not known or (live and not self.live & bit)
+        changed = not known or (live and number not in self.live)
         self.items.bits |= bit | registry.grants_of(bit) | self.items.early & bit << 1
         self.items.early = without(self.items.early, bit << 1)
         self.count += not known
-        self.live |= bit if live else 0
+        if live:
+            self.live.add(number)
         self._next_end = min(self._next_end, until)
         row = self.row(bytes(card.identity))
         assert row is not None  # noqa: S101 - it was put just now
@@ -355,7 +356,7 @@ class DenseTable(PeerTable):
         for number in numbers:
             self.items.bits |= 1 << number
             if peer.provenance == "live" and registry.kinds[BODY] >> number & 1:
-                self.live |= 1 << number
+                self.live.add(number)
         ready = self.items.early & self.items.bits << 1  # records that came before this card
         self.items.bits |= ready
         self.items.early ^= ready
@@ -369,9 +370,9 @@ class DenseTable(PeerTable):
         mask = 0
         for number in self._numbers(identity):
             mask |= 1 << number
+            self.live.discard(number)
         self.gone |= mask & self.items.registry.kinds[BODY]
         self.items.bits = without(self.items.bits, mask)
-        self.live = without(self.live, mask)
         self.count -= 1
 
 
