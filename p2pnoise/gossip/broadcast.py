@@ -224,7 +224,7 @@ class Broadcast:
             while ids:
                 batch = self._items.first(ids, MAX_IDS)
                 self._send(link, Announce(batch))
-                ids = ids - batch
+                ids = ids - batch if batch is not ids else self._items.none
             self._wants.forget_held(link)
 
     def _untold(self, link: LinkId, news: ItemSet) -> ItemSet:
