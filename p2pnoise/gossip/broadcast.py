@@ -144,7 +144,7 @@ class Broadcast:
     def deadline(self) -> int | None:
         """When `tick` and `tell` want to be called, in monotonic nanoseconds."""
         due = self._announce_at if self.news else None
-        if self._fresh and (due is None or self._push_at < due):
+        if (due is None or self._push_at < due) and self._fresh:
             due = self._push_at
         if self._expected and (due is None or self._expected[0][0] < due):
             due = self._expected[0][0]
@@ -182,12 +182,12 @@ class Broadcast:
         """Push what is new, and tell by id, each when it is time: to each neighbour what it may lack."""
         if not neighbours:
             self._forget()
-        if self._fresh and now.monotonic >= self._push_at:
+        if now.monotonic >= self._push_at and self._fresh:
             fresh = self._items.held(self._fresh)
             self._fresh = self._items.gathering()
             if self._is_calm(len(fresh), now):
                 self._push(neighbours, fresh, now)
-        if self.news and now.monotonic >= self._announce_at:
+        if now.monotonic >= self._announce_at and self.news:
             self._announce(neighbours, self._items.held(self.news))
             self._forget()
 
@@ -224,7 +224,7 @@ class Broadcast:
             while ids:
                 batch = self._items.first(ids, MAX_IDS)
                 self._send(link, Announce(batch))
-                ids = ids - batch
+                ids = ids - batch if batch is not ids else self._items.none
             self._wants.forget_held(link)
 
     def _untold(self, link: LinkId, news: ItemSet) -> ItemSet:

@@ -60,9 +60,13 @@ class Company:
 
     def issuers(self, verdict: Verdict) -> frozenset[bytes]:
         """The root issuers for whom a card of this verdict counts; none where they are too few to mind."""
-        if len(self._table.policy.issuers) < MANY_ISSUERS:
+        if not self._minds_issuers:
             return frozenset()
         return roots_of(verdict) - {NO_ISSUER}
+
+    @property
+    def _minds_issuers(self) -> bool:
+        return len(self._table.policy.issuers) >= MANY_ISSUERS
 
     @property
     def binds(self) -> bool:
@@ -82,9 +86,10 @@ class Company:
         """
         own = self._table.by_node(self._table.own) if self.binds else None
         home = home_of(own.record) if own is not None and own.record is not None else None
+        minds_issuers = self._minds_issuers
 
         def rank(node_id: bytes, network: Network | None) -> int:
-            row = self._table.by_node(node_id)
+            row = self._table.by_node(node_id) if minds_issuers else None
             if self.crowds(network, self.issuers(row.verdict) if row is not None else frozenset(), ours=True):
                 return CROWDS
             return int(home is not None and not admits(node_id, home))

@@ -120,6 +120,7 @@ class Overlay:
             self._statements,
             self.views,
             self._liveness,
+            self._lists,
         )
         self._next_round = 0
         self._stored = 0  # rows of our own store that are not verified yet
@@ -221,8 +222,6 @@ class Overlay:
             other = part.deadline()
             if other is not None and other < due:
                 due = other
-        if self._lists.busy:
-            due = min(due, self._lists.deadline() or due)
         return due
 
     def rtt(self, link: LinkId) -> int | None:
@@ -329,7 +328,7 @@ class Overlay:
     def _dispatch(self, link: LinkId, message: Message | Unknown, now: Instant) -> None:
         state = self._links[link]
         match message:  # what comes most often first
-            case Announce() | Want() | Items() | Push() | Prune() | Ranges() if state.up:
+            case Items() | Announce() | Want() | Push() | Prune() | Ranges() if state.up:
                 self._items(link, message, now)
             case Heads() | WantLists() | GivenList() | WantPages() | GivenPage():
                 finding = self._lists.message(link, message, now)
@@ -350,11 +349,7 @@ class Overlay:
                 self._liveness.message(link, message, now.monotonic)
 
     def _items(self, link: LinkId, message: OfItems, now: Instant) -> None:
-        match message:
-            case Ranges() if self.views.is_visitor(link):
-                pass  # it hears that it is one, and goes to others, or stays and is asked by us
-            case Ranges():
-                self._take_ranges(link, message, now)
+        match message:  # what comes most often first
             case Announce(ids):
                 self._reconciliation.announced(link, len(ids), now)
                 self._broadcast.announced(link, ids, now)
@@ -378,6 +373,10 @@ class Overlay:
                     self._broadcast.was_needless(link, now)
             case Prune():
                 self._broadcast.pruned(link)
+            case Ranges() if self.views.is_visitor(link):
+                pass  # it hears that it is one, and goes to others, or stays and is asked by us
+            case Ranges():
+                self._take_ranges(link, message, now)
 
     def _take_ranges(self, link: LinkId, message: Ranges, now: Instant) -> None:
         self.views.welcome(link)

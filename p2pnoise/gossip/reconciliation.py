@@ -69,6 +69,7 @@ class Reconciliation:
         self._send = send
         self._random = random
         self._links: dict[LinkId, _Link] = {}
+        self._waiting: set[LinkId] = set()  # those that have something to be answered; mostly none
         self._budgets = Budgets()
         self._in_turn: dict[LinkId, None] = {}
         self._latest: LinkId | None = None  # whose turn it was last
@@ -80,6 +81,7 @@ class Reconciliation:
 
     def close(self, link: LinkId) -> None:
         del self._links[link]
+        self._waiting.discard(link)
         self.put_off(link)
 
     def begin_in_turn(self, link: LinkId, now: Instant) -> None:
@@ -146,12 +148,13 @@ class Reconciliation:
         self._budgets.spend(state.node_id, ranges_size(message), now)
         if message.groups:
             state.waiting = message
+            self._waiting.add(link)
             self._go_on(link, state, now)
 
     def resume(self, now: Instant) -> None:
         """Questions have ended: answer the peers who have been asked for most of what they told."""
         self._calm_at = None
-        for link, state in self._links.items():
+        for link, state in self._links.items() if self._waiting else ():
             if state.waiting is not None:
                 self._go_on(link, state, now)
 
@@ -161,7 +164,8 @@ class Reconciliation:
 
     def earned(self, link: LinkId, *, asked: int, given: int, now: Instant) -> None:
         """The peer asked for so many items that we have; so many came of those that it was asked for."""
-        self._budgets.earn(self._links[link].node_id, ID_SIZE * asked + WORTH * given, now)
+        if asked or given:
+            self._budgets.earn(self._links[link].node_id, ID_SIZE * asked + WORTH * given, now)
 
     def _go_on(self, link: LinkId, state: _Link, now: Instant) -> None:
         message = state.waiting
@@ -171,6 +175,7 @@ class Reconciliation:
             self._calm_at = min(self._calm_at or state.calm_at, state.calm_at)
             return
         state.waiting = None
+        self._waiting.discard(link)
         room = self._room(state, now)
         if room < LEAST:
             return

@@ -12,15 +12,16 @@ from .registry import ItemBits, Registry
 class Parcel(Collection[Item]):
     """Plain items, by reference; those who look inside find them as they would travel."""
 
-    __slots__ = ("bits", "registry", "size")
+    __slots__ = ("bits", "ids", "registry", "size")
 
-    def __init__(self, registry: Registry, bits: int, size: int | None = None) -> None:
-        self.registry = registry
-        self.bits = bits
-        self.size = registry.size(bits) if size is None else size  # bytes in a message
+    def __init__(self, ids: ItemBits, size: int | None = None) -> None:
+        self.registry = ids.registry
+        self.ids = ids
+        self.bits = ids.bits
+        self.size = ids.registry.size(ids.bits, len(ids)) if size is None else size  # bytes in a message
 
     def __len__(self) -> int:
-        return self.bits.bit_count()
+        return len(self.ids)
 
     def __iter__(self) -> Iterator[Item]:
         return map(self.registry.item, sorted(numbers_of(self.bits), key=lambda number: self.registry.ids[number]))
@@ -84,17 +85,20 @@ class DenseItems:
         return self.none
 
     def first(self, ids: ItemSet, most: int) -> ItemSet:
-        bits = self.registry.bits_of(ids)
-        if bits.bit_count() <= most:
-            return ids
-        return ItemBits(self.registry, self.registry.first(bits, most))
+        return ids if len(ids) <= most else ItemBits(self.registry, self.registry.first(self._of(ids).bits, most))
 
     def held(self, ids: ItemSet) -> ItemSet:
-        return ItemBits(self.registry, self.registry.bits_of(ids) & self.bits)
+        ids = self._of(ids)
+        held = ids.bits & self.bits
+        return ids if held == ids.bits else ItemBits(self.registry, held)
 
     def lacking(self, ids: ItemSet) -> ItemSet:
-        bits = self.registry.bits_of(ids)
-        return ItemBits(self.registry, without(bits, self.bits | self.early if self.early else self.bits))
+        ids = self._of(ids)
+        held = ids.bits & (self.bits | self.early if self.early else self.bits)
+        return ItemBits(self.registry, ids.bits ^ held) if held else ids
+
+    def _of(self, ids: ItemSet) -> ItemBits:
+        return ids if type(ids) is ItemBits else ItemBits(self.registry, self.registry.bits_of(ids))
 
     def count(self, span: Span) -> int:
         return self._bits(span).bit_count()

@@ -21,7 +21,7 @@ from .order import Order
 from .worth import Worth
 
 BODY, RECORD, GRANT = range(3)  # the kinds of items, as in their ids
-_PLANES = 6  # sizes of one kind may differ by less than 2**6 bytes
+_SIZES = 64  # bytes by which items of one kind may differ
 _SLACK = 3  # by which an item may be smaller than the first one of its kind
 
 
@@ -51,18 +51,25 @@ class ItemBits(Set[bytes]):
         return number is not None and self.bits >> number & 1 == 1
 
     # Each of these is done some hundred million times in a large world, with nothing on one side more often than not.
+    # What comes out as it went in is given back: of 30,000 bits an `&` takes 0.2 microseconds, to count them 1.4, and
+    # who is given back has been counted.
 
     def __or__(self, other: Set[Any]) -> "ItemBits":
-        bits = other.bits if type(other) is ItemBits else self.registry.bits_of(other)
-        return ItemBits(self.registry, self.bits | bits) if bits else self
+        theirs = other if type(other) is ItemBits else ItemBits(self.registry, self.registry.bits_of(other))
+        if not theirs.bits:
+            return self
+        return ItemBits(self.registry, self.bits | theirs.bits) if self.bits else theirs
 
     def __and__(self, other: Set[Any]) -> "ItemBits":
-        bits = other.bits if type(other) is ItemBits else self.registry.bits_of(other)
-        return ItemBits(self.registry, self.bits & bits)
+        theirs = other if type(other) is ItemBits else ItemBits(self.registry, self.registry.bits_of(other))
+        common = self.bits & theirs.bits
+        if common == self.bits:
+            return self
+        return theirs if common == theirs.bits else ItemBits(self.registry, common)
 
     def __sub__(self, other: Set[Any]) -> "ItemBits":
-        bits = other.bits if type(other) is ItemBits else self.registry.bits_of(other)
-        return ItemBits(self.registry, self.bits ^ (self.bits & bits)) if bits else self  # see `without`
+        common = self.bits & (other.bits if type(other) is ItemBits else self.registry.bits_of(other))
+        return ItemBits(self.registry, self.bits ^ common) if common else self  # see `without`
 
     __ror__, __rand__ = __or__, __and__
 
@@ -102,6 +109,7 @@ class Registry:
         self.homes: dict[int, Network | None] = {}  # of records
         self.members: dict[bytes, int] = {}  # bits of bodies, by the root for which they count in quotas
         self.plain = 0
+        self._is_plain = bytearray()  # the same, by number: a bit of a wide integer is dear to look at
         self.records: list[int] = []  # their numbers
         self.asked_for = 0  # bodies and records
         self.identities: dict[bytes, _Identity] = {}
@@ -109,8 +117,8 @@ class Registry:
         self._rows: dict[tuple[int, ...], tuple[Peer, Peer]] = {}  # proven, and met in person
         self._with_grants: list[int] = []  # bodies with at least so many grants and one more, each after its record
         self._items: dict[int, Item] = {}
-        self._bases = [0, 0, 0]
-        self._planes = [[0] * _PLANES for _ in range(3)]
+        self._least = [0, 0, 0]  # bytes of an item of each kind
+        self._sizes: dict[int, int] = {}  # bits of plain items, by their bytes
         self.worth = Worth(self.memo, self.item, self.grants_of)
 
     # Numbers
@@ -123,8 +131,7 @@ class Registry:
     def _new(self, item: bytes, at: int | None = None) -> int:
         number = len(self.ids) if at is None else at
         if at is None:
-            self.ids.append(item)
-            self.owners.append(None)
+            self._reserve(item)
         self.ids[number] = item
         self.numbers[item] = number
         bit = 1 << number
@@ -132,6 +139,11 @@ class Registry:
         if item[0] >> 6 != GRANT:
             self.asked_for |= bit
         return number
+
+    def _reserve(self, item: bytes = b"") -> None:
+        self.ids.append(item)
+        self.owners.append(None)
+        self._is_plain.append(0)
 
     def bits_of(self, ids: Set[Any]) -> int:
         if isinstance(ids, ItemBits):
@@ -204,8 +216,7 @@ class Registry:
             self._disown(known)  # somebody spoke of them before there were any, so they stand anywhere
         number = self.number(body)
         if known.plain:
-            self.ids.append(b"")
-            self.owners.append(None)
+            self._reserve()
         holders = self.by_node.setdefault(bytes(card.node_id), [])
         holders.append((number, identity))
         if known.bodies or len(holders) > 1:
@@ -230,29 +241,27 @@ class Registry:
         known.numbers.append(number)
         kind = self.ids[number][0] >> 6
         size = item_size(item)
-        if not self._bases[kind]:
-            self._bases[kind] = max(size - _SLACK, 0)
-        extra = size - self._bases[kind]
+        if not self._least[kind]:
+            self._least[kind] = max(size - _SLACK, 0)
         if kind == RECORD:
             self.records.append(number)
-        if not 0 <= extra < 1 << _PLANES:
+        if not 0 <= size - self._least[kind] < _SIZES:
             self._disown(known)
         elif known.plain:
             self.plain |= 1 << number
-            for index, plane in enumerate(self._planes[kind]):
-                if extra >> index & 1:
-                    self._planes[kind][index] = plane | 1 << number
+            self._is_plain[number] = 1
+            self._sizes[size] = self._sizes.get(size, 0) | 1 << number
 
     def _disown(self, known: _Identity) -> None:
         """Nothing of this identity is plain any more."""
         known.plain = False
         for number in known.numbers:
             self.plain = without(self.plain, 1 << number)
+            self._is_plain[number] = 0
 
     def is_plain(self, number: int) -> bool:
         """The same as in `plain`, which is dear to look at for one."""
-        owner = self.owners[number]
-        return owner is not None and self.identities[owner].plain
+        return self._is_plain[number] == 1
 
     def grants_of(self, bits: int) -> int:
         """The grants that come along with these plain bodies."""
@@ -261,16 +270,18 @@ class Registry:
             grants |= (bits & bodies) << index + 2
         return grants
 
-    def size(self, bits: int) -> int:
-        """How many bytes the items of these plain numbers are in a message."""
+    def size(self, bits: int, count: int) -> int:
+        """How many bytes the items of these plain numbers, so many, are in a message."""
         total = 0
-        for kind, base in enumerate(self._bases):
-            found = bits & self.kinds[kind]
+        for size, numbers in self._sizes.items():
+            found = bits & numbers
+            if found == bits:  # the rest, which need not be counted
+                return total + size * count
             if found:
-                total += base * found.bit_count()
-                for index, plane in enumerate(self._planes[kind]):
-                    if plane:
-                        total += (found & plane).bit_count() << index
+                some = found.bit_count()
+                total += size * some
+                count -= some
+                bits ^= found
         return total
 
     def item(self, number: int) -> Item:

@@ -61,10 +61,16 @@ class _Nodes(Mapping[bytes, bytes]):
         self._items = items
 
     def __getitem__(self, node_id: bytes) -> bytes:
+        identity: bytes | None = self.get(node_id)
+        if identity is None:
+            raise KeyError(node_id)
+        return identity
+
+    def get(self, node_id: bytes, default: Any = None) -> Any:
         for number, identity in self._items.registry.by_node.get(node_id, ()):
             if self._items.bits >> number & 1:
                 return identity
-        raise KeyError(node_id)
+        return default
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -138,7 +144,7 @@ class DenseTable(PeerTable):
         self.items: DenseItems = DenseItems(registry)  # type: ignore[assignment]
         self.count = 0
         self.gone = 0
-        self.live = 0
+        self.live: set[int] = set()  # few of very many, so not in bits
         self.taken_cards = self.taken_records = 0  # in bulk
         self._next_end = _FOREVER
         self._quotas: DenseQuotas = DenseQuotas(self)  # type: ignore[assignment]
@@ -151,12 +157,17 @@ class DenseTable(PeerTable):
         numbers = self._numbers(identity)
         if not numbers:
             return None
-        return self.items.registry.row(numbers, live=any(self.live >> number & 1 for number in numbers))
+        return self.items.registry.row(numbers, live=not self.live.isdisjoint(numbers))
 
     def _numbers(self, identity: bytes) -> tuple[int, ...]:
         known = self.items.registry.identities.get(identity)
-        bits = self.items.bits
-        return tuple(sorted(number for number in known.numbers if bits >> number & 1)) if known is not None else ()
+        if known is None or not known.numbers:
+            return ()
+        numbers = known.numbers if len(known.numbers) == 1 else sorted(known.numbers)
+        # Mostly they stand beside one another: one shift of a wide integer, and the rest with a short one.
+        first = numbers[0]
+        near = self.items.bits >> first & (1 << numbers[-1] - first + 1) - 1
+        return tuple([number for number in numbers if near >> number - first & 1])
 
     def sample(self, random: Chance, most: int) -> list[bytes]:
         registry = self.items.registry
@@ -201,62 +212,69 @@ class DenseTable(PeerTable):
         asked = registry.bits_of(ids) & self.items.bits
         plain = asked & registry.plain
         # A body brings its grants along, as far as they are held, which all are.
-        given = without(plain, registry.grants_of(plain & registry.kinds[BODY]))
-        return self._batches(given), ItemBits(registry, asked ^ plain)
+        given = ItemBits(registry, without(plain, registry.grants_of(plain & registry.kinds[BODY])))
+        others = ItemBits(registry, asked ^ plain) if asked != plain else self.items.none
+        size, count = registry.size(given.bits, len(given)), len(given)
+        if size > MAX_ITEMS_BYTES or count > MAX_ITEMS:
+            return self._batches(given.bits), others
+        return (Parcel(given, size),) if count else (), others
 
     def _batches(self, bits: int) -> Iterator[Parcel]:
         """In messages as large as those of a node, to within the difference of one item to the next of its kind."""
         registry = self.items.registry
-        size = registry.size(bits)
-        if bits and size <= MAX_ITEMS_BYTES and bits.bit_count() <= MAX_ITEMS:  # nearly always
-            yield Parcel(registry, bits, size)
-            return
         while bits:
             fitting, room = 0, MAX_ITEMS_BYTES
             for found in (bits & kind for kind in registry.kinds):
-                count, size = found.bit_count(), registry.size(found)
+                count = found.bit_count()
+                size = registry.size(found, count)
                 if size > room:
                     fitting += count * room // size + 1
                     break
                 fitting, room = fitting + count, room - size
             batch = registry.first(bits, min(fitting, MAX_ITEMS))
-            yield Parcel(registry, batch)
+            yield Parcel(ItemBits(registry, batch))
             bits ^= batch
 
     def in_bulk(self, items: Collection[Item], /) -> ItemSet:
-        return ItemBits(self.items.registry, items.bits) if isinstance(items, Parcel) else self.items.none
+        return items.ids if type(items) is Parcel else self.items.none
 
     def take_bulk(self, items: Collection[Item], wanted: ItemSet, now: int, /) -> InBulk:
-        if not isinstance(items, Parcel):
+        if type(items) is not Parcel:
             return InBulk(self.items.none, self.items.none, items)
         registry, held = self.items.registry, self.items.bits
         fresh = without(items.bits & registry.bits_of(wanted), held)
         good, until = registry.worth.good(self.policy, self.facts, now, fresh & registry.plain)
-        good = without(good, self._tight(good & registry.kinds[BODY]))
         new = good & registry.kinds[BODY]
+        count = new.bit_count()
+        tight = self._tight(new, count)
+        if tight:
+            good, new = without(good, tight), without(new, tight)
+            count = new.bit_count()
         own = registry.by_node.get(self.own, ())
         # A pin may speak against any name; our own card from somebody else is to be looked at; a table has an end.
         if self.pins or any(new >> number & 1 for number, _ in own):
             return InBulk(self.items.none, self.items.none, items)
         taken = new | registry.grants_of(new)
         # A record counts where the card of its node does, which stands just before it; until then it is kept apart.
-        records = good & registry.kinds[RECORD]
-        waiting = self.items.early | records
+        waiting = self.items.early | good & registry.kinds[RECORD]
         if waiting:
             ready = waiting & (held | new) << 1
             waiting ^= ready
-            self.items.early = waiting if waiting.bit_count() <= MAX_EARLY else 0
+            self.items.early = waiting if not waiting or waiting.bit_count() <= MAX_EARLY else 0
             taken |= ready
-            self.taken_records += ready.bit_count()
+            # Most cards come with their records, and to count costs more than all else here.
+            self.taken_records += count if ready == new << 1 else ready.bit_count()
         if taken:
-            count = new.bit_count()
             self.count += count
             self.taken_cards += count
             self.items.bits = held | taken
             self._next_end = min(self._next_end, until)
         left = without(fresh & registry.asked_for, good | taken)
         done = without(items.bits, left) | taken
-        return InBulk(ItemBits(registry, taken), ItemBits(registry, done), Parcel(registry, left) if left else ())
+        ids = items.ids
+        new_ids = ids if taken == ids.bits else ItemBits(registry, taken)
+        done_ids = ids if done == ids.bits else ItemBits(registry, done)
+        return InBulk(new_ids, done_ids, Parcel(ItemBits(registry, left)) if left else ())
 
     # One by one
 
@@ -268,15 +286,16 @@ class DenseTable(PeerTable):
             return super().offer_card(card, now, source=source, live=live, own=own)
         registry, bit = self.items.registry, 1 << number
         good, until = registry.worth.good(self.policy, self.facts, now, bit)
-        full = not self.items.bits & bit and bool(self._tight(bit))
+        full = not self.items.bits & bit and bool(self._tight(bit, 1))
         if not good or full or self.pins:
             return super().offer_card(card, now, source=source, live=live, own=own)
         known = bool(self.items.bits & bit)
-        changed = not known or (live and not self.live & bit)
+        changed = not known or (live and number not in self.live)
         self.items.bits |= bit | registry.grants_of(bit) | self.items.early & bit << 1
         self.items.early = without(self.items.early, bit << 1)
         self.count += not known
-        self.live |= bit if live else 0
+        if live:
+            self.live.add(number)
         self._next_end = min(self._next_end, until)
         row = self.row(bytes(card.identity))
         assert row is not None  # noqa: S101 - it was put just now
@@ -292,9 +311,9 @@ class DenseTable(PeerTable):
                 return verdict
         return super().judge(card, now, **given)
 
-    def _tight(self, new: int) -> int:
-        """Those of these bodies for which there may be no room."""
-        issuers, count = len(self.policy.issuers), self.count + new.bit_count()
+    def _tight(self, new: int, count: int) -> int:
+        """Those of these bodies, so many, for which there may be no room."""
+        issuers, count = len(self.policy.issuers), self.count + count
         if count <= self.most // NO_ISSUER_AT_ALL:
             return 0
         if count > self.most:
@@ -309,7 +328,7 @@ class DenseTable(PeerTable):
         """The number of this card, if it is plain, as it was verified, and not of ourselves."""
         registry = self.items.registry
         number = registry.numbers.get(body_id(card.card_id))
-        if number is None or not registry.plain >> number & 1 or card.node_id == self.own:
+        if number is None or not registry.is_plain(number) or card.node_id == self.own:
             return None
         item = registry.item(number)
         return number if isinstance(item, CardItem) and item.raw == card.raw else None
@@ -337,7 +356,7 @@ class DenseTable(PeerTable):
         for number in numbers:
             self.items.bits |= 1 << number
             if peer.provenance == "live" and registry.kinds[BODY] >> number & 1:
-                self.live |= 1 << number
+                self.live.add(number)
         ready = self.items.early & self.items.bits << 1  # records that came before this card
         self.items.bits |= ready
         self.items.early ^= ready
@@ -351,9 +370,9 @@ class DenseTable(PeerTable):
         mask = 0
         for number in self._numbers(identity):
             mask |= 1 << number
+            self.live.discard(number)
         self.gone |= mask & self.items.registry.kinds[BODY]
         self.items.bits = without(self.items.bits, mask)
-        self.live = without(self.live, mask)
         self.count -= 1
 
 

@@ -440,8 +440,8 @@ class MessageWorld(Seeded):
         size = self._measures.size(message) + FRAME + extra
         node.bytes_sent += size
         node.messages_sent += 1
-        there = link.peer_of(number)
         side = number == link.dialler
+        there = link.other if side else link.dialler
         if self._plain_lines and not self._impaired and not link.held:
             arrival = self.now + link.one_way
         else:

@@ -42,17 +42,22 @@ class Worth:
         judged = self._judged.get(key)
         if judged is None or now >= judged.until:
             judged = self._judged[key] = _Judged(policy, facts)
-        unknown = without(bits, judged.known)
-        if unknown:
-            self._judge(judged, unknown, now)
-        if now < judged.since:
-            return 0, now
-        return bits & judged.good, judged.until
+        good = bits & judged.good
+        if good != bits:
+            unknown = without(bits, judged.known)
+            if unknown:
+                self._judge(judged, unknown, now)
+                good = bits & judged.good
+        return (good, judged.until) if now >= judged.since else (0, now)
 
     def verdict(self, policy: Policy, facts: Facts, now: int, body: int) -> Verdict | None:
         """That of this plain body, if it counts so."""
+        key = id(policy), id(facts)
+        judged = self._judged.get(key)
+        if judged is not None and body in judged.verdicts and judged.since <= now < judged.until:
+            return judged.verdicts[body]
         good, _ = self.good(policy, facts, now, 1 << body)
-        return self._judged[id(policy), id(facts)].verdicts[body] if good else None
+        return self._judged[key].verdicts[body] if good else None
 
     def _judge(self, judged: _Judged, bits: int, now: int) -> None:
         memo = self._memo
