@@ -6,7 +6,8 @@ that is down, or that there is not, is done where that makes sense (a card is is
 
 from functools import partial
 
-from p2pnoise.instant import ns
+from cards import RevocationList
+from p2pnoise.instant import SECOND, ns
 from p2pnoise.node import effects as io
 
 from .faults import (
@@ -88,12 +89,18 @@ def _reset(world: World, fault: Reset) -> None:
 
 
 def _revoke(world: World, fault: Revoke) -> None:
-    new = world.oracle.revoke(tuple(node.number for node in _hit(world, fault)), world.now)
-    # The operator goes to the next node that runs and counts, where this one does not: nobody listens to the others.
-    count = len(world.nodes)
-    at_hand = [world.nodes[(fault.by + turn) % count] for turn in range(count)]
-    for node in [one for one in at_hand if one.honest and one.online and one.number not in world.oracle.revoked][:1]:
+    _hand_over(world, fault.by, world.oracle.revoke(tuple(node.number for node in _hit(world, fault)), world.now))
+
+
+def _hand_over(world: World, by: int, new: RevocationList) -> None:
+    """An operator gives the list to this node or the next that runs and counts, or waits until there is one."""
+    count, revoked = len(world.nodes), world.oracle.revoked
+    at_hand = (world.nodes[(by + turn) % count] for turn in range(count))
+    node = next((one for one in at_hand if one.honest and one.online and one.number not in revoked), None)
+    if node is not None:
         world.schedule(node.number, io.FactOffered(new, "operator"))
+    else:
+        world.alarm(world.now + SECOND, partial(_hand_over, world, by, new))
 
 
 def _end(world: World, fault: Fault) -> None:

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from p2pnoise.instant import ns
+from cards import RevocationList
+from p2pnoise.instant import SECOND, ns
 from simulations.faults import (
     ClockStep,
     Clog,
@@ -76,13 +77,18 @@ def _reset(world: MessageWorld, fault: Reset) -> None:
 
 
 def _revoke(world: MessageWorld, fault: Revoke) -> None:
-    new = world.oracle.revoke(tuple(node.number for node in _hit(world, fault)), world.now)
-    # The operator goes to the next node that runs, where this one does not.
-    count = len(world.nodes)
-    at_hand = (world.nodes[(fault.by + turn) % count] for turn in range(count))
-    node = next((one for one in at_hand if one.online), None)
+    _hand_over(world, fault.by, world.oracle.revoke(tuple(node.number for node in _hit(world, fault)), world.now))
+
+
+def _hand_over(world: MessageWorld, by: int, new: RevocationList) -> None:
+    """As in the bytes world."""
+    count, revoked = len(world.nodes), world.oracle.revoked
+    at_hand = (world.nodes[(by + turn) % count] for turn in range(count))
+    node = next((one for one in at_hand if one.honest and one.online and one.number not in revoked), None)
     if node is not None:
         world.offer_fact(node, new)
+    else:
+        world.alarm(world.now + SECOND, partial(_hand_over, world, by, new))
 
 
 def _end(world: MessageWorld, fault: Fault) -> None:

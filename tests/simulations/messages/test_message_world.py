@@ -232,6 +232,14 @@ def test_s2_s3_a_table_that_took_a_number_twice_or_went_back_is_seen(higher, wha
         assert (broken.name[:2], broken.detail.startswith(f"node 3 {what}")) == ("S2", True)
 
 
+@pytest.mark.parametrize("fidelity", ["bytes", "messages"])
+def test_who_is_revoked_while_nobody_runs_is_cut_off_when_they_do(fidelity):
+    """The operator waits; once nobody was given the list, and all kept the node."""
+    faults = [Crash(at=5, until=10, nodes=tuple(range(5))), Revoke(at=6, nodes=(1,))]
+    file = asking(expects=[Cut(within=30, at_last=True)], fidelities=("bytes", "messages"))
+    assert run(file, nodes=5, seed=1, schedule=faults, fidelity=fidelity).ok
+
+
 @pytest.mark.parametrize("what", ["rows", "passive", "questions"])
 def test_s4_what_grows_beyond_its_cap_is_seen(what, monkeypatch):
     with begin(asking(seconds=8, expects=[]), nodes=5, seed=1) as running:
