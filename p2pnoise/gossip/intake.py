@@ -218,8 +218,9 @@ class Intake:
         if finding is None and self._table.by_node(record.node_id) is None:
             # Checked before it is kept, so that nobody is blamed later for what another sent.
             finding = self._table.check_record(record, now.unix)
-            early, _ = self.early.get(record.node_id, (record, b""))
-            if finding is None and early.sequence <= record.sequence:
+            early, _ = self.early.get(record.node_id, (None, b""))
+            # The same again stays whose it was, or it could be taken over, and be forgotten with what that one made up.
+            if finding is None and (early is None or early.sequence < record.sequence):
                 self._early_pace.changed([record.node_id], now.monotonic)
                 self.early[bytes(record.node_id)] = record, giver
                 if len(self.early) > MAX_EARLY:

@@ -64,11 +64,9 @@ class Quotas:
             if len(self._last[root]) > 2 * self._counts[root] + _SLACK:
                 del self._last[root]  # made anew where it is wanted
 
-    def removed(self, peer: "Peer") -> bytes:
-        """This row, which was there, is gone: for which root it counted."""
-        root = self._roots.pop(bytes(peer.card.identity))
-        self._counts[root] -= 1
-        return root
+    def removed(self, peer: "Peer") -> None:
+        """This row, which was there, is gone."""
+        self._counts[self._roots.pop(bytes(peer.card.identity))] -= 1
 
     def size(self, root: bytes) -> int:
         """How many rows count for it."""

@@ -244,6 +244,7 @@ class PeerTable(Trust):
                 learned_from=learned_from,
             )
             self._put(peer)
+            self._marks[card.identity] = card.mark  # who made room for it may have had it forgotten
         self._note_superseded(card, verdict)
         return verdict
 
@@ -354,6 +355,8 @@ class PeerTable(Trust):
             del self._by_node[old.node_id]
         self._peers[identity] = peer
         self._quotas.added(peer)
+        if old is not None and old.roots != peer.roots:
+            self._let_rest(bytes(identity), old.roots - peer.roots)
         self._by_node[node_id] = identity
         held = old.content.places if old is not None else {}
         for item, place in held.items() if held is not places else ():
@@ -375,21 +378,31 @@ class PeerTable(Trust):
     def _remove(self, peer: Peer) -> None:
         del self._peers[peer.card.identity]
         del self._by_node[peer.node_id]
-        self._let_rest(bytes(peer.card.identity), self._quotas.removed(peer))
+        self._quotas.removed(peer)
+        self._let_rest(bytes(peer.card.identity), peer.roots)
         for item, place in peer.places.items():
             self.items.remove(item, place)
 
-    def _let_rest(self, identity: bytes, root: bytes) -> None:
-        """Keep the mark of a row that is gone; of those that rest for its root the last, as many as it may have rows.
+    def _let_rest(self, identity: bytes, roots: Iterable[bytes]) -> None:
+        """Keep the mark of an identity for which these vouch no longer; for each the last, as many as it may have rows.
 
-        Or whoever signs cards without end would have each leave a mark behind. Counted by root, or a rogue issuer could
-        have the marks of others' members forgotten, and old cards of theirs would count again.
+        Or whoever signs cards without end would have each leave a mark behind. It is forgotten when it rests for none
+        of all that have vouched: or a rogue issuer could grant a member of another, too, have its mark forgotten, and
+        old cards of it would count again.
         """
-        resting = self._resting.setdefault(root, {})
-        resting.pop(identity, None)
-        resting[identity] = None
-        if len(resting) > share(self.most, root, len(self.policy.issuers)):
-            oldest = next(iter(resting))
-            del resting[oldest]
-            if oldest not in self._peers:  # it may have come back
-                self._marks.pop(oldest, None)
+        for root in roots:
+            resting = self._resting.setdefault(root, {})
+            resting.pop(identity, None)
+            resting[identity] = None
+            if len(resting) > share(self.most, root, len(self.policy.issuers)):
+                oldest = next(iter(resting))
+                del resting[oldest]
+                if not (self._is_needed(oldest) or any(oldest in others for others in self._resting.values())):
+                    self._marks.pop(oldest, None)
+
+    def _is_needed(self, identity: bytes) -> bool:
+        """Whether something stands on its mark: a row, or whom alone it may hand a pinned name or itself over to.
+
+        Whoever steals the key of one that has left must not name an heir against its commitment.
+        """
+        return identity in self._peers or identity in self.pins.values() or bool(self.facts.heirs(identity, None))

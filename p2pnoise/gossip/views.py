@@ -135,6 +135,7 @@ class Views:
         """The peer begins to compare tables: where we came to stay, it has made us a neighbour."""
         if link in self._homeless:
             del self.visits[link], self._homeless[link]
+            self._turned_away = max(self._turned_away - 1, 0)  # or one could count for many, by turns
             self._take(link, ours=True)
 
     @property

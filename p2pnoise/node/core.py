@@ -295,6 +295,7 @@ class NodeCore:
         if neighbours == self._neighbours:
             return
         self._neighbours = neighbours
+        self._dialler.stale = True  # who has no room for us has taken no link from us yet
         if self._anchors.look(tuple(self.neighbours.items())):
             self._effects.append(gossip.StoreAnchors(self._anchors.node_ids))
 

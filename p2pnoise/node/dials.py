@@ -164,7 +164,7 @@ class Dialler:
         visits = self._visit(links, views, now)
         if slots <= 0:
             return visits
-        self._more_at = now + views.search
+        self._more_at = now + SEARCH
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         ready = [target for target in self._starts(links, reached, addresses) if self._not_before(target) <= now]
         ready += [
@@ -187,6 +187,8 @@ class Dialler:
                 chosen.append(target)
                 if target.node_id is not None:
                     self._anchors.pop(target.node_id, None)
+        if len(chosen) > len(visits):  # where nobody was ready, others may be among those who are drawn next
+            self._more_at = now + views.search
         return chosen
 
     def _rank(self, target: Target, rank: Rank) -> int:
@@ -207,6 +209,7 @@ class Dialler:
     def deadline(self, links: Collection[Link], views: Views, now: int) -> int | None:
         """When the first dial is due, in monotonic nanoseconds; None while no more links are wanted."""
         self.stale, self._sooner = False, None
+        self._more_at = min(self._more_at, now + views.search)  # a neighbour may have been lost since
         self._searching = self._slots(links, views, now) > 0
         if self._added or (self._wanted and self._demanded(links)):
             return 0
@@ -257,7 +260,7 @@ class Dialler:
 
     def _coming(self, links: Collection[Link]) -> int:
         """How many of those that we have dialled may become neighbours yet."""
-        coming = len(self.open)
+        coming = sum(target.source != VISIT for target in self.open.values())
         for link in links:  # nearly all of them are up, or not ours
             if link.initiator and link.stage is not Stage.UP and link.lasts and not link.visit:
                 coming += 1

@@ -43,10 +43,13 @@ WHERE excluded.sequence > marks.sequence
 MAX_CEASED = 10_000  # rows that count no longer: some 11 MB; those go whose last change is the oldest
 _OLDEST = f"SELECT rowid FROM peers WHERE {CEASED} ORDER BY changed DESC, rowid DESC LIMIT -1 OFFSET ?"  # noqa: S608
 FORGET_CEASED = f"DELETE FROM peers WHERE rowid IN ({_OLDEST})"  # noqa: S608 - all of it is written here
+# Those of names that are pinned stay: without one, whoever stole a key could hand its name over against its commitment.
 MAX_RESTING = 100_000  # marks of identities without a row, some 12 MB; those go that were the first to be written
 FORGET_MARKS = """
 DELETE FROM marks WHERE rowid IN (
-    SELECT rowid FROM marks WHERE identity NOT IN (SELECT identity FROM peers) ORDER BY rowid DESC LIMIT -1 OFFSET ?)
+    SELECT rowid FROM marks
+    WHERE identity NOT IN (SELECT identity FROM peers) AND identity NOT IN (SELECT identity FROM pins)
+    ORDER BY rowid DESC LIMIT -1 OFFSET ?)
 """
 COUNTING = ("verified", "known", "pinned")
 MAX_SCORES = 10_000  # as many as a node remembers; whose last fault is the oldest is forgotten

@@ -20,6 +20,8 @@ from p2pnoise.gossip.messages import (
     Want,
     WantLists,
 )
+from p2pnoise.gossip.wants import REFUSAL
+from p2pnoise.instant import SECOND
 
 
 @pytest.fixture
@@ -237,6 +239,14 @@ def test_who_makes_up_nodes_does_not_have_the_records_of_others_forgotten(mesh, 
     announce(mesh, eve, ada, *map(record_id, records))
     mesh.give(eve, ada, *[RecordItem(record.raw) for record in records])
     assert carl.node_id in ada.overlay._intake.early
+
+
+def test_who_gives_an_early_record_once_more_does_not_take_it_over(mesh, ada, eve):
+    bob, carl = mesh.puppet("bob", ada), mesh.place.record("carl")
+    mesh.say(bob, ada, Push((RecordItem(carl.raw),)))
+    mesh.wait(REFUSAL / SECOND)  # until it is looked at again
+    mesh.say(eve, ada, Push((RecordItem(carl.raw),)))
+    assert ada.overlay._intake.early[carl.node_id][1] == bob.node_id
 
 
 # Silence and greed.

@@ -1,11 +1,12 @@
 """Quotas: what one issuer may have of a table, who stays where it has more, and that honest tables become equal."""
 
+import hashlib
 import random
 from types import SimpleNamespace
 
 import pytest
 
-from cards import Policy
+from cards import Policy, Succession
 from p2pnoise.gossip.effects import StorePeer
 from p2pnoise.gossip.items import NO_ISSUER
 from p2pnoise.gossip.messages import CardItem, Push, RecordItem
@@ -87,6 +88,74 @@ def test_the_members_of_one_issuer_do_not_have_marks_of_anothers_forgotten(place
     cards = sorted((place.card(f"node-{number}") for number in range(50)), key=lambda card: card.identity, reverse=True)
     offer(table, cards, place)
     assert table.mark(other.identity) is not None
+
+
+def leave(table, identity, place, *lists):
+    for one in lists:
+        table.offer_fact(one, place.START)
+        table.reconsider([row for row in [table.by_identity(identity)] if row is not None], place.START)
+    assert table.by_identity(identity) is None
+
+
+def crowd(table, place, issuer):
+    """Twenty-five members of this issuer of whom each takes the place of another, until their marks are forgotten."""
+    cards = [place.card(f"node-{number}", issuer=issuer) for number in range(50)]
+    offer(table, sorted(cards, key=lambda card: card.identity, reverse=True), place)
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_who_grants_a_member_of_another_issuer_too_does_not_have_its_mark_forgotten(place, at_once):
+    """Whether both take back what they said together, or the rogue one last."""
+    if place.dense:
+        pytest.skip("marks of a simulated table are bits of one number, for as long as its world lasts")
+    table = table_of(place)
+    offer(table, [place.card("another", issuer=place.second)], place)  # so that the next counts for the rogue one
+    old = place.card("member", issuer=place.second)
+    new = place.grant(place.card("member", issuer=place.second, sequence=2), place.issuer)
+    assert offer(table, [new], place) == [True]
+    ends = [place.make_list(2, revoked=[new.card_id], issuer=issuer) for issuer in (place.second, place.issuer)]
+    if at_once:
+        for one in ends:
+            table.offer_fact(one, place.START)
+    leave(table, new.identity, place, *ends)
+    crowd(table, place, place.issuer)
+    assert offer(table, [old], place) == [False]
+
+
+@pytest.mark.parametrize("handed_over", [True, False])
+def test_the_commitment_of_whom_a_name_is_pinned_to_is_not_forgotten(place, handed_over):
+    """Or who has stolen its key could take its name, or have its heir lose it, once its issuer has had many members."""
+    if place.dense:
+        pytest.skip("marks of a simulated table are bits of one number, for as long as its world lasts")
+    table = table_of(place)
+    (_, old), (_, heir), (_, thief) = (place.keys(name) for name in ("carl", "heir", "thief"))
+
+    def succession(new):
+        return Succession.make(
+            {"net": place.NETWORK, "iat": place.START - 50, "old": old.public, "new": new.public}, old, new
+        )
+
+    carl = place.card("carl", next_key_digest=hashlib.sha256(heir.public).digest())
+    offer(table, [carl], place)
+    ending = succession(heir) if handed_over else place.make_list(2, revoked=[carl.card_id])
+    table.pin_by_hand({} if handed_over else {"carl": carl.identity}, {})
+    leave(table, carl.identity, place, ending)
+    crowd(table, place, place.issuer)
+    finding, changed = table.offer_fact(succession(thief), place.START)
+    assert finding.code == "succession-invalid"
+    assert not changed
+
+
+def test_a_row_that_is_read_back_has_its_mark(place):
+    """Though whoever makes room for it would have had it forgotten."""
+    table = table_of(place)
+    cards = sorted((place.card(f"node-{number}", sequence=2) for number in range(40)), key=lambda card: card.identity)
+    offer(table, cards[:1], place)
+    table._remove(table.by_identity(cards[0].identity))
+    offer(table, cards[: -2 * QUOTA : -1], place)  # as many rest as may
+    table.restore(cards[0], place.START, provenance="proven", first_seen=place.START, learned_from=table.own)
+    assert table.by_identity(cards[0].identity) is not None
+    assert table.mark(cards[0].identity) is not None
 
 
 def test_the_mark_of_who_came_back_stays(place):

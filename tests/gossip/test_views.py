@@ -146,6 +146,15 @@ def test_who_has_lost_a_neighbour_looks_for_another_at_once(mesh):
     assert ada.overlay.views.search == SEARCH
 
 
+def test_one_peer_that_has_room_and_has_none_by_turns_cannot_have_us_look_less_often(mesh):
+    ada = mesh.add("ada")
+    eve = mesh.puppet("eve", ada)
+    for _ in range(2 * PATIENT):
+        mesh.say(eve, ada, Sample(frozenset(), asks=False, full=True), Ranges((), frozenset()))
+    assert neighbours(ada) == {"eve"}
+    assert ada.overlay.views.search == SEARCH
+
+
 def test_those_who_came_to_us_cannot_have_us_look_less_often(mesh):
     ada = mesh.add("ada")
     mesh.join(ada, mesh.add("friend"))

@@ -6,11 +6,13 @@ import pytest
 
 from cards import Address
 from p2pnoise.config import Bootstrap, NodeConfig
+from p2pnoise.gossip.encoding import encode
+from p2pnoise.gossip.messages import Sample
 from p2pnoise.gossip.views import SEARCH, Views
 from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
 from p2pnoise.node.dials import Target
-from p2pnoise.node.frames import Kind
+from p2pnoise.node.frames import VISIT, Kind
 from p2pnoise.node.link import Stage
 
 THERE = Address("10.0.0.99", 7060)
@@ -151,6 +153,53 @@ def test_where_all_were_full_the_next_search_waits(net, monkeypatch):
     assert dialler.due({}, views, later + 8 * SEARCH - 1) == []
     assert dialler.deadline({}, views, later + 1) == later + 8 * SEARCH
     assert len(dialler.due({}, views, later + 8 * SEARCH)) == 4
+
+
+def test_where_nobody_was_ready_the_next_search_does_not_wait(net, monkeypatch):
+    """Of a large table few are drawn, and others the next second."""
+    monkeypatch.setattr(Views, "search", 8 * SEARCH)
+    ada = net.member("ada", target_links=6)
+    dialler, views, later = ada.core._dialler, ada.core._overlay.views, net.now + 10 * SECOND
+    assert dialler.due({}, views, later) == []
+    table_of(net, ada, "bob")
+    assert len(dialler.due({}, views, later + SEARCH)) == 1
+
+
+def test_who_has_lost_a_neighbour_does_not_wait_as_long_as_before(net, monkeypatch):
+    monkeypatch.setattr(Views, "search", 8 * SEARCH)
+    ada = net.member("ada", target_links=1)
+    table_of(net, ada, "bob", "carl")
+    dialler, views, later = ada.core._dialler, ada.core._overlay.views, net.now + 10 * SECOND
+    assert len(dialler.due({}, views, later)) == 1
+    monkeypatch.setattr(Views, "search", SEARCH)
+    dialler._config = NodeConfig(target_links=3)
+    for number in range(2):
+        dialler.open[number] = Target(Address("10.0.9.9", number + 1), None, None, "table")
+    assert dialler.deadline({}, views, later) == later + SEARCH
+
+
+def test_a_visit_that_is_on_its_way_does_not_stand_for_a_neighbour(net):
+    ada = net.member("ada", target_links=1)
+    table_of(net, ada, "bob")
+    dialler, views, later = ada.core._dialler, ada.core._overlay.views, net.now + 10 * SECOND
+    dialler.open[0] = Target(Address("10.0.9.9", 1), None, None, VISIT)
+    assert len(dialler.due({}, views, later)) == 1
+
+
+def test_who_has_no_room_for_us_is_replaced_at_once(net):
+    """Though its link is as it was, until we leave."""
+    ada = net.member("ada", target_links=1)
+    bob, carl = (net.member(name, target_links=0) for name in ("bob", "carl"))
+    net.link(ada, bob)
+    net.teach(ada, carl, carl.address)
+    net.give(ada, io.Tick())
+    assert not ada.up(carl)
+    (number,) = bob.links
+    bob.links[number].send_gossip(encode(Sample(frozenset(), asks=False, full=True)))
+    bob.core.links.agenda.touch(number)
+    net.give(bob, io.Tick())
+    net.wait(2)
+    assert ada.up(carl)
 
 
 def test_an_address_that_failed_is_seldom_drawn_before_one_that_did_not(net):

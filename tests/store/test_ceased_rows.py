@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from cards import Pin
 from p2pnoise.store import peer_store
 
 
@@ -50,6 +51,17 @@ def test_the_marks_of_those_that_went_are_forgotten_once_there_are_many(shelf, s
     kept = store.marks()
     assert len(kept) <= 1 + 5 + 30 + 4  # those with rows, those that rest, and what came since they were looked through
     assert {one.verified.card.identity for one in (friend, *gone[-35:])} <= kept.keys()
+
+
+def test_the_mark_of_whom_a_name_is_pinned_to_stays(shelf, store, monkeypatch):
+    """Its commitment alone says to whom the name may be handed over."""
+    monkeypatch.setattr(peer_store, "MAX_RESTING", 0)
+    pinned = shelf.peer("pinned", standing="expired", changed=shelf.NOW - 1)
+    store.commit([pinned, Pin("pinned", pinned.verified.card.identity)])
+    for number in range(20):
+        store.commit([shelf.peer(f"gone-{number}", standing="over-quota")])
+    assert "pinned" not in names(store)
+    assert pinned.verified.card.identity in store.marks()
 
 
 def test_whoever_counts_again_is_among_them_no_longer(shelf, store):
