@@ -78,3 +78,6 @@ class MemoryDisk:
                     self._scores.pop(node_id, None)  # the oldest first, as the database gives them back
                     if faults:
                         self._scores[node_id] = faults, at
+                case gossip.ForgetMarks(identities):
+                    for identity in identities:
+                        self._peers.pop(identity, None)  # a mark is that of a row here

@@ -65,6 +65,13 @@ class StoreScore:
 
 
 @dataclass(frozen=True, slots=True)
+class ForgetMarks:
+    """The marks of these identities, which have left, are too many."""
+
+    identities: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Learned:
     """A card or a newer version of one came into the table."""
 
@@ -157,7 +164,7 @@ class Misbehaved:
     reason: str
 
 
-Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin | StoreAnchors | StoreScore
+Store: TypeAlias = StorePeer | StoreRevocations | StoreStatement | StorePin | StoreAnchors | StoreScore | ForgetMarks
 Effect: TypeAlias = (
     Store
     | SendMessage

@@ -22,6 +22,7 @@ from .effects import (
     Effect,
     FactApplied,
     FactRefused,
+    ForgetMarks,
     LinkId,
     ListsCompared,
     Misbehaved,
@@ -296,6 +297,8 @@ class Overlay:
         """
         for node_id in node_ids:
             self._intake.take_early(node_id, now)
+        if not left:
+            self.table.let_restored_rest()
         before, self._stored = self._stored, left
         if before and not left:
             self._compare_in_turn(self.views.active, now)
@@ -464,6 +467,9 @@ class Overlay:
         if self.table.crowded_out:
             self._effects += map(StorePeer, self.table.crowded_out)
             self.table.crowded_out.clear()
+        if self.table.forgotten:
+            self._effects.append(ForgetMarks(tuple(self.table.forgotten)))
+            self.table.forgotten.clear()
         if busy:
             self._take_lists(now)
         self._statements.finish()

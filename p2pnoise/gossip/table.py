@@ -27,7 +27,7 @@ from p2pnoise.errors import LocalProtocolError
 
 from .content import Content, roots_of
 from .grants import merged, renewed
-from .items import ItemIndex, ItemSet, body_id
+from .items import NO_ISSUER, ItemIndex, ItemSet, body_id
 from .messages import Item
 from .networks import Network, home_of
 from .peer import Peer, Provenance
@@ -76,6 +76,8 @@ class PeerTable(Trust):
         """Rows that it may have."""
         self.crowded_out: list[Peer] = []
         """Who had to make room for others of its issuer, until somebody takes it from here."""
+        self.forgotten: list[bytes] = []
+        """Identities whose marks were forgotten, until the same."""
 
     # Reading
 
@@ -397,8 +399,17 @@ class PeerTable(Trust):
             if len(resting) > share(self.most, root, len(self.policy.issuers)):
                 oldest = next(iter(resting))
                 del resting[oldest]
-                if not (self._is_needed(oldest) or any(oldest in others for others in self._resting.values())):
-                    self._marks.pop(oldest, None)
+                if not (self._is_needed(oldest) or self._rests(oldest)) and self._marks.pop(oldest, None) is not None:
+                    self.forgotten.append(oldest)
+
+    def _rests(self, identity: bytes) -> bool:
+        return any(identity in resting for resting in self._resting.values())
+
+    def let_restored_rest(self) -> None:
+        """All rows were read back: the marks without one rest, for each issuer since nobody knows who vouched."""
+        roots = [*map(bytes, self.policy.issuers.values()), NO_ISSUER]
+        for identity in [one for one in self._marks if one not in self._peers and not self._rests(one)]:
+            self._let_rest(identity, roots)
 
     def _is_needed(self, identity: bytes) -> bool:
         """Whether something stands on its mark: a row, or whom alone it may hand a pinned name or itself over to.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from p2pnoise.gossip import effects as gossip
-from p2pnoise.store.peer_store import COUNTING, Anchors, Change, PeerChange, PeerStore, Score
+from p2pnoise.store.peer_store import COUNTING, Anchors, Change, Forgotten, PeerChange, PeerStore, Score
 from p2pnoise.store.reading import Row
 
 from . import effects as io
@@ -22,6 +22,8 @@ def change_of(effect: gossip.Store, now: int) -> Change:
             return Anchors(node_ids)
         case gossip.StoreScore(node_id, faults, at):
             return Score(node_id, faults, at)
+        case gossip.ForgetMarks(identities):
+            return Forgotten(identities)
         case gossip.StorePeer(peer):
             errors = peer.verdict.errors
             return PeerChange(

@@ -43,14 +43,6 @@ WHERE excluded.sequence > marks.sequence
 MAX_CEASED = 10_000  # rows that count no longer: some 11 MB; those go whose last change is the oldest
 _OLDEST = f"SELECT rowid FROM peers WHERE {CEASED} ORDER BY changed DESC, rowid DESC LIMIT -1 OFFSET ?"  # noqa: S608
 FORGET_CEASED = f"DELETE FROM peers WHERE rowid IN ({_OLDEST})"  # noqa: S608 - all of it is written here
-# Those of names that are pinned stay: without one, whoever stole a key could hand its name over against its commitment.
-MAX_RESTING = 100_000  # marks of identities without a row, some 12 MB; those go that were the first to be written
-FORGET_MARKS = """
-DELETE FROM marks WHERE rowid IN (
-    SELECT rowid FROM marks
-    WHERE identity NOT IN (SELECT identity FROM peers) AND identity NOT IN (SELECT identity FROM pins)
-    ORDER BY rowid DESC LIMIT -1 OFFSET ?)
-"""
 COUNTING = ("verified", "known", "pinned")
 MAX_SCORES = 10_000  # as many as a node remembers; whose last fault is the oldest is forgotten
 FORGET_SCORES = "DELETE FROM scores WHERE node_id IN (SELECT node_id FROM scores ORDER BY at DESC LIMIT -1 OFFSET ?)"
@@ -85,7 +77,14 @@ class Score:
     at: int
 
 
-Change: TypeAlias = PeerChange | Revocations | Statement | Pin | Anchors | Score
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """The marks of these identities are needed no longer: the table has said so, which knows why each is kept."""
+
+    identities: tuple[bytes, ...]
+
+
+Change: TypeAlias = PeerChange | Revocations | Statement | Pin | Anchors | Score | Forgotten
 
 
 class PeerStore:
@@ -95,9 +94,6 @@ class PeerStore:
         """Open or make the database of this node in this network; another's is refused."""
         self.path = path
         self._written: dict[bytes, IssuerRevocations] = {}
-        self._resting = (
-            MAX_RESTING  # marks that may have lost their rows since they were last counted: nobody knows yet
-        )
         self._db = connect(path)
         try:
             self._claim("network", network.encode())
@@ -130,21 +126,14 @@ class PeerStore:
                 self._db.executemany(PUT_PEER, map(row_of, peers))
                 self._db.executemany(PUT_MARK, map(mark_of, peers))
                 if any(change.standing not in COUNTING for change in peers):
-                    self._forget()
+                    self._db.execute(FORGET_CEASED, (MAX_CEASED,))
                 for change in changes:
                     if not isinstance(change, PeerChange):
                         self._put(change)
         except sqlite3.Error as error:
             raise failed(self.path, error) from None
 
-    def _forget(self) -> None:
-        """The rows that ceased to count beyond the last, and now and then what marks they have left behind."""
-        self._resting += self._db.execute(FORGET_CEASED, (MAX_CEASED,)).rowcount
-        if self._resting > MAX_RESTING // 10:  # all marks are looked through
-            self._db.execute(FORGET_MARKS, (MAX_RESTING,))
-            self._resting = 0
-
-    def _put(self, change: Revocations | Statement | Pin | Anchors | Score) -> None:
+    def _put(self, change: Revocations | Statement | Pin | Anchors | Score | Forgotten) -> None:
         match change:
             case Revocations():
                 self._put_lists(change)
@@ -157,6 +146,8 @@ class PeerStore:
                 self._db.executemany(
                     "INSERT INTO anchors (place, node_id) VALUES (?, ?)", enumerate(map(bytes, node_ids))
                 )
+            case Forgotten(identities):
+                self._db.executemany("DELETE FROM marks WHERE identity=?", [(one,) for one in identities])
             case Score(node_id, faults, at):
                 self._db.execute("DELETE FROM scores WHERE node_id=?", (bytes(node_id),))
                 if faults:

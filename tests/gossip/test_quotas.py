@@ -76,6 +76,7 @@ def test_marks_of_who_was_crowded_out_do_not_add_up(place):
     assert offer(table, cards, place) == [True] * 50  # each takes the place of the one before
     marked = [card for card in cards if table.mark(card.identity) is not None]
     assert marked == cards[-2 * QUOTA :]  # those of its rows, and of as many that had one last
+    assert table.forgotten == [card.identity for card in cards[: -2 * QUOTA]]
 
 
 def test_the_members_of_one_issuer_do_not_have_marks_of_anothers_forgotten(place):
@@ -156,6 +157,29 @@ def test_a_row_that_is_read_back_has_its_mark(place):
     table.restore(cards[0], place.START, provenance="proven", first_seen=place.START, learned_from=table.own)
     assert table.by_identity(cards[0].identity) is not None
     assert table.mark(cards[0].identity) is not None
+
+
+def test_a_restored_mark_without_a_row_stays_until_all_who_may_have_vouched_have_had_enough_others(place):
+    """Nobody knows after a restart who vouched: one rogue issuer must not have marks of others' members forgotten."""
+    if place.dense:
+        pytest.skip("a simulated table is restored as it was")
+    table = table_of(place)
+    before = place.card("before")
+    table.restore_mark(before.identity, before.mark)
+    table.let_restored_rest()
+    for issuer in (place.issuer, place.second):
+        assert table.mark(before.identity) is not None
+        names = [f"node-{number}" for number in range(50)]
+        cards = sorted((place.card(name, issuer=issuer) for name in names), key=lambda card: card.identity)
+        offer(table, cards[::-1], place)
+        for card in cards:
+            if table.by_identity(card.identity) is not None:
+                table._remove(table.by_identity(card.identity))
+    assert table.mark(before.identity) is not None  # for pins and first uses nobody has had any
+    for number in range(share(MOST, NO_ISSUER, 2)):
+        table._let_rest(b"somebody %d" % number, [NO_ISSUER])
+    assert table.mark(before.identity) is None
+    assert before.identity in table.forgotten
 
 
 def test_the_mark_of_who_came_back_stays(place):

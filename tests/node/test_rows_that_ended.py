@@ -110,3 +110,16 @@ def test_of_a_row_that_nobody_signed_nothing_is_written(net, start):
     net.shift += DAY
     net.give(ada, io.PeersRestored((io.StoredPeer(forged, None, "live", 1, b"x" * 32),)))
     assert not told(ada)
+
+
+def test_marks_of_those_who_left_do_not_add_up_on_the_disk(net, start, monkeypatch):
+    """Restarts notwithstanding: or an issuer that signs without end would fill it."""
+    monkeypatch.setattr("p2pnoise.gossip.table.MAX_PEERS", 10)  # nine for the one issuer, one for those without any
+    cards = [net.card(f"member-{number}") for number in range(60)]
+    cards.sort(key=lambda card: card.identity, reverse=True)  # each takes the place of the one before
+    for batch in range(3):
+        ada = start()
+        for card in cards[20 * batch : 20 * batch + 20]:
+            ada.keep(net.give(ada, io.PeersOffered(((card, None),))))
+        assert len(ada.store.marks()) <= len(ada.core.table) + 9 + 1
+    assert {card.identity for card in cards[-9:]} - {net.card("ada").identity} <= ada.store.marks().keys()

@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from cards import Pin
 from p2pnoise.store import peer_store
+from p2pnoise.store.peer_store import Forgotten
 
 
 @pytest.fixture
@@ -40,28 +40,12 @@ def test_the_marks_of_those_that_went_stay(shelf, store):
     assert len(store.marks()) == 20
 
 
-@pytest.mark.parametrize("at_once", [True, False])
-def test_the_marks_of_those_that_went_are_forgotten_once_there_are_many(shelf, store, at_once, monkeypatch):
-    monkeypatch.setattr(peer_store, "MAX_RESTING", 30)
-    friend = shelf.peer("friend", changed=shelf.NOW - 100)
-    store.commit([friend])
-    gone = [shelf.peer(f"gone-{number}", standing="over-quota") for number in range(100)]
-    for batch in [gone] if at_once else [[one] for one in gone]:
-        store.commit(batch)
-    kept = store.marks()
-    assert len(kept) <= 1 + 5 + 30 + 4  # those with rows, those that rest, and what came since they were looked through
-    assert {one.verified.card.identity for one in (friend, *gone[-35:])} <= kept.keys()
-
-
-def test_the_mark_of_whom_a_name_is_pinned_to_stays(shelf, store, monkeypatch):
-    """Its commitment alone says to whom the name may be handed over."""
-    monkeypatch.setattr(peer_store, "MAX_RESTING", 0)
-    pinned = shelf.peer("pinned", standing="expired", changed=shelf.NOW - 1)
-    store.commit([pinned, Pin("pinned", pinned.verified.card.identity)])
-    for number in range(20):
-        store.commit([shelf.peer(f"gone-{number}", standing="over-quota")])
-    assert "pinned" not in names(store)
-    assert pinned.verified.card.identity in store.marks()
+def test_marks_are_forgotten_that_the_table_has_forgotten(shelf, store):
+    first, second = (shelf.peer(name) for name in ("first", "second"))
+    store.commit([first, second])
+    store.commit([Forgotten((bytes(first.verified.card.identity),))])
+    assert store.marks().keys() == {second.verified.card.identity}
+    assert names(store) == {"first", "second"}
 
 
 def test_whoever_counts_again_is_among_them_no_longer(shelf, store):
