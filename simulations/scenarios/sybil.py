@@ -4,14 +4,14 @@ from simulations import Converged, HonestCompany, Networks, Scenario
 
 NUMBER = 20
 RECORDED = """
-2026-11-22, 150 nodes, 30 seeds, messages: all checks hold in all of them.
-bytes per node median: 203,486 (180,357 to 225,147)
-converged after: 2.763 (2.609 to 3.033)
+2026-11-22, 150 nodes, 20 seeds, messages: all checks hold in all of them.
+bytes per node median: 206,176 (182,624 to 226,050)
+converged after: 2.737 (2.646 to 2.958)
 eclipsed: 0 (0 to 0)
-honest share: 0.9264 (0.9155 to 0.9366)
-honest share least: 0.9264 (0.9155 to 0.9366)
-neighbours: 10.77 (10.62 to 10.95)
-redundancy: 0.0255 (0.01845 to 0.0341)
+honest share: 0.9269 (0.9169 to 0.935)
+honest share least: 0.9269 (0.9169 to 0.935)
+neighbours: 10.77 (10.65 to 10.9)
+redundancy: 0.026 (0.019 to 0.03505)
 
 2026-11-21, messages. The honest share of the neighbours of honest nodes after a minute; nobody eclipsed. 150 nodes,
 seed 1: 91.9 %. 1,000 nodes, seeds 1-2: 93.0 and 93.4 %. Of 10.9 neighbours 5.2 were of a node's own choice, 0.14 of
