@@ -3,9 +3,9 @@
 Checks compare with it what nodes believe. Keys come from the seed and are worth nothing outside.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cards import (
     Address,
@@ -31,6 +31,18 @@ class _World(Protocol):
     @property
     def unix(self) -> int: ...
     def entropy(self, *label: object) -> Callable[[int], bytes]: ...
+
+
+class _Node(Protocol):
+    number: int
+
+    @property
+    def honest(self) -> bool: ...
+    @property
+    def online(self) -> bool: ...
+
+
+_N = TypeVar("_N", bound=_Node)
 
 
 @dataclass(slots=True)
@@ -150,6 +162,14 @@ class Oracle:
         """The citizen takes a new node key, and a card that says so."""
         citizen.key = NodeKey.generate(self._world.entropy("next key", citizen.number, len(citizen.cards)))
         return self.issue(citizen)
+
+    def at_hand(self, nodes: Sequence[_N], by: int) -> _N | None:
+        """Where an operator hands in a list: at this node, or the next that runs and counts; None while there is none.
+
+        Nobody listens to the others.
+        """
+        turns = (nodes[(by + turn) % len(nodes)] for turn in range(len(nodes)))
+        return next((one for one in turns if one.honest and one.online and one.number not in self.revoked), None)
 
     def revoke(self, numbers: tuple[int, ...], now: int) -> RevocationList:
         """The issuer's next list, in which the identities of these nodes stand, too."""

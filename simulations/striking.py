@@ -93,10 +93,8 @@ def _revoke(world: World, fault: Revoke) -> None:
 
 
 def _hand_over(world: World, by: int, new: RevocationList) -> None:
-    """An operator gives the list to this node or the next that runs and counts, or waits until there is one."""
-    count, revoked = len(world.nodes), world.oracle.revoked
-    at_hand = (world.nodes[(by + turn) % count] for turn in range(count))
-    node = next((one for one in at_hand if one.honest and one.online and one.number not in revoked), None)
+    """An operator gives the list to this node or another, or waits until there is one."""
+    node = world.oracle.at_hand(world.nodes, by)
     if node is not None:
         world.schedule(node.number, io.FactOffered(new, "operator"))
     else:

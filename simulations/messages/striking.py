@@ -82,9 +82,7 @@ def _revoke(world: MessageWorld, fault: Revoke) -> None:
 
 def _hand_over(world: MessageWorld, by: int, new: RevocationList) -> None:
     """As in the bytes world."""
-    count, revoked = len(world.nodes), world.oracle.revoked
-    at_hand = (world.nodes[(by + turn) % count] for turn in range(count))
-    node = next((one for one in at_hand if one.honest and one.online and one.number not in revoked), None)
+    node = world.oracle.at_hand(world.nodes, by)
     if node is not None:
         world.offer_fact(node, new)
     else:
