@@ -36,30 +36,41 @@ def reachable(path: Path) -> Iterator[str]:
 def listen(path: Path, *, backlog: int, taken: str) -> socket.socket:
     """A socket that its owner alone may open (0600). One that was left behind is replaced, nothing else is.
 
-    Raises `Fault`, with `taken` as the next step where something lies there or somebody listens.
+    It listens before it is to be seen: whoever finds the file is answered. Raises `Fault`, with `taken` as the next
+    step where something lies there or somebody listens.
     """
     with reachable(path) as name:
-        listener = socket.socket(socket.AF_UNIX)
+        if not _is_free(path, name):
+            raise Fault(f"{path} exists already", taken)
+        new = Path(f"{name}~")
         mask = os.umask(0o177)  # before it can be opened, not after
+        listener = socket.socket(socket.AF_UNIX)
         try:
-            if path.exists() and stat.S_ISSOCK(path.lstat().st_mode) and not _is_served(name):
-                path.unlink()
-            listener.bind(name)
+            new.unlink(missing_ok=True)
+            listener.bind(str(new))
             listener.listen(backlog)
+            new.rename(name)
         except OSError as error:
             listener.close()
-            if path.exists():
-                raise Fault(f"{path} exists already", taken) from None
             raise os_fault(error, path) from None
         finally:
             os.umask(mask)
     return listener
 
 
+def _is_free(path: Path, name: str) -> bool:
+    """Whether nothing lies there, or a socket to which nobody listens."""
+    try:
+        kind = path.lstat().st_mode
+    except OSError:  # if it is for another reason than that nothing is there, to bind says so
+        return True
+    return stat.S_ISSOCK(kind) and not _is_served(name)
+
+
 def _is_served(name: str) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         try:
             probe.connect(name)
-        except ConnectionRefusedError:
-            return False
+        except OSError as error:
+            return not isinstance(error, ConnectionRefusedError)
         return True

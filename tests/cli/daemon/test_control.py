@@ -11,6 +11,7 @@ import trio
 
 from cards import CardError
 from cli import control as words
+from cli import unix_socket
 from cli.daemon import control
 from cli.folders import NodeFolder
 from cli.output import Fault
@@ -208,6 +209,17 @@ def test_a_socket_that_was_left_behind_is_no_node(home):
     left.close()
     with pytest.raises(words.NotRunning, match="no node runs"):
         words.ask(home, "echo", text="hello")
+
+
+def test_a_socket_listens_before_it_is_to_be_seen(home, monkeypatch):
+    class Watched(socket.socket):
+        def listen(self, backlog):
+            assert not words.path_of(home).exists()  # or whoever asked now would hear that no node runs
+            super().listen(backlog)
+
+    monkeypatch.setattr(socket, "socket", Watched)
+    with unix_socket.listen(words.path_of(home), backlog=1, taken=""):
+        assert [path.name for path in home.path.iterdir()] == ["control.sock"]
 
 
 async def test_a_socket_that_was_left_behind_is_replaced(home, nursery):
