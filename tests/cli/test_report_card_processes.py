@@ -156,11 +156,13 @@ def adds_one(fleet, agents):
     names = [f"agent-{number}" for number in range(agents)]
     fleet.spoken(names, 20)
     status = fleet.place.json("status", "--home", fleet.place / "hub")
+    before = len(fleet.hub.events)  # a hub with neighbours enough has sent on who came before it had anything to say
     fleet.speak("newcomer", fleet.enrol("newcomer"))
     fleet.spoken([*names, "newcomer"], 20)
     after = fleet.place.json("status", "--home", fleet.place / "hub")
     assert (after["pid"], after["since"]) == (fleet.hub.process.pid, status["since"])
-    assert fleet.hub.find("peer-lost") is None
+    lost = {event["name"] for event in fleet.hub.events[before:] if event["event"] == "peer-lost"}
+    assert lost.isdisjoint(names)
     for name in [*names, "newcomer"]:
         (numbers,) = fleet.sink.heard[name]  # one connection, from the beginning
         assert numbers == list(range(len(numbers)))
