@@ -1,9 +1,9 @@
 """Overlay: all of gossip on the links of one node, revocation lists and statements ahead of everything.
 
 On a new link both sides compare revocation lists (lists.py); only then is the peer judged. Then statements are
-compared (statements.py), and tables (reconciliation.py): at once, and every minute with one peer chosen at random.
-What is missing is asked for (exchange.py) and taken (intake.py); news is pushed along a tree (broadcast.py). Sans I/O:
-messages in, effects out, time and randomness handed in.
+compared (statements.py, both taken by facts.py), and tables (reconciliation.py): at once, and every minute with one
+peer chosen at random. What is missing is asked for (exchange.py) and taken (intake.py); news is pushed along a tree
+(broadcast.py). Sans I/O: messages in, effects out, time and randomness handed in.
 
 Nothing here knows how ids, items and rows are kept: of ids it knows sets, and the table says what it can take and give
 in bulk. So the same overlay runs in a node and, ten thousand times, in a simulated world.
@@ -12,33 +12,25 @@ in bulk. So the same overlay runs in a node and, ten thousand times, in a simula
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from cards import Address, AddressRecord, Card, CardError, Conflict, Fact, IdentityId, NodeId, RevocationList, Verdict
-from cards.findings import Finding
+from cards import Address, AddressRecord, Card, Fact, IdentityId, NodeId, Verdict
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
 
 from .broadcast import Broadcast
 from .effects import (
     Effect,
-    FactApplied,
-    FactRefused,
     ForgetMarks,
     LinkId,
-    ListsCompared,
     Misbehaved,
-    PageCame,
     Pinned,
     SendMessage,
     StorePeer,
     StorePin,
-    StoreRevocations,
-    StoreStatement,
 )
-from .evidence import proof_against, proof_of_twins
 from .exchange import Exchange
+from .facts import FactExchange
 from .intake import CONTRADICTING, Intake
 from .items import ItemSet, record_id
-from .lists import ListExchange
 from .liveness import Liveness
 from .messages import (
     Announce,
@@ -51,7 +43,6 @@ from .messages import (
     Message,
     MessageError,
     OfItems,
-    OfStatements,
     Probe,
     ProbeAnswer,
     Prune,
@@ -66,7 +57,6 @@ from .messages import (
 )
 from .networks import Network, network_of
 from .reconciliation import Reconciliation
-from .statements import StatementExchange
 from .table import PeerTable
 from .views import Views
 
@@ -102,26 +92,25 @@ class Overlay:
         self._exchange = Exchange(table, self._send)
         self._broadcast = Broadcast(table.items, self._exchange, self._send, random=random)
         self._reconciliation = Reconciliation(table, self._exchange.wants, self._send, random=random)
+        self._facts = FactExchange(table, self._send, self._effects, trust_moved=self._forgive)
         self._intake = Intake(
             table,
             self._exchange.wants,
             self._broadcast,
             self._effects,
-            met=self._recall,
-            contradicted=lambda card, now: self._prove(proof_against(table, card), now),
+            met=self._facts.recall,
+            contradicted=self._facts.contradicted,
         )
         self.views = self.make_views(table, self._send, self._effects, random=random)
         self._liveness = Liveness(self.views.active, self._send, self._effects, random=random)
-        self._lists = ListExchange(table, self._send)
-        self._statements = StatementExchange(table, self._send)
         self._timed = (
             self._exchange.wants,
             self._broadcast,
             self._reconciliation,
-            self._statements,
+            self._facts.statements,
             self.views,
             self._liveness,
-            self._lists,
+            self._facts.lists,
         )
         self._next_round = 0
         self._stored = 0  # rows of our own store that are not verified yet
@@ -143,7 +132,7 @@ class Overlay:
         self._exchange.wants.open(link)
         self._reconciliation.open(link, bytes(node_id))
         self._next_round = self._next_round or self._in_a_minute(now)
-        self._lists.peer_greeted(link)
+        self._facts.peer_greeted(link, bytes(node_id))
         return self._finish(now)
 
     def peer_up(self, link: LinkId, verdict: Verdict | None, now: Instant, *, visit: bool = False) -> list[Effect]:
@@ -154,7 +143,7 @@ class Overlay:
         state = self._links[link]
         state.up = True
         self._liveness.peer_up(link, state.node_id, now.monotonic, ours=state.ours)
-        self._statements.peer_up(link)
+        self._facts.peer_up(link)
         self._broadcast.peer_up(link)
         node_id, network, ours = state.node_id, state.network, state.ours
         if self.views.peer_up(link, node_id, network, verdict, now.monotonic, ours=ours, visit=visit):
@@ -177,8 +166,7 @@ class Overlay:
             self._reconciliation.close(link)
             self.views.peer_down(link)
             self._liveness.peer_down(link)
-            self._lists.peer_down(link)
-            self._statements.peer_down(link, now)
+            self._facts.peer_down(link, now)
             self._exchange.peer_down(link, now)
             self._reconciliation.tick(now)  # it may have been this one's turn
         return self._finish(now)
@@ -202,15 +190,14 @@ class Overlay:
         self._exchange.tick(now)
         self._broadcast.tick(now)
         self._reconciliation.tick(now)
-        self._statements.tick(now)
+        self._facts.statements.tick(now)
         self.views.tick(now.monotonic)
         self._liveness.tick(now.monotonic)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = self._in_a_minute(now)
             if self.views.active:
                 link = self._random.choice(list(self.views.active))
-                self._lists.name_heads(link)
-                self._statements.name_all(link)
+                self._facts.name_all(link)
                 self._compare([link], now)
         return self._finish(now)
 
@@ -241,7 +228,8 @@ class Overlay:
 
     def trust_changed(self, now: Instant) -> list[Effect]:
         """Another policy is in force, or other pins: what no longer counts leaves, what was refused may come in."""
-        self._forgive(now)
+        self._facts.statements.forgive(now)
+        self._exchange.wants.forgive()
         self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
         self._compare(self.views.active, now)  # what only another issuer's group has was compared with nobody
         return self._finish(now)
@@ -255,14 +243,12 @@ class Overlay:
 
     def offer_fact(self, fact: Fact, now: Instant) -> list[Effect]:
         """A list or a statement from elsewhere than a link: a file, an operator."""
-        finding = self._take_fact(fact, now, self.table.own)
-        if finding is not None:
-            self._effects.append(FactRefused(finding, self.table.own))
+        self._facts.offer(fact, now)
         return self._finish(now)
 
     def offer_card(self, card: Card, now: Instant, *, live: bool, own: bool = False) -> list[Effect]:
         """A card from elsewhere than gossip: a handshake, our own installation."""
-        self._recall(card, now)
+        self._facts.recall(card, now)
         known, origins = self.table.by_node(card.node_id), self._intake.origins(card)
         verdict, peer = self.table.offer_card(card, now.unix, source=self.table.own, live=live, own=own)
         if peer is not None:
@@ -278,10 +264,10 @@ class Overlay:
         Nobody is told: whoever lacks them finds out when tables are compared, and many may come at once.
         """
         for card, record in peers:
-            self._recall(card, now)
+            self._facts.recall(card, now)
             verdict, changed = self.table.offer_card(card, now.unix, source=self.table.own)
             if any(finding.code in CONTRADICTING for finding in verdict.errors):
-                self._prove(proof_against(self.table, card), now)
+                self._facts.contradicted(card, now)
             if record is not None and record.node_id == card.node_id:
                 _, located = self.table.offer_record(record, now.unix)
                 changed = located or changed
@@ -306,12 +292,12 @@ class Overlay:
 
     def card_presented(self, card: Card, now: Instant) -> list[Effect]:
         """The node is about to judge a peer that lives by this card; what ended it may have come before it."""
-        self._recall(card, now)
+        self._facts.recall(card, now)
         return self._finish(now)
 
     def card_refused(self, card: Card, now: Instant) -> list[Effect]:
         """The node refused this card of a peer that lives; it may contradict what we hold."""
-        self._prove(proof_against(self.table, card), now)
+        self._facts.contradicted(card, now)
         return self._finish(now)
 
     def offer_record(self, record: AddressRecord, now: Instant) -> list[Effect]:
@@ -334,9 +320,7 @@ class Overlay:
             case Items() | Announce() | Want() | Push() | Prune() | Ranges() if state.up:
                 self._items(link, message, now)
             case Heads() | WantLists() | GivenList() | WantPages() | GivenPage():
-                finding = self._lists.message(link, message, now)
-                if finding is not None:
-                    self._effects.append(FactRefused(finding, state.node_id))
+                self._facts.of_lists(link, message, now)
             case Unknown():
                 self.ignored += 1
             case Ranges() | Sample() if not state.up:
@@ -345,7 +329,7 @@ class Overlay:
             case _ if not state.up:
                 pass
             case HeldStatements() | WantStatements() | GivenStatements():
-                self._take_statements(link, message, now)
+                self._facts.of_statements(link, message, now)
             case Sample():
                 self._take_sample(link, message, now)
             case Probe() | ProbeAnswer():
@@ -396,54 +380,10 @@ class Overlay:
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
         self._exchange.offered(link, ids, self._broadcast.news, now)
 
-    # Trust
-
-    def _take_fact(self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None) -> Finding | None:
-        """Keep a fact if it holds, and let go whom it takes out; what is wrong where it was not kept."""
-        finding, changed = self.table.offer_fact(fact, now.unix)
-        if not changed:
-            return finding
-        gone = self.table.reconsider(self.table.touched_by(fact), now.unix)
-        store = StoreRevocations(self.table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
-        self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
-        if self._forgive(now):  # a missing or late list was a reason to refuse
-            self._compare(self.views.active, now)  # what may be taken now was offered in vain
-        if not isinstance(fact, RevocationList):
-            self._statements.accepted(fact.digest, link)
-            return None
-        self._lists.accepted(fact, link)
-        self._prove(proof_of_twins(self.table, fact), now)
-        return None
-
-    def _take_lists(self, now: Instant) -> None:
-        for link, head, pages in self._lists.whole(now):
-            try:
-                new = RevocationList.read(head.head, head.signature, pages)
-            except CardError as error:  # nobody can hold it, so nobody honest gives it
-                self._effects.append(Misbehaved(link, str(error)))
-            else:
-                self._take_fact(new, now, self._links[link].node_id, link)
-
-    def _take_statements(self, link: LinkId, message: OfStatements, now: Instant) -> None:
-        for statement in self._statements.message(link, message, now):
-            if self._take_fact(statement, now, self._links[link].node_id, link) is not None:
-                self._statements.refused(statement.digest, now)
-
-    def _recall(self, card: Card, now: Instant) -> None:
-        """Take what ended an identity before it counted here, now that it would."""
-        ending = self._statements.early(card, now)
-        if ending is not None:
-            self._take_fact(ending, now, self.table.own)
-
-    def _prove(self, proof: Conflict | None, now: Instant) -> None:
-        """Make a contradiction that we met known to everybody (P6)."""
-        if proof is not None:
-            self._take_fact(proof, now, self.table.own)
-
-    def _forgive(self, now: Instant) -> bool:
-        """Trust changed: what was refused may be taken now. Whether there are items of that kind."""
-        self._statements.forgive(now)
-        return self._exchange.wants.forgive()
+    def _forgive(self, now: Instant) -> None:
+        """Trust changed: what was refused may be taken now, and was offered in vain."""
+        if self._exchange.wants.forgive():
+            self._compare(self.views.active, now)
 
     def _compare(self, links: Iterable[LinkId], now: Instant) -> None:
         """Have these peers compare their items with ours, once all of ours are read back."""
@@ -461,7 +401,7 @@ class Overlay:
 
     def _finish(self, now: Instant) -> list[Effect]:
         """Take the lists that are whole, tell what is new, see whose lists are compared, hand out all effects."""
-        gone, busy = self.table.expire(now.unix), self._lists.busy
+        gone, busy = self.table.expire(now.unix), self._facts.lists.busy
         if gone:
             self._effects += map(StorePeer, gone)
         if self.table.crowded_out:
@@ -471,14 +411,13 @@ class Overlay:
             self._effects.append(ForgetMarks(tuple(self.table.forgotten)))
             self.table.forgotten.clear()
         if busy:
-            self._take_lists(now)
-        self._statements.finish()
+            self._facts.take_whole_lists(now)
+        self._facts.statements.finish()
         self._broadcast.tell(self.views.active, now)
         if self.views.visits:
             self.views.leave(now.monotonic, self._at_rest)
         if busy:
-            self._effects += map(PageCame, self._lists.moved())
-            self._effects += map(ListsCompared, self._lists.compared())
+            self._facts.tell_compared()
         effects = list(self._effects)
         self._effects.clear()
         return effects

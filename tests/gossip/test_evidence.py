@@ -111,7 +111,7 @@ def test_an_ending_that_waits_is_not_displaced_by_a_succession(mesh):
     place, ada = mesh.place, mesh.add("ada")
     (_, old), (_, heir) = place.keys("carl"), place.keys("heir")
     ending = sign(place, SelfRevocation, old, key=old.public, reason="lost")
-    exchange = ada.overlay._statements
+    exchange = ada.overlay._facts.statements
     for statement in (ending, sign(place, Succession, old, heir, old=old.public, new=heir.public)):
         assert exchange._is_early(statement)
     assert exchange.early(place.card("carl"), mesh.instant) == ending

@@ -55,7 +55,7 @@ def asked(puppet):
 
 def waiting(speaker):
     """The pages that are kept for lists that are not whole."""
-    return speaker.overlay._lists._pages
+    return speaker.overlay._facts.lists._pages
 
 
 def tell(mesh, speaker, one):
@@ -356,14 +356,14 @@ def test_a_list_is_given_once_on_a_link_and_what_was_given_is_forgotten_with_the
         tell(mesh, ada, mesh.place.make_list(sequence, revoked=subjects(1_001 + sequence)))
         mesh.say(eve, ada, want, want)
     assert len(eve.heard_of(GivenList)) == 10
-    link = ada.overlay._lists._links[ada.links["eve"]]
+    link = ada.overlay._facts.lists._links[ada.links["eve"]]
     assert (len(link.given), len(link.owed)) == (1, 2)
 
 
 def test_a_list_is_offered_once_however_often_it_is_given(mesh, ada, long_list):
     eve = mesh.puppet("eve", ada)
     mesh.say(eve, ada, *[head_of(long_list)] * 3)
-    assert len(ada.overlay._lists._links[ada.links["eve"]].offered) == 1
+    assert len(ada.overlay._facts.lists._links[ada.links["eve"]].offered) == 1
 
 
 def test_of_lists_that_nobody_finishes_few_pages_are_kept(mesh, ada):
@@ -381,7 +381,7 @@ def test_one_peer_offers_no_more_lists_than_a_few_dozen(mesh, ada):
     eve = mesh.puppet("eve", ada)
     made = [hand_made(mesh.place, number, [rows(number)]) for number in range(2, 102)]
     mesh.say(eve, ada, *map(head_of, made))
-    assert len(ada.overlay._lists._links[ada.links["eve"]].offered) == lists.MAX_OFFERED
+    assert len(ada.overlay._facts.lists._links[ada.links["eve"]].offered) == lists.MAX_OFFERED
 
 
 @pytest.mark.parametrize("seed", [*range(5), *(pytest.param(one, marks=pytest.mark.long) for one in range(5, 20))])
@@ -406,10 +406,10 @@ def test_whatever_peers_do_with_signed_heads_little_is_kept_and_an_honest_list_a
             mesh.part(puppet, ada)
             mesh.join(puppet, ada)
         else:
-            owing = ada.overlay._lists._links[ada.links[puppet.name]].asked or ()
+            owing = ada.overlay._facts.lists._links[ada.links[puppet.name]].asked or ()
             mesh.say(puppet, ada, *(GivenPage(page) for page in pages if page_digest(page) in owing))
         assert len(waiting(ada)) <= 2 * MAX_PAGES
-        assert all(len(link.offered) <= 5 for link in ada.overlay._lists._links.values())
+        assert all(len(link.offered) <= 5 for link in ada.overlay._facts.lists._links.values())
     assert not ada.blamed
     honest = place.make_list(50, revoked=subjects(5_000))
     mesh.join(mesh.add("bob", lists=(place.first_list, honest)), ada)

@@ -166,7 +166,7 @@ def test_the_endings_of_strangers_that_wait_are_bounded(net, monkeypatch):
     monkeypatch.setattr(statements, "MAX_EARLY", 10)
     ada = net.member("ada", target_links=0)
     give(net.puppet(ada, "eve").come_up(), *strangers(net, 60))
-    assert len(ada.core._overlay._statements._early) == 10
+    assert len(ada.core._overlay._facts.statements._early) == 10
 
 
 def test_a_member_takes_one_place_with_its_own_ending(net):
@@ -243,7 +243,7 @@ def test_statements_before_the_peer_is_judged_are_let_pass(net):
     ada = net.member("ada", target_links=0)
     puppet = net.puppet(ada, "eve").handshake().hello()
     puppet.message(encode_frame(Kind.GOSSIP, encode(HeldStatements((b"d" * 32,)))))
-    assert ada.core._overlay._statements._named == {}
+    assert ada.core._overlay._facts.statements._named == {}
 
 
 # Conflicts that a node meets itself.

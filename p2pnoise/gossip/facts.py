@@ -1,0 +1,138 @@
+"""Facts: what lists and statements say for and against keys and cards: taken if it holds, with all that follows.
+
+What a fact takes out leaves the table in the same step, what it contradicts is proven to everybody (P6), and what was
+refused for want of it may be taken now. How lists and statements get around is said in lists.py and statements.py.
+"""
+
+from collections.abc import Callable
+
+from cards import Card, CardError, Conflict, Fact, RevocationList
+from cards.findings import Finding
+from p2pnoise.instant import Instant
+
+from .effects import (
+    Effect,
+    FactApplied,
+    FactRefused,
+    LinkId,
+    ListsCompared,
+    Misbehaved,
+    PageCame,
+    StorePeer,
+    StoreRevocations,
+    StoreStatement,
+)
+from .evidence import proof_against, proof_of_twins
+from .lists import ListExchange
+from .messages import Message, OfLists, OfStatements
+from .statements import StatementExchange
+from .table import PeerTable
+
+
+class FactExchange:
+    """The facts of one node and their way in and out, for its overlay; `effects` says what came of them.
+
+    `trust_moved` is called when the table trusts otherwise than before.
+    """
+
+    def __init__(
+        self,
+        table: PeerTable,
+        send: Callable[[LinkId, Message], None],
+        effects: list[Effect],
+        *,
+        trust_moved: Callable[[Instant], None],
+    ) -> None:
+        self.lists = ListExchange(table, send)
+        self.statements = StatementExchange(table, send)
+        self._table = table
+        self._effects = effects
+        self._trust_moved = trust_moved
+        self._givers: dict[LinkId, bytes] = {}  # Node IDs
+
+    # Links
+
+    def peer_greeted(self, link: LinkId, node_id: bytes) -> None:
+        self._givers[link] = node_id
+        self.lists.peer_greeted(link)
+
+    def peer_up(self, link: LinkId) -> None:
+        self.statements.peer_up(link)
+
+    def peer_down(self, link: LinkId, now: Instant) -> None:
+        del self._givers[link]
+        self.lists.peer_down(link)
+        self.statements.peer_down(link, now)
+
+    def name_all(self, link: LinkId) -> None:
+        """Tell this peer of everything that we hold."""
+        self.lists.name_heads(link)
+        self.statements.name_all(link)
+
+    def of_lists(self, link: LinkId, message: OfLists, now: Instant) -> None:
+        """Raises `MessageError`."""
+        finding = self.lists.message(link, message, now)
+        if finding is not None:
+            self._effects.append(FactRefused(finding, self._givers[link]))
+
+    def of_statements(self, link: LinkId, message: OfStatements, now: Instant) -> None:
+        """Raises `MessageError`."""
+        for statement in self.statements.message(link, message, now):
+            if self._take(statement, now, self._givers[link], link) is not None:
+                self.statements.refused(statement.digest, now)
+
+    # From elsewhere
+
+    def offer(self, fact: Fact, now: Instant) -> None:
+        """A list or a statement from elsewhere than a link: a file, an operator."""
+        finding = self._take(fact, now, self._table.own)
+        if finding is not None:
+            self._effects.append(FactRefused(finding, self._table.own))
+
+    def recall(self, card: Card, now: Instant) -> None:
+        """Take what ended an identity before it counted here, now that it would."""
+        ending = self.statements.early(card, now)
+        if ending is not None:
+            self._take(ending, now, self._table.own)
+
+    def contradicted(self, card: Card, now: Instant) -> None:
+        """Make it known to everybody if a card contradicts what we hold (P6)."""
+        self._prove(proof_against(self._table, card), now)
+
+    # What comes of it
+
+    def take_whole_lists(self, now: Instant) -> None:
+        """Take the lists whose pages have all come."""
+        for link, head, pages in self.lists.whole(now):
+            try:
+                new = RevocationList.read(head.head, head.signature, pages)
+            except CardError as error:  # nobody can hold it, so nobody honest gives it
+                self._effects.append(Misbehaved(link, str(error)))
+            else:
+                self._take(new, now, self._givers[link], link)
+
+    def tell_compared(self) -> None:
+        """Say by which links pages came, and with whom all lists are compared."""
+        self._effects += map(PageCame, self.lists.moved())
+        self._effects += map(ListsCompared, self.lists.compared())
+
+    def _take(self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None) -> Finding | None:
+        """Keep a fact if it holds, and let go whom it takes out; what is wrong where it was not kept."""
+        finding, changed = self._table.offer_fact(fact, now.unix)
+        if not changed:
+            return finding
+        gone = self._table.reconsider(self._table.touched_by(fact), now.unix)
+        store = StoreRevocations(self._table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
+        self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
+        self.statements.forgive(now)
+        self._trust_moved(now)  # a missing or late list was a reason to refuse
+        if not isinstance(fact, RevocationList):
+            self.statements.accepted(fact.digest, link)
+            return None
+        self.lists.accepted(fact, link)
+        self._prove(proof_of_twins(self._table, fact), now)
+        return None
+
+    def _prove(self, proof: Conflict | None, now: Instant) -> None:
+        if proof is not None:
+            self._take(proof, now, self._table.own)
