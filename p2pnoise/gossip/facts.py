@@ -4,9 +4,10 @@ What a fact takes out leaves the table in the same step, what it contradicts is 
 refused for want of it may be taken now. How lists and statements get around is said in lists.py and statements.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
+from dataclasses import replace
 
-from cards import Card, CardError, Conflict, Fact, RevocationList
+from cards import Card, CardError, Conflict, Delegation, Fact, RevocationList, SelfRevocation, Succession
 from cards.findings import Finding
 from p2pnoise.instant import Instant
 
@@ -25,6 +26,7 @@ from .effects import (
 from .evidence import proof_against, proof_of_twins
 from .lists import ListExchange
 from .messages import Message, OfLists, OfStatements
+from .peer import Peer
 from .statements import StatementExchange
 from .table import PeerTable
 
@@ -121,7 +123,7 @@ class FactExchange:
         finding, changed = self._table.offer_fact(fact, now.unix)
         if not changed:
             return finding
-        gone = self._table.reconsider(self._table.touched_by(fact), now.unix)
+        gone = self._table.reconsider(touched_by(self._table, fact), now.unix)
         store = StoreRevocations(self._table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
         self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
         self.statements.forgive(now)
@@ -136,3 +138,39 @@ class FactExchange:
     def _prove(self, proof: Conflict | None, now: Instant) -> None:
         if proof is not None:
             self._take(proof, now, self._table.own)
+
+
+def touched_by(table: PeerTable, fact: Fact) -> list[Peer]:
+    """The peers of whom a fact may change what they are worth: of a retirement or a manifest it may be all."""
+    if isinstance(fact, RevocationList):  # at most 16,000 entries, of identities, card ids, or delegates' keys
+        named = [table.by_identity(entry.subject) or table.by_card_id(entry.subject) for entry in fact.entries]
+        named += _granted_through(table, {entry.subject for entry in fact.entries})
+    elif isinstance(fact, SelfRevocation | Succession):
+        named = [table.by_identity(fact.signers[0])]
+    elif isinstance(fact, Delegation):
+        named = [*_reached_by(table, fact)]
+    elif isinstance(fact, Conflict):
+        named = [table.by_identity(fact.subject) or table.by_node(fact.subject)]
+    else:
+        return list(table)
+    return list({peer.card.identity: peer for peer in named if peer is not None}.values())
+
+
+def _granted_through(table: PeerTable, keys: Set[bytes]) -> list[Peer]:
+    """The peers with a grant that counts by way of one of these keys."""
+    may_sign = {key for authority in table.facts.authorities(table.policy) for key, _ in authority.steps}
+    if may_sign.isdisjoint(keys):  # nearly always, and then the whole table need not be looked through
+        return []
+    ways = ((peer, one.authority.steps) for peer in table for one in peer.verdict.counting)
+    return [peer for peer, steps in ways if any(key in keys for key, _ in steps)]
+
+
+def _reached_by(table: PeerTable, delegation: Delegation) -> list[Peer]:
+    """The peers with a grant by a key whose ways to sign are others since this delegation.
+
+    Judging all would let whoever may delegate keep a large network busy: 5 s for 50,000 peers.
+    """
+    others = {digest: one for digest, one in table.facts.statements.items() if digest != delegation.digest}
+    before = replace(table.facts, statements=others).authorities(table.policy)
+    changed = {authority.key.hint for authority in {*before} ^ {*table.facts.authorities(table.policy)}}
+    return [peer for peer in table if any(grant.kid in changed for grant in peer.card.grants)]

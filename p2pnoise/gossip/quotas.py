@@ -25,7 +25,7 @@ NO_ISSUER_AT_ALL = 10  # a tenth for cards that are pinned, allowed or trusted o
 _SLACK = 1_000  # identities in a heap that are there no longer, beyond one for each that is
 
 
-def share(most: int, root: bytes, issuers: int) -> int:
+def quota(most: int, root: bytes, issuers: int) -> int:
     """How many of `most` rows may count for this root, where the policy names so many issuers: all fit together."""
     tenth = most // NO_ISSUER_AT_ALL
     if not issuers:

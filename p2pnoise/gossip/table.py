@@ -1,7 +1,7 @@
 """The peer table: every verified card that counts, with its address record, beside the trust they were judged by."""
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -9,17 +9,11 @@ from cards import (
     AddressRecord,
     Card,
     CardError,
-    Conflict,
-    Delegation,
-    Fact,
     Finding,
     Memo,
     NodeId,
     Policy,
-    RevocationList,
-    SelfRevocation,
     SignatureCache,
-    Succession,
     Verdict,
 )
 from p2pnoise.chance import Chance
@@ -28,10 +22,11 @@ from p2pnoise.errors import LocalProtocolError
 from .content import Content, roots_of
 from .grants import merged, renewed
 from .items import NO_ISSUER, ItemIndex, ItemSet, body_id
+from .marks import RestingMarks
 from .messages import Item
 from .networks import Network, home_of
 from .peer import Peer, Provenance
-from .quotas import Quotas, over_quota, share
+from .quotas import Quotas, over_quota, quota
 from .trust import Trust
 
 MAX_PEERS = 100_000  # cards, some 5.9 kB of memory each with its record and the ids of both; whose: see quotas.py
@@ -71,7 +66,7 @@ class PeerTable(Trust):
         self.items = ItemIndex()
         self._ends: list[tuple[int, bytes]] = []  # heap of (valid_until, identity key)
         self._quotas = Quotas(self._peers)
-        self._resting: dict[bytes, dict[bytes, None]] = {}  # root -> identities that left, the first of them first
+        self._resting = RestingMarks()
         self.most = MAX_PEERS
         """Rows that it may have."""
         self.crowded_out: list[Peer] = []
@@ -262,43 +257,10 @@ class PeerTable(Trust):
         self._put(changed)
         return None, changed
 
-    def touched_by(self, fact: Fact) -> list[Peer]:
-        """The peers of whom a fact may change what they are worth: of a retirement or a manifest it may be all."""
-        if isinstance(fact, RevocationList):  # at most 16,000 entries, of identities, card ids, or delegates' keys
-            named = [self._peers.get(entry.subject) or self.by_card_id(entry.subject) for entry in fact.entries]
-            named += self._granted_through({entry.subject for entry in fact.entries})
-        elif isinstance(fact, SelfRevocation | Succession):
-            named = [self._peers.get(fact.signers[0])]
-        elif isinstance(fact, Delegation):
-            named = [*self._reached_by(fact)]
-        elif isinstance(fact, Conflict):
-            named = [self._peers.get(fact.subject) or self.by_node(fact.subject)]
-        else:
-            return list(self)
-        return list({peer.card.identity: peer for peer in named if peer is not None}.values())
-
-    def _granted_through(self, keys: Set[bytes]) -> list[Peer]:
-        """The peers with a grant that counts by way of one of these keys."""
-        may_sign = {key for authority in self.facts.authorities(self.policy) for key, _ in authority.steps}
-        if may_sign.isdisjoint(keys):  # nearly always, and then the whole table need not be looked through
-            return []
-        ways = ((peer, one.authority.steps) for peer in self for one in peer.verdict.counting)
-        return [peer for peer, steps in ways if any(key in keys for key, _ in steps)]
-
-    def _reached_by(self, delegation: Delegation) -> list[Peer]:
-        """The peers with a grant by a key whose ways to sign are others since this delegation.
-
-        Judging all would let whoever may delegate keep a large network busy: 5 s for 50,000 peers.
-        """
-        others = {digest: one for digest, one in self.facts.statements.items() if digest != delegation.digest}
-        before = replace(self.facts, statements=others).authorities(self.policy)
-        changed = {authority.key.hint for authority in {*before} ^ {*self.facts.authorities(self.policy)}}
-        return [peer for peer in self if any(grant.kid in changed for grant in peer.card.grants)]
-
     def reconsider(self, peers: Iterable[Peer], now: int) -> list[Peer]:
         """Judge again after trust or time changed; those that no longer count leave the table and are returned.
 
-        Their marks stay, so that nothing older can come back (as many as `_let_rest` says).
+        Their marks stay, so that nothing older can come back (as many as marks.py says).
         """
         gone = []
         for peer in list(peers):
@@ -332,8 +294,8 @@ class PeerTable(Trust):
 
     def _make_room(self, card: Card, verdict: Verdict) -> bool:
         """Whether there is room for a newcomer with this verdict, if need be in the place of another (quotas.py)."""
-        roots, issuers = sorted(roots_of(verdict)), len(self.policy.issuers)
-        if any(self._quotas.size(root) < share(self.most, root, issuers) for root in roots):
+        roots = sorted(roots_of(verdict))
+        if any(self._quotas.size(root) < self._quota(root) for root in roots):
             return True
         rows = (self._quotas.first_to_go(root, self.own) for root in roots)
         last = next((row for row in rows if row is not None and row.card.identity > card.identity), None)
@@ -343,6 +305,9 @@ class PeerTable(Trust):
         verdict = over_quota(last.card, last.verdict)
         self.crowded_out.append(replace(last, content=Content(verdict, last.record, verified=last.verified)))
         return True
+
+    def _quota(self, root: bytes) -> int:
+        return quota(self.most, root, len(self.policy.issuers))
 
     def _content(self, verdict: Verdict, record: AddressRecord | None = None) -> Content:
         """What a row holds of a card that counts; in a world worked out once for all nodes that judge alike."""
@@ -386,29 +351,16 @@ class PeerTable(Trust):
             self.items.remove(item, place)
 
     def _let_rest(self, identity: bytes, roots: Iterable[bytes]) -> None:
-        """Keep the mark of an identity for which these vouch no longer; for each the last, as many as it may have rows.
-
-        Or whoever signs cards without end would have each leave a mark behind. It is forgotten when it rests for none
-        of all that have vouched: or a rogue issuer could grant a member of another, too, have its mark forgotten, and
-        old cards of it would count again.
-        """
+        """Keep the mark of an identity for which these vouch no longer, as long as there is room (marks.py)."""
         for root in roots:
-            resting = self._resting.setdefault(root, {})
-            resting.pop(identity, None)
-            resting[identity] = None
-            if len(resting) > share(self.most, root, len(self.policy.issuers)):
-                oldest = next(iter(resting))
-                del resting[oldest]
-                if not (self._is_needed(oldest) or self._rests(oldest)) and self._marks.pop(oldest, None) is not None:
-                    self.forgotten.append(oldest)
-
-    def _rests(self, identity: bytes) -> bool:
-        return any(identity in resting for resting in self._resting.values())
+            oldest = self._resting.add(identity, root, self._quota(root))
+            if oldest is not None and not self._is_needed(oldest) and self._marks.pop(oldest, None) is not None:
+                self.forgotten.append(oldest)
 
     def let_restored_rest(self) -> None:
         """All rows were read back: the marks without one rest, for each issuer since nobody knows who vouched."""
         roots = [*map(bytes, self.policy.issuers.values()), NO_ISSUER]
-        for identity in [one for one in self._marks if one not in self._peers and not self._rests(one)]:
+        for identity in [one for one in self._marks if one not in self._peers and one not in self._resting]:
             self._let_rest(identity, roots)
 
     def _is_needed(self, identity: bytes) -> bool:

@@ -14,7 +14,7 @@ from p2pnoise.gossip.items import ItemSet, body_id
 from p2pnoise.gossip.messages import MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
 from p2pnoise.gossip.networks import Network
 from p2pnoise.gossip.peer import Peer
-from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, share
+from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, quota
 from p2pnoise.gossip.table import InBulk, PeerTable
 
 from .bits import numbers_of, without
@@ -320,7 +320,7 @@ class DenseTable(PeerTable):
             return new
         held, tight = self.items.bits | new, 0
         for group, members in self.items.registry.members.items():
-            if (held & members).bit_count() > share(self.most, group, issuers):
+            if (held & members).bit_count() > quota(self.most, group, issuers):
                 tight |= new & members
         return tight
 

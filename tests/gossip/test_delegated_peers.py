@@ -8,6 +8,7 @@ import pytest
 
 from cards import Delegation, Grant, IssuerKey, Retirement
 from p2pnoise.gossip import effects
+from p2pnoise.gossip.facts import touched_by
 from p2pnoise.gossip.items import body_id, grant_id
 from p2pnoise.gossip.messages import (
     Announce,
@@ -153,7 +154,7 @@ def test_a_delegation_has_those_judged_again_whom_a_key_below_it_granted_and_nob
     further = sign(place, Delegation, place.issuer, iss=place.issuer.public, key=GATE.public, path=0,
                    nbf=place.START - 200, exp=place.START + 900)  # fmt: skip
     tell(table, place, further)
-    assert [peer.card.name for peer in table.touched_by(further)] == ["carl"]
+    assert [peer.card.name for peer in touched_by(table, further)] == ["carl"]
 
 
 def test_a_grant_in_a_row_counts_again_when_its_delegation_comes_back(place, table):
@@ -162,7 +163,7 @@ def test_a_grant_in_a_row_counts_again_when_its_delegation_comes_back(place, tab
     assert len(next(iter(table)).grants) == 1
     (given,) = chain(place, 1)
     tell(table, place, given)
-    table.reconsider(table.touched_by(given), place.START)
+    table.reconsider(touched_by(table, given), place.START)
     assert len(next(iter(table)).grants) == 2
 
 

@@ -10,7 +10,7 @@ from cards import Policy, Succession
 from p2pnoise.gossip.effects import StorePeer
 from p2pnoise.gossip.items import NO_ISSUER
 from p2pnoise.gossip.messages import CardItem, Push, RecordItem
-from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, ONE_ISSUER, Quotas, share
+from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, ONE_ISSUER, Quotas, quota
 
 MOST = 40
 QUOTA = MOST // ONE_ISSUER
@@ -48,8 +48,8 @@ def test_the_one_issuer_of_a_policy_has_all_but_the_tenth_of_those_without(place
 
 @pytest.mark.parametrize("issuers", range(1, 30))
 def test_all_shares_fit_in_a_table(issuers):
-    shares = [share(100_000, bytes([number]), issuers) for number in range(1, issuers + 1)]
-    assert sum(shares) + share(100_000, NO_ISSUER, issuers) <= 100_000
+    shares = [quota(100_000, bytes([number]), issuers) for number in range(1, issuers + 1)]
+    assert sum(shares) + quota(100_000, NO_ISSUER, issuers) <= 100_000
     assert max(shares) <= 25_000 or issuers == 1
 
 
@@ -176,7 +176,7 @@ def test_a_restored_mark_without_a_row_stays_until_all_who_may_have_vouched_have
             if table.by_identity(card.identity) is not None:
                 table._remove(table.by_identity(card.identity))
     assert table.mark(before.identity) is not None  # for pins and first uses nobody has had any
-    for number in range(share(MOST, NO_ISSUER, 2)):
+    for number in range(quota(MOST, NO_ISSUER, 2)):
         table._let_rest(b"somebody %d" % number, [NO_ISSUER])
     assert table.mark(before.identity) is None
     assert before.identity in table.forgotten
@@ -256,7 +256,7 @@ def test_what_no_issuer_endorses_has_a_tenth(place):
     bare = [place.bare(f"free-{number}") for number in range(MOST)]
     assert sum(offer(table, bare, place)) >= MOST // NO_ISSUER_AT_ALL
     assert len(table) == MOST // NO_ISSUER_AT_ALL
-    assert share(MOST, NO_ISSUER, 0) == MOST  # where the policy names no issuer, that is all there is
+    assert quota(MOST, NO_ISSUER, 0) == MOST  # where the policy names no issuer, that is all there is
 
 
 def test_a_record_that_came_before_the_card_that_makes_room_for_itself_is_kept_for_it(mesh, place):
