@@ -7,7 +7,7 @@ it would count again.
 
 
 class RestingMarks:
-    """The identities of these marks by root issuer, the first that came to rest first. Bounded by what `add` is told."""
+    """The identities of these marks by root, the first that came to rest first. Bounded by what `add` is told."""
 
     def __init__(self) -> None:
         self._by_root: dict[bytes, dict[bytes, None]] = {}
