@@ -141,7 +141,9 @@ class Views:
     @property
     def search(self) -> int:
         """Nanoseconds from one search for neighbours to the next."""
-        return min(SEARCH << min(self._turned_away // PATIENT, 32), LONGEST_SEARCH) if self.active else SEARCH
+        if not any(self.active.values()):  # those who came to us may be whoever wants to be all that we have
+            return SEARCH
+        return min(SEARCH << min(self._turned_away // PATIENT, 32), LONGEST_SEARCH)
 
     @property
     def chosen(self) -> int:

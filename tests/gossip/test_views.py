@@ -120,7 +120,7 @@ def turned_away(mesh, node, names):
         mesh.say(full, node, Sample(frozenset(), asks=False, full=True))
 
 
-def test_where_all_are_full_a_node_that_has_a_neighbour_looks_for_others_less_and_less_often(mesh):
+def test_where_all_are_full_a_node_that_has_chosen_a_neighbour_looks_for_others_less_and_less_often(mesh):
     """Where few have a row in a bounded table, they would be asked by everybody, every second, for ever."""
     ada = mesh.add("ada")
     mesh.join(ada, mesh.add("friend"))
@@ -133,6 +133,13 @@ def test_where_all_are_full_a_node_that_has_a_neighbour_looks_for_others_less_an
 
 def test_without_a_neighbour_it_goes_on_looking(mesh):
     ada = mesh.add("ada")
+    turned_away(mesh, ada, NAMES)
+    assert ada.overlay.views.search == SEARCH
+
+
+def test_with_neighbours_alone_that_came_to_it_it_goes_on_looking(mesh):
+    ada = mesh.add("ada")
+    mesh.join(mesh.add("friend"), ada)
     turned_away(mesh, ada, NAMES)
     assert ada.overlay.views.search == SEARCH
 
