@@ -76,8 +76,10 @@ class Experiment(ABC, Generic[W]):
         self.parameters = dict(parameters or {})
         self.world: W = self._make_world()
         self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)
-        self._settle(settle(scenario, nodes, self.world.chance))
-        self.watching = Watching(self.world, self.schedule, scenario.expects, self.always)
+        places = settle(scenario, nodes, self.world.chance)
+        self._settle(places)
+        started = max(place.at for place in places if place.kind == "honest" or not scenario.absent)
+        self.watching = Watching(self.world, self.schedule, scenario.expects, self.always, started=started)
         for watch in self.watching.watches:
             self._tell(watch)
 

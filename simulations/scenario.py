@@ -84,7 +84,7 @@ class Scenario:
     smoke: int = 12
     """How many nodes are enough to ask the question at all: the size in sweeps of every day."""
     seconds: float = 60.0
-    """When a run is over, unless all that it expects is settled before and nothing more goes wrong."""
+    """When a run is over, unless all have started, what it waits for is settled and nothing more goes wrong before."""
     start: float = 1.0
     """The seconds within which all nodes start, the first one at once."""
     begin_with: Literal["first", "earlier"] = "earlier"
