@@ -9,7 +9,7 @@ from .byte_experiment import ByteExperiment
 from .experiment import Experiment, Progress
 from .faults import Fault, Schedule, checked, fault_from
 from .outcome import Outcome, Value
-from .scenario import MAX_BYTES_NODES, MAX_NODES, MAX_SECONDS, Fidelity, Scenario, ScenarioError, ScenarioFile, find
+from .scenario import MAX_BYTES_NODES, MAX_NODES, Fidelity, Scenario, ScenarioError, ScenarioFile, find
 
 
 def run(
@@ -56,7 +56,7 @@ def begin(
     scenario = scenario if seconds is None else replace(scenario, seconds=seconds)
     faults: Schedule | None = None
     if schedule is not None:
-        faults = checked(one if isinstance(one, Fault) else fault_from(one) for one in schedule)
+        faults = checked((one if isinstance(one, Fault) else fault_from(one) for one in schedule), nodes=nodes)
     make = file.experiment or _experiment_of(fidelity)
     with file.fitting(nodes):
         return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
@@ -88,14 +88,15 @@ def _fitting(
         raise ScenarioError(
             f"{file.name} does not run at fidelity {fidelity}", f"it runs at: {', '.join(scenario.fidelities)}"
         )
+    if scenario.start > scenario.seconds:
+        raise ScenarioError(
+            f"{file.name} cannot be asked: nodes start within {scenario.start:g} s, and it is over after"
+            f" {scenario.seconds:g} s",
+            "give it more seconds, or a shorter start",
+        )
     if fidelity != "messages" and nodes > MAX_BYTES_NODES:
         way = "take --fidelity messages" if "messages" in scenario.fidelities else "choose fewer"
         raise ScenarioError(f"{nodes:,} nodes at fidelity {fidelity}, at most {MAX_BYTES_NODES:,}", way)
-    if not 0 <= scenario.seconds <= MAX_SECONDS:
-        raise ScenarioError(
-            f"{file.name} cannot be asked with these parameters: it would last {scenario.seconds:g} s",
-            f"up to {MAX_SECONDS:,.0f} s are possible",
-        )
     return scenario, nodes, fidelity
 
 

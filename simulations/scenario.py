@@ -33,6 +33,7 @@ from p2pnoise.errors import P2PNoiseError
 
 from .clocks import ClockLaw
 from .faults import Fault, ScheduleError
+from .fields import check, one_of, within
 from .neighbourhoods import Networks
 from .network import NetworkLaw
 from .oracle import YEAR
@@ -113,8 +114,49 @@ class Scenario:
     daemon's own and their clocks run alike."""
 
     def __post_init__(self) -> None:
+        """Raises ValueError for what no world can be."""
+        _check(self)
         if "bytes" in self.fidelities and not self.adversaries and not self.clocks.drift:
             object.__setattr__(self, "fidelities", tuple(dict.fromkeys((*self.fidelities, "virtual"))))
+
+
+def _check(said: Scenario) -> None:
+    for name in ("nodes", "smoke"):
+        within(name, getattr(said, name), 1, MAX_NODES, whole=True)
+    within("seconds", said.seconds, 0.001, MAX_SECONDS)
+    within("start", said.start, 0, MAX_SECONDS)
+    within("lifetime", said.lifetime, 1, MAX_SECONDS, whole=True)
+    if said.publishers is not None:
+        within("publishers", said.publishers, 0, MAX_NODES, whole=True)
+    one_of("begin_with", said.begin_with, ("first", "earlier"))
+    one_of("disks", said.disks, ("memory", "files"))
+    for name, kind in (("law", NetworkLaw), ("clocks", ClockLaw), ("config", NodeConfig), ("adversaries", Mapping)):
+        if not isinstance(getattr(said, name), kind):
+            raise ValueError(f"{name} = {getattr(said, name)!r} is no {kind.__name__}")  # noqa: TRY004
+    if not callable(said.faults):
+        raise ValueError("faults is no function of a setting: write lambda setting: [...]")  # noqa: TRY004
+    for kind_of, many in said.adversaries.items():
+        within(f"adversaries: {kind_of}", many, 0, MAX_NODES)
+    for name, verb in (("expects", "watch"), ("compares", "check")):
+        _check_all(name, getattr(said, name), verb)
+    for fidelity in said.fidelities:
+        one_of("fidelities", fidelity, ("bytes", "messages", "virtual"))
+    if not said.fidelities:
+        raise ValueError("fidelities: none is named")
+
+
+def _check_all(name: str, given: object, verb: str) -> None:
+    """What is expected or compared is a sequence of objects with this method; those that ship say what numbers are."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise ValueError(f"{name} = {given!r} is no list")  # noqa: TRY004 - as all refusals
+    for one in given:
+        if isinstance(one, type) or not callable(getattr(one, verb, None)):
+            raise ValueError(f"{name}: {one!r} has no method `{verb}`")  # noqa: TRY004
+        if type(one).__module__.startswith("simulations.checks"):
+            try:
+                check(one, least=0)
+            except ValueError as error:
+                raise ValueError(f"{name}: {type(one).__name__}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
