@@ -75,7 +75,8 @@ class Experiment(ABC, Generic[W]):
         self.file, self.scenario, self.seed = file, scenario, seed
         self.parameters = dict(parameters or {})
         self.world: W = self._make_world()
-        self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)
+        with guard.simulated():  # what somebody draws without `setting` is another fault every time
+            self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)
         places = settle(scenario, nodes, self.world.chance)
         self._settle(places)
         started = max(place.at for place in places if place.kind == "honest" or not scenario.absent)
@@ -188,7 +189,9 @@ class Experiment(ABC, Generic[W]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc: object) -> None: ...
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raises `ScenarioError` where the scenario's own Python is what went wrong."""
+        self.file.answer_for(error)
 
 
 def versions(libraries: Sequence[str]) -> dict[str, str]:

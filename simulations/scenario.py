@@ -17,12 +17,11 @@ parameters that may be set and swept:
 """
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -31,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from p2pnoise.config import NodeConfig
 from p2pnoise.errors import P2PNoiseError
 
+from . import own_python
 from .clocks import ClockLaw
 from .faults import Fault, ScheduleError
 from .fields import check, one_of, within
@@ -48,6 +48,7 @@ Fidelity = Literal["bytes", "messages", "virtual"]
 MAX_NODES = 200_000
 MAX_BYTES_NODES = 5_000  # where every node is a whole one; more of them fit no memory
 MAX_SECONDS = 1e9
+LOOKS = "simulations/WRITING.md shows how one looks"
 
 
 class ScenarioError(P2PNoiseError):
@@ -173,6 +174,8 @@ class ScenarioFile:
     make: Callable[..., Scenario]
     experiment: "type[Experiment[Any]] | None" = None
     """What runs it where that is not as all are run: `EXPERIMENT` in its file."""
+    path: str = ""
+    """Of its file, as Python names it, where that is Python of somebody's own."""
 
     def with_parameters(self, given: Mapping[str, Value]) -> Scenario:
         """The scenario with these parameters. Raises `ScenarioError`."""
@@ -186,19 +189,47 @@ class ScenarioFile:
                     f"{self.name}: {name} = {value!r} is no {kind.__name__}", f"the default is {self.parameters[name]}"
                 )
         with self.fitting():
-            return self.make(**given)
+            made = self.make(**given)
+        if not isinstance(made, Scenario):
+            raise ScenarioError(f"{self.name}: `scenario` returns {made!r}, which is no Scenario", LOOKS)
+        return made
 
     @contextmanager
     def fitting(self, nodes: int | None = None) -> Iterator[None]:
         """While it is made of what somebody asked for: what does not go together is theirs. Raises `ScenarioError`."""
+        with self.answering():
+            try:
+                yield
+            except (ArithmeticError, LookupError, ValueError, ScheduleError) as error:
+                if self._place_of(error):
+                    raise
+                of = "" if nodes is None else f" of {nodes} node{'s' * (nodes != 1)}"
+                raise ScenarioError(
+                    f"{self.name} cannot be asked{of} with these parameters: {error}",
+                    f"take other numbers; p2pnoise simulate show {self.name} names its own",
+                ) from error
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """While its own Python is called: what that raises, or has raised, is its writer's. Raises `ScenarioError`."""
         try:
             yield
-        except (ArithmeticError, LookupError, ValueError, ScheduleError) as error:
-            of = "" if nodes is None else f" of {nodes} node{'s' * (nodes != 1)}"
-            raise ScenarioError(
-                f"{self.name} cannot be asked{of} with these parameters: {error}",
-                f"take other numbers; p2pnoise simulate show {self.name} names its own",
-            ) from error
+        except (Exception, SystemExit) as error:
+            self.answer_for(error)
+            raise
+
+    def answer_for(self, error: BaseException | None) -> None:
+        """Raises `ScenarioError` with the place in its file from which an error came, if it came from there."""
+        while isinstance(error, BaseExceptionGroup):  # as trio has them
+            error = error.exceptions[0]
+        place = self._place_of(error)
+        if place and isinstance(error, Exception | SystemExit) and not isinstance(error, ScenarioError):
+            raise ScenarioError(f"{place}: {type(error).__name__}: {error}", f"mend the file; {LOOKS}") from error
+
+    def _place_of(self, error: BaseException | None) -> str:
+        """FILE:LINE of the last frame in its file, where it is one of somebody's own."""
+        line = own_python.place_of(error, self.path) if self.path and error is not None else None
+        return f"{self.name}:{line}" if line else ""
 
 
 def all_scenarios() -> list[ScenarioFile]:
@@ -225,16 +256,17 @@ def find(name: str) -> ScenarioFile:
 
 
 def _load(path: Path) -> ScenarioFile:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if not path.is_file():
         raise ScenarioError(f"{path}: there is no such file", "name a scenario of `p2pnoise simulate list`, or a file")
-    module = importlib.util.module_from_spec(spec)
+    for line, what in own_python.unseen(path):
+        raise ScenarioError(f"{path}:{line}: {what} is decided by no seed", "take view.now, or setting.chance")
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ScenarioError(f"{path}: {why}", "mend the file; simulations/WRITING.md shows how one looks") from error
-    return _read(module, str(path))
+        module = own_python.load(path)
+    except (Exception, SystemExit) as error:
+        place = own_python.place_of(error, str(path.absolute()))
+        where = f"{path}:{place}" if place else str(path)
+        raise ScenarioError(f"{where}: {type(error).__name__}: {error}", f"mend the file; {LOOKS}") from error
+    return replace(_read(module, str(path)), path=str(module.__file__))
 
 
 def _read(module: ModuleType, name: str) -> ScenarioFile:
@@ -243,7 +275,7 @@ def _read(module: ModuleType, name: str) -> ScenarioFile:
     if not callable(make) or not question:
         raise ScenarioError(
             f"{name}: no question in its first line, or no function `scenario`",
-            "simulations/WRITING.md shows how a scenario looks",
+            LOOKS,
         )
     parameters = {one.name: one.default for one in inspect.signature(make).parameters.values()}
     if any(not isinstance(default, Value) for default in parameters.values()):
