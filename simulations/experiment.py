@@ -109,7 +109,7 @@ class Experiment(ABC, Generic[W]):
         """Let things happen until this nanosecond; call it every `LOOK`, or what checks time is coarser."""
         with guard.simulated():
             self.world.run(min(until, ns(self.scenario.seconds)))
-        self.watching.look()
+            self.watching.look()
 
     def finish(self, progress: Progress = lambda _now, _end: None) -> Outcome:
         """Go on until it is over, and say what it found; once."""

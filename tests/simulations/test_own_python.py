@@ -91,7 +91,8 @@ def test_what_a_file_does_wrong_before_a_run_is_named(written, verb, text, words
 def test_what_a_check_of_ones_own_raises_in_a_run_is_named(written, fidelity, method, does, words):
     written(WATCH.format(method=method, does=does))
     assert words in refused("run", "--fidelity", fidelity)
-    assert words in refused("replay", "--fidelity", fidelity, "--until", "8") or method == "finish(self)"
+    if method != "finish(self)":  # a run that is held at a moment has not come to it
+        assert words in refused("replay", "--fidelity", fidelity, "--until", "8")
 
 
 def test_a_sweep_says_where_a_file_goes_wrong(written):
