@@ -80,7 +80,8 @@ class Experiment(ABC, Generic[W]):
         places = settle(scenario, nodes, self.world.chance)
         self._settle(places)
         started = max(place.at for place in places if place.kind == "honest" or not scenario.absent)
-        self.watching = Watching(self.world, self.schedule, scenario.expects, self.always, started=started)
+        with guard.simulated():
+            self.watching = Watching(self.world, self.schedule, scenario.expects, self.always, started=started)
         for watch in self.watching.watches:
             self._tell(watch)
 
@@ -149,7 +150,8 @@ class Experiment(ABC, Generic[W]):
     def _found(self) -> Outcome:
         """What it found by itself."""
         world, watching = self.world, self.watching
-        watching.finish()
+        with guard.simulated():
+            watching.finish()
         metrics, samples = watching.figures()
         metrics |= {"deliveries": world.deliveries, "handshakes": world.census["peer-verified"] // 2}
         metrics["redundancy"] = redundancy(node.came for node in world.nodes if node.honest)
