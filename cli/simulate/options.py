@@ -121,8 +121,9 @@ def saved(path: Path) -> "Outcome":
     raw = read(path, limit=MAX_OUTCOME, what="outcome")
     try:
         return Outcome.from_json(json.loads(raw))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Fault(f"{path}: no outcome of a simulation", "give it the file that `simulate run --out` wrote") from None
+    except (ValueError, RecursionError) as error:
+        hint = "give it the file that `simulate run --out` wrote"
+        raise Fault(f"{path}: no outcome of a simulation ({error})"[:300], hint) from None
 
 
 def as_command(name: str, *, nodes: int, seed: int, fidelity: str, parameters: Mapping[str, object]) -> str:
