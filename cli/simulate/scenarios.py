@@ -104,5 +104,5 @@ def _words(fault: dict[str, Any]) -> str:
     kind, at, nodes = told.pop("kind"), told.pop("at"), told.pop("nodes", [])
     few = [str(node) for node in nodes[:_FEW]] + ([f"{len(nodes) - _FEW:,} more"] if len(nodes) > _FEW else [])
     plain = {name: f"{value:g}" if isinstance(value, float) else value for name, value in told.items()}
-    fields = [f"{name}={value}" for name, value in plain.items() if value not in (None, False)]
+    fields = [f"{name}={value}" for name, value in plain.items() if value is not None and value is not False]
     return " ".join([f"{at:g} s: {kind}", *([f"of nodes {', '.join(few)}"] if few else []), *fields])
