@@ -132,9 +132,9 @@ class ByteExperiment(Experiment[World]):
         gc.set_threshold(100_000, 50, 10)
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, *exc: Any) -> None:
         self._files.close()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*exc)
 
 
 def _maker(kind: str) -> Make:

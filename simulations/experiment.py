@@ -191,9 +191,10 @@ class Experiment(ABC, Generic[W]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, *exc: Any) -> None:
         """Raises `ScenarioError` where the scenario's own Python is what went wrong."""
-        self.file.answer_for(error)
+        for error in exc[1:2]:
+            self.file.answer_for(error)
 
 
 def versions(libraries: Sequence[str]) -> dict[str, str]:

@@ -91,7 +91,7 @@ def _fits(value: object, hint: Any) -> bool:
     if get_origin(hint) is Literal:
         return isinstance(value, str) and value in get_args(hint)
     if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+        return isinstance(value, tuple | list) and all(isinstance(one, str) for one in value)
     if hint is float:
         return type(value) in (int, float) and isfinite(value)  # type: ignore[arg-type]
     return type(value) is hint

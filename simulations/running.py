@@ -57,7 +57,9 @@ def begin(
     """As `run`, but to be led step by step. Raises the same."""
     file = find(name) if isinstance(name, str) else name
     scenario, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
-    scenario = scenario if seconds is None else replace(scenario, seconds=seconds)
+    if seconds is not None:
+        with file.fitting():
+            scenario = replace(scenario, seconds=seconds)
     faults: Schedule | None = None
     if schedule is not None:
         faults = checked((one if isinstance(one, Fault) else fault_from(one) for one in schedule), nodes=nodes)

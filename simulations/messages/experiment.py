@@ -119,7 +119,7 @@ class MessageExperiment(Experiment[MessageWorld]):
         gc.disable()
         return self
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, *exc: Any) -> None:
         gc.enable()
         gc.unfreeze()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*exc)

@@ -44,6 +44,6 @@ class VirtualExperiment(ByteExperiment):
                 if isinstance(watch, Clean):
                     watch.broken(f"node {node.number} has not ended")
 
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+    def __exit__(self, *exc: Any) -> None:
         self.world.close()
-        super().__exit__(kind, error, trace)
+        super().__exit__(*exc)

@@ -116,6 +116,12 @@ def test_a_fault_that_is_drawn_may_lie_behind_the_end(written):
     assert outcome.virtual_seconds == 20
 
 
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_seconds_in_which_nothing_can_be_are_refused(written, seconds):
+    with pytest.raises(ScenarioError, match="seconds = "):
+        run(written(HEAD + CONVERGED), seconds=seconds)
+
+
 def test_every_adversary_can_be_written(written):
     for kind in ADVERSARIES:
         assert find(written(f"{HEAD}adversaries = {{ {kind} = 1 }}\n{CONVERGED}"))
