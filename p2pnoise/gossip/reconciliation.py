@@ -55,6 +55,7 @@ class _Link:
     node_id: bytes
     waiting: Ranges | None = None  # to be answered when we have asked for most of what it told
     calm_at: int = 0  # not before then
+    asked: int = 0  # items that it asked for and that were worth something
 
 
 class Reconciliation:
@@ -163,9 +164,16 @@ class Reconciliation:
         return self._links[link].waiting is not None
 
     def earned(self, link: LinkId, *, asked: int, given: int, now: Instant) -> None:
-        """The peer asked for so many items that we have; so many came of those that it was asked for."""
+        """The peer asked for so many items that we have; so many came of those that it was asked for.
+
+        To ask is worth something as often as there are items, or whoever asks for the same again and again would have
+        us compare without end.
+        """
+        state = self._links[link]
+        asked = min(asked, max(0, len(self._items) - state.asked))
         if asked or given:
-            self._budgets.earn(self._links[link].node_id, ID_SIZE * asked + WORTH * given, now)
+            state.asked += asked
+            self._budgets.earn(state.node_id, ID_SIZE * asked + WORTH * given, now)
 
     def _go_on(self, link: LinkId, state: _Link, now: Instant) -> None:
         message = state.waiting
