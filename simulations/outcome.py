@@ -58,6 +58,8 @@ class Outcome:
     """How many events of each kind all nodes told their applications."""
     schedule: tuple[Mapping[str, Any], ...] = ()
     """The faults, in the form in which they are saved and replayed."""
+    seconds: float | None = None
+    """How long it was to last at most, where that is not as the scenario says."""
     versions: Mapping[str, str] = field(default_factory=dict)
     trace_hash: str = ""
     """BLAKE2b over every delivery, or empty where there is none to repeat (`real`)."""
@@ -84,7 +86,7 @@ class Outcome:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Outcome":
         """The outcome in what `to_json` or a line gave. Raises KeyError, TypeError or ValueError for anything else."""
-        noted = {"notes": {}, **value}  # lines of before there were notes
+        noted = {"notes": {}, "seconds": None, **value}  # lines of before there were these
         fields = {name: noted[name] for name in cls.__dataclass_fields__}
         fields["checks"] = tuple(Check(**check) for check in fields["checks"])
         fields["curves"] = {name: tuple((t, v) for t, v in curve) for name, curve in fields["curves"].items()}

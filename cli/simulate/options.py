@@ -5,6 +5,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -114,15 +115,19 @@ def faults() -> Iterator[None]:
 
 
 def saved(path: Path) -> "Outcome":
-    """What `run --out` wrote. Raises `Fault`."""
+    """What `run --out` or `shrink --out` wrote. A scenario's file is looked for beside it, too. Raises `Fault`."""
     from p2pnoise.folder.reading import read  # noqa: PLC0415 - not for --help
     from simulations import Outcome  # noqa: PLC0415
 
     raw = read(path, limit=MAX_OUTCOME, what="outcome")
     try:
-        return Outcome.from_json(json.loads(raw))
+        outcome = Outcome.from_json(json.loads(raw))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Fault(f"{path}: no outcome of a simulation", "give it the file that `simulate run --out` wrote") from None
+    beside = path.parent / outcome.scenario
+    if outcome.scenario.endswith((".py", ".toml")) and beside.exists() and not Path(outcome.scenario).exists():
+        outcome = replace(outcome, scenario=str(beside))
+    return outcome
 
 
 def as_command(name: str, *, nodes: int, seed: int, fidelity: str, parameters: Mapping[str, object]) -> str:

@@ -9,12 +9,12 @@ import click
 from click.core import ParameterSource
 
 from cli import options
-from cli.output import USAGE, Fault, answer, answer_json, columns, rows
+from cli.output import USAGE, Fault, answer, answer_json, columns, rows, say
 
 from .options import faults, of_one_run, saved
 from .run import progress_bar
 
-_OF_THE_SOFTWARE = ("versions", "notes")  # not of what came out
+_ASKED = ("versions", "notes", "seconds")  # not of what came out
 
 
 def _moment(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
@@ -74,6 +74,7 @@ def command(
                 fidelity=before.fidelity,  # type: ignore[arg-type]
                 parameters=before.parameters,
                 schedule=before.schedule,
+                seconds=before.seconds,
             )
         with experiment as running:
             end = int(until * 1e9) if until is not None else None
@@ -88,6 +89,10 @@ def command(
             inside = running.inspect(node) if node is not None else None
             if before is not None and running.over:
                 _compare(before, running.outcome())
+            elif before is not None:
+                say("held before its end: whether it comes out the same was not looked at")
+            if until is not None and running.over and now < until:
+                say(f"it was over at {now:g} s")
     if as_json:
         answer_json({"ok": True, "at": now, "nodes": lines} if inside is None else {"ok": True, "at": now, **inside})
     elif inside is None:
@@ -107,14 +112,12 @@ def _saved_alone(path: Path) -> Any:
 
 def _compare(before: Any, again: Any) -> None:
     if before.trace_hash != again.trace_hash:
-        changed = [f"{name} {before.versions.get(name)} -> {now}" for name, now in again.versions.items()]
-        raise Fault(
-            f"it did not come out the same: trace {again.trace_hash}, before {before.trace_hash}",
-            f"use the versions that it was made with ({', '.join(changed)}), and the same source",
-            code=1,
-        )
+        versions = [(name, before.versions.get(name), now) for name, now in again.versions.items()]
+        changed = ", ".join(f"{name} {was}, here {now}" for name, was, now in versions if was != now)
+        fix = "use the source that it was made with" + (f", and its versions: {changed}" if changed else "")
+        raise Fault(f"it did not come out the same: trace {again.trace_hash}, before {before.trace_hash}", fix, code=1)
     told, now = (json.loads(one.line()) for one in (before, again))
-    other = [key for key in told if told[key] != now[key] and key not in _OF_THE_SOFTWARE]
+    other = [key for key in told if told[key] != now[key] and key not in _ASKED]
     if other:
         raise Fault(
             f"it did not come out the same: the trace is, but not its {', '.join(other)}",

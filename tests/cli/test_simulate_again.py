@@ -1,7 +1,9 @@
 """`p2pnoise simulate replay`, `shrink` and `mutants`: what was run once is looked into, made small, and tested."""
 
 import json
-import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -106,10 +108,10 @@ def test_a_run_at_fidelity_messages_that_went_wrong_is_made_small(tmp_path):
         "messages",
     )
     assert simulate(*run, "--out", file).exit_code == 1
-    done = simulate("shrink", file, "--most", 3, "--json")
-    assert done.exit_code == 0
-    again = shlex.split(json.loads(done.stdout)["command"])
-    assert simulate(*again[2:]).exit_code == 1
+    small = tmp_path / "small.json"
+    assert simulate("shrink", file, "--most", 3, "--out", small).exit_code == 0
+    assert json.loads(small.read_text())["ok"] is False
+    assert simulate("replay", small).exit_code == 0  # it comes out the same
 
 
 def test_a_run_of_before_there_were_notes_is_replayed(kept):
@@ -187,11 +189,36 @@ def test_what_broke_is_made_small_and_becomes_a_test(kept):
     small = json.loads(done.stdout)
     assert [fault["kind"] for fault in small["schedule"]] == ["revoke"]
     assert small["nodes"] <= 6
-    names = {}
+    names = {"__file__": str(kept / "test_small.py")}
     exec((kept / "test_small.py").read_text(), names)
     (test,) = (one for name, one in names.items() if name.startswith("test_"))
     with pytest.raises(AssertionError):
         test()
+
+
+def test_what_was_kept_finds_the_scenario_beside_it_from_anywhere(kept, monkeypatch):
+    monkeypatch.chdir(kept)
+    for file in ("apart.json", "small.json", "test_apart.py"):
+        Path(file).unlink(missing_ok=True)
+    assert simulate("run", "broken.toml", "--out", "apart.json").exit_code == 1
+    small = ("--most", 1, "--out", "small.json", "--test", "test_apart.py")
+    assert simulate("shrink", "apart.json", *small).exit_code == 0
+    monkeypatch.chdir("/")
+    for file in ("apart.json", "small.json"):
+        assert simulate("replay", kept / file, "--until", "1").exit_code == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(kept / "test_apart.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "assert [Check(" in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_replay_says_what_it_did_not_look_at(kept):
+    assert "was not looked at" in simulate("replay", kept / "run.json", "--until", "1").stderr
+    assert "it was over at" in simulate("replay", kept / "run.json", "--until", "9999").stderr
 
 
 def test_no_regression_test_is_written_over_a_file_unless_asked(kept):
