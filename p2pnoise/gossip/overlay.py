@@ -204,7 +204,7 @@ class Overlay:
         if self._links and now.monotonic >= self._next_round:
             self._next_round = self._in_a_minute(now)
             if self.views.active:
-                link = self._random.choice(list(self.views.active))
+                link = self._random.choice(self._to_compare_with())
                 self._facts.name_all(link)
                 self._compare([link], now)
         return self._finish(now)
@@ -320,6 +320,11 @@ class Overlay:
     def _in_a_minute(self, now: Instant) -> int:
         """When the next round is, a tenth more or less: those who began together are not to go on together."""
         return now.monotonic + ANTI_ENTROPY * 9 // 10 + self._random.randrange(ANTI_ENTROPY // 5)
+
+    def _to_compare_with(self) -> list[LinkId]:
+        """Every other time one of our own choice: those who came to us may be many of one mind."""
+        chosen = [link for link, ours in self.views.active.items() if ours]
+        return chosen if chosen and self._random.randrange(2) else list(self.views.active)
 
     # Messages
 

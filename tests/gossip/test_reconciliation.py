@@ -342,6 +342,19 @@ def test_a_comparison_is_made_every_minute_with_somebody(mesh):
     assert 16 <= len(ada.heard_of(Ranges)) + len(bob.heard_of(Ranges)) <= 20
 
 
+def test_whoever_came_to_us_in_numbers_does_not_have_all_comparisons(mesh):
+    ada = mesh.add("ada")
+    mesh.join(ada, mesh.add("bob"))
+    for number in range(10):
+        mesh.puppet(f"eve-{number}", ada)  # each of them is dialled, and one of our choice, but for what is said here
+    views = ada.overlay.views
+    for link in views.active:
+        views.active[link] = link == ada.links["bob"]
+    mesh.speakers["bob"].heard.clear()
+    mesh.wait(60 * 60)
+    assert len(mesh.speakers["bob"].heard_of(Ranges)) > 20
+
+
 def test_a_joiner_learns_a_thousand_items_from_one_peer_without_waiting(mesh):
     ada = mesh.add("ada", names=[f"node-{number}" for number in range(400)])
     bob = mesh.add("bob")
