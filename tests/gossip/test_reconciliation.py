@@ -364,6 +364,15 @@ def test_a_joiner_learns_a_thousand_items_from_one_peer_without_waiting(mesh):
     assert mesh.now == 0
 
 
+def test_who_lacks_nearly_all_of_what_was_made_in_one_hour_is_told_all_in_one_comparison(mesh, monkeypatch):
+    """Bodies bring grants, which stand far behind them."""
+    for name, tenth in (("MAX_TOLD", 197), ("BEHIND", 98), ("MAX_LEFT", 8), ("OPENED", 2)):
+        monkeypatch.setattr(reconciliation, name, tenth)
+    ada, bob = mesh.add("ada", names=[f"node-{number}" for number in range(800)]), mesh.add("bob")
+    mesh.join(bob, ada)
+    assert len(bob.table) == len(ada.table)
+
+
 def test_a_peer_that_offers_what_it_does_not_give_holds_no_other_comparison_up(mesh):
     ada = mesh.add("ada")
     eve = mesh.puppet("eve", ada)
