@@ -132,8 +132,9 @@ class ByteExperiment(Experiment[World]):
         gc.set_threshold(100_000, 50, 10)
         return self
 
-    def __exit__(self, *_exc: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self._files.close()
+        super().__exit__(kind, error, trace)
 
 
 def _maker(kind: str) -> Make:

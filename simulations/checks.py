@@ -90,7 +90,11 @@ class Watch:
         self.view = view
         self.schedule = schedule
         self.calm = int(max((fault.over for fault in schedule), default=0.0) * SECOND)  # when the last fault is over
-        self.settled = True  # it need see no more
+        self.settled = True
+        """It need see no more: a run is over when that is so of all its watches, at the end of its time at the latest.
+
+        One that is so from the beginning keeps no run going; where all are, a run lasts its whole time.
+        """
         self.metrics: dict[str, float | int | None] = {}
         self.samples: dict[str, tuple[float, ...]] = {}
         self._first: tuple[str, float] | None = None

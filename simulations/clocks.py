@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from p2pnoise.instant import SECOND, Instant
 
+from .fields import check, within
+
 START = 1_800_000_000  # seconds since 1970 at which every world begins; any fixed second would do
 MILLION = 1_000_000
 
@@ -17,6 +19,12 @@ class ClockLaw:
 
     skew: int = 0
     drift: int = 0
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no clock can be."""
+        check(self)
+        within("skew", self.skew, 0, 1_000_000_000)  # a generation; more leads out of the years that dates can name
+        within("drift", self.drift, 0, MILLION // 2)  # nearer to a million it would stand still
 
 
 @dataclass(slots=True)

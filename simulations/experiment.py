@@ -75,9 +75,13 @@ class Experiment(ABC, Generic[W]):
         self.file, self.scenario, self.seed = file, scenario, seed
         self.parameters = dict(parameters or {})
         self.world: W = self._make_world()
-        self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)
-        self._settle(settle(scenario, nodes, self.world.chance))
-        self.watching = Watching(self.world, self.schedule, scenario.expects, self.always)
+        with guard.simulated():  # what somebody draws without `setting` is another fault every time
+            self.schedule = schedule if schedule is not None else draw_schedule(scenario, nodes, self.world.chance)
+        places = settle(scenario, nodes, self.world.chance)
+        self._settle(places)
+        started = max(place.at for place in places if place.kind == "honest" or not scenario.absent)
+        with guard.simulated():
+            self.watching = Watching(self.world, self.schedule, scenario.expects, self.always, started=started)
         for watch in self.watching.watches:
             self._tell(watch)
 
@@ -106,7 +110,7 @@ class Experiment(ABC, Generic[W]):
         """Let things happen until this nanosecond; call it every `LOOK`, or what checks time is coarser."""
         with guard.simulated():
             self.world.run(min(until, ns(self.scenario.seconds)))
-        self.watching.look()
+            self.watching.look()
 
     def finish(self, progress: Progress = lambda _now, _end: None) -> Outcome:
         """Go on until it is over, and say what it found; once."""
@@ -146,7 +150,8 @@ class Experiment(ABC, Generic[W]):
     def _found(self) -> Outcome:
         """What it found by itself."""
         world, watching = self.world, self.watching
-        watching.finish()
+        with guard.simulated():
+            watching.finish()
         metrics, samples = watching.figures()
         metrics |= {"deliveries": world.deliveries, "handshakes": world.census["peer-verified"] // 2}
         metrics["redundancy"] = redundancy(node.came for node in world.nodes if node.honest)
@@ -186,7 +191,9 @@ class Experiment(ABC, Generic[W]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_exc: object) -> None: ...
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Raises `ScenarioError` where the scenario's own Python is what went wrong."""
+        self.file.answer_for(error)
 
 
 def versions(libraries: Sequence[str]) -> dict[str, str]:

@@ -209,13 +209,25 @@ def fault_from(value: Any) -> Fault:
     return make(**given)
 
 
-def checked(faults: Iterable[Fault]) -> Schedule:
-    """Faults as they were drawn, in the order of time. Raises `ScheduleError`, also where there is no end of them."""
+def checked(faults: Iterable[Fault], *, nodes: int) -> Schedule:
+    """Faults as they were drawn for so many nodes, in the order of time.
+
+    Raises `ScheduleError`, also where there is no end of them, or where one names a node that there is not: a fault
+    that meets nobody proves nothing, and looks as if all had withstood it.
+    """
+    if not isinstance(faults, Iterable):
+        raise ScheduleError(f"faults are {faults!r}, which is no list of them")
     drawn = tuple(islice(faults, MAX_FAULTS + 1))
     if len(drawn) > MAX_FAULTS:
         raise ScheduleError(f"more than {MAX_FAULTS:,} faults")
     for fault in drawn:
+        if not isinstance(fault, Fault):
+            raise ScheduleError(f"{fault!r} is no fault")
         _check(fault.kind, {field.name: getattr(fault, field.name) for field in fields(fault)})
+        named = (*fault.nodes_hit, getattr(fault, "by", 0))
+        if max(named) >= nodes:
+            there = f"there are {nodes}, counted from 0" if nodes > 1 else "there is node 0 alone"
+            raise ScheduleError(f"fault {fault.kind}: there is no node {max(named)}: {there}")
     return tuple(sorted(drawn, key=lambda fault: fault.at))
 
 

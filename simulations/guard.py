@@ -8,10 +8,12 @@ The functions are replaced where modules keep them, and in all modules of ours t
 matter who imported them when. For the thread that runs the simulation alone: what others do in the same process, as
 a progress bar or a worker's heartbeat, goes on.
 
-Not covered is what no attribute leads to: `datetime.now` (tests look for it in our source instead), the `generate_key`
-of AEADs, what a library in C asks the system for by itself, and modules of others that imported a function by name.
+Not covered is what no attribute leads to: `datetime.now` and `/dev/urandom` (`own_python.unseen` looks for them in
+what users write, and tests do in our source), the `generate_key` of AEADs, what a library in C asks the system for by
+itself, and modules of others that imported a function by name.
 """
 
+import _thread
 import os
 import random
 import secrets
@@ -34,7 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x448 import X448PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-__all__ = ["RealWorldError", "lifted", "simulated"]
+__all__ = ["RealWorldError", "lifted", "look_again", "simulated"]
 
 OURS = ("p2pnoise", "cards", "simulations", "cli", "__main__")  # packages in which names are looked for
 BORROWERS = (random, secrets, uuid)  # modules that imported one by name, and hand out what it gives
@@ -72,7 +74,8 @@ _FORBIDDEN: list[_Forbidden] = [
     *_module(time, *_CLOCKS, *(f"{name}_ns" for name in _CLOCKS), "sleep"),
     *(_Forbidden(time, name, f"time.{name}", 1) for name in ("gmtime", "localtime", "ctime", "asctime")),
     _Forbidden(time, "strftime", "time.strftime", 2),
-    *_module(os, "urandom", "getrandom", *_SPAWN),
+    *_module(os, "urandom", "getrandom", "times", *_SPAWN),
+    *_module(_thread, "start_new_thread", "start_new", "start_joinable_thread"),
     *_module(random, *_CHANCE),
     *_module(secrets, "token_bytes", "token_hex", "token_urlsafe", "randbelow", "randbits", "choice"),
     *_module(uuid, "uuid1", "uuid4"),
@@ -155,6 +158,12 @@ def _leave() -> None:
             for swap in _swaps:
                 setattr(swap.owner, swap.name, swap.real)
             _swaps.clear()
+
+
+def look_again() -> None:
+    """Look for names anew at the next run: a module has taken the place of another."""
+    global _known  # noqa: PLW0603 - modules are of the process
+    _known = (0, [])
 
 
 def _look_for_names() -> list[_Swap]:

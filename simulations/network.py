@@ -11,9 +11,11 @@ from typing import Literal
 from p2pnoise.instant import SECOND
 
 from .faults import Clog, Fault, Lag, Loss, Partition, Slow
+from .fields import check, within
 
 RETRANSMISSION = 200_000_000  # ns before TCP sends a lost packet again: Linux's least RTO; doubled with every loss
 PACKET = 1_448  # bytes of one TCP segment over Ethernet
+MAX_DELAY = 1e6  # seconds; days, so that worlds between planets can be asked for
 MAX_LOSSES = 6  # in a row; the seventh would be a connection given up
 
 
@@ -35,6 +37,17 @@ class NetworkLaw:
     """What a node can send; None is without limit."""
     undialable: float = 0.0
     """The share of nodes behind a NAT: they dial, and nobody reaches them."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no network can be."""
+        check(self)
+        within("least", self.least, 0, MAX_DELAY)
+        within("most", self.most, self.least, MAX_DELAY)
+        within("jitter", self.jitter, 0, MAX_DELAY)
+        within("regions", self.regions, 1, 1_000_000)
+        within("undialable", self.undialable, 0, 1)
+        if self.bytes_per_second is not None:
+            within("bytes_per_second", self.bytes_per_second, 1, 1e15)
 
 
 class Lines:

@@ -7,6 +7,7 @@ give the same outcome, byte for byte, wherever it runs.
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from typing import Any
 
 Value = bool | int | float | str | None
@@ -85,12 +86,61 @@ class Outcome:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Outcome":
-        """The outcome in what `to_json` or a line gave. Raises KeyError, TypeError or ValueError for anything else."""
+        """The outcome in what `to_json` or a line gave. Raises ValueError, with what is wrong, for anything else."""
+        if not isinstance(value, Mapping):
+            raise ValueError("it is no object")  # noqa: TRY004 - whoever reads files expects one error
         noted = {"notes": {}, "seconds": None, **value}  # lines of before there were these
-        fields = {name: noted[name] for name in cls.__dataclass_fields__}
-        fields["checks"] = tuple(Check(**check) for check in fields["checks"])
-        fields["curves"] = {name: tuple((t, v) for t, v in curve) for name, curve in fields["curves"].items()}
-        fields["samples"] = {name: tuple(figures) for name, figures in fields["samples"].items()}
-        fields["edges"] = tuple((a, b) for a, b in fields["edges"])
-        fields["schedule"] = tuple(fields["schedule"])
-        return cls(**fields)
+        try:
+            fields = {name: noted[name] for name in cls.__dataclass_fields__}
+            fields["checks"] = tuple(Check(**check) for check in fields["checks"])
+            fields["curves"] = {name: tuple((t, v) for t, v in curve) for name, curve in fields["curves"].items()}
+            fields["samples"] = {name: tuple(figures) for name, figures in fields["samples"].items()}
+            fields["edges"] = tuple((a, b) for a, b in fields["edges"])
+            fields["schedule"] = tuple(fields["schedule"])
+        except KeyError as error:
+            raise ValueError(f"it has no {error.args[0]}") from None
+        except (TypeError, AttributeError) as error:
+            raise ValueError(str(error)) from None
+        made = cls(**fields)
+        try:
+            made._check()
+        except AttributeError as error:  # a list where there is to be an object
+            raise ValueError(str(error)) from None
+        return made
+
+    def _check(self) -> None:
+        """Raises ValueError for fields that no run can have."""
+        figures = [*self.metrics.values(), *(one for some in self.samples.values() for one in some)]
+        points = [one for curve in self.curves.values() for point in curve for one in point]
+        told = [one for check in self.checks for one in (check.name, check.detail)]
+        for name, fits in {
+            "scenario": isinstance(self.scenario, str),
+            "question": isinstance(self.question, str),
+            "fidelity": isinstance(self.fidelity, str),
+            "trace_hash": isinstance(self.trace_hash, str),
+            "nodes": _is_count(self.nodes),
+            "seed": _is_count(self.seed),
+            "virtual_seconds": _is_figure(self.virtual_seconds),
+            "checks": all(isinstance(one, str) for one in told)
+            and all(check.at is None or _is_figure(check.at) for check in self.checks),
+            "parameters": all(isinstance(one, Value) for one in self.parameters.values()),
+            "notes": all(isinstance(one, Value) for one in self.notes.values()),
+            "metrics and samples": all(one is None or _is_figure(one) for one in figures),
+            "curves": all(map(_is_figure, points)),
+            "edges": all(_is_count(end) for edge in self.edges for end in edge),
+            "kinds": all(isinstance(one, str) for one in self.kinds.values()),
+            "events": all(map(_is_count, self.events.values())),
+            "versions": all(isinstance(one, str) for one in self.versions.values()),
+            "seconds": self.seconds is None or _is_figure(self.seconds),
+            "schedule": all(isinstance(fault, Mapping) for fault in self.schedule),
+        }.items():
+            if not fits:
+                raise ValueError(f"its {name} is not what belongs there")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_figure(value: object) -> bool:
+    return type(value) in (int, float) and isfinite(value)  # type: ignore[arg-type]

@@ -32,7 +32,10 @@ class Place:
 
 
 def settle(scenario: Scenario, nodes: int, chance: Callable[..., Random]) -> list[Place]:
-    """Who lives here: the first node is honest, starts at once, knows nobody and can be dialled."""
+    """Who lives here: the first node is honest, starts at once, knows nobody and can be dialled.
+
+    Raises ValueError where there are fewer nodes than adversaries.
+    """
     starts, clocks, knowing, behind_nat = (chance(name) for name in ("starts", "clocks", "knowing", "nat"))
     kinds = _kinds(scenario, nodes, chance("adversaries"))
     times = [0, *sorted(int(starts.random() * scenario.start * SECOND) for _ in range(nodes - 1))]
@@ -56,14 +59,16 @@ def settle(scenario: Scenario, nodes: int, chance: Callable[..., Random]) -> lis
 def draw_schedule(scenario: Scenario, nodes: int, chance: Callable[..., Random]) -> Schedule:
     """What will go wrong, in the order of time. Raises `ScheduleError`."""
     setting = Setting(nodes=nodes, seconds=scenario.seconds, chance=chance("faults"))
-    return checked(scenario.faults(setting))
+    return checked(scenario.faults(setting), nodes=nodes)
 
 
 def _kinds(scenario: Scenario, nodes: int, chance: Random) -> dict[int, str]:
     free = list(range(1, nodes))
     kinds: dict[int, str] = {}
     for kind, many in scenario.adversaries.items():
-        count = max(0, min(round(many * nodes) if many < 1 else round(many), len(free)))
+        count = round(many * nodes) if many < 1 else round(many)
+        if count > len(free):
+            raise ValueError(f"adversaries: {count} of kind {kind}, and {len(free)} places beside the first node's")
         for number in sorted(chance.sample(free, count)):
             kinds[number] = kind
             free.remove(number)

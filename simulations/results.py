@@ -94,7 +94,10 @@ def samples(outcomes: Iterable[Outcome], *names: str) -> list[Row]:
 
 
 def _outcome(value: Any) -> tuple[int, Outcome]:
-    return int(value.get("task", 0)), Outcome.from_json(value)
+    task, outcome = value.get("task", 0) if isinstance(value, dict) else 0, Outcome.from_json(value)
+    if type(task) is not int:
+        raise ValueError(f"its task is {task!r}")
+    return task, outcome
 
 
 def _failure(value: Any) -> Failure:

@@ -1,15 +1,19 @@
 """Running: one scenario, one seed, one outcome; step by step where somebody wants to look inside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+from . import guard
 from .byte_experiment import ByteExperiment
 from .experiment import Experiment, Progress
 from .faults import Fault, Schedule, checked, fault_from
 from .outcome import Outcome, Value
-from .scenario import MAX_BYTES_NODES, MAX_NODES, MAX_SECONDS, Fidelity, Scenario, ScenarioError, ScenarioFile, find
+from .population import draw_schedule
+from .scenario import MAX_BYTES_NODES, MAX_NODES, Fidelity, Scenario, ScenarioError, ScenarioFile, find
+from .seeded import Seeded
+from .world import World
 
 
 def run(
@@ -56,10 +60,44 @@ def begin(
     scenario = scenario if seconds is None else replace(scenario, seconds=seconds)
     faults: Schedule | None = None
     if schedule is not None:
-        faults = checked(one if isinstance(one, Fault) else fault_from(one) for one in schedule)
+        faults = checked((one if isinstance(one, Fault) else fault_from(one) for one in schedule), nodes=nodes)
     make = file.experiment or _experiment_of(fidelity)
-    with file.fitting(nodes):
-        return make(file, scenario, nodes=nodes, seed=seed, schedule=faults, parameters=parameters)
+
+    def made(many: int) -> Experiment[Any]:
+        with file.fitting(many):
+            return make(file, scenario, nodes=many, seed=seed, schedule=faults, parameters=parameters)
+
+    try:
+        return made(nodes)
+    except ScenarioError as error:
+        if not isinstance(error.__cause__, LookupError | ValueError):
+            raise
+        enough = _enough(made, nodes, scenario.smoke)
+        if enough is None:
+            raise
+        what = f"{file.name} cannot be asked of {nodes} node{'s' * (nodes != 1)}: it needs at least {enough}"
+        raise ScenarioError(what, f"take --nodes {enough} or more") from error
+
+
+def _enough(made: Callable[[int], Experiment[Any]], too_few: int, enough: int) -> int | None:
+    """The least number of nodes of which there is such a world, at most `enough`; None where that is no answer."""
+
+    def possible(nodes: int) -> bool:
+        try:
+            with made(nodes):
+                return True
+        except ScenarioError:
+            return False
+
+    if enough <= too_few or not possible(enough):
+        return None
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if possible(middle):
+            enough = middle
+        else:
+            too_few = middle
+    return enough
 
 
 def _experiment_of(fidelity: Fidelity) -> type[Experiment[Any]]:
@@ -88,19 +126,27 @@ def _fitting(
         raise ScenarioError(
             f"{file.name} does not run at fidelity {fidelity}", f"it runs at: {', '.join(scenario.fidelities)}"
         )
+    if scenario.start > scenario.seconds:
+        raise ScenarioError(
+            f"{file.name} cannot be asked: nodes start within {scenario.start:g} s, and it is over after"
+            f" {scenario.seconds:g} s",
+            "give it more seconds, or a shorter start",
+        )
     if fidelity != "messages" and nodes > MAX_BYTES_NODES:
         way = "take --fidelity messages" if "messages" in scenario.fidelities else "choose fewer"
         raise ScenarioError(f"{nodes:,} nodes at fidelity {fidelity}, at most {MAX_BYTES_NODES:,}", way)
-    if not 0 <= scenario.seconds <= MAX_SECONDS:
-        raise ScenarioError(
-            f"{file.name} cannot be asked with these parameters: it would last {scenario.seconds:g} s",
-            f"up to {MAX_SECONDS:,.0f} s are possible",
-        )
     return scenario, nodes, fidelity
 
 
-def expectations_of(scenario: Scenario) -> list[str]:
-    """What a scenario expects of so many nodes as it has by itself, in words."""
+def expectations_of(file: ScenarioFile, scenario: Scenario) -> list[str]:
+    """What a scenario expects of so many nodes as it has by itself, in words. Raises `ScenarioError`."""
     nodes = [SimpleNamespace(number=number, kind="honest", honest=True) for number in range(scenario.nodes)]
-    view: Any = SimpleNamespace(nodes=nodes, now=0)
-    return [*(one.watch(view, ()).name for one in scenario.expects), *(one.name for one in scenario.compares)]
+    view: Any = SimpleNamespace(nodes=nodes, now=0, oracle=World(1).oracle)
+    with file.answering():
+        return [*(one.watch(view, ()).name for one in scenario.expects), *(one.name for one in scenario.compares)]
+
+
+def faults_of(file: ScenarioFile, scenario: Scenario) -> Schedule:
+    """What goes wrong with seed 1 among so many nodes as it has by itself. Raises `ScenarioError`."""
+    with file.fitting(scenario.nodes), guard.simulated():
+        return draw_schedule(scenario, scenario.nodes, Seeded(1).chance)

@@ -17,12 +17,11 @@ parameters that may be set and swept:
 """
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -31,8 +30,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from p2pnoise.config import NodeConfig
 from p2pnoise.errors import P2PNoiseError
 
+from . import own_python
 from .clocks import ClockLaw
 from .faults import Fault, ScheduleError
+from .fields import check, one_of, within
 from .neighbourhoods import Networks
 from .network import NetworkLaw
 from .oracle import YEAR
@@ -47,6 +48,7 @@ Fidelity = Literal["bytes", "messages", "virtual"]
 MAX_NODES = 200_000
 MAX_BYTES_NODES = 5_000  # where every node is a whole one; more of them fit no memory
 MAX_SECONDS = 1e9
+LOOKS = "simulations/WRITING.md shows how one looks"
 
 
 class ScenarioError(P2PNoiseError):
@@ -84,7 +86,7 @@ class Scenario:
     smoke: int = 12
     """How many nodes are enough to ask the question at all: the size in sweeps of every day."""
     seconds: float = 60.0
-    """When a run is over, unless all that it expects is settled before and nothing more goes wrong."""
+    """When a run is over, unless all have started, what it waits for is settled and nothing more goes wrong before."""
     start: float = 1.0
     """The seconds within which all nodes start, the first one at once."""
     begin_with: Literal["first", "earlier"] = "earlier"
@@ -113,8 +115,49 @@ class Scenario:
     daemon's own and their clocks run alike."""
 
     def __post_init__(self) -> None:
+        """Raises ValueError for what no world can be."""
+        _check(self)
         if "bytes" in self.fidelities and not self.adversaries and not self.clocks.drift:
             object.__setattr__(self, "fidelities", tuple(dict.fromkeys((*self.fidelities, "virtual"))))
+
+
+def _check(said: Scenario) -> None:
+    for name in ("nodes", "smoke"):
+        within(name, getattr(said, name), 1, MAX_NODES, whole=True)
+    within("seconds", said.seconds, 0.001, MAX_SECONDS)
+    within("start", said.start, 0, MAX_SECONDS)
+    within("lifetime", said.lifetime, 1, MAX_SECONDS, whole=True)
+    if said.publishers is not None:
+        within("publishers", said.publishers, 0, MAX_NODES, whole=True)
+    one_of("begin_with", said.begin_with, ("first", "earlier"))
+    one_of("disks", said.disks, ("memory", "files"))
+    for name, kind in (("law", NetworkLaw), ("clocks", ClockLaw), ("config", NodeConfig), ("adversaries", Mapping)):
+        if not isinstance(getattr(said, name), kind):
+            raise ValueError(f"{name} = {getattr(said, name)!r} is no {kind.__name__}")  # noqa: TRY004
+    if not callable(said.faults):
+        raise ValueError("faults is no function of a setting: write lambda setting: [...]")  # noqa: TRY004
+    for kind_of, many in said.adversaries.items():
+        within(f"adversaries: {kind_of}", many, 0, MAX_NODES)
+    for name, verb in (("expects", "watch"), ("compares", "check")):
+        _check_all(name, getattr(said, name), verb)
+    for fidelity in said.fidelities:
+        one_of("fidelities", fidelity, ("bytes", "messages", "virtual"))
+    if not said.fidelities:
+        raise ValueError("fidelities: none is named")
+
+
+def _check_all(name: str, given: object, verb: str) -> None:
+    """What is expected or compared is a sequence of objects with this method; those that ship say what numbers are."""
+    if not isinstance(given, Sequence) or isinstance(given, str):
+        raise ValueError(f"{name} = {given!r} is no list")  # noqa: TRY004 - as all refusals
+    for one in given:
+        if isinstance(one, type) or not callable(getattr(one, verb, None)):
+            raise ValueError(f"{name}: {one!r} has no method `{verb}`")  # noqa: TRY004
+        if type(one).__module__.startswith("simulations.checks"):
+            try:
+                check(one, least=0)
+            except ValueError as error:
+                raise ValueError(f"{name}: {type(one).__name__}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +174,8 @@ class ScenarioFile:
     make: Callable[..., Scenario]
     experiment: "type[Experiment[Any]] | None" = None
     """What runs it where that is not as all are run: `EXPERIMENT` in its file."""
+    path: str = ""
+    """Of its file, as Python names it, where that is Python of somebody's own."""
 
     def with_parameters(self, given: Mapping[str, Value]) -> Scenario:
         """The scenario with these parameters. Raises `ScenarioError`."""
@@ -144,19 +189,47 @@ class ScenarioFile:
                     f"{self.name}: {name} = {value!r} is no {kind.__name__}", f"the default is {self.parameters[name]}"
                 )
         with self.fitting():
-            return self.make(**given)
+            made = self.make(**given)
+        if not isinstance(made, Scenario):
+            raise ScenarioError(f"{self.name}: `scenario` returns {made!r}, which is no Scenario", LOOKS)
+        return made
 
     @contextmanager
     def fitting(self, nodes: int | None = None) -> Iterator[None]:
         """While it is made of what somebody asked for: what does not go together is theirs. Raises `ScenarioError`."""
+        with self.answering():
+            try:
+                yield
+            except (ArithmeticError, LookupError, ValueError, ScheduleError) as error:
+                if self._place_of(error):
+                    raise
+                of = "" if nodes is None else f" of {nodes} node{'s' * (nodes != 1)}"
+                raise ScenarioError(
+                    f"{self.name} cannot be asked{of} with these parameters: {error}",
+                    f"take other numbers; p2pnoise simulate show {self.name} names its own",
+                ) from error
+
+    @contextmanager
+    def answering(self) -> Iterator[None]:
+        """While its own Python is called: what that raises, or has raised, is its writer's. Raises `ScenarioError`."""
         try:
             yield
-        except (ArithmeticError, LookupError, ValueError, ScheduleError) as error:
-            of = "" if nodes is None else f" of {nodes} node{'s' * (nodes != 1)}"
-            raise ScenarioError(
-                f"{self.name} cannot be asked{of} with these parameters: {error}",
-                f"take other numbers; p2pnoise simulate show {self.name} names its own",
-            ) from error
+        except (Exception, SystemExit) as error:
+            self.answer_for(error)
+            raise
+
+    def answer_for(self, error: BaseException | None) -> None:
+        """Raises `ScenarioError` with the place in its file from which an error came, if it came from there."""
+        while isinstance(error, BaseExceptionGroup):  # as trio has them
+            error = error.exceptions[0]
+        place = self._place_of(error)
+        if place and isinstance(error, Exception | SystemExit) and not isinstance(error, ScenarioError):
+            raise ScenarioError(f"{place}: {type(error).__name__}: {error}", f"mend the file; {LOOKS}") from error
+
+    def _place_of(self, error: BaseException | None) -> str:
+        """FILE:LINE of the last frame in its file, where it is one of somebody's own."""
+        line = own_python.place_of(error, self.path) if self.path and error is not None else None
+        return f"{self.name}:{line}" if line else ""
 
 
 def all_scenarios() -> list[ScenarioFile]:
@@ -183,16 +256,17 @@ def find(name: str) -> ScenarioFile:
 
 
 def _load(path: Path) -> ScenarioFile:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None or not path.is_file():
+    if not path.is_file():
         raise ScenarioError(f"{path}: there is no such file", "name a scenario of `p2pnoise simulate list`, or a file")
-    module = importlib.util.module_from_spec(spec)
+    for line, what in own_python.unseen(path):
+        raise ScenarioError(f"{path}:{line}: {what} is decided by no seed", "take view.now, or setting.chance")
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        raise ScenarioError(f"{path}: {why}", "mend the file; simulations/WRITING.md shows how one looks") from error
-    return _read(module, str(path))
+        module = own_python.load(path)
+    except (Exception, SystemExit) as error:
+        place = own_python.place_of(error, str(path.absolute()))
+        where = f"{path}:{place}" if place else str(path)
+        raise ScenarioError(f"{where}: {type(error).__name__}: {error}", f"mend the file; {LOOKS}") from error
+    return replace(_read(module, str(path)), path=str(module.__file__))
 
 
 def _read(module: ModuleType, name: str) -> ScenarioFile:
@@ -201,7 +275,7 @@ def _read(module: ModuleType, name: str) -> ScenarioFile:
     if not callable(make) or not question:
         raise ScenarioError(
             f"{name}: no question in its first line, or no function `scenario`",
-            "simulations/WRITING.md shows how a scenario looks",
+            LOOKS,
         )
     parameters = {one.name: one.default for one in inspect.signature(make).parameters.values()}
     if any(not isinstance(default, Value) for default in parameters.values()):

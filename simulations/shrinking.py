@@ -108,12 +108,16 @@ def _with_nodes(failing: Failing, place: int, nodes: Sequence[int]) -> Failing:
 
 
 def _of_nodes(failing: Failing, nodes: int) -> Failing:
-    """With so many nodes, and without what would meet others."""
+    """With so many nodes, and without what would meet others; what such a one would do, the first node does."""
     faults = []
     for fault in failing.schedule:
-        left: dict[str, Any] = {"nodes": tuple(node for node in fault.nodes_hit if node < nodes)}
-        if left["nodes"] or not fault.nodes_hit:
-            faults.append(replace(fault, **left) if fault.nodes_hit else fault)
+        left: dict[str, Any] = {}
+        if fault.nodes_hit:
+            left["nodes"] = tuple(node for node in fault.nodes_hit if node < nodes)
+        if getattr(fault, "by", 0) >= nodes:
+            left["by"] = 0
+        if left.get("nodes", True):
+            faults.append(replace(fault, **left))
     return replace(failing, nodes=nodes, schedule=tuple(faults))
 
 

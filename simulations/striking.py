@@ -1,7 +1,7 @@
 """Striking: what each fault does to the bytes world when it begins, and when it ends.
 
 Faults may meet at one node: it is up again when the last one that keeps it down is over. What a fault asks of a node
-that is down, or that there is not, is done where that makes sense (a card is issued, a key is made) and else left.
+that is down is done where that makes sense (a card is issued, a key is made) and else left.
 """
 
 from functools import partial
@@ -37,8 +37,7 @@ def plan(world: World, schedule: Schedule) -> None:
 
 
 def _hit(world: World, fault: Fault) -> list[SimulatedNode]:
-    # A schedule that was shrunk may name nodes that there are no more.
-    return [world.nodes[number] for number in fault.nodes_hit if number < len(world.nodes)]
+    return [world.nodes[number] for number in fault.nodes_hit]
 
 
 def _begin(world: World, fault: Fault) -> None:

@@ -15,12 +15,15 @@ within = 60
 """
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
+from p2pnoise.events import Event
+
+from .adversaries import KINDS as ADVERSARIES
 from .checks import Expectation
 from .checks_amounts import EventsAtMost, FirstNodeCarries, Frugal, Quiet, Told
 from .checks_hostile import Ignored, Included, OneLink, SlotsFreed
@@ -29,13 +32,14 @@ from .checks_links import Connected, NobodyFalselyDead, OldKeysGone, RefusesInWo
 from .checks_news import Converged, Cut, Excluded
 from .checks_views import HonestCompany
 from .clocks import ClockLaw
-from .faults import KINDS, Fault, ScheduleError, fault_from
+from .faults import KINDS, Fault, ScheduleError, checked, fault_from
+from .fields import make, one_of, table, tables
 from .network import NetworkLaw
 from .scenario import Scenario, ScenarioError, ScenarioFile, Setting
 
 MAX_FILE = 64 * 1024
 HINT = "simulations/WRITING.md shows how one looks"
-EXPECTATIONS: Mapping[str, Callable[..., Expectation]] = {
+EXPECTATIONS: Mapping[str, type[Any]] = {
     "converged": Converged,
     "connected": Connected,
     "cut": Cut,
@@ -60,14 +64,8 @@ EXPECTATIONS: Mapping[str, Callable[..., Expectation]] = {
     "told-once": ToldOnce,
 }
 _PLAIN = ("nodes", "smoke", "seconds", "start", "begin_with", "disks")  # fields that are taken as they stand
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "nodes": (int,),
-    "smoke": (int,),
-    "seconds": (int, float),
-    "start": (int, float),
-    "begin_with": (str,),
-    "disks": (str,),
-}
+_EVENTS = sorted(one.kind for one in get_args(Event))
+_OWN_KIND = "event"  # what the field `kind` of an expectation is called here, where `kind` says which one is meant
 
 
 def read(path: Path) -> ScenarioFile:
@@ -87,8 +85,8 @@ def read(path: Path) -> ScenarioFile:
         raise ScenarioError(f"{path}: no question", 'begin with: question = "..."')
     try:
         scenario = _scenario(value)
-        list(scenario.faults(_probe(scenario)))
-    except (TypeError, ValueError, KeyError, ScheduleError) as error:
+        checked(scenario.faults(_probe(scenario)), nodes=scenario.nodes)
+    except (ValueError, ScheduleError) as error:
         raise ScenarioError(f"{path}: {error}", HINT) from None
     return ScenarioFile(
         name=str(path),
@@ -102,28 +100,30 @@ def read(path: Path) -> ScenarioFile:
 
 def _scenario(value: dict[str, Any]) -> Scenario:
     plain = {name: value.pop(name) for name in _PLAIN if name in value}
-    for name, one in plain.items():
-        if not isinstance(one, _TYPES[name]) or isinstance(one, bool):
-            raise TypeError(f"{name} = {one!r} is not what belongs there")
-    if plain.get("begin_with", "first") not in ("first", "earlier"):
-        raise ValueError("begin_with is first or earlier")
-    if plain.get("disks", "memory") not in ("memory", "files"):
-        raise ValueError("disks is memory or files")
-    faults = value.pop("faults", [])
-    expects = [_expectation(dict(one)) for one in value.pop("expects", [])]
-    adversaries = {str(kind): float(many) for kind, many in value.pop("adversaries", {}).items()}
-    law = NetworkLaw(**value.pop("law", {}))
-    clocks = ClockLaw(**value.pop("clocks", {}))
+    faults = tables(value.pop("faults", []), "faults")
+    expects = tables(value.pop("expects", []), "expects")
+    adversaries = table(value.pop("adversaries", {}), "adversaries")
+    law = make(NetworkLaw, table(value.pop("law", {}), "law"), "law")
+    clocks = make(ClockLaw, table(value.pop("clocks", {}), "clocks"), "clocks")
     if value:
         known = ", ".join(("question", *_PLAIN, "law", "clocks", "adversaries", "faults", "expects"))
         raise ValueError(f"{next(iter(value))} is not one of {known}")
     if not expects:
         raise ValueError("nothing is expected: a scenario without [[expects]] has no answer")
+    for kind in adversaries:
+        one_of("adversaries", kind, tuple(ADVERSARIES))
 
     def drawn(setting: Setting) -> Iterable[Fault]:
         return [_fault(dict(one), setting) for one in faults]
 
-    return Scenario(law=law, clocks=clocks, adversaries=adversaries, expects=expects, faults=drawn, **plain)
+    return Scenario(
+        law=law,
+        clocks=clocks,
+        adversaries=adversaries,
+        expects=[_expectation(one, adversaries) for one in expects],
+        faults=drawn,
+        **plain,
+    )
 
 
 def _fault(value: dict[str, Any], setting: Setting) -> Fault:
@@ -131,21 +131,51 @@ def _fault(value: dict[str, Any], setting: Setting) -> Fault:
     share = value.get("share")
     kind = KINDS.get(str(value.get("kind")))
     if kind is not None and share is not None and "share" not in {field.name for field in fields(kind)}:
-        if not isinstance(share, int | float) or not 0 < share <= 1:
+        if "nodes" in value:
+            raise ScheduleError(f"fault {kind.kind}: both nodes and share; one of them says whom it meets")
+        if type(share) not in (int, float) or not 0 < share <= 1:
             raise ScheduleError(f"share = {share!r}, more than 0 and at most 1")
         del value["share"]
         value["nodes"] = setting.some(share)
-    return fault_from(value)
+    fault = fault_from(value)
+    if fault.at >= setting.seconds:  # of those that are drawn it may be so by chance
+        raise ScheduleError(f"fault {fault.kind}: at = {fault.at:g}, and the run is over after {setting.seconds:g} s")
+    return fault
 
 
-def _expectation(value: dict[str, Any]) -> Expectation:
+def _expectation(value: dict[str, Any], adversaries: Mapping[str, Any]) -> Expectation:
     kind = value.pop("kind", None)
-    if kind not in EXPECTATIONS:
+    if not isinstance(kind, str) or kind not in EXPECTATIONS:
         raise ValueError(f"nothing of kind {kind!r} can be expected; there are {', '.join(EXPECTATIONS)}")
-    kinds = value.get("kinds")
-    if isinstance(kinds, list):
-        value["kinds"] = tuple(map(str, kinds))
-    return EXPECTATIONS[kind](**value)
+    what, called = f"expects {kind}", {name: field for field, name in fields_of(kind).items()}
+    for name in value:
+        if name not in called:
+            raise ValueError(f"{what}: {name} is not one of its fields: {', '.join(called) or 'it has none'}")
+    made: Expectation = make(EXPECTATIONS[kind], {called[name]: one for name, one in value.items()}, what, least=0)
+    _check_names(made, what, adversaries)
+    return made
+
+
+def fields_of(kind: str) -> dict[str, str]:
+    """The fields of an expectation of this kind, each with the name that it has in a file."""
+    return {one.name: _OWN_KIND if one.name == "kind" else one.name for one in fields(EXPECTATIONS[kind])}
+
+
+def _check_names(made: Expectation, what: str, adversaries: Iterable[str]) -> None:
+    """A name that nothing has would have anything hold."""
+    match made:
+        case Agreed(kinds=()) | Excluded(kinds=()) | Included(kinds=()):
+            raise ValueError(f"{what}: kinds names nobody")
+        case Agreed(kinds=kinds) | Excluded(kinds=kinds) | Included(kinds=kinds):
+            for one in kinds:
+                if one not in adversaries:
+                    raise ValueError(f"{what}: kinds = {one!r}, of which there is none in [adversaries]")
+        case EventsAtMost(kind=kind) | Told(kind=kind):
+            if kind not in _EVENTS:
+                raise ValueError(f"{what}: {_OWN_KIND} = {kind!r}, which no node tells; they tell {', '.join(_EVENTS)}")
+        case Converged(apart_from=kinds):
+            for one in kinds:
+                one_of(f"{what}: apart_from", one, tuple(KINDS))
 
 
 def _probe(scenario: Scenario) -> Setting:

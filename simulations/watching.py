@@ -42,17 +42,26 @@ class Watching:
     """The checks of one run: those of every run, those of this world, and those of the scenario."""
 
     def __init__(
-        self, view: View, schedule: Schedule, expects: Sequence[Expectation], always: Iterable[type[Watch]]
+        self,
+        view: View,
+        schedule: Schedule,
+        expects: Sequence[Expectation],
+        always: Iterable[type[Watch]],
+        *,
+        started: int,
     ) -> None:
+        """`started` is the nanosecond by which all have come who are to come at all."""
         self.watches = [*(one(view, schedule) for one in always), *(one.watch(view, schedule) for one in expects)]
         self._view = view
-        self._calm = max((watch.calm for watch in self.watches), default=0)
+        self._waits = any(not watch.settled for watch in self.watches)
+        # Before all have come even an empty network holds whatever is forbidden in it.
+        self._calm = max([started, *(watch.calm for watch in self.watches)])
         self.curves = Curves({"informed": self._informed, "views": self._views, "online": self._online})
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more goes wrong and nobody needs to see more."""
-        return self._view.now >= self._calm and all(watch.settled for watch in self.watches)
+        """Whether nothing more goes wrong and nobody needs to see more; never where nothing is waited for."""
+        return self._waits and self._view.now >= self._calm and all(watch.settled for watch in self.watches)
 
     def look(self) -> None:
         for watch in self.watches:

@@ -24,7 +24,7 @@ def command(*, mutant: tuple[str, ...], seeds: int, as_json: bool) -> None:
     """
     from simulations.mutants import MUTANTS, hunt  # noqa: PLC0415 - not for --help
 
-    names = [one.name for one in MUTANTS]
+    names = list(dict.fromkeys(one.name for one in MUTANTS))  # some are tried in two scenarios
     unknown = [name for name in mutant if name not in names]
     if unknown:
         raise Fault(f"no mutant {unknown[0]}", f"there are: {', '.join(names)}", code=2)

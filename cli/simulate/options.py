@@ -122,8 +122,9 @@ def saved(path: Path) -> "Outcome":
     raw = read(path, limit=MAX_OUTCOME, what="outcome")
     try:
         outcome = Outcome.from_json(json.loads(raw))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Fault(f"{path}: no outcome of a simulation", "give it the file that `simulate run --out` wrote") from None
+    except (ValueError, RecursionError) as error:
+        hint = "give it the file that `simulate run --out` wrote"
+        raise Fault(f"{path}: no outcome of a simulation ({error})"[:300], hint) from None
     beside = path.parent / outcome.scenario
     if outcome.scenario.endswith((".py", ".toml")) and beside.exists() and not Path(outcome.scenario).exists():
         outcome = replace(outcome, scenario=str(beside))

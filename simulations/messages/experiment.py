@@ -71,9 +71,9 @@ class MessageExperiment(Experiment[MessageWorld]):
         until = min(until, ns(self.scenario.seconds))
         with guard.simulated():
             self.world.run(until)
-        if until >= self._next or self.over:
-            self._next = until + self._look
-            self.watching.look()
+            if until >= self._next or self.over:
+                self._next = until + self._look
+                self.watching.look()
 
     def overview(self) -> list[dict[str, Any]]:
         return [
@@ -119,6 +119,7 @@ class MessageExperiment(Experiment[MessageWorld]):
         gc.disable()
         return self
 
-    def __exit__(self, *_exc: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         gc.enable()
         gc.unfreeze()
+        super().__exit__(kind, error, trace)

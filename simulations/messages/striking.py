@@ -38,8 +38,7 @@ def plan(world: MessageWorld, schedule: Schedule) -> None:
 
 
 def _hit(world: MessageWorld, fault: Fault) -> list[MessageNode]:
-    # A schedule that was shrunk may name nodes that there are no more.
-    return [world.nodes[number] for number in fault.nodes_hit if number < len(world.nodes)]
+    return [world.nodes[number] for number in fault.nodes_hit]
 
 
 def _begin(world: MessageWorld, fault: Fault) -> None:

@@ -155,8 +155,8 @@ class SweepFolder:
                 task = int(head.removeprefix(b'{"task":'))
                 if not 0 <= task < len(self.tasks):
                     raise ValueError("no such task")  # noqa: TRY301 - the same sentence for all that is wrong
-                json.loads(line)
-            except ValueError:
+                Outcome.from_json(json.loads(line))
+            except (ValueError, RecursionError):
                 where = f"{self.path / 'outcomes.jsonl'}: line {number}"
                 raise Fault(f"{where} is no outcome", "delete that line; its task runs again", code=MALFORMED) from None
             self._digests[task] = _digest("{" + rest.decode().rstrip("\n"))

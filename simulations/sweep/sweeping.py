@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulations.outcome import Outcome, Value
-from simulations.running import run
+from simulations.running import begin, run
 from simulations.scenario import Fidelity, ScenarioError, ScenarioFile
 
 from .engine import Engine
@@ -42,7 +42,7 @@ def tasks_of(
 ) -> list[Task]:
     """Each scenario with each seed; at its smoke size and its first fidelity unless others are named.
 
-    Raises `ScenarioError` for what a scenario does not have.
+    Raises `ScenarioError` for what a scenario does not have, and for one of somebody's own of which there is no world.
     """
     seeds, tasks = list(seeds), []
     for file in files:
@@ -51,10 +51,14 @@ def tasks_of(
             raise ScenarioError(
                 f"{file.name} does not run at fidelity {fidelity}", f"it runs at: {', '.join(scenario.fidelities)}"
             )
+        size = scenario.smoke if nodes is None else nodes
+        if file.name.endswith((".py", ".toml")) and seeds:  # those that ship are known to be possible
+            with begin(file, nodes=size, seed=seeds[0], fidelity=fidelity, parameters=parameters):
+                pass
         tasks += [
             Task(
                 scenario=file.name,
-                nodes=scenario.smoke if nodes is None else nodes,
+                nodes=size,
                 seed=seed,
                 fidelity=fidelity or scenario.fidelities[0],
                 parameters=dict(parameters or {}),

@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from simulations.faults import ScheduleError
 from simulations.outcome import Outcome, Value
-from simulations.scenario import Fidelity
+from simulations.scenario import Fidelity, ScenarioError
 
 __all__ = ["RETRIES", "Answer", "Task", "Work", "attempt"]
 
@@ -54,5 +55,7 @@ def attempt(work: Work, number: int, task: Task) -> Answer:
     try:
         outcome = work(task)
         return Answer(task=number, line=outcome.line(), ok=outcome.ok)
+    except (ScenarioError, ScheduleError) as error:  # which say where somebody's own file is wrong
+        return Answer(task=number, failure=str(error), trace=traceback.format_exc())
     except Exception as error:  # noqa: BLE001 - any bug of what is simulated
         return Answer(task=number, failure=f"{type(error).__name__}: {error}", trace=traceback.format_exc())

@@ -29,6 +29,13 @@ class VirtualExperiment(ByteExperiment):
                 "at fidelity virtual all nodes are the daemon's own, by one clock", "take the fidelity bytes"
             )
         super().__init__(file, scenario, nodes=nodes, **more)
+        self._failures: list[Exception] = []
+        self.world.on_failure.append(lambda _node, error: self._failures.append(error))
+
+    def advance(self, until: int) -> None:
+        super().advance(until)
+        while self._failures:  # what a check of somebody's own raises ends the node that told it something
+            self.file.answer_for(self._failures.pop())
 
     def _wind_down(self) -> None:
         super()._wind_down()
@@ -37,6 +44,6 @@ class VirtualExperiment(ByteExperiment):
                 if isinstance(watch, Clean):
                     watch.broken(f"node {node.number} has not ended")
 
-    def __exit__(self, *exc: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.world.close()
-        super().__exit__(*exc)
+        super().__exit__(kind, error, trace)

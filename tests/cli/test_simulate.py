@@ -192,6 +192,8 @@ def test_options_that_are_none_are_usage_errors(options):
         ("duplicate-connections", "--set", "resets=1000000000"),
         ("random-faults", "--set", "faults=1000000000"),
         ("loss", "--set", "share=7"),
+        ("replay", "--nodes", "4", "--set", "replayers=-1"),
+        ("replay", "--nodes", "4", "--set", "replayers=4"),
     ],
 )
 @pytest.mark.parametrize("verb", ["run", "replay"])
@@ -202,9 +204,16 @@ def test_numbers_with_which_there_is_no_such_world_are_usage_errors(verb, option
     assert "fix: " in result.stderr
 
 
-def test_fewer_than_no_adversaries_are_none():
-    result = CliRunner().invoke(root, ["simulate", "run", "replay", "--nodes", "4", "--set", "replayers=-1"])
-    assert "unexpected" not in result.stderr
+def test_a_saved_run_whose_faults_name_nodes_that_there_are_not_is_refused(tmp_path):
+    file = tmp_path / "run.json"
+    run = ["simulate", "run", "partition", "--nodes", "4", "--out", str(file)]
+    assert CliRunner().invoke(root, run).exit_code == 0
+    saved = json.loads(file.read_text())
+    saved["schedule"].append({"kind": "crash", "at": 1, "nodes": [9]})
+    file.write_text(json.dumps(saved))
+    result = CliRunner().invoke(root, ["simulate", "replay", str(file)])
+    assert result.exit_code == 2
+    assert "there is no node 9: there are 4" in result.stderr
 
 
 @pytest.mark.parametrize(("scenario", "way"), [("cold-start", "--fidelity messages"), ("cloned-key", "choose fewer")])

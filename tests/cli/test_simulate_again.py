@@ -53,6 +53,25 @@ def test_a_run_is_held_at_a_moment_and_shows_every_node(kept):
     assert [node["known"] for node in held["nodes"]] == [6] * 6
 
 
+@pytest.mark.parametrize(("name", "value"), [("nodes", "x"), ("seed", "a"), ("seed", None)])
+@pytest.mark.parametrize("verb", ["replay", "shrink"])
+def test_a_saved_run_that_was_damaged_is_refused(kept, tmp_path, verb, name, value):
+    told = json.loads((kept / "broken.json").read_text())
+    (tmp_path / "damaged.json").write_text(json.dumps(told | {name: value}))
+    done = simulate(verb, tmp_path / "damaged.json")
+    assert "no outcome of a simulation" in done.stderr
+    assert f"its {name} is not what belongs there" in done.stderr
+    assert "fix: " in done.stderr
+
+
+def test_the_faults_of_a_scenario_are_shown(kept):
+    shown = simulate("show", kept / "broken.toml")
+    assert "faults at seed 1  3 s: reset of nodes 1 chance=1\n" in shown.stdout
+    assert "6 s: revoke of nodes 4 by=0\n" in shown.stdout
+    told = json.loads(simulate("show", kept / "broken.toml", "--json").stdout)
+    assert [fault["kind"] for fault in told["faults_of_seed_1"]] == ["reset", "revoke"]
+
+
 def test_a_node_shows_its_links_its_peers_and_what_it_asks(kept):
     inside = json.loads(simulate("replay", kept / "run.json", "--until", "12", "--node", 2, "--json").stdout)
     assert {link["stage"] for link in inside["links"]} == {"up"}
@@ -268,3 +287,4 @@ def test_a_mutant_that_there_is_not_is_a_usage_error():
     done = simulate("mutants", "fly")
     assert done.exit_code == 2
     assert "keep-sessions" in done.stderr
+    assert done.stderr.count("forget-numbers") == 1  # although it is tried in two scenarios

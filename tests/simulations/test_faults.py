@@ -24,7 +24,7 @@ from simulations import (
     Slow,
     World,
 )
-from simulations.faults import KINDS, fault_from
+from simulations.faults import KINDS, checked, fault_from
 from simulations.striking import plan
 from tests.simulations.puppets import Stage
 
@@ -141,11 +141,21 @@ def test_a_fault_that_is_over_when_it_begins_leaves_nothing_behind(stage):
     assert stage.nodes[1].online
 
 
-def test_a_fault_may_name_nodes_that_there_are_not(stage):
-    plan(stage.world, tuple(replace(one, nodes=(1, 99)) for one in EXAMPLES if one.nodes_hit))
-    plan(stage.world, (Revoke(at=1, nodes=(99,), by=99),))
-    stage.run(10)
-    assert stage.world.oracle.revoked.keys() == {1}
+@pytest.mark.parametrize(
+    "fault",
+    [*(replace(one, nodes=(1, 4)) for one in EXAMPLES if one.nodes_hit), Revoke(at=1, nodes=(1,), by=4)],
+    ids=lambda fault: fault.kind,
+)
+def test_a_fault_that_names_a_node_that_there_is_not_is_refused(fault):
+    assert checked([fault], nodes=5) == (fault,)
+    with pytest.raises(ScheduleError, match=r"there is no node 4: there are 4, counted from 0"):
+        checked([fault], nodes=4)
+
+
+@pytest.mark.parametrize("faults", [3, [3], [Crash(at=1, nodes=(1,)), "crash"]])
+def test_what_is_no_list_of_faults_is_refused(faults):
+    with pytest.raises(ScheduleError):
+        checked(faults, nodes=4)
 
 
 def test_a_node_that_leaves_is_told_to_and_gone_when_its_connections_are(stage):

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from p2pnoise.folder.fault import Fault
-from simulations import results
+from simulations import Outcome, results
 from tests.simulations.report.made import hostile_outcome, outcome, sweep
 
 
@@ -58,13 +58,56 @@ def test_a_last_line_that_was_cut_off_is_left_out(tmp_path, cut):
     assert [one.seed for one in results.read(file)] == [1, 2]
 
 
-@pytest.mark.parametrize("bad", ["{", "[]", "7", "null", '{"ok": true}', '"text"', "[" * 100_000])
+@pytest.mark.parametrize("bad", ["{", "[]", "7", "null", '{"task": "x"}', '{"ok": true}', '"text"', "[" * 100_000])
 def test_what_is_no_outcome_is_refused_with_its_line(tmp_path, bad):
     file = tmp_path / "some.jsonl"
     file.write_text(f"{outcome().line()}\n{bad}\n")
     with pytest.raises(Fault, match="line 2: no outcome") as refused:
         results.read(file)
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("nodes", "x"),
+        ("nodes", -1),
+        ("nodes", True),
+        ("seed", "a"),
+        ("scenario", 3),
+        ("fidelity", None),
+        ("virtual_seconds", float("nan")),
+        ("checks", [{"name": "S1"}]),
+        ("checks", [{"name": 3, "holds": True}]),
+        ("checks", [{"name": "S1", "holds": False, "at": "x"}]),
+        ("checks", 3),
+        ("parameters", []),
+        ("parameters", {"share": []}),
+        ("metrics", {"bytes": "many"}),
+        ("metrics", 3),
+        ("curves", {"informed": [[0, "x"]]}),
+        ("curves", {"informed": [0]}),
+        ("samples", {"links": ["x"]}),
+        ("edges", [[0, "x"]]),
+        ("edges", [[0]]),
+        ("kinds", []),
+        ("events", {"peer-lost": "x"}),
+        ("versions", {"python": 3}),
+        ("schedule", ["crash"]),
+        ("notes", {"links": []}),
+    ],
+)
+def test_an_outcome_with_a_field_that_no_run_has_is_none(name, value):
+    with pytest.raises(ValueError, match=r"\S"):
+        Outcome.from_json(outcome().to_json() | {name: value})
+
+
+@pytest.mark.parametrize("name", [name for name in Outcome.__dataclass_fields__ if name != "notes"])
+def test_an_outcome_that_lacks_a_field_is_none(name):
+    told = outcome().to_json()
+    del told[name]
+    with pytest.raises(ValueError, match=f"it has no {name}"):
+        Outcome.from_json(told)
 
 
 def test_what_is_not_there_or_no_text_is_refused_with_a_next_step(tmp_path):

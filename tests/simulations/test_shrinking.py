@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulations import Crash, Loss, Partition, Reset, mutations, run
+from simulations import Crash, Loss, Partition, Reset, Revoke, mutations, run
 from simulations.shrinking import Failing, as_test, shrink
 
 FAULTS = (
@@ -55,6 +55,12 @@ def test_no_more_is_played_than_allowed():
 def test_with_fewer_nodes_no_fault_names_one_that_is_gone():
     small = shrink(FAILING, fails=lambda candidate: len(candidate.schedule) == 4 or candidate.nodes >= 3)
     assert all(node < small.nodes for fault in small.schedule for node in fault.nodes_hit)
+
+
+def test_with_fewer_nodes_the_first_does_what_one_that_is_gone_would():
+    revoked = replace(FAILING, schedule=(Revoke(at=1, nodes=(1,), by=9),))
+    small = shrink(revoked, fails=lambda candidate: bool(candidate.schedule) and candidate.nodes >= 3)
+    assert (small.nodes, small.schedule) == (3, (Revoke(at=1, nodes=(1,), by=0),))
 
 
 def test_what_goes_wrong_only_because_time_was_too_short_is_another_fault():

@@ -160,7 +160,15 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", [b"nonsense\n", b'{"task":9,"ok":true}\n', b'{"task":-1,"ok":true}\n', b"\n", b'{"task":1,\n']
+    "line",
+    [
+        b"nonsense\n",
+        b'{"task":9,"ok":true}\n',
+        b'{"task":-1,"ok":true}\n',
+        b'{"task":1,"ok":true}\n',
+        b"\n",
+        b'{"task":1,\n',
+    ],
 )
 def test_a_whole_line_that_is_no_outcome_is_named_and_nothing_is_cut(line, tmp_path):
     run(tmp_path, tasks(2))
