@@ -63,6 +63,10 @@ class NodeView(Protocol):
         """The Node IDs of the peers that it is linked with and counts on, each once."""
         ...
 
+    def leads_to(self) -> list[int]:
+        """The places to which these links lead, whoever lives there by whatever name."""
+        ...
+
 
 class View(Protocol):
     """What checks see of a world."""

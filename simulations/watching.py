@@ -47,7 +47,10 @@ class Watching:
         self.watches = [*(one(view, schedule) for one in always), *(one.watch(view, schedule) for one in expects)]
         self._view = view
         self._calm = max((watch.calm for watch in self.watches), default=0)
-        self.curves = Curves({"informed": self._informed, "views": self._views, "online": self._online})
+        measures = {"informed": self._informed, "views": self._views, "online": self._online}
+        if any(not node.honest for node in view.nodes):
+            measures["attacker_share"] = self._attacker_share
+        self.curves = Curves(measures)
 
     @property
     def settled(self) -> bool:
@@ -111,6 +114,10 @@ class Watching:
     def _views(self) -> float:
         honest = self._honest()
         return sum(len(node.linked()) for node in honest) / len(honest) if honest else 0.0
+
+    def _attacker_share(self) -> float:
+        ends = [self._view.nodes[there].honest for node in self._honest() for there in node.leads_to()]
+        return ends.count(False) / len(ends) if ends else 0.0
 
     def _online(self) -> float:
         return len(self._honest()) / max(1, sum(node.honest for node in self._view.nodes))
