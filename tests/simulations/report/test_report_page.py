@@ -248,6 +248,22 @@ def test_a_thing_that_nobody_could_say_is_called_undecided():
     assert "not decided in 1 run: it ended before" in read(outcome(checks=checks)).text
 
 
+DIP = ((0.0, 0.2), (1.0, 1.0), (4.0, 1.0), (5.0, 0.5), (9.0, 1.0), (12.0, 1.0))
+
+
+def test_who_is_up_after_half_were_down_is_so_from_then_on():
+    text = read(outcome(curves={"online": DIP})).text
+    assert "100 % from 9 s on" in text
+    assert "100 % from 1 s on" not in text
+
+
+def test_of_many_runs_each_is_whole_from_when_it_stays_so():
+    runs = [outcome(seed, curves={"online": DIP}) for seed in range(1, 6)]
+    ends_low = outcome(6, curves={"online": DIP[:4]})
+    text = read(*runs, ends_low).text
+    assert "5 of 6 runs reached 100 % for good, the median at 9 s" in text
+
+
 def test_scenarios_sizes_and_fidelities_have_sections_of_their_own():
     said = read(outcome(1), outcome(2), outcome(1, nodes=30), outcome(1, fidelity="virtual"), outcome(1, scenario="x"))
     assert "4 simulations, 5 runs" in said.text
