@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from simulations import Outcome
 
 
-def tell(outcome: "Outcome", *, begun: float, out: Path | None, html: Path | None, as_json: bool) -> None:
+def tell(outcome: "Outcome", *, begun: float, out: Path | None, html: Path | None, force: bool, as_json: bool) -> None:
     """Answer, and write what was asked for; `begun` is when the run did, by time.perf_counter."""
     wall = time.perf_counter() - begun
     if out is not None:
-        files.write(out, (outcome.line() + "\n").encode(), secret=False, force=True)
+        files.write(out, (outcome.line() + "\n").encode(), secret=False, force=force)
     if html is not None:
         from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
 
-        write([outcome], html)
+        write([outcome], html, force=force)
     if as_json:
         answer_json(outcome.to_json())
     else:

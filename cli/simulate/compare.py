@@ -8,6 +8,8 @@ import click
 from cli import options
 from cli.output import answer, answer_json, columns, say
 
+from .options import check_files
+
 if TYPE_CHECKING:
     from simulations.report import Pair
 
@@ -17,8 +19,9 @@ if TYPE_CHECKING:
 @click.argument("other", metavar="B")
 @click.option("--html", type=options.PATH, metavar="FILE", help="write it to a page, curves over each other")
 @click.option("--anyway", is_flag=True, help="compare what was asked two different questions")
+@options.force
 @options.as_json
-def command(*, one: str, other: str, html: Path | None, anyway: bool, as_json: bool) -> None:
+def command(*, one: str, other: str, html: Path | None, anyway: bool, force: bool, as_json: bool) -> None:
     """Show two runs or sweeps side by side.
 
     A and B are each the folder of a sweep, a file of outcomes, or what `p2pnoise simulate run --out` wrote. For each
@@ -33,11 +36,10 @@ def command(*, one: str, other: str, html: Path | None, anyway: bool, as_json: b
     """
     from simulations import report, results  # noqa: PLC0415 - not for --help
 
-    if html is not None:
-        report.check(html)
+    check_files(html=html, force=force)
     found = report.compare(results.read(one), results.read(other), names=(one, other), anyway=anyway)
     if html is not None:
-        report.write_comparison(found, html)
+        report.write_comparison(found, html, force=force)
     if as_json:
         answer_json(found.to_json())
         return

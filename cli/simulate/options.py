@@ -86,18 +86,24 @@ def of_one_run(function: Command) -> Command:
 
 
 def to_html(function: Command) -> Command:
-    """`--html FILE`, handed on as `html`, to be seen to by `check_html`."""
+    """`--html FILE` and `--force`, handed on as `html` and `force`, to be seen to by `check_files`."""
     return click.option("--html", type=options.PATH, metavar="FILE", help="write a report there, for a browser")(
-        function
+        options.force(function)
     )
 
 
-def check_html(path: Path | None) -> None:
-    """See that a report can be written there, before anything runs that it is to be of. Raises `Fault`."""
-    if path is not None:
+def check_files(*, html: Path | None, out: Path | None = None, force: bool) -> None:
+    """See that both can be written, before anything runs that they are to be of. Raises `Fault`."""
+    if html is not None:
         from simulations.report import check  # noqa: PLC0415 - not for --help
 
-        check(path)
+        check(html, force=force)
+    if out is not None:
+        from cli.files import check_target  # noqa: PLC0415
+
+        check_target(out, force=force)
+        if html is not None and out.absolute() == html.absolute():
+            raise Fault(f"{out} cannot hold both the outcome and the report", "name two files", code=USAGE)
 
 
 @contextmanager

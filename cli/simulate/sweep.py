@@ -15,7 +15,7 @@ from cli import options
 from cli.output import USAGE, Fault, answer, answer_json, columns, say, span
 
 from .bars import bar
-from .options import FIDELITIES, MAX_NODES, as_command, check_html, faults, of_parameters, to_html
+from .options import FIDELITIES, MAX_NODES, as_command, check_files, faults, of_parameters, to_html
 
 if TYPE_CHECKING:
     from simulations.scenario import Fidelity, ScenarioFile
@@ -92,6 +92,7 @@ def command(
     wait: float,
     out: Path | None,
     html: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Run scenarios with many seeds each, and say which seeds break what.
@@ -112,7 +113,7 @@ def command(
 
     with faults():
         tasks = tasks_of(_files(names, every=every), seeds, nodes=nodes, fidelity=fidelity, parameters=parameters)
-    check_html(html)
+    check_files(html=html, force=force)
     where = _engine(engine, workers=workers, scheduler=scheduler, wait=wait)
     begun, done = time.perf_counter(), 0
     with _folder(out) as folder:
@@ -133,7 +134,7 @@ def command(
             from simulations import results  # noqa: PLC0415
             from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
 
-            write(results.read(folder), html, failures=results.failures(folder))
+            write(results.read(folder), html, failures=results.failures(folder), force=force)
     if as_json:
         answer_json(_to_json(found))
     else:

@@ -137,6 +137,9 @@ def test_the_command_prints_json_for_programs(files):
 def test_the_command_writes_a_page(files):
     assert simulate(files / "a.jsonl", files / "b.jsonl", "--html", files / "x.html").exit_code == 0
     assert (files / "x.html").read_text().startswith("<!doctype html>")
+    again = simulate(files / "a.jsonl", files / "b.jsonl", "--html", files / "x.html")
+    assert "--force" in again.stderr
+    assert simulate(files / "a.jsonl", files / "b.jsonl", "--html", files / "x.html", "--force").exit_code == 0
 
 
 def test_the_command_refuses_with_a_next_step(files):

@@ -326,17 +326,15 @@ def test_many_failing_runs_are_counted():
     assert "10 more runs broke something" in text
 
 
-def test_a_report_replaces_a_report_and_nothing_else(tmp_path):
+def test_a_report_replaces_a_file_where_that_is_asked_for_alone(tmp_path):
     target = tmp_path / "some.html"
     report.write([outcome(1)], target)
-    report.write([outcome(2)], target)
-    assert b"seed 2" in target.read_bytes()
-    other = tmp_path / "thesis.html"
-    other.write_text("<!doctype html>\nmy thesis")
     with pytest.raises(Fault, match="exists already") as refused:
-        report.write([outcome()], other)
-    assert "--force" not in refused.value.hint
-    assert other.read_text() == "<!doctype html>\nmy thesis"
+        report.write([outcome(2)], target)
+    assert "--force" in refused.value.hint
+    assert b"seed 1" in target.read_bytes()
+    report.write([outcome(2)], target, force=True)
+    assert b"seed 2" in target.read_bytes()
 
 
 @pytest.mark.parametrize("target", ["nowhere/some.html", "."])
