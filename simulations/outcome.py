@@ -52,6 +52,8 @@ class Outcome:
     """One figure for each node: `known_all_after`, `bytes_sent`, `links`, `messages` ..."""
     edges: tuple[tuple[int, int], ...] = ()
     """Which nodes were linked at the end, each pair once, the lower number first."""
+    down: tuple[int, ...] = ()
+    """Which nodes did not run at the end."""
     kinds: Mapping[str, str] = field(default_factory=dict)
     """What nodes are that are not honest, by number as text (JSON has no other keys): `{"7": "liar"}`."""
     events: Mapping[str, int] = field(default_factory=dict)
@@ -84,11 +86,12 @@ class Outcome:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> "Outcome":
         """The outcome in what `to_json` or a line gave. Raises KeyError, TypeError or ValueError for anything else."""
-        noted = {"notes": {}, **value}  # lines of before there were notes
+        noted = {"notes": {}, "down": (), **value}  # lines of before there were these
         fields = {name: noted[name] for name in cls.__dataclass_fields__}
         fields["checks"] = tuple(Check(**check) for check in fields["checks"])
         fields["curves"] = {name: tuple((t, v) for t, v in curve) for name, curve in fields["curves"].items()}
         fields["samples"] = {name: tuple(figures) for name, figures in fields["samples"].items()}
         fields["edges"] = tuple((a, b) for a, b in fields["edges"])
+        fields["down"] = tuple(fields["down"])
         fields["schedule"] = tuple(fields["schedule"])
         return cls(**fields)

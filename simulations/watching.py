@@ -89,9 +89,9 @@ class Watching:
         return metrics, samples
 
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """Which nodes are linked, by the word of either."""
+        """Which nodes that run are linked, by the word of either: whom a crashed one was linked with does not know yet."""
         first_the_others = sorted(self._view.nodes, key=lambda node: node.honest)  # who may use an honest one's key
-        numbers = {bytes(node.citizen.key.public): node.number for node in first_the_others}
+        numbers = {bytes(node.citizen.key.public): node.number for node in first_the_others if node.online}
         pairs = {
             (min(node.number, numbers[other]), max(node.number, numbers[other]))
             for node in self._view.nodes
@@ -100,6 +100,10 @@ class Watching:
             if other in numbers
         }
         return tuple(sorted(pairs))
+
+    def down(self) -> tuple[int, ...]:
+        """The nodes that do not run."""
+        return tuple(node.number for node in self._view.nodes if not node.online)
 
     def kinds(self) -> dict[str, str]:
         return {str(node.number): node.kind for node in self._view.nodes if not node.honest}

@@ -1,11 +1,12 @@
 """Watching: what is measured of every run, beside its checks."""
 
+import json
 from types import SimpleNamespace
 
 import pytest
 
 from p2pnoise.instant import SECOND
-from simulations import begin
+from simulations import Outcome, begin, run
 from simulations.watching import Watching
 
 
@@ -67,3 +68,23 @@ def test_links_of_messages_lead_where_the_names_of_their_peers_say():
         for node in running.world.nodes:
             assert node.leads_to() == [numbers[name] for name in node.linked()]
         assert running.watching.curves.curves["attacker_share"][-1][1] > 0.1
+
+
+def test_links_of_those_that_run_with_those_that_do_not_are_none():
+    crashed = Node(2, online=False, leads_to=[0])
+    found = watching(Node(0, leads_to=[1, 2]), Node(1), crashed)
+    assert found.edges() == ((0, 1),)
+    assert found.down() == (2,)
+
+
+def test_a_key_whose_owner_is_down_is_that_of_its_copy():
+    copy, owner = Node(1, kind="clone"), Node(2, online=False)
+    copy.citizen = owner.citizen
+    assert watching(Node(0, leads_to=[2]), copy, owner).edges() == ((0, 1),)
+
+
+def test_an_outcome_names_who_is_down_at_its_end():
+    found = run("mass-failure", nodes=10, parameters={"share": 0.5})
+    assert len(found.down) == 5
+    assert not {*found.down} & {node for pair in found.edges for node in pair}
+    assert Outcome.from_json(json.loads(found.line())) == found

@@ -279,6 +279,18 @@ def test_of_a_large_network_a_sample_is_drawn_and_that_is_said():
     assert len(picture) < 150_000
 
 
+def test_who_is_down_is_no_piece_of_the_network_and_not_drawn():
+    ring = tuple((a, a + 1) for a in range(9))
+    text = read(outcome(nodes=20, edges=ring, down=tuple(range(10, 20)))).text
+    assert "20 nodes, 10 of them down and not drawn; the others have 9 links, in one piece" in text
+    assert "in 11 pieces" in read(outcome(nodes=20, edges=ring)).text
+
+
+def test_links_of_whom_is_down_are_not_drawn():
+    assert "at the end of" not in read(outcome(edges=((0, 1),), down=(1,))).text
+    assert "1 link, in 22 pieces" in read(outcome(edges=((0, 1), (2, 3)), down=(1,))).text
+
+
 def test_of_a_crowded_network_some_links_are_drawn_and_that_is_said():
     full = outcome(nodes=90, edges=tuple((a, b) for a in range(90) for b in range(a + 1, 90)))
     assert re.search(r"Of these 4,005 links 1,\d\d\d are drawn", page.report([full]))
