@@ -89,7 +89,7 @@ class Watching:
         return metrics, samples
 
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """Which nodes that run are linked, by the word of either: whom a crashed one was linked with does not know yet."""
+        """Which nodes that run are linked, by the word of either; of a crashed one the others may not know yet."""
         first_the_others = sorted(self._view.nodes, key=lambda node: node.honest)  # who may use an honest one's key
         numbers = {bytes(node.citizen.key.public): node.number for node in first_the_others if node.online}
         pairs = {

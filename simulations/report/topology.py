@@ -79,13 +79,15 @@ def topology(group: Group, key: str) -> Drawn | None:
         axes.margins(0.08)
 
     svg = draw(paint, title="Who was linked to whom at the end", key=f"{key}/topology", height=330)
-    finding = _finding(outcome, up, edges, len(shown), len(inside), len(drawn))
+    finding = _finding(outcome, up, edges)
+    if len(shown) < len(up):
+        finding += f" Drawn is a sample: {len(shown):,} nodes, the neighbourhoods of a few, with the links among them."
+    if len(drawn) < len(inside):
+        finding += f" Of these {len(inside):,} links {len(drawn):,} are drawn."
     return Drawn("Who was linked to whom at the end", finding, svg)
 
 
-def _finding(
-    outcome: Outcome, up: Sequence[int], edges: Sequence[tuple[int, int]], shown: int, inside: int, drawn: int
-) -> str:
+def _finding(outcome: Outcome, up: Sequence[int], edges: Sequence[tuple[int, int]]) -> str:
     places = {node: place for place, node in enumerate(up)}
     graph = igraph.Graph(n=len(up), edges=[(places[a], places[b]) for a, b in edges])
     pieces = len(graph.connected_components())
@@ -100,10 +102,6 @@ def _finding(
     hostile = sum(str(node) in outcome.kinds for node in up)
     if hostile:
         text += f" Diamonds are the {plural(hostile, 'node')} that are not honest."
-    if shown < len(up):
-        text += f" Drawn is a sample: {shown:,} nodes, the neighbourhoods of a few, with the links among them."
-    if drawn < inside:
-        text += f" Of these {inside:,} links {drawn:,} are drawn."
     return text
 
 
