@@ -29,6 +29,8 @@ def tell(outcome: "Outcome", *, begun: float, out: Path | None, html: Path | Non
 
 def _lines(outcome: "Outcome") -> list[str]:
     """What people read of one run."""
+    from simulations.report import fidelity  # noqa: PLC0415 - not for --help
+
     checks = [
         (check.name, "holds" if check.holds else f"BROKEN at {check.at} s: {check.detail}") for check in outcome.checks
     ]
@@ -38,6 +40,7 @@ def _lines(outcome: "Outcome") -> list[str]:
     )
     return [
         f"{outcome.scenario}: {size}",
+        *(f"    {caution}" for caution in fidelity.of(outcome.fidelity, outcome.notes).cautions),
         *rows(*checks, *figures, ("trace hash", outcome.trace_hash), indent="    "),
     ]
 

@@ -111,6 +111,7 @@ class Spreading(MessageExperiment):
             schedule=tuple(fault.to_json() for fault in self.schedule),
             versions=versions(self.libraries),
             trace_hash=self.world.trace_hash,
+            notes=self._notes(),
         )
 
 

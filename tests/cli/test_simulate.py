@@ -66,6 +66,15 @@ def test_the_answer_for_people_says_what_the_one_for_machines_does():
     assert f"{facts['metrics']['deliveries']:,}" in text.stdout
 
 
+def test_what_was_not_simulated_is_said_before_any_figure():
+    run = CliRunner().invoke(root, ["simulate", "run", "cold-start", "--nodes", "8", "--fidelity", "messages"])
+    head = run.stdout[: run.stdout.index("S1 ")]
+    assert "BY REFERENCE: " in head
+    assert "LINKS DRAWN: whom each node knows when it begins is a ring and random pairs, 8 a node." in head
+    bytes_head = CliRunner().invoke(root, ["simulate", "run", "cold-start", "--nodes", "4"]).stdout.splitlines()[:2]
+    assert bytes_head[1].strip().startswith("S1 ")
+
+
 def test_a_scenario_in_a_file_of_ones_own_runs_like_those_that_ship(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(MINE)

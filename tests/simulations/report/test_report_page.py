@@ -207,6 +207,9 @@ def test_a_model_and_what_goes_by_reference_are_labelled_before_any_figure():
     handed = page.report([outcome(fidelity="messages", notes={"bodies": "by reference"})])
     assert "BY REFERENCE" in handed[: handed.index("<svg")]
     assert "BY REFERENCE" not in page.report([outcome(fidelity="messages")])
+    drawn = page.report([outcome(fidelity="messages", notes={"links": "drawn: a ring, 8 a node"})])
+    assert "LINKS DRAWN: whom each node knows when it begins is a ring, 8 a node." in drawn[: drawn.index("<svg")]
+    assert "LINKS DRAWN" not in page.report([outcome(fidelity="messages", notes={"links": "found"})])
     assert "UNKNOWN FIDELITY" in page.report([outcome(fidelity="dream")])
 
 
