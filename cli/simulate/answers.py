@@ -18,8 +18,9 @@ def tell(outcome: "Outcome", *, begun: float, out: Path | None, html: Path | Non
         files.write(out, (outcome.line() + "\n").encode(), secret=False, force=force)
     if html is not None:
         from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
+        from simulations.sweep.software import made_here  # noqa: PLC0415
 
-        write([outcome], html, force=force)
+        write([outcome], html, made=made_here(outcome), force=force)
     if as_json:
         answer_json(outcome.to_json())
     else:

@@ -134,7 +134,7 @@ def command(
             from simulations import results  # noqa: PLC0415
             from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
 
-            write(results.read(folder), html, failures=results.failures(folder), force=force)
+            write(results.read(folder), html, failures=results.failures(folder), made=found.made, force=force)
     if as_json:
         answer_json(_to_json(found))
     else:

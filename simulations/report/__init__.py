@@ -7,7 +7,7 @@ The file asks for nothing outside itself, runs no script that shows anything, an
 outcomes and the same matplotlib. Drawing needs the extra `sim`; comparing numbers does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -32,17 +32,25 @@ def check(path: Path, *, force: bool = False) -> None:
     check_target(path, force=force)
 
 
-def write(outcomes: Sequence[Outcome], path: Path, *, failures: Sequence[Failure] = (), force: bool = False) -> None:
+def write(
+    outcomes: Sequence[Outcome],
+    path: Path,
+    *,
+    failures: Sequence[Failure] = (),
+    made: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> None:
     """The report of these outcomes at `path`; what is there is replaced with `force` alone. Raises `Fault`.
 
     `failures` are the runs of a sweep that have no outcome; what is left out of a report would be taken for good.
+    `made` says with what they were made, in names and hashes; see `simulations.sweep.software.made`.
     """
     check(path, force=force)
     if not outcomes and not failures:
         raise Fault("there is no outcome to report", "run the scenario first")
     from .page import report  # noqa: PLC0415 - matplotlib is for those who draw
 
-    write_file(path, report(outcomes, failures).encode(), force=force)
+    write_file(path, report(outcomes, failures, made or {}).encode(), force=force)
 
 
 def write_comparison(comparison: Comparison, path: Path, *, force: bool = False) -> None:

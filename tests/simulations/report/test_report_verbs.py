@@ -28,6 +28,19 @@ def test_a_verb_writes_its_report(tmp_path, verb):
     assert simulate(verb, html, "--force").exit_code == 0
 
 
+def test_a_report_names_the_code_the_lock_file_and_the_result_that_a_sweep_of_it_has(tmp_path, monkeypatch):
+    monkeypatch.setattr("simulations.sweep.software.commit", lambda: "c0ffee")
+    monkeypatch.setattr("simulations.sweep.folder.commit", lambda: "c0ffee")
+    sweep = ("sweep", "cold-start", "--nodes", "3", "--seeds", "1-1", "--engine", "serial", "--json")
+    told = CliRunner().invoke(root, ["simulate", *sweep, "--out", str(tmp_path / "s"), "--html", str(tmp_path / "s.h")])
+    assert simulate("run", tmp_path / "r.h").exit_code == 0
+    software = json.loads((tmp_path / "s" / "manifest.json").read_text())["software"]
+    for page in ("s.h", "r.h"):
+        text = (tmp_path / page).read_text()
+        for known in ("c0ffee", software["code"], software["lock"], json.loads(told.stdout)["result_hash"]):
+            assert f"<code>{known}</code>" in text
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_place_that_holds_something_else_is_refused_before_anything_runs(tmp_path, verb, monkeypatch):
     html = tmp_path / "thesis.html"
