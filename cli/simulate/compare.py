@@ -26,7 +26,8 @@ def command(*, one: str, other: str, html: Path | None, anyway: bool, force: boo
 
     A and B are each the folder of a sweep, a file of outcomes, or what `p2pnoise simulate run --out` wrote. For each
     figure: the median of the runs and the band from 5 to 95 per cent of them on both sides, by how much B is above A,
-    and whether the bands overlap. Where they do not, the difference is more than that between seeds.
+    and whether the bands overlap. Where they do not, the difference is more than that between seeds; of one run on
+    either side nobody knows that.
 
     \b
     Examples:
@@ -68,7 +69,7 @@ def _lines(pair: "Pair") -> list[str]:
             metric.unit.band(metric.one),
             metric.unit.band(metric.other),
             metric.change_text,
-            "overlap" if metric.overlap else "apart",
+            metric.overlap_text.removeprefix("bands "),
         )
         for metric in pair.metrics
     ]
