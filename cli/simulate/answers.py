@@ -9,6 +9,7 @@ from cli.output import answer, answer_json, rows, say
 
 if TYPE_CHECKING:
     from simulations import Outcome
+    from simulations.outcome import Check
 
 
 def tell(outcome: "Outcome", *, begun: float, out: Path | None, html: Path | None, force: bool, as_json: bool) -> None:
@@ -32,9 +33,7 @@ def _lines(outcome: "Outcome") -> list[str]:
     """What people read of one run."""
     from simulations.report import fidelity  # noqa: PLC0415 - not for --help
 
-    checks = [
-        (check.name, "holds" if check.holds else f"BROKEN at {check.at} s: {check.detail}") for check in outcome.checks
-    ]
+    checks = [(check.name, _verdict(check)) for check in outcome.checks]
     figures = [(name.replace("_", " "), _figure(value)) for name, value in outcome.metrics.items()]
     size = (
         f"{outcome.nodes} nodes, seed {outcome.seed}, {outcome.fidelity}, {outcome.virtual_seconds:g} virtual seconds"
@@ -44,6 +43,14 @@ def _lines(outcome: "Outcome") -> list[str]:
         *(f"    {caution}" for caution in fidelity.of(outcome.fidelity, outcome.notes).cautions),
         *rows(*checks, *figures, ("trace hash", outcome.trace_hash), indent="    "),
     ]
+
+
+def _verdict(check: "Check") -> str:
+    if check.holds:
+        return "holds"
+    if not check.decided:
+        return f"NOT DECIDED: {check.detail}"
+    return f"BROKEN{f' at {check.at} s' if check.at is not None else ''}: {check.detail}"
 
 
 def _figure(value: float | None) -> str:

@@ -67,8 +67,10 @@ def command(
     if not outcome.ok and as_json:
         sys.exit(1)  # the outcome is the answer, and the only one
     if not outcome.ok:
+        undecided = sum(not check.decided for check in outcome.broken)
+        told = [(len(outcome.broken) - undecided, "do not hold"), (undecided, "are not decided")]
         raise Fault(
-            f"{len(outcome.broken)} of {len(outcome.checks)} checks do not hold",
+            ", ".join(f"{count} of {len(outcome.checks)} checks {what}" for count, what in told if count),
             f"look inside with: p2pnoise simulate replay --until SECONDS {_repeat(outcome)}",
             code=1,
         )

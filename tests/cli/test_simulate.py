@@ -97,6 +97,18 @@ def test_what_does_not_hold_is_said_and_counts(tmp_path):
     assert f"p2pnoise simulate replay --until SECONDS {file} --nodes 8 --seed 1" in done.stderr
 
 
+def test_what_the_run_was_too_short_for_is_not_called_broken(tmp_path):
+    file = tmp_path / "short.toml"
+    fault = MINE[MINE.index("[[faults]]") : MINE.index("[[expects]]")]
+    file.write_text(MINE.replace(fault, "start = 0.1\n").replace("seconds = 60", "seconds = 0.2"))
+    result = CliRunner().invoke(root, ["simulate", "run", str(file)])
+    assert result.exit_code == 1
+    assert "NOT DECIDED: the run was over at 0.2 s, before anybody could say" in result.stdout
+    assert "BROKEN" not in result.stdout
+    assert "checks are not decided" in result.stderr
+    assert "do not hold" not in result.stderr
+
+
 def test_a_program_reads_one_answer_also_of_what_does_not_hold():
     done = _simulate("run", "cold-start", "--nodes", 4, "--set", "within=0.001", "--set", "per_doubling=0", "--json")
     assert done.returncode == 1
