@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 MAX_NODES = 200_000  # as simulations.scenario says, which --help does not wait for
 MAX_OUTCOME = 64 * 1024 * 1024  # bytes; one of 10,000 nodes takes 2 MB
+_OF_A_MODEL = {  # options by the parameters that they become
+    "--loss": "loss",
+    "--dead": "dead",
+    "--graph": "graph",
+    "--contacts": "contacts",
+    "--period": "seconds_a_round",
+}
 FIDELITIES = ("bytes", "messages", "virtual")
 
 
@@ -120,15 +127,30 @@ def faults() -> Iterator[None]:
 
 
 def saved(path: Path) -> "Outcome":
-    """What `run --out` wrote. Raises `Fault`."""
+    """What `run --out` wrote, which can be run again. Raises `Fault`."""
     from p2pnoise.folder.reading import read  # noqa: PLC0415 - not for --help
     from simulations import Outcome  # noqa: PLC0415
 
     raw = read(path, limit=MAX_OUTCOME, what="outcome")
     try:
-        return Outcome.from_json(json.loads(raw))
+        outcome = Outcome.from_json(json.loads(raw))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Fault(f"{path}: no outcome of a simulation", "give it the file that `simulate run --out` wrote") from None
+
+    if outcome.fidelity == "model":
+        raise Fault(f"{path} is of a model, in which no node ran", f"draw it again: {_as_model(outcome)}", code=USAGE)
+    return outcome
+
+
+def _as_model(outcome: "Outcome") -> str:
+    """The command that draws a model again."""
+    words = ["p2pnoise", "simulate", "model", "--nodes", str(outcome.nodes), "--seed", str(outcome.seed)]
+    told = outcome.parameters
+    if "fitted_at_nodes" in told:
+        return shlex.join(words) + " --fit FOLDER"
+    for option, name in _OF_A_MODEL.items():
+        words += [option, str(told[name])] if name in told else []
+    return shlex.join(words)
 
 
 def as_command(name: str, *, nodes: int, seed: int, fidelity: str, parameters: Mapping[str, object]) -> str:

@@ -230,6 +230,39 @@ def test_what_nobody_could_say_is_not_made_small(kept, tmp_path):
     assert "over before anybody could say" in done.stderr
 
 
+def test_a_node_that_is_down_shows_what_its_database_holds(tmp_path):
+    file = tmp_path / "down.toml"
+    file.write_text(BROKEN.replace('kind = "reset"\nat = 3', 'kind = "crash"\nat = 10'))
+    held = ("replay", file, "--until", "15", "--node")
+    down = json.loads(simulate(*held, 1, "--json").stdout)
+    assert not down["online"]
+    up = json.loads(simulate(*held, 2, "--json").stdout)
+    assert {one["peer"] for one in down["database"]} == {0, 1, 2, 3, 4, 5}
+    assert "database" not in up
+    assert "database:" in simulate(*held, 1).stdout
+
+
+@pytest.mark.parametrize("verb", ["replay", "shrink"])
+def test_of_a_model_the_command_is_named_that_draws_it_again(tmp_path, verb):
+    drawn = ("model", "--nodes", 500, "--seed", 4, "--loss", 0.2, "--graph", "neighbours", "--period", 2, "--rounds", 5)
+    simulate(*drawn, "--out", tmp_path / "model.json")
+    done = simulate(verb, tmp_path / "model.json")
+    assert done.exit_code == 2
+    assert "in which no node ran" in done.stderr
+    again = shlex.split(done.stderr[done.stderr.index("p2pnoise simulate model") :])
+    simulate(*again[2:], "--rounds", 5, "--out", tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "model.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["mine.py", "mine.toml", "mine"])
+@pytest.mark.parametrize("verb", ["run", "replay", "show", "sweep"])
+def test_a_folder_is_called_one(tmp_path, name, verb):
+    (tmp_path / name).mkdir()
+    done = simulate(verb, tmp_path / name)
+    assert done.exit_code == 2
+    assert f"{tmp_path / name} is a folder" in done.stderr
+
+
 def test_a_mutant_is_named_with_the_seed_and_the_check_that_caught_it():
     done = simulate("mutants", "keep-sessions", "--seeds", 3, "--json")
     assert done.exit_code == 0
