@@ -12,10 +12,12 @@ import click
 
 from cards.findings import USAGE
 from cli import options
-from cli.output import Fault
+from cli.output import Fault, say, span
 
 if TYPE_CHECKING:
     from simulations import Outcome
+    from simulations.forecast import Forecast
+    from simulations.scenario import Fidelity, ScenarioFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MAX_NODES = 200_000  # as simulations.scenario says, which --help does not wait for
@@ -124,6 +126,31 @@ def faults() -> Iterator[None]:
         raise Fault(str(error), error.hint, code=USAGE) from error
     except ScheduleError as error:
         raise Fault(str(error), "simulations/WRITING.md lists the faults and their fields", code=USAGE) from error
+
+
+def find_and_forecast(
+    name: str,
+    *,
+    nodes: int | None,
+    fidelity: "Fidelity | None",
+    parameters: Mapping[str, Any],
+    what: str = "this run",
+) -> "ScenarioFile":
+    """The scenario; what running it may cost is said before, where that is much. Raises `ScenarioError`."""
+    from simulations import find  # noqa: PLC0415 - not for --help
+    from simulations.forecast import forecast  # noqa: PLC0415
+    from simulations.running import fitting  # noqa: PLC0415
+
+    file = find(name)
+    say_forecast(forecast(*fitting(file, nodes, fidelity, parameters)), what)
+    return file
+
+
+def say_forecast(cost: "Forecast", what: str) -> None:
+    """Say what a run may cost, where that is much."""
+    if cost.worth_a_word:
+        size = f"{span(cost.seconds)} and {cost.gib:,.{1 if cost.gib < 10 else 0}f} GiB of memory"
+        say(f"{what} may take {size}: a guess, from what cold-start takes with other numbers of nodes")
 
 
 def saved(path: Path) -> "Outcome":

@@ -14,7 +14,7 @@ from cli.output import Fault
 
 from .answers import tell
 from .bars import bar
-from .options import as_command, check_files, faults, of_one_run, to_html
+from .options import as_command, check_files, faults, find_and_forecast, of_one_run, to_html
 
 if TYPE_CHECKING:
     from simulations import Outcome
@@ -56,7 +56,7 @@ def command(
     begun = time.perf_counter()
     with faults(), progress_bar() as progress:
         outcome = run(
-            scenario,
+            find_and_forecast(scenario, nodes=nodes, fidelity=fidelity, parameters=parameters),
             nodes=nodes,
             seed=seed,
             fidelity=fidelity,

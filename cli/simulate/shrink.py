@@ -7,7 +7,7 @@ import click
 from cli import options
 from cli.output import Fault, answer, answer_json, rows, say
 
-from .options import as_command, faults, saved
+from .options import as_command, faults, find_and_forecast, saved
 
 
 @click.command()
@@ -28,7 +28,6 @@ def command(*, outcome: Path, check: str | None, most: int, test: Path | None, f
       p2pnoise simulate shrink broken.json --test tests/test_partition_12.py
     """
     from cli import files  # noqa: PLC0415 - not for --help
-    from simulations import find  # noqa: PLC0415
     from simulations.faults import fault_from  # noqa: PLC0415
     from simulations.shrinking import Failing, as_test, shrink  # noqa: PLC0415
 
@@ -44,7 +43,13 @@ def command(*, outcome: Path, check: str | None, most: int, test: Path | None, f
     if check is not None and check not in broken:
         raise Fault(f"{outcome}: {check!r} is not broken in it", f"broken are: {', '.join(broken)}", code=2)
     with faults():
-        file = find(before.scenario)
+        file = find_and_forecast(
+            before.scenario,
+            nodes=before.nodes,
+            fidelity=before.fidelity,  # type: ignore[arg-type]
+            parameters=before.parameters,
+            what="each run",
+        )
         failing = Failing(
             scenario=before.scenario,
             nodes=before.nodes,

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from cli.main import root
 from cli.simulate.options import as_command
+from simulations import ScenarioError
 from tests.patience import PATIENCE
 
 MINE = """
@@ -234,6 +235,19 @@ def test_more_nodes_than_fit_in_bytes_are_refused_before_any_is_made(scenario, w
     assert result.exit_code == 2
     assert "at most 5,000" in result.stderr
     assert way in result.stderr
+
+
+def test_a_run_that_may_take_long_says_so_before_it_begins(monkeypatch):
+    def run(*_given, **_more):
+        raise ScenarioError("stopped", "go on")
+
+    monkeypatch.setattr("simulations.run", run)
+    large = ("run", "cold-start", "--nodes", "100000", "--fidelity", "messages")
+    result = CliRunner().invoke(root, ["simulate", *large])
+    assert result.stderr.startswith("this run may take 10 h and 147 GiB of memory: a guess")
+    assert result.stderr.index("a guess") < result.stderr.index("stopped")
+    small = CliRunner().invoke(root, ["simulate", "run", "cold-start", "--nodes", "200"])
+    assert "a guess" not in small.stderr
 
 
 def test_the_list_names_every_scenario_with_its_question():
