@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -11,8 +11,11 @@ from click.core import ParameterSource
 from cli import options
 from cli.output import USAGE, Fault, answer, answer_json, columns, rows, say
 
-from .options import faults, of_one_run, saved
+from .options import faults, find_and_forecast, of_one_run, saved
 from .run import progress_bar
+
+if TYPE_CHECKING:
+    from simulations.scenario import Fidelity
 
 _ASKED = ("versions", "notes", "seconds")  # not of what came out
 
@@ -41,7 +44,7 @@ def command(
     scenario: str,
     nodes: int | None,
     seed: int,
-    fidelity: str | None,
+    fidelity: "Fidelity | None",
     parameters: Mapping[str, Any],
     until: float | None,
     node: int | None,
@@ -59,20 +62,20 @@ def command(
       p2pnoise simulate replay run.json --until 12.345s --node 3 --json
       p2pnoise simulate replay partition --seed 7 --until 30s --node 3
     """
-    from simulations import Outcome, begin, find  # noqa: PLC0415 - not for --help
+    from simulations import Outcome, begin  # noqa: PLC0415 - not for --help
     from simulations.experiment import LOOK  # noqa: PLC0415
 
     before: Outcome | None = _saved_alone(Path(scenario)) if scenario.endswith(".json") else None
     with faults(), progress_bar() as progress:
         if before is None:
-            experiment = begin(find(scenario), nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters)  # type: ignore[arg-type]
+            file = find_and_forecast(scenario, nodes=nodes, fidelity=fidelity, parameters=parameters)
+            experiment = begin(file, nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters)
         else:
+            told: dict[str, Any] = {"nodes": before.nodes, "fidelity": before.fidelity, "parameters": before.parameters}
             experiment = begin(
-                before.scenario,
-                nodes=before.nodes,
+                find_and_forecast(before.scenario, **told),
+                **told,
                 seed=before.seed,
-                fidelity=before.fidelity,  # type: ignore[arg-type]
-                parameters=before.parameters,
                 schedule=before.schedule,
                 seconds=before.seconds,
             )

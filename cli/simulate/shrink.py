@@ -8,7 +8,7 @@ import click
 from cli import options
 from cli.output import Fault, answer, answer_json, rows, say
 
-from .options import faults, saved
+from .options import faults, find_and_forecast, saved
 
 
 @click.command()
@@ -33,7 +33,6 @@ def command(
       p2pnoise simulate replay small.json --node 0
     """
     from cli import files  # noqa: PLC0415 - not for --help
-    from simulations import find  # noqa: PLC0415
     from simulations.faults import fault_from  # noqa: PLC0415
     from simulations.shrinking import Failing, as_test, shrink  # noqa: PLC0415
 
@@ -50,7 +49,13 @@ def command(
     if check is not None and check not in broken:
         raise Fault(f"{outcome}: {check!r} is not broken in it", f"broken are: {', '.join(broken)}", code=2)
     with faults():
-        file = find(before.scenario)
+        file = find_and_forecast(
+            before.scenario,
+            nodes=before.nodes,
+            fidelity=before.fidelity,  # type: ignore[arg-type]
+            parameters=before.parameters,
+            what="each run",
+        )
         failing = Failing(
             scenario=before.scenario,
             nodes=before.nodes,
