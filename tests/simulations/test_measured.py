@@ -1,4 +1,4 @@
-"""Watching: what is measured of every run, beside its checks."""
+"""What is measured of every run, beside its checks: curves, links, and who is down."""
 
 import json
 from types import SimpleNamespace
