@@ -63,6 +63,10 @@ class NodeView(Protocol):
         """The Node IDs of the peers that it is linked with and counts on, each once."""
         ...
 
+    def leads_to(self) -> list[int]:
+        """The places to which these links lead, whoever lives there by whatever name."""
+        ...
+
 
 class View(Protocol):
     """What checks see of a world."""
@@ -125,7 +129,7 @@ class Watch:
     def undecided(self) -> None:
         """The run was over before anybody could say."""
         if self._first is None:
-            self.broken("the run was over before")
+            self.broken(f"the run was over at {seconds(self.view.now):g} s, before anybody could say")
             self._decided = False
 
     @property
@@ -158,4 +162,9 @@ def seconds(nanoseconds: int) -> float:
 
 def all_started(view: View) -> bool:
     """Whether all the honest have come; whoever went since came, too."""
-    return all(node.online or getattr(node, "boot", 1) for node in view.nodes if node.honest)
+    return not yet_to_start(view)
+
+
+def yet_to_start(view: View) -> list[NodeView]:
+    """The honest that never came so far."""
+    return [node for node in view.nodes if node.honest and not (node.online or getattr(node, "boot", True))]

@@ -6,7 +6,7 @@ from math import log2
 
 from p2pnoise.instant import SECOND
 
-from .checks import NodeView, View, Watch, all_started, seconds
+from .checks import NodeView, View, Watch, all_started, seconds, yet_to_start
 from .faults import Revoke, Schedule
 from .oracle import Citizen
 
@@ -59,9 +59,18 @@ class _Convergence(Watch):
             if taking_part and all(node.number in self._after for node in taking_part):
                 self._settle(taking_part, everybody)
         if not self.settled and self.view.now > self._since + self._limit and not self._first:
-            lacking = [node for node in taking_part if node.number not in self._after]
-            missing = sum(node.lacks(everybody) for node in lacking)
-            self.broken(f"{len(lacking)} of {len(taking_part)} nodes lack {missing} cards or records")
+            self.broken(self._lacking(taking_part, everybody))
+
+    def _lacking(self, taking_part: Sequence[NodeView], everybody: Sequence[Citizen]) -> str:
+        """Why it is not so yet."""
+        lacking = [node for node in taking_part if not _knows(node, everybody)]
+        missing = sum(node.lacks(everybody) for node in lacking)
+        waited_for = len(yet_to_start(self.view))
+        told = [f"{len(lacking)} of {len(taking_part)} nodes lack {missing} cards or records"] if missing else []
+        honest = sum(node.honest for node in self.view.nodes)
+        told += [f"{waited_for} of {honest} nodes have not started"] if waited_for else []
+        told += ["nobody runs who is to know all"] if not taking_part else []
+        return "; ".join(told) or f"{len(lacking)} of {len(taking_part)} nodes hold fewer cards than there are"
 
     def _settle(self, taking_part: Sequence[NodeView], everybody: Sequence[Citizen]) -> None:
         for node in taking_part:

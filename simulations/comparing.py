@@ -34,7 +34,8 @@ class NoWorse:
     def check(self, outcome: Outcome, calm: Outcome) -> Check:
         ours, theirs = outcome.metrics.get(self.metric), calm.metrics.get(self.metric)
         if ours is None or theirs is None:  # it never came to it before it was over, and nobody knows when it would
-            return Check(name=self.name, holds=False, detail=f"{ours} beside {theirs}", decided=False)
+            where = "with adversaries" if ours is None else "without them"
+            return Check(name=self.name, holds=False, detail=f"there is no such figure {where}", decided=False)
         holds = ours <= self.factor * theirs + self.slack
         return Check(name=self.name, holds=holds, detail="" if holds else f"{ours:g} beside {theirs:g}")
 

@@ -156,7 +156,7 @@ class Experiment(ABC, Generic[W]):
         metrics |= {"deliveries": world.deliveries, "handshakes": world.census["peer-verified"] // 2}
         metrics["redundancy"] = redundancy(node.came for node in world.nodes if node.honest)
         samples["messages_sent"] = tuple(node.messages_sent for node in world.nodes if node.honest)
-        edges, after, events = watching.edges(), world.now, self._events()
+        edges, down, after, events = watching.edges(), watching.down(), world.now, self._events()
         self._wind_down()
         return Outcome(
             scenario=self.file.name,
@@ -171,6 +171,7 @@ class Experiment(ABC, Generic[W]):
             curves=watching.curves.curves,
             samples=samples,
             edges=edges,
+            down=down,
             kinds=watching.kinds(),
             events=events,
             schedule=tuple(fault.to_json() for fault in self.schedule),

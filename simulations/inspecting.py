@@ -6,6 +6,7 @@ from p2pnoise.instant import SECOND, Instant
 from p2pnoise.node.core import NodeCore
 
 from .checks import seconds
+from .disks import MemoryDisk
 from .nodes import SimulatedNode
 from .world import World
 
@@ -41,14 +42,36 @@ def inside(world: World, node: SimulatedNode) -> dict[str, Any]:
         "bytes_sent": node.bytes_sent,
         "events": dict(sorted(node.census.items())),
     }
+    names = {bytes(other.citizen.key.public): other.number for other in world.nodes}
+    if not node.online and isinstance(node.disk, MemoryDisk):  # to read a file of SQLite is to change it
+        state |= _stored(node.disk, names)
     if node.online:
-        names = {bytes(other.citizen.key.public): other.number for other in world.nodes}
         state |= core_state(node.node, instant, names)
         state["connections"] = [
             {"connection": number, "to": carrier.peer, "held": world.carriers.held(node.number, carrier.peer)}
             for number, carrier in node.carriers.items()
         ]
     return state
+
+
+def _stored(disk: MemoryDisk, names: dict[bytes, int]) -> dict[str, Any]:
+    """What a node that is down left behind, and finds when it starts anew."""
+    trust, peers = disk.load()
+    return {
+        "database": [
+            {
+                "peer": _name(row.card.node_id, names),
+                "name": row.card.name,
+                "sequence": row.card.sequence,
+                "provenance": row.provenance,
+                "counted": row.counted,
+                "addresses": [str(one) for one in row.record.addresses] if row.record is not None else None,
+                "told_by": _name(row.learned_from, names),
+            }
+            for row in peers.peers
+        ],
+        "lists_and_statements": len(trust.facts),
+    }
 
 
 def core_state(core: NodeCore, now: Instant, names: dict[bytes, int]) -> dict[str, Any]:

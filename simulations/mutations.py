@@ -15,9 +15,10 @@ from cards import AddressRecord, Memo, SignatureCache
 from cards.facts import Facts
 from cards.statements import verify
 from cards.verification import _Check
-from p2pnoise.gossip import Overlay, PeerTable, Views, liveness, overlay, reconciliation
+from p2pnoise.gossip import PeerTable, Views, liveness, overlay, reconciliation
 from p2pnoise.gossip.broadcast import Broadcast
 from p2pnoise.gossip.encoding import decode
+from p2pnoise.gossip.facts import FactExchange
 from p2pnoise.gossip.intake import Intake
 from p2pnoise.gossip.items import ItemIndex
 from p2pnoise.gossip.lists import ListExchange
@@ -145,7 +146,7 @@ def count_before_the_first_frame(patch: Patch) -> None:
 
 
 def prove_no_conflict(patch: Patch) -> None:
-    patch.setattr(Overlay, "_prove", lambda *_: None)
+    patch.setattr(FactExchange, "_prove", lambda *_: None)
 
 
 def wait_for_strangers(patch: Patch) -> None:

@@ -141,6 +141,12 @@ class SimulatedNode:
         links = core.links.all.values() if core is not None else ()
         return [bytes(link.node_id) for link in links if link.counted_up and link.node_id]
 
+    def leads_to(self) -> list[int]:
+        """The places to which these links lead: a copied key names two of them."""
+        core = self._own_core
+        links = core.links.all.items() if core is not None else ()
+        return [self.carriers[number].peer for number, link in links if link.counted_up and number in self.carriers]
+
 
 def honest(
     world: "World",

@@ -53,12 +53,16 @@ class Outcome:
     """One figure for each node: `known_all_after`, `bytes_sent`, `links`, `messages` ..."""
     edges: tuple[tuple[int, int], ...] = ()
     """Which nodes were linked at the end, each pair once, the lower number first."""
+    down: tuple[int, ...] = ()
+    """Which nodes did not run at the end."""
     kinds: Mapping[str, str] = field(default_factory=dict)
     """What nodes are that are not honest, by number as text (JSON has no other keys): `{"7": "liar"}`."""
     events: Mapping[str, int] = field(default_factory=dict)
     """How many events of each kind all nodes told their applications."""
     schedule: tuple[Mapping[str, Any], ...] = ()
     """The faults, in the form in which they are saved and replayed."""
+    seconds: float | None = None
+    """How long it was to last at most, where that is not as the scenario says."""
     versions: Mapping[str, str] = field(default_factory=dict)
     trace_hash: str = ""
     """BLAKE2b over every delivery, or empty where there is none to repeat (`real`)."""
@@ -87,13 +91,13 @@ class Outcome:
         """The outcome in what `to_json` or a line gave. Raises ValueError, with what is wrong, for anything else."""
         if not isinstance(value, Mapping):
             raise ValueError("it is no object")  # noqa: TRY004 - whoever reads files expects one error
-        noted = {"notes": {}, **value}  # lines of before there were notes
         try:
-            fields = {name: noted[name] for name in cls.__dataclass_fields__}
+            fields = {name: value[name] for name in cls.__dataclass_fields__}
             fields["checks"] = tuple(Check(**check) for check in fields["checks"])
             fields["curves"] = {name: tuple((t, v) for t, v in curve) for name, curve in fields["curves"].items()}
             fields["samples"] = {name: tuple(figures) for name, figures in fields["samples"].items()}
             fields["edges"] = tuple((a, b) for a, b in fields["edges"])
+            fields["down"] = tuple(fields["down"])
             fields["schedule"] = tuple(fields["schedule"])
         except KeyError as error:
             raise ValueError(f"it has no {error.args[0]}") from None
@@ -126,9 +130,11 @@ class Outcome:
             "metrics and samples": all(one is None or _is_figure(one) for one in figures),
             "curves": all(map(_is_figure, points)),
             "edges": all(_is_count(end) for edge in self.edges for end in edge),
+            "down": all(map(_is_count, self.down)),
             "kinds": all(isinstance(one, str) for one in self.kinds.values()),
             "events": all(map(_is_count, self.events.values())),
             "versions": all(isinstance(one, str) for one in self.versions.values()),
+            "seconds": self.seconds is None or _is_figure(self.seconds),
             "schedule": all(isinstance(fault, Mapping) for fault in self.schedule),
         }.items():
             if not fits:

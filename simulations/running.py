@@ -56,7 +56,7 @@ def begin(
 ) -> Experiment[Any]:
     """As `run`, but to be led step by step. Raises the same."""
     file = find(name) if isinstance(name, str) else name
-    scenario, nodes, fidelity = _fitting(file, nodes, fidelity, parameters or {})
+    scenario, nodes, fidelity = fitting(file, nodes, fidelity, parameters or {})
     if seconds is not None:
         with file.fitting():
             scenario = replace(scenario, seconds=seconds)
@@ -116,9 +116,10 @@ def _experiment_of(fidelity: Fidelity) -> type[Experiment[Any]]:
             return MessageExperiment
 
 
-def _fitting(
+def fitting(
     file: ScenarioFile, nodes: int | None, fidelity: Fidelity | None, parameters: Mapping[str, Value]
 ) -> tuple[Scenario, int, Fidelity]:
+    """With what `run` runs this. Raises `ScenarioError`."""
     scenario = file.with_parameters(parameters)
     nodes = scenario.nodes if nodes is None else nodes
     fidelity = fidelity or scenario.fidelities[0]

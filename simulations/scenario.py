@@ -243,6 +243,8 @@ def all_scenarios() -> list[ScenarioFile]:
 
 def find(name: str) -> ScenarioFile:
     """The scenario of this name that ships, or the one in this `.py` or `.toml` file. Raises `ScenarioError`."""
+    if name.endswith((".toml", ".py")) and Path(name).is_dir():
+        raise _a_folder(name)
     if name.endswith(".toml"):
         from .toml_scenario import read  # noqa: PLC0415 - it imports this
 
@@ -250,9 +252,15 @@ def find(name: str) -> ScenarioFile:
     if name.endswith(".py"):
         return _load(Path(name))
     found = next((one for one in all_scenarios() if one.name == name), None)
+    if found is None and Path(name).is_dir():
+        raise _a_folder(name)
     if found is None:
         raise ScenarioError(f"there is no scenario {name}", "see `p2pnoise simulate list`, or name a .py or .toml file")
     return found
+
+
+def _a_folder(name: str) -> ScenarioError:
+    return ScenarioError(f"{name} is a folder, a file expected", "name a .py or .toml file in it")
 
 
 def _load(path: Path) -> ScenarioFile:

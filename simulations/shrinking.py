@@ -4,8 +4,10 @@ Delta debugging (Zeller and Hildebrandt, "Simplifying and isolating failure-indu
 then over whom each fault meets; nodes and time are halved, then lessened in ever smaller steps.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeVar
 
 from .faults import Fault, Schedule
@@ -133,13 +135,21 @@ def _shorter(seconds: float) -> Iterator[float]:
         step /= 2
 
 
-def as_test(failing: Failing) -> str:
-    """A regression test of it, for pytest: it fails until the fault is mended."""
+def as_test(failing: Failing, folder: Path) -> str:
+    """A regression test of it, for pytest, to lie in this folder: it fails until the fault is mended.
+
+    Of what it was too short for it says nothing.
+    """
+    path = Path(failing.scenario)
+    is_file = path.suffix in (".py", ".toml")
+    scenario = _written(failing.scenario)
+    if is_file:  # wherever pytest is started
+        scenario = f"str(Path(__file__).parent / {_written(os.path.relpath(path, folder))})"
     name = "".join(c if c.isalnum() else "_" for c in failing.check.lower()).strip("_")
     faults = "".join(f"    {_written(fault.to_json())},\n" for fault in failing.schedule)
     return f'''"""Found by a sweep of {failing.scenario}, and made small by `p2pnoise simulate shrink`."""
 
-from simulations import run
+{"from pathlib import Path" + chr(10) * 2 if is_file else ""}from simulations import run
 
 SCHEDULE = [
 {faults}]
@@ -147,7 +157,7 @@ SCHEDULE = [
 
 def test_{name}():
     outcome = run(
-        {_written(failing.scenario)},
+        {scenario},
         nodes={failing.nodes},
         seed={failing.seed},
         fidelity={_written(failing.fidelity)},
@@ -155,7 +165,7 @@ def test_{name}():
         schedule=SCHEDULE,
         seconds={failing.seconds!r},
     )
-    assert outcome.broken == ()
+    assert [check for check in outcome.broken if check.decided] == []
 '''
 
 

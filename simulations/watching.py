@@ -56,7 +56,10 @@ class Watching:
         self._waits = any(not watch.settled for watch in self.watches)
         # Before all have come even an empty network holds whatever is forbidden in it.
         self._calm = max([started, *(watch.calm for watch in self.watches)])
-        self.curves = Curves({"informed": self._informed, "views": self._views, "online": self._online})
+        measures = {"informed": self._informed, "views": self._views, "online": self._online}
+        if any(not node.honest for node in view.nodes):
+            measures["attacker_share"] = self._attacker_share
+        self.curves = Curves(measures)
 
     @property
     def settled(self) -> bool:
@@ -95,9 +98,9 @@ class Watching:
         return metrics, samples
 
     def edges(self) -> tuple[tuple[int, int], ...]:
-        """Which nodes are linked, by the word of either."""
+        """Which nodes that run are linked, by the word of either; of a crashed one the others may not know yet."""
         first_the_others = sorted(self._view.nodes, key=lambda node: node.honest)  # who may use an honest one's key
-        numbers = {bytes(node.citizen.key.public): node.number for node in first_the_others}
+        numbers = {bytes(node.citizen.key.public): node.number for node in first_the_others if node.online}
         pairs = {
             (min(node.number, numbers[other]), max(node.number, numbers[other]))
             for node in self._view.nodes
@@ -106,6 +109,10 @@ class Watching:
             if other in numbers
         }
         return tuple(sorted(pairs))
+
+    def down(self) -> tuple[int, ...]:
+        """The nodes that do not run."""
+        return tuple(node.number for node in self._view.nodes if not node.online)
 
     def kinds(self) -> dict[str, str]:
         return {str(node.number): node.kind for node in self._view.nodes if not node.honest}
@@ -120,6 +127,10 @@ class Watching:
     def _views(self) -> float:
         honest = self._honest()
         return sum(len(node.linked()) for node in honest) / len(honest) if honest else 0.0
+
+    def _attacker_share(self) -> float:
+        ends = [self._view.nodes[there].honest for node in self._honest() for there in node.leads_to()]
+        return ends.count(False) / len(ends) if ends else 0.0
 
     def _online(self) -> float:
         return len(self._honest()) / max(1, sum(node.honest for node in self._view.nodes))

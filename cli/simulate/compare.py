@@ -8,6 +8,8 @@ import click
 from cli import options
 from cli.output import answer, answer_json, columns, say
 
+from .options import check_files
+
 if TYPE_CHECKING:
     from simulations.report import Pair
 
@@ -17,13 +19,15 @@ if TYPE_CHECKING:
 @click.argument("other", metavar="B")
 @click.option("--html", type=options.PATH, metavar="FILE", help="write it to a page, curves over each other")
 @click.option("--anyway", is_flag=True, help="compare what was asked two different questions")
+@options.force
 @options.as_json
-def command(*, one: str, other: str, html: Path | None, anyway: bool, as_json: bool) -> None:
+def command(*, one: str, other: str, html: Path | None, anyway: bool, force: bool, as_json: bool) -> None:
     """Show two runs or sweeps side by side.
 
     A and B are each the folder of a sweep, a file of outcomes, or what `p2pnoise simulate run --out` wrote. For each
     figure: the median of the runs and the band from 5 to 95 per cent of them on both sides, by how much B is above A,
-    and whether the bands overlap. Where they do not, the difference is more than that between seeds.
+    and whether the bands overlap. Where they do not, the difference is more than that between seeds; of one run on
+    either side nobody knows that.
 
     \b
     Examples:
@@ -33,11 +37,10 @@ def command(*, one: str, other: str, html: Path | None, anyway: bool, as_json: b
     """
     from simulations import report, results  # noqa: PLC0415 - not for --help
 
-    if html is not None:
-        report.check(html)
+    check_files(html=html, force=force)
     found = report.compare(results.read(one), results.read(other), names=(one, other), anyway=anyway)
     if html is not None:
-        report.write_comparison(found, html)
+        report.write_comparison(found, html, force=force)
     if as_json:
         answer_json(found.to_json())
         return
@@ -66,7 +69,7 @@ def _lines(pair: "Pair") -> list[str]:
             metric.unit.band(metric.one),
             metric.unit.band(metric.other),
             metric.change_text,
-            "overlap" if metric.overlap else "apart",
+            metric.overlap_text.removeprefix("bands "),
         )
         for metric in pair.metrics
     ]

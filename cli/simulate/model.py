@@ -11,7 +11,7 @@ from cli import options
 from cli.output import Fault
 
 from .answers import tell
-from .options import NumberRange, check_html, to_html
+from .options import NumberRange, check_files, to_html
 
 if TYPE_CHECKING:
     from simulations import Outcome
@@ -96,6 +96,7 @@ def command(
     fits: tuple[Path, ...],
     out: Path | None,
     html: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Model how one thing spreads among a million nodes. No code of a node runs in it.
@@ -115,14 +116,14 @@ def command(
         from simulations.model.modelling import modelled  # noqa: PLC0415
     except ImportError as error:
         raise Fault(f"{error.name} is not installed", 'pip install "p2pnoise[sim]"') from None
-    check_html(html)
+    check_files(html=html, out=out, force=force)
     begun = time.perf_counter()
     if fits:
         outcome = _predicted(fits, nodes=nodes, seed=seed)
     else:
         epidemic = Epidemic(nodes=nodes, loss=loss, dead=dead, graph=graph, contacts=contacts)
         outcome = modelled(epidemic, seed=seed, rounds=rounds, period=period)
-    tell(outcome, begun=begun, out=out, html=html, as_json=as_json)
+    tell(outcome, begun=begun, out=out, html=html, force=force, as_json=as_json)
     if not outcome.ok:
         raise SystemExit(1)
 

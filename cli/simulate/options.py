@@ -5,6 +5,7 @@ import math
 import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,14 +13,23 @@ import click
 
 from cards.findings import USAGE
 from cli import options
-from cli.output import Fault
+from cli.output import Fault, say, span
 
 if TYPE_CHECKING:
     from simulations import Outcome
+    from simulations.forecast import Forecast
+    from simulations.scenario import Fidelity, ScenarioFile
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 MAX_NODES = 200_000  # as simulations.scenario says, which --help does not wait for
 MAX_OUTCOME = 64 * 1024 * 1024  # bytes; one of 10,000 nodes takes 2 MB
+_OF_A_MODEL = {  # options by the parameters that they become
+    "--loss": "loss",
+    "--dead": "dead",
+    "--graph": "graph",
+    "--contacts": "contacts",
+    "--period": "seconds_a_round",
+}
 FIDELITIES = ("bytes", "messages", "virtual")
 
 
@@ -86,18 +96,24 @@ def of_one_run(function: Command) -> Command:
 
 
 def to_html(function: Command) -> Command:
-    """`--html FILE`, handed on as `html`, to be seen to by `check_html`."""
+    """`--html FILE` and `--force`, handed on as `html` and `force`, to be seen to by `check_files`."""
     return click.option("--html", type=options.PATH, metavar="FILE", help="write a report there, for a browser")(
-        function
+        options.force(function)
     )
 
 
-def check_html(path: Path | None) -> None:
-    """See that a report can be written there, before anything runs that it is to be of. Raises `Fault`."""
-    if path is not None:
+def check_files(*, html: Path | None, out: Path | None = None, force: bool) -> None:
+    """See that both can be written, before anything runs that they are to be of. Raises `Fault`."""
+    if html is not None:
         from simulations.report import check  # noqa: PLC0415 - not for --help
 
-        check(path)
+        check(html, force=force)
+    if out is not None:
+        from cli.files import check_target  # noqa: PLC0415
+
+        check_target(out, force=force)
+        if html is not None and out.absolute() == html.absolute():
+            raise Fault(f"{out} cannot hold both the outcome and the report", "name two files", code=USAGE)
 
 
 @contextmanager
@@ -113,17 +129,62 @@ def faults() -> Iterator[None]:
         raise Fault(str(error), "simulations/WRITING.md lists the faults and their fields", code=USAGE) from error
 
 
+def find_and_forecast(
+    name: str,
+    *,
+    nodes: int | None,
+    fidelity: "Fidelity | None",
+    parameters: Mapping[str, Any],
+    what: str = "this run",
+) -> "ScenarioFile":
+    """The scenario; what running it may cost is said before, where that is much. Raises `ScenarioError`."""
+    from simulations import find  # noqa: PLC0415 - not for --help
+    from simulations.forecast import forecast  # noqa: PLC0415
+    from simulations.running import fitting  # noqa: PLC0415
+
+    file = find(name)
+    say_forecast(forecast(*fitting(file, nodes, fidelity, parameters)), what)
+    return file
+
+
+def say_forecast(cost: "Forecast", what: str) -> None:
+    """Say what a run may cost, where that is much."""
+    if cost.worth_a_word:
+        size = f"{span(cost.seconds)} and {cost.gib:,.{1 if cost.gib < 10 else 0}f} GiB of memory"
+        say(f"{what} may take {size}: a guess, from what cold-start takes with other numbers of nodes")
+
+
 def saved(path: Path) -> "Outcome":
-    """What `run --out` wrote. Raises `Fault`."""
+    """What `run --out` or `shrink --out` wrote, which can be run again. Raises `Fault`.
+
+    A scenario's file is looked for beside it, too.
+    """
     from p2pnoise.folder.reading import read  # noqa: PLC0415 - not for --help
     from simulations import Outcome  # noqa: PLC0415
 
     raw = read(path, limit=MAX_OUTCOME, what="outcome")
     try:
-        return Outcome.from_json(json.loads(raw))
+        outcome = Outcome.from_json(json.loads(raw))
     except (ValueError, RecursionError) as error:
         hint = "give it the file that `simulate run --out` wrote"
         raise Fault(f"{path}: no outcome of a simulation ({error})"[:300], hint) from None
+    beside = path.parent / outcome.scenario
+    if outcome.scenario.endswith((".py", ".toml")) and beside.exists() and not Path(outcome.scenario).exists():
+        outcome = replace(outcome, scenario=str(beside))
+    if outcome.fidelity == "model":
+        raise Fault(f"{path} is of a model, in which no node ran", f"draw it again: {_as_model(outcome)}", code=USAGE)
+    return outcome
+
+
+def _as_model(outcome: "Outcome") -> str:
+    """The command that draws a model again."""
+    words = ["p2pnoise", "simulate", "model", "--nodes", str(outcome.nodes), "--seed", str(outcome.seed)]
+    told = outcome.parameters
+    if "fitted_at_nodes" in told:
+        return shlex.join(words) + " --fit FOLDER"
+    for option, name in _OF_A_MODEL.items():
+        words += [option, str(told[name])] if name in told else []
+    return shlex.join(words)
 
 
 def as_command(name: str, *, nodes: int, seed: int, fidelity: str, parameters: Mapping[str, object]) -> str:

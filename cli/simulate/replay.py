@@ -3,18 +3,21 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from cli import options
-from cli.output import USAGE, Fault, answer, answer_json, columns, rows
+from cli.output import USAGE, Fault, answer, answer_json, columns, rows, say
 
-from .options import faults, of_one_run, saved
+from .options import faults, find_and_forecast, of_one_run, saved
 from .run import progress_bar
 
-_OF_THE_SOFTWARE = ("versions", "notes")  # not of what came out
+if TYPE_CHECKING:
+    from simulations.scenario import Fidelity
+
+_ASKED = ("versions", "notes", "seconds")  # not of what came out
 
 
 def _moment(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
@@ -41,7 +44,7 @@ def command(
     scenario: str,
     nodes: int | None,
     seed: int,
-    fidelity: str | None,
+    fidelity: "Fidelity | None",
     parameters: Mapping[str, Any],
     until: float | None,
     node: int | None,
@@ -59,21 +62,22 @@ def command(
       p2pnoise simulate replay run.json --until 12.345s --node 3 --json
       p2pnoise simulate replay partition --seed 7 --until 30s --node 3
     """
-    from simulations import Outcome, begin, find  # noqa: PLC0415 - not for --help
+    from simulations import Outcome, begin  # noqa: PLC0415 - not for --help
     from simulations.experiment import LOOK  # noqa: PLC0415
 
     before: Outcome | None = _saved_alone(Path(scenario)) if scenario.endswith(".json") else None
     with faults(), progress_bar() as progress:
         if before is None:
-            experiment = begin(find(scenario), nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters)  # type: ignore[arg-type]
+            file = find_and_forecast(scenario, nodes=nodes, fidelity=fidelity, parameters=parameters)
+            experiment = begin(file, nodes=nodes, seed=seed, fidelity=fidelity, parameters=parameters)
         else:
+            told: dict[str, Any] = {"nodes": before.nodes, "fidelity": before.fidelity, "parameters": before.parameters}
             experiment = begin(
-                before.scenario,
-                nodes=before.nodes,
+                find_and_forecast(before.scenario, **told),
+                **told,
                 seed=before.seed,
-                fidelity=before.fidelity,  # type: ignore[arg-type]
-                parameters=before.parameters,
                 schedule=before.schedule,
+                seconds=before.seconds,
             )
         with experiment as running:
             end = int(until * 1e9) if until is not None else None
@@ -88,6 +92,10 @@ def command(
             inside = running.inspect(node) if node is not None else None
             if before is not None and running.over:
                 _compare(before, running.outcome())
+            elif before is not None:
+                say("held before its end: whether it comes out the same was not looked at")
+            if until is not None and running.over and now < until:
+                say(f"it was over at {now:g} s")
     if as_json:
         answer_json({"ok": True, "at": now, "nodes": lines} if inside is None else {"ok": True, "at": now, **inside})
     elif inside is None:
@@ -107,14 +115,12 @@ def _saved_alone(path: Path) -> Any:
 
 def _compare(before: Any, again: Any) -> None:
     if before.trace_hash != again.trace_hash:
-        changed = [f"{name} {before.versions.get(name)} -> {now}" for name, now in again.versions.items()]
-        raise Fault(
-            f"it did not come out the same: trace {again.trace_hash}, before {before.trace_hash}",
-            f"use the versions that it was made with ({', '.join(changed)}), and the same source",
-            code=1,
-        )
+        versions = [(name, before.versions.get(name), now) for name, now in again.versions.items()]
+        changed = ", ".join(f"{name} {was}, here {now}" for name, was, now in versions if was != now)
+        fix = "use the source that it was made with" + (f", and its versions: {changed}" if changed else "")
+        raise Fault(f"it did not come out the same: trace {again.trace_hash}, before {before.trace_hash}", fix, code=1)
     told, now = (json.loads(one.line()) for one in (before, again))
-    other = [key for key in told if told[key] != now[key] and key not in _OF_THE_SOFTWARE]
+    other = [key for key in told if told[key] != now[key] and key not in _ASKED]
     if other:
         raise Fault(
             f"it did not come out the same: the trace is, but not its {', '.join(other)}",

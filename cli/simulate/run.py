@@ -14,7 +14,7 @@ from cli.output import Fault
 
 from .answers import tell
 from .bars import bar
-from .options import as_command, check_html, faults, of_one_run, to_html
+from .options import as_command, check_files, faults, find_and_forecast, of_one_run, to_html
 
 if TYPE_CHECKING:
     from simulations import Outcome
@@ -36,6 +36,7 @@ def command(
     parameters: Mapping[str, bool | int | float | str],
     out: Path | None,
     html: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Run a scenario once, and say what came of it.
@@ -51,23 +52,25 @@ def command(
     """
     from simulations import run  # noqa: PLC0415 - not for --help
 
-    check_html(html)
+    check_files(html=html, out=out, force=force)
     begun = time.perf_counter()
     with faults(), progress_bar() as progress:
         outcome = run(
-            scenario,
+            find_and_forecast(scenario, nodes=nodes, fidelity=fidelity, parameters=parameters),
             nodes=nodes,
             seed=seed,
             fidelity=fidelity,
             parameters=parameters,
             progress=progress,
         )
-    tell(outcome, begun=begun, out=out, html=html, as_json=as_json)
+    tell(outcome, begun=begun, out=out, html=html, force=force, as_json=as_json)
     if not outcome.ok and as_json:
         sys.exit(1)  # the outcome is the answer, and the only one
     if not outcome.ok:
+        undecided = sum(not check.decided for check in outcome.broken)
+        told = [(len(outcome.broken) - undecided, "do not hold"), (undecided, "are not decided")]
         raise Fault(
-            f"{len(outcome.broken)} of {len(outcome.checks)} checks do not hold",
+            ", ".join(f"{count} of {len(outcome.checks)} checks {what}" for count, what in told if count),
             f"look inside with: p2pnoise simulate replay --until SECONDS {_repeat(outcome)}",
             code=1,
         )

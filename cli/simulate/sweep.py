@@ -15,12 +15,13 @@ from cli import options
 from cli.output import USAGE, Fault, answer, answer_json, columns, say, span
 
 from .bars import bar
-from .options import FIDELITIES, MAX_NODES, as_command, check_html, faults, of_parameters, to_html
+from .options import FIDELITIES, MAX_NODES, as_command, check_files, faults, of_parameters, say_forecast, to_html
 
 if TYPE_CHECKING:
     from simulations.scenario import Fidelity, ScenarioFile
     from simulations.sweep import Engine, Swept
     from simulations.sweep.summary import Summary
+    from simulations.sweep.task import Task
 
 _MAX_SEEDS = 1_000_000
 _SHOWN = 10  # failing seeds of a scenario that people are shown; programs read all of them
@@ -57,7 +58,9 @@ def _nodes(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int 
     callback=_nodes,
     help="how many; smoke: as few as still ask the question",
 )
-@click.option("--fidelity", type=click.Choice(FIDELITIES), help="each scenario's first, unless another is named")
+@click.option(
+    "--fidelity", type=click.Choice(FIDELITIES), help="each scenario's first; with --all those that have the one named"
+)
 @of_parameters
 @click.option(
     "--engine",
@@ -92,6 +95,7 @@ def command(
     wait: float,
     out: Path | None,
     html: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Run scenarios with many seeds each, and say which seeds break what.
@@ -111,8 +115,12 @@ def command(
     from simulations.sweep import sweep, tasks_of  # noqa: PLC0415 - not for --help
 
     with faults():
-        tasks = tasks_of(_files(names, every=every), seeds, nodes=nodes, fidelity=fidelity, parameters=parameters)
-    check_html(html)
+        files = _files(names, every=every)
+        if every and fidelity is not None:
+            files = _that_run_at(fidelity, files, parameters)
+        tasks = tasks_of(files, seeds, nodes=nodes, fidelity=fidelity, parameters=parameters)
+        _forecast(files, tasks)
+    check_files(html=html, force=force)
     where = _engine(engine, workers=workers, scheduler=scheduler, wait=wait)
     begun, done = time.perf_counter(), 0
     with _folder(out) as folder:
@@ -133,7 +141,7 @@ def command(
             from simulations import results  # noqa: PLC0415
             from simulations.report import write  # noqa: PLC0415 - matplotlib takes a second
 
-            write(results.read(folder), html, failures=results.failures(folder))
+            write(results.read(folder), html, failures=results.failures(folder), made=found.made, force=force)
     if as_json:
         answer_json(_to_json(found))
     else:
@@ -153,6 +161,31 @@ def _files(names: tuple[str, ...], *, every: bool) -> "list[ScenarioFile]":
     if every:
         return all_scenarios()
     return [find(name) for name in dict.fromkeys(names)]
+
+
+def _that_run_at(
+    fidelity: "Fidelity", files: "list[ScenarioFile]", parameters: Mapping[str, bool | int | float | str]
+) -> "list[ScenarioFile]":
+    """Those of all scenarios that run at this fidelity; the others are named."""
+    able = [one for one in files if fidelity in one.with_parameters(parameters).fidelities]
+    left_out = [one.name for one in files if one not in able]
+    if left_out:
+        say(f"left out, since they do not run at fidelity {fidelity}: {', '.join(left_out)}")
+    return able
+
+
+def _forecast(files: "list[ScenarioFile]", tasks: "list[Task]") -> None:
+    """Say what the run may take that takes the longest."""
+    from simulations.forecast import forecast  # noqa: PLC0415 - not for --help
+
+    by_name = {one.name: one for one in files}
+    kinds = {task.scenario: task for task in tasks}.values()  # they differ in their seeds alone
+    costs = [
+        (forecast(by_name[one.scenario].with_parameters(one.parameters), one.nodes, one.fidelity), one.scenario)
+        for one in kinds
+    ]
+    cost, name = max(costs, key=lambda one: one[0].seconds)
+    say_forecast(cost, f"each run of {name}")
 
 
 def _engine(name: str, *, workers: int | None, scheduler: str | None, wait: float) -> "Engine":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli import options
+from cli import files, options
 from cli.output import Fault, answer, answer_json, columns, say
 
 from .bars import bar
@@ -61,6 +61,7 @@ _SECONDS = NumberRange(0, 10)
     help="within which all start; 0.4 for each if left out",
 )
 @click.option("--page", type=options.PATH, metavar="FILE", help="write the result there as a page, in Markdown")
+@options.force
 @options.as_json
 def command(
     *,
@@ -74,6 +75,7 @@ def command(
     loss: float,
     start: float | None,
     page: Path | None,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Compare the simulator with real processes on this machine.
@@ -96,6 +98,8 @@ def command(
     from simulations.real.tun_relay import RelayLaw  # noqa: PLC0415
     from simulations.real.validating import validate  # noqa: PLC0415
 
+    if page is not None:
+        files.check_target(page, force=force)
     relays: list[RelayLaw | None] = [] if over == "relay" else [None]
     if over == "relay" or (over == "both" and _has_relay()):
         relays.append(RelayLaw(delay=delay, jitter=jitter, loss=loss))
@@ -107,7 +111,7 @@ def command(
             for relay in relays
         ]
     if page is not None:
-        page.write_text(pages.page(found))
+        files.write(page, pages.page(found).encode(), force=force)
     if as_json:
         answer_json([one.to_json() for one in found])
     else:

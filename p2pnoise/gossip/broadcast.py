@@ -19,7 +19,7 @@ from itertools import count
 from p2pnoise.chance import Chance
 from p2pnoise.instant import SECOND, Instant
 
-from .allowance import Allowance
+from .allowance import Allowance, Allowances
 from .effects import LinkId
 from .exchange import Exchange
 from .items import ItemIndex, ItemSet
@@ -59,7 +59,7 @@ class Broadcast:
         self._push_at = self._announce_at = 0  # not before then
         self._ours = Allowance(burst=OUR_BURST, rate=OUR_RATE)
         self._storm = False  # there was more news than we push
-        self._theirs: dict[LinkId, Allowance] = {}
+        self._theirs = Allowances(burst=THEIR_BURST, rate=THEIR_RATE)
         self._order = count()
         self._expected: list[tuple[int, int, LinkId, ItemSet]] = []  # heap: until when, order, who told us, of what
         self._asked: deque[tuple[int, ItemSet]] = deque()  # until when these are to come that were asked for since
@@ -70,7 +70,6 @@ class Broadcast:
     def peer_down(self, link: LinkId) -> None:
         self._lazy.pop(link, None)
         self._known.pop(link, None)
-        self._theirs.pop(link, None)
         if not self._lazy:  # nobody can push or be asked
             for _, _, _, ids in self._expected:
                 self._wants.expect_no_longer(ids)
@@ -116,11 +115,9 @@ class Broadcast:
             due = now.monotonic + FIRST_WAIT * trip + self._random.randrange(SPREAD * trip)
             heapq.heappush(self._expected, (due, next(self._order), link, new))
 
-    def admits(self, link: LinkId, items: int, now: Instant) -> bool:
-        """Whether this peer may push so many items now; otherwise they are not even read."""
-        if link not in self._theirs:
-            self._theirs[link] = Allowance(burst=THEIR_BURST, rate=THEIR_RATE)
-        return self._theirs[link].take(items, now.monotonic)
+    def admits(self, node_id: bytes, items: int, now: Instant) -> bool:
+        """Whether the peer with this Node ID may push so many items now; otherwise they are not even read."""
+        return self._theirs.take(node_id, items, now.monotonic)
 
     def was_needless(self, link: LinkId, now: Instant) -> None:
         """Of what the peer pushed nothing was new."""

@@ -68,7 +68,7 @@ class FactExchange:
 
     def name_all(self, link: LinkId) -> None:
         """Tell this peer of everything that we hold."""
-        self.lists.name_heads(link)
+        self.lists.begin_anew(link)
         self.statements.name_all(link)
 
     def of_lists(self, link: LinkId, message: OfLists, now: Instant) -> None:
@@ -79,7 +79,7 @@ class FactExchange:
 
     def of_statements(self, link: LinkId, message: OfStatements, now: Instant) -> None:
         """Raises `MessageError`."""
-        for statement in self.statements.message(link, message, now):
+        for statement in self.statements.message(link, self._givers[link], message, now):
             if self._take(statement, now, self._givers[link], link) is not None:
                 self.statements.refused(statement.digest, now)
 
@@ -111,7 +111,8 @@ class FactExchange:
             except CardError as error:  # nobody can hold it, so nobody honest gives it
                 self._effects.append(Misbehaved(link, str(error)))
             else:
-                self._take(new, now, self._givers[link], link)
+                if self._take(new, now, self._givers[link], link) is not None:
+                    self.lists.waive(link, head)
 
     def tell_compared(self) -> None:
         """Say by which links pages came, and with whom all lists are compared."""

@@ -5,7 +5,6 @@ that is held or was refused. What is not worth another question is remembered, a
 same ids others may give it as it was signed.
 """
 
-from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterable
 
 from cards import AddressRecord, Card, CardError, Grant
@@ -13,6 +12,7 @@ from cards.findings import BAD_SIGNATURE, BINDING, MALFORMED
 from p2pnoise.instant import Instant
 
 from .broadcast import Broadcast
+from .early import Early, forget_one
 from .effects import Effect, Learned, LinkId, OwnCardLearned, RecordLearned, Refused, StorePeer
 from .items import body_id, grant_id, record_id
 from .messages import CardItem, GrantItem, Item, MessageError, RecordItem
@@ -48,7 +48,7 @@ class Intake:
         """Items that came, as often as they did."""
         self.spare = 0
         """Those of them that need not have come: they were held, or not asked for any longer."""
-        self.early: dict[bytes, tuple[AddressRecord, bytes]] = {}  # Node ID -> record, who told us
+        self.early: Early[AddressRecord] = {}  # by Node ID
         self._table = table
         self._wants = wants
         self._broadcast = broadcast
@@ -224,15 +224,10 @@ class Intake:
                 self._early_pace.changed([record.node_id], now.monotonic)
                 self.early[bytes(record.node_id)] = record, giver
                 if len(self.early) > MAX_EARLY:
-                    self._forget_early()
+                    forget_one(self.early)
         if finding is not None and finding.exit == BAD_SIGNATURE:
             raise MessageError(finding.message)
         self._wants.refuse([record_id(record)], now.monotonic)
-
-    def _forget_early(self) -> None:
-        """The oldest of whoever gave most, or one peer that makes up nodes would have those of all others forgotten."""
-        most, _ = Counter(giver for _, giver in self.early.values()).most_common(1)[0]
-        del self.early[next(node_id for node_id, (_, giver) in self.early.items() if giver == most)]
 
     def _record_changed(
         self, peer: Peer, record: AddressRecord, source: bytes, link: LinkId | None, now: Instant

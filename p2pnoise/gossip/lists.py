@@ -30,7 +30,10 @@ from .messages import (
 )
 from .table import PeerTable
 
-TIMEOUT = 10 * SECOND  # a peer that sends no page for so long is waited for, and others are asked too; a guess
+TIMEOUT = 10 * SECOND  # a peer that sends no page for so long is waited for no longer; a guess
+# After this others are asked for the same pages, too; half as long for each who is asked already: or a few that give
+# the head at once and the pages never would hold a revocation back. A guess: a page takes a second at 64 kB/s.
+PATIENCE = SECOND
 MAX_OFFERED = 64  # lists that one peer has given us the heads of; a guess: 16 issuers, each with three older ones
 MAX_WAITING = 8 * MAX_PAGES  # pages whose lists are not whole yet: 8 MB at most; a guess
 MAX_ALONG = 4 * MAX_PAGE  # bytes of pages that go along with their heads, in one answer
@@ -47,6 +50,7 @@ class _Link:
     offered: tuple[SignedHead, ...] = ()  # of the lists that it gave us and that are not whole
     asked: set[bytes] | None = None  # digests of the pages that it has yet to give, until the end of its answer
     due: int | None = None  # monotonic nanosecond by which the next should come; None where it is late
+    alone_until: int | None = None  # until then nobody else is asked for these
     came: int = 0  # pages that made us wait longer for the rest, at most those of one list
 
 
@@ -73,6 +77,17 @@ class ListExchange:
         self._links.pop(link, None)  # the pages that it gave stay: the next peer, or the next link, gives the rest
         self._busy.pop(link, None)
         self._claimed.pop(link, None)
+
+    def begin_anew(self, link: LinkId) -> None:
+        """Name everything, and give it once more: it may have come too early, or before a policy that takes it."""
+        self._links[link].given = frozenset()
+        self.name_heads(link)
+
+    def reconsider(self) -> None:
+        """The policy has changed: ask for what it accepts now of all that peers have named."""
+        for link, state in self._links.items():
+            if state.named:
+                self._compare(link, tuple(state.named.values()))
 
     def name_heads(self, link: LinkId) -> None:
         """Of accepted issuers only: those of a policy that is gone interest nobody, and there may be many."""
@@ -104,6 +119,15 @@ class ListExchange:
         while (found := self._next_whole(now)) is not None:
             yield found
 
+    def waive(self, link: LinkId, head: SignedHead) -> None:
+        """Wait for this list of the peer's no longer: what its issuer signed is not taken here, whoever gives it.
+
+        Or an issuer whose lists some take and others do not would keep them apart.
+        """
+        claimed = self._claimed.get(link)
+        if claimed is not None and claimed.get(head.issuer, 0) <= head.sequence:
+            claimed.pop(head.issuer, None)
+
     def accepted(self, new: RevocationList, link: LinkId | None) -> None:
         """A list is held now: it is news for all but the link that it came by."""
         for digest in new.page_digests:
@@ -132,7 +156,7 @@ class ListExchange:
         """The monotonic nanosecond by which `whole` wants to be asked again, or None."""
         if not self._busy:
             return None
-        dues = (self._links[link].due for link in self._busy)
+        dues = (due for link in self._busy for due in (self._links[link].due, self._links[link].alone_until))
         return min((due for due in dues if due is not None), default=None)
 
     # Naming and asking
@@ -141,7 +165,8 @@ class ListExchange:
         accepted = set(self._table.policy.issuers.values())
         self._links[link].named = {head.issuer: head for head in heads}
         if link in self._claimed:
-            self._claimed[link] = {head.issuer: head.sequence for head in heads if head.issuer in accepted}
+            awaited = accepted - self._table.facts.retired(self._table.policy)
+            self._claimed[link] = {head.issuer: head.sequence for head in heads if head.issuer in awaited}
         ours = {head.issuer: head for head in self._table.revocations.heads}
         newer = [head.issuer for head in heads if head.issuer in accepted and _is_newer(head, ours.get(head.issuer))]
         if newer:
@@ -152,6 +177,8 @@ class ListExchange:
             state = self._links[link]
             if state.due is not None and now.monotonic >= state.due:
                 state.due = None
+            if state.alone_until is not None and now.monotonic >= state.alone_until:
+                state.alone_until = None
             if not state.offered and state.due is None:
                 del self._busy[link]
             while state.offered:
@@ -170,11 +197,13 @@ class ListExchange:
         state = self._links[link]
         if state.asked is not None:
             return
-        asked = [other.asked for other in map(self._links.__getitem__, self._busy) if other.due is not None]
-        elsewhere = {digest for digests in asked for digest in digests or ()}
+        others = [other for other in map(self._links.__getitem__, self._busy) if other.asked]
+        elsewhere = {digest for other in others if other.alone_until is not None for digest in other.asked or ()}
         wanted = tuple(digest for digest in missing if digest not in elsewhere)[:MAX_WANT_PAGES]
         if wanted:
+            asked_already = sum(not other.asked.isdisjoint(wanted) for other in others if other.asked)
             state.asked, state.due = set(wanted), now.monotonic + TIMEOUT
+            state.alone_until = now.monotonic + (PATIENCE >> asked_already)
             self._busy[link] = None
             self._send(link, WantPages(wanted))
 
@@ -253,6 +282,7 @@ class ListExchange:
         if finding is not None:
             if finding.exit == BAD_SIGNATURE:
                 raise MessageError(finding.message)
+            self.waive(link, head)
             if finding.code != "list-lifetime" or self._told.get(head.issuer) == head.digest:
                 return None
             self._told[head.issuer] = head.digest  # once: whoever holds that list names it again and again
@@ -276,12 +306,14 @@ class ListExchange:
             if digest in state.asked:
                 state.asked.discard(digest)
                 state.due = now.monotonic + TIMEOUT
+                if state.alone_until is not None:
+                    state.alone_until = now.monotonic + PATIENCE
                 self._keep(link, digest, page)
             return
         # The end of its answer; what was not in it, this peer no longer has, and others may.
         if state.offered and state.asked & set(state.offered[0].page_digests):
             state.offered = state.offered[1:]
-        state.asked = state.due = None
+        state.asked = state.due = state.alone_until = None
 
     def _keep(self, link: LinkId, digest: bytes, page: bytes) -> None:
         state = self._links[link]

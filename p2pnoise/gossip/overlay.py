@@ -43,6 +43,7 @@ from .messages import (
     Message,
     MessageError,
     OfItems,
+    OfStatements,
     Probe,
     ProbeAnswer,
     Prune,
@@ -61,9 +62,13 @@ from .table import PeerTable
 from .views import Views
 
 ANTI_ENTROPY = 60 * SECOND  # between two comparisons with a random peer; a guess, measured by `p2pnoise simulate`
+# Between two comparisons with all neighbours since what was refused may be taken now: whoever signs lists and
+# statements without end would have a node compare without end. A guess.
+FORGIVEN = 5 * SECOND
 
-
-MAX_EARLY = 2  # messages that are kept until their sender is judged: a sample, and the beginning of a comparison
+# Messages that are kept until their sender is judged, which takes seconds: a sample, the beginning of a comparison, and
+# statements, of which six messages name all that there can be. They are not said again soon.
+MAX_EARLY = 10
 
 
 @dataclass(slots=True)
@@ -74,7 +79,7 @@ class _Link:
     ours: bool  # we dialled it
     network: Network | None
     up: bool = False  # it was judged and takes part
-    early: list[Ranges | Sample] = field(default_factory=list)  # came before it was judged
+    early: list[Ranges | Sample | OfStatements] = field(default_factory=list)  # came before it was judged
 
 
 class Overlay:
@@ -113,6 +118,8 @@ class Overlay:
             self._facts.lists,
         )
         self._next_round = 0
+        self._offered_in_vain = False  # what may be taken now, perhaps
+        self._next_forgiving = 0
         self._stored = 0  # rows of our own store that are not verified yet
 
     def has(self, link: LinkId) -> bool:
@@ -193,10 +200,11 @@ class Overlay:
         self._facts.statements.tick(now)
         self.views.tick(now.monotonic)
         self._liveness.tick(now.monotonic)
+        self._have_it_offered(now)
         if self._links and now.monotonic >= self._next_round:
             self._next_round = self._in_a_minute(now)
             if self.views.active:
-                link = self._random.choice(list(self.views.active))
+                link = self._random.choice(self._to_compare_with())
                 self._facts.name_all(link)
                 self._compare([link], now)
         return self._finish(now)
@@ -205,7 +213,7 @@ class Overlay:
         """The monotonic nanosecond by which `tick` wants to be called, or None."""
         if not self._links:
             return None
-        due = self._next_round
+        due = min(self._next_round, self._next_forgiving) if self._offered_in_vain else self._next_round
         for part in self._timed:
             other = part.deadline()
             if other is not None and other < due:
@@ -231,6 +239,7 @@ class Overlay:
         self._facts.statements.forgive(now)
         self._exchange.wants.forgive()
         self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
+        self._facts.lists.reconsider()
         self._compare(self.views.active, now)  # what only another issuer's group has was compared with nobody
         return self._finish(now)
 
@@ -312,6 +321,11 @@ class Overlay:
         """When the next round is, a tenth more or less: those who began together are not to go on together."""
         return now.monotonic + ANTI_ENTROPY * 9 // 10 + self._random.randrange(ANTI_ENTROPY // 5)
 
+    def _to_compare_with(self) -> list[LinkId]:
+        """Every other time one of our own choice: those who came to us may be many of one mind."""
+        chosen = [link for link, ours in self.views.active.items() if ours]
+        return chosen if chosen and self._random.randrange(2) else list(self.views.active)
+
     # Messages
 
     def _dispatch(self, link: LinkId, message: Message | Unknown, now: Instant) -> None:
@@ -323,7 +337,7 @@ class Overlay:
                 self._facts.of_lists(link, message, now)
             case Unknown():
                 self.ignored += 1
-            case Ranges() | Sample() if not state.up:
+            case Ranges() | Sample() | HeldStatements() | GivenStatements() if not state.up:
                 if len(state.early) < MAX_EARLY:  # it judged us before we judged it
                     state.early.append(message)
             case _ if not state.up:
@@ -354,7 +368,7 @@ class Overlay:
                     self._exchange.settled(link, now)
                     self._reconciliation.resume(now)
             case Push(items):
-                if not self._broadcast.admits(link, len(items), now):
+                if not self._broadcast.admits(self._links[link].node_id, len(items), now):
                     self._broadcast.prune(link)
                 elif not self._intake.take_pushed(link, self._links[link].node_id, items, now):
                     self._broadcast.was_needless(link, now)
@@ -375,7 +389,7 @@ class Overlay:
         if message.full:
             self.views.peer_is_full(link)
             self._reconciliation.put_off(link)
-        self._offered(link, self.views.message(link, message), now)
+        self._offered(link, self.views.message(link, message, now.monotonic), now)
 
     def _offered(self, link: LinkId, ids: ItemSet, now: Instant) -> None:
         self._exchange.offered(link, ids, self._broadcast.news, now)
@@ -383,6 +397,12 @@ class Overlay:
     def _forgive(self, now: Instant) -> None:
         """Trust changed: what was refused may be taken now, and was offered in vain."""
         if self._exchange.wants.forgive():
+            self._offered_in_vain = True
+            self._have_it_offered(now)
+
+    def _have_it_offered(self, now: Instant) -> None:
+        if self._offered_in_vain and now.monotonic >= self._next_forgiving:
+            self._offered_in_vain, self._next_forgiving = False, now.monotonic + FORGIVEN
             self._compare(self.views.active, now)
 
     def _compare(self, links: Iterable[LinkId], now: Instant) -> None:

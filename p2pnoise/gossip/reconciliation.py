@@ -35,6 +35,11 @@ NEWEST = 64  # items of an open range that are said by their ids once it differs
 OPENED = 16  # ranges of one message that are said by their parts or ids; others are said as they were, for the next
 MAX_LEFT = 80  # of these, so that the message has no more ranges than it may
 MAX_TOLD = MAX_IDS - OPENED * NEWEST
+# Ids told at once, most of them lacking, from which on a node says that it holds nothing of what follows, and is told
+# that, too, from the lowest key to the highest. Bodies bring grants, which stand far behind them if all is of one hour,
+# as where a fleet was enrolled: who has a part of these differs everywhere, and 8,000 rows of one peer took five
+# comparisons, a minute apart. What the peer lacks comes to light in the next one.
+BEHIND = MAX_TOLD // 2
 HEAD = 8  # bytes of a message of nothing, about
 OPENING = 2_048  # bytes of a range that is opened, at most: 17 fingerprints and bounds, and the newest ids
 LEAVING = 104  # bytes of one that is not, with what is skipped before it, and its group
@@ -54,7 +59,9 @@ WORTH = 256  # bytes of an item that came, about: grants and records are smaller
 class _Link:
     node_id: bytes
     waiting: Ranges | None = None  # to be answered when we have asked for most of what it told
+    behind: bool = False  # we lacked most of what that told, and it told much
     calm_at: int = 0  # not before then
+    asked: int = 0  # items that it asked for and that were worth something
 
 
 class Reconciliation:
@@ -147,6 +154,8 @@ class Reconciliation:
         state = self._links[link]
         self._budgets.spend(state.node_id, ranges_size(message), now)
         if message.groups:
+            told = len(message.told)
+            state.behind = told >= BEHIND and 2 * len(self._items.lacking(message.told)) > told
             state.waiting = message
             self._waiting.add(link)
             self._go_on(link, state, now)
@@ -163,9 +172,16 @@ class Reconciliation:
         return self._links[link].waiting is not None
 
     def earned(self, link: LinkId, *, asked: int, given: int, now: Instant) -> None:
-        """The peer asked for so many items that we have; so many came of those that it was asked for."""
+        """The peer asked for so many items that we have; so many came of those that it was asked for.
+
+        To ask is worth something as often as there are items, or whoever asks for the same again and again would have
+        us compare without end.
+        """
+        state = self._links[link]
+        asked = min(asked, max(0, len(self._items) - state.asked))
         if asked or given:
-            self._budgets.earn(self._links[link].node_id, ID_SIZE * asked + WORTH * given, now)
+            state.asked += asked
+            self._budgets.earn(state.node_id, ID_SIZE * asked + WORTH * given, now)
 
     def _go_on(self, link: LinkId, state: _Link, now: Instant) -> None:
         message = state.waiting
@@ -179,12 +195,13 @@ class Reconciliation:
         room = self._room(state, now)
         if room < LEAST:
             return
-        answer = self._answer(message, room)
+        answer = self._answer(message, room, behind=state.behind)
         if answer.groups or answer.told:
             self._say(link, answer, now)
 
-    def _answer(self, message: Ranges, room: int) -> Ranges:
-        """What there is to say to these ranges, in at most `room` bytes."""
+    def _answer(self, message: Ranges, room: int, *, behind: bool) -> Ranges:
+        """What there is to say to these ranges, in at most `room` bytes; of those that differ nothing is held, as far
+        as the peer need know, where we are far `behind`."""
         differing: list[Span] = []
         named: list[tuple[Span, ItemSet]] = []
         accepted = frozenset(self._groups())
@@ -196,13 +213,14 @@ class Reconciliation:
                     named.append((span, one.holds))
                 elif one.holds is not None and self._items.fingerprint(span) != one.holds:
                     differing.append(span)
-        opened, left = self._choose(differing, min(OPENED, room // OPENING))
+        opened, left = self._choose(differing, 0 if behind else min(OPENED, room // OPENING))
         room -= HEAD + len(opened) * OPENING
         left = left[: max(0, min(MAX_LEFT, room // LEAVING))]
         room = max(0, room - (len(left) + min(len(named), OPENED)) * LEAVING)
         told, rests = self._missing(named, min(MAX_TOLD, room // ID_SIZE))
         said = [part for span in opened for part in self._opened(span)]
-        said += [(span, self._marked(span)) for span in (*rests, *left)]
+        say = self._nothing if behind else self._marked
+        said += [(span, self._marked(span)) for span in rests] + [(span, say(span)) for span in left]
         return Ranges(_in_order(said), told)
 
     def _choose(self, differing: list[Span], most: int) -> tuple[list[Span], list[Span]]:
@@ -243,6 +261,9 @@ class Reconciliation:
 
     def _named(self, span: Span) -> Range:
         return Range(span.high, self._items.within(span))
+
+    def _nothing(self, span: Span) -> Range:
+        return Range(span.high, self._items.none)
 
     def _marked(self, span: Span) -> Range:
         return Range(span.high, self._items.fingerprint(span))

@@ -6,7 +6,6 @@ What ends an identity may come before the identity itself: it waits apart, so th
 the others.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 
 from cards import Card, CardError, SelfRevocation, Succession
@@ -14,7 +13,8 @@ from cards.facts import KINDS, MAX_STATEMENTS, Statement
 from cards.findings import BAD_SIGNATURE
 from p2pnoise.instant import Instant
 
-from .allowance import Allowance
+from .allowance import Allowances
+from .early import Early, forget_one
 from .effects import LinkId
 from .evidence import is_needed
 from .items import ItemSet, PlainSets
@@ -38,14 +38,16 @@ RATE = 10  # and a second after that: at two milliseconds for each, a fiftieth o
 
 
 class _Statements(PlainSets):
-    """Digests of statements, some of which a table holds."""
+    """Digests of statements, some of which a table holds, or we keep for it."""
 
-    def __init__(self, table: PeerTable) -> None:
+    def __init__(self, table: PeerTable, early: Early[Statement]) -> None:
         self._table = table
+        self._early = early
 
     def lacking(self, digests: ItemSet) -> ItemSet:
         statements = self._table.facts.statements
-        return frozenset(digest for digest in digests if digest not in statements)
+        early = {one.digest for one, _ in self._early.values()}
+        return frozenset(digest for digest in digests if digest not in statements and digest not in early)
 
 
 class StatementExchange:
@@ -54,21 +56,23 @@ class StatementExchange:
     def __init__(self, table: PeerTable, send: Callable[[LinkId, Message], None]) -> None:
         self._table = table
         self._send = send
-        self._wants = Wants(_Statements(table), most=MAX_WANT_STATEMENTS)
-        self._named: dict[LinkId, tuple[bytes, ...]] = {}  # what each link's peer has named
+        self._early: Early[Statement] = {}  # by identity key
+        self._holding = _Statements(table, self._early)
+        self._wants = Wants(self._holding, most=MAX_WANT_STATEMENTS)
+        self._named: dict[LinkId, dict[bytes, None]] = {}  # what each link's peer has named, the newest last
         self._news: dict[bytes, LinkId | None] = {}  # digest -> the link that it came by
-        self._allowed: dict[LinkId, Allowance] = {}
-        self._early: OrderedDict[bytes, Statement] = OrderedDict()  # by identity key
+        self._allowed = Allowances(burst=BURST, rate=RATE)
+        self._owed: dict[LinkId, int] = {}  # statements that a peer may still give for its answer
 
     def peer_up(self, link: LinkId) -> None:
-        self._named[link] = ()
+        self._named[link] = {}
         self._wants.open(link)
         self.name_all(link)
 
     def peer_down(self, link: LinkId, now: Instant) -> None:
         if self._named.pop(link, None) is not None:
             self._wants.close(link)
-            self._allowed.pop(link, None)
+            self._owed.pop(link, None)
             self._ask_waiting(now)
 
     def name_all(self, link: LinkId) -> None:
@@ -77,9 +81,9 @@ class StatementExchange:
         for start in range(0, len(held), MAX_STATEMENTS):
             self._send(link, HeldStatements(held[start : start + MAX_STATEMENTS]))
 
-    def message(self, link: LinkId, message: OfStatements, now: Instant) -> Iterator[Statement]:
+    def message(self, link: LinkId, giver: bytes, message: OfStatements, now: Instant) -> Iterator[Statement]:
         """The statements that this peer gave and that matter here, to be taken one by one, since one may make another
-        needless. Raises `MessageError`."""
+        needless. `giver` is its Node ID. Raises `MessageError`."""
         match message:
             case HeldStatements(digests):
                 self._holds(link, digests)
@@ -90,11 +94,12 @@ class StatementExchange:
                     self._send(link, GivenStatements(batch))
                 self._send(link, GivenStatements(()))
             case GivenStatements(()):
+                self._owed.pop(link, None)
                 self._wants.settle(link)
                 self._ask_waiting(now)
             case GivenStatements(given):
                 for label, raw in given:
-                    statement = self._given(link, label, raw, now)
+                    statement = self._given(link, giver, label, raw, now)
                     if statement is not None:
                         yield statement
 
@@ -117,7 +122,7 @@ class StatementExchange:
         """What ended the identity of a card that would count but for it; once."""
         if card.identity not in self._early or not self._table.judge(card, now.unix).ok:
             return None
-        return self._early.pop(card.identity)
+        return self._early.pop(card.identity)[0]
 
     def finish(self) -> None:
         """Give what is new to everybody who has not named it; or name it, where it is very much."""
@@ -140,7 +145,7 @@ class StatementExchange:
         """The monotonic nanosecond by which `tick` wants to be called, or None."""
         return self._wants.deadline()
 
-    def _queue(self, link: LinkId, digests: tuple[bytes, ...], now: Instant) -> None:
+    def _queue(self, link: LinkId, digests: Iterable[bytes], now: Instant) -> None:
         self._wants.queue(link, frozenset(digests), frozenset(), now.monotonic)
 
     def _ask_waiting(self, now: Instant) -> None:
@@ -150,10 +155,16 @@ class StatementExchange:
     def _ask(self, link: LinkId, now: Instant) -> None:
         batch = self._wants.next_batch(link, now.monotonic)
         if batch:
+            self._owed[link] = len(batch)
             self._send(link, WantStatements(tuple(sorted(batch))))
 
     def _holds(self, link: LinkId, digests: Iterable[bytes]) -> None:
-        self._named[link] = tuple(dict.fromkeys((*digests, *self._named[link])))[:MAX_NAMED]
+        named = self._named[link]
+        for digest in digests:
+            named.pop(digest, None)
+            named[digest] = None
+        while len(named) > MAX_NAMED:
+            del named[next(iter(named))]
 
     def _serve(self, digests: Iterable[bytes]) -> Iterator[tuple[tuple[str, bytes], ...]]:
         """Those of these statements that we hold, in batches that fit a message."""
@@ -169,45 +180,50 @@ class StatementExchange:
         if batch:
             yield tuple(batch)
 
-    def _given(self, link: LinkId, label: str, raw: bytes, now: Instant) -> Statement | None:
+    def _given(self, link: LinkId, giver: bytes, label: str, raw: bytes, now: Instant) -> Statement | None:
         """The statement, if it matters and we asked for it or lack it; cheap checks come before signatures."""
-        asked = self._wants.waiting(link)
-        if label not in KINDS or not (asked or self._admits(link, now)):
+        if label not in KINDS or not self._admits(link, giver, now):
             return None
         try:
             statement = KINDS[label].parse(raw)
         except CardError as error:
             raise MessageError(str(error)) from None
-        self._holds(link, [statement.digest])
-        if not self._wants.answered(link, [statement.digest]):
-            welcome = self._wants.welcome(link, frozenset([statement.digest]))
-            if not welcome or (asked and not self._admits(link, now)):
-                return None
+        digest = frozenset([statement.digest])
+        self._holds(link, digest)
+        if not self._wants.answered(link, digest) and not self._wants.welcome(link, digest):
+            return None
         finding = None
         if is_needed(self._table, statement):
             finding = self._table.check_statement(statement)
-            if finding is None and not self._is_early(statement):
+            if finding is None and not self._is_early(statement, giver):
                 return statement
         if finding is not None and finding.exit == BAD_SIGNATURE:
             raise MessageError(finding.message)
-        self.refused(statement.digest, now)
+        if self._holding.lacking(digest):
+            self.refused(statement.digest, now)
         return None
 
-    def _admits(self, link: LinkId, now: Instant) -> bool:
-        """Whether the peer may give another one unasked."""
-        if link not in self._allowed:
-            self._allowed[link] = Allowance(burst=BURST, rate=RATE)
-        return self._allowed[link].take(1, now.monotonic)
+    def _admits(self, link: LinkId, giver: bytes, now: Instant) -> bool:
+        """Whether the peer may give another one: as many as were asked of it, and others within its allowance.
 
-    def _is_early(self, statement: Statement) -> bool:
+        Only when it is parsed it is known which it is, and that is what takes time.
+        """
+        owed = self._owed.get(link, 0)
+        if owed:
+            self._owed[link] = owed - 1
+            return True
+        return self._allowed.take(giver, 1, now.monotonic)
+
+    def _is_early(self, statement: Statement, giver: bytes) -> bool:
         """Whether a statement ends an identity that never counted here; it is put aside then."""
         if not isinstance(statement, SelfRevocation | Succession):
             return False
         identity = statement.signers[0]
         if self._table.mark(identity) is not None:
             return False
-        if not isinstance(self._early.get(identity), SelfRevocation):  # which is final
-            self._early[identity] = statement
+        known, _ = self._early.get(identity, (None, b""))
+        if not isinstance(known, SelfRevocation):  # which is final
+            self._early[identity] = statement, giver
         if len(self._early) > MAX_EARLY:
-            self._early.popitem(last=False)
+            forget_one(self._early)
         return True

@@ -62,6 +62,7 @@ class Views:
         self._visitors: dict[LinkId, None] = {}  # links whose peers we sent on to others
         self._peers: dict[LinkId, tuple[Network | None, frozenset[bytes]]] = {}  # where who is there is, and by whom
         self._next_shuffle = 0
+        self._answers_at: dict[LinkId, int] = {}  # not before then
         self._turned_away = 0  # by how many peers, since we last lost a neighbour
 
     # Links
@@ -105,6 +106,7 @@ class Views:
         self.visits.pop(link, None)
         self._homeless.pop(link, None)
         self._visitors.pop(link, None)
+        self._answers_at.pop(link, None)
 
     def is_visitor(self, link: LinkId) -> bool:
         """Whether the peer has been sent on to others."""
@@ -200,10 +202,11 @@ class Views:
 
     # Samples
 
-    def message(self, link: LinkId, message: Sample) -> ItemSet:
-        """What the peer named, to be asked for where we lack it; an answer goes out if it asks for one."""
+    def message(self, link: LinkId, message: Sample, now: int) -> ItemSet:
+        """What the peer named, to be asked for where we lack it; an answer goes out if it asks for one, and seldom."""
         self.candidates.named(message.ids)
-        if message.asks:
+        if message.asks and now >= self._answers_at.get(link, 0):
+            self._answers_at[link] = now + SHUFFLE // 2
             self._send(link, Sample(self._sample(), asks=False, full=False))
         return message.ids
 

@@ -35,8 +35,9 @@ class _Asked:
     offered: ItemSet  # it told us of them: those that we lack, and those that came since from others
     wanted: ItemSet  # asked of this peer
     given: ItemSet  # those of them that have come
-    aside: ItemSet  # not to be asked of it again before trust changes
+    aside: ItemSet  # not to be asked of it again before trust changes, or for a while
     late: ItemSet  # those of `wanted` that others may be asked for meanwhile
+    aside_until: int = 0  # 0 until it offers something
     strange: bool = False  # it gave what cannot be told from the rest of what was asked
     freed: bool = False  # what it gave was put aside: others may be asked for that
 
@@ -80,6 +81,8 @@ class Wants:
         """Remember what the peer offers and we lack, or hold as `news` that we have not told it of."""
         self.forget_refused(now)
         asked = self._links[link]
+        if asked.aside:
+            self._take_back(asked, now)
         new = self._holding.lacking(ids)
         if new:
             new = new - self._refused - asked.aside
@@ -91,6 +94,13 @@ class Wants:
                 asked.offered -= self._refused  # since then, from others: they are to take no room
                 offered = asked.offered | self._holding.first(new - asked.offered, MAX_QUEUED - len(asked.offered))
             asked.offered = offered
+
+    def _take_back(self, asked: _Asked, now: int) -> None:
+        """What was put aside long enough ago may be asked for once more: what it lacked may have begun since."""
+        if not asked.aside_until:
+            asked.aside_until = now + REFUSAL
+        elif now >= asked.aside_until:
+            asked.aside, asked.aside_until = self._holding.gathering(), 0
 
     def offered(self, link: int) -> ItemSet:
         """What this peer holds, as far as it told us since `forget_held` and we lacked it or had it as news."""
@@ -189,6 +199,8 @@ class Wants:
             asked.late = self._holding.none
         if left and asked.strange and len(asked.aside) < MAX_QUEUED:
             asked.aside |= left
+        if left:  # others come first, or who names everything and gives nothing would be asked again and again
+            self._links[link] = self._links.pop(link)
         others = bool(left) or asked.freed
         asked.strange = asked.freed = False
         return others
@@ -201,7 +213,7 @@ class Wants:
         self._links[link].strange = True
 
     def put_aside(self, link: int, ids: Iterable[bytes]) -> None:
-        """Do not ask this peer for these items again, until `forgive`; others may have them whole."""
+        """Do not ask this peer for these items again, until `forgive` or for a while; others may have them whole."""
         asked, aside = self._links[link], self._holding.none | frozenset(ids)
         # This peer is asked for them no longer; or the end of its answer would open them while another is asked.
         asked_for = asked.wanted & aside

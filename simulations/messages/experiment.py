@@ -107,8 +107,9 @@ class MessageExperiment(Experiment[MessageWorld]):
         return dict(sorted(self.world.told().items()))
 
     def _notes(self) -> dict[str, Value]:
+        drawn = {} if self.scenario.adversaries else {"links": f"drawn: a ring and random pairs, {DEGREE} a node"}
         return {
-            "links": f"drawn: a ring and random pairs, {DEGREE} a node",
+            **drawn,
             "items": "by reference, with the size that they have",
             "looks_every": seconds(self._look),
         }

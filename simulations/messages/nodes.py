@@ -135,6 +135,10 @@ class MessageNode:
             self._linked = list(dict.fromkeys(self.up.values()))
         return self._linked
 
+    def leads_to(self) -> list[int]:
+        """The places to which these links lead."""
+        return list(dict.fromkeys(self.links[number].peer_of(self.number) for number in self.up))
+
     @property
     def came(self) -> tuple[int, int]:
         """How many items came to it, ever, and how many of these need not have come."""

@@ -7,7 +7,7 @@ The file asks for nothing outside itself, runs no script that shows anything, an
 outcomes and the same matplotlib. Drawing needs the extra `sim`; comparing numbers does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,49 +19,43 @@ from simulations.results import Failure
 
 from .comparison import Comparison, Pair, compare
 
-__all__ = ["MARK", "Comparison", "Pair", "check", "compare", "write", "write_comparison"]
+__all__ = ["Comparison", "Pair", "check", "compare", "write", "write_comparison"]
 
-MARK = b"<!doctype html>\n<!-- a report of p2pnoise simulate -->\n"
-"""How every report begins: such a file is replaced by the next one, any other is not."""
 _NEEDED = ("matplotlib", "jinja2", "igraph", "numpy")
 
 
-def check(path: Path) -> None:
+def check(path: Path, *, force: bool = False) -> None:
     """Raises `Fault` where `write` would, before a run that takes minutes rather than after it."""
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         raise Fault(f"a report needs {', '.join(missing)}", 'pip install "p2pnoise[sim]"')
-    try:
-        check_target(path, force=_is_report(path))
-    except Fault as fault:
-        hint = fault.hint.partition(", or replace it")[0]
-        raise Fault(str(fault), hint, code=fault.code) from None
+    check_target(path, force=force)
 
 
-def write(outcomes: Sequence[Outcome], path: Path, *, failures: Sequence[Failure] = ()) -> None:
-    """The report of these outcomes at `path`, which holds nothing yet, or an earlier report. Raises `Fault`.
+def write(
+    outcomes: Sequence[Outcome],
+    path: Path,
+    *,
+    failures: Sequence[Failure] = (),
+    made: Mapping[str, str] | None = None,
+    force: bool = False,
+) -> None:
+    """The report of these outcomes at `path`; what is there is replaced with `force` alone. Raises `Fault`.
 
     `failures` are the runs of a sweep that have no outcome; what is left out of a report would be taken for good.
+    `made` says with what they were made, in names and hashes; see `simulations.sweep.software.made`.
     """
-    check(path)
+    check(path, force=force)
     if not outcomes and not failures:
         raise Fault("there is no outcome to report", "run the scenario first")
     from .page import report  # noqa: PLC0415 - matplotlib is for those who draw
 
-    write_file(path, MARK + report(outcomes, failures).encode(), force=True)
+    write_file(path, report(outcomes, failures, made or {}).encode(), force=force)
 
 
-def write_comparison(comparison: Comparison, path: Path) -> None:
+def write_comparison(comparison: Comparison, path: Path, *, force: bool = False) -> None:
     """As `write`, for two runs or sweeps side by side. Raises `Fault`."""
-    check(path)
+    check(path, force=force)
     from .page import comparison_page  # noqa: PLC0415
 
-    write_file(path, MARK + comparison_page(comparison).encode(), force=True)
-
-
-def _is_report(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            return file.read(len(MARK)) == MARK
-    except OSError:
-        return False
+    write_file(path, comparison_page(comparison).encode(), force=force)

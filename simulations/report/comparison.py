@@ -35,8 +35,13 @@ class Compared:
         return "-" if self.change is None else f"{100 * self.change:+.1f} %"
 
     @property
-    def overlap(self) -> bool:
-        return self.one.overlaps(self.other)
+    def overlap(self) -> bool | None:
+        """Whether the bands do; None where each is of one run, which says nothing of others."""
+        return None if self.one.count == self.other.count == 1 else self.one.overlaps(self.other)
+
+    @property
+    def overlap_text(self) -> str:
+        return {None: "one run each", True: "bands overlap", False: "bands apart"}[self.overlap]
 
     def to_json(self) -> dict[str, Any]:
         sides = {
@@ -64,12 +69,12 @@ class Pair:
 
     @property
     def checks(self) -> list[tuple[str, str, str]]:
-        """What broke on either side, or is checked on one alone: its name, and in how many runs it held on each."""
+        """What did not always hold on either side: its name, and in how many runs it held on each."""
         one, other = ({check.name: check for check in group.invariants} for group in (self.one, self.other))
         return [
             (name, _held(one.get(name)), _held(other.get(name)))
             for name in dict.fromkeys([*one, *other])
-            if not all(name in side and side[name].held == side[name].of for side in (one, other))
+            if any(name in side and side[name].held < side[name].of for side in (one, other))
         ]
 
     @property

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from simulations.outcome import Curve
+
 from .bands import Band, CurveBand
 from .drawing import COLOURS, Canvas, draw, rows_of
 from .figures import Drawn, Side
@@ -136,9 +138,9 @@ def _curve_finding(side: Side, band: CurveBand, unit: Unit, end: float) -> str:
     at_the_end = "at the end" if side.letter else "At the end"
     last = unit.show(band.median[-1])
     if band.runs == 1:
-        if unit is SHARE and band.median[-1] >= _WHOLE:
-            full = next(t for t, value in zip(band.times, band.median, strict=True) if value >= _WHOLE)
-            return f"{lead}{last} from {UNITS['s'].show(full)} on."
+        full = _whole_from(side.group, band) if unit is SHARE else []
+        if full:
+            return f"{lead}{last} from {UNITS['s'].show(full[0])} on."
         return f"{lead}{last} at the end, {UNITS['s'].show(band.times[-1])}."
     half = _reached(side.group, unit, band)
     if half is not None:
@@ -153,20 +155,29 @@ def _curve_finding(side: Side, band: CurveBand, unit: Unit, end: float) -> str:
 
 
 def _reached(group: Group, unit: Unit, band: CurveBand) -> str | None:
-    """When the runs reached the whole, for a share that nearly all of them brought there."""
+    """When the runs reached the whole for good, for a share that nearly all of them brought there."""
     if unit is not SHARE or band.median[-1] < _WHOLE:
         return None
-    name = next(name for name, one in group.curves.items() if one is band)
-    full = []
-    for outcome in group.outcomes:
-        reached = next((t for t, value in outcome.curves.get(name, ()) if value >= _WHOLE), None)
-        if reached is not None:
-            full.append(reached)
+    full = _whole_from(group, band)
     times = Band.of(full)
     if times is None:
         return None
     show = UNITS["s"].show
     return (
-        f"{len(full):,} of {plural(band.runs, 'run')} reached 100 %, the median at {show(times.median)} "
+        f"{len(full):,} of {plural(band.runs, 'run')} reached 100 % for good, the median at {show(times.median)} "
         f"(5-95 %: {show(times.low)} to {show(times.high)})."
     )
+
+
+def _whole_from(group: Group, band: CurveBand) -> list[float]:
+    """Since when this share is the whole for good, in each run in which it is at the end."""
+    name = next(name for name, one in group.curves.items() if one is band)
+    found = [_last_rise(outcome.curves.get(name, ())) for outcome in group.outcomes]
+    return [t for t in found if t is not None]
+
+
+def _last_rise(points: Curve) -> float | None:
+    since = None
+    for t, value in points:
+        since = None if value < _WHOLE else t if since is None else since
+    return since

@@ -14,7 +14,7 @@ __all__ = ["LIMIT", "embedded"]
 
 LIMIT = 1_500_000
 """So many bytes of outcomes are embedded at most: a page is to open on a telephone."""
-_BULK = ("curves", "samples", "edges", "schedule", "kinds")
+_BULK = ("curves", "samples", "edges", "down", "schedule", "kinds")
 
 
 def embedded(groups: Sequence[Group]) -> dict[str, Any]:

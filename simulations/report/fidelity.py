@@ -1,22 +1,22 @@
 """Fidelity: what ran, said so that nobody takes a model for a measurement."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulations.outcome import Value
 
-__all__ = ["Fidelity", "by_reference", "of"]
+__all__ = ["Fidelity", "of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """One kind of run. `caution` stands above all figures, where there is something not to be missed."""
+    """One kind of run. `cautions` stand above all figures, where there is something not to be missed."""
 
     name: str
     what: str
     exercised: tuple[str, ...] = ()
     not_exercised: tuple[str, ...] = ()
-    caution: str = ""
+    cautions: tuple[str, ...] = ()
 
 
 _KINDS = {
@@ -77,13 +77,16 @@ _KINDS = {
                 "any code of a node: no card, no message, no byte, no verdict",
                 "time, other than by a fit to simulations of real code",
             ),
-            "MODEL: no node ran. Read these figures as a forecast, not as a measurement.",
+            ("MODEL: no node ran. Read these figures as a forecast, not as a measurement.",),
         ),
     )
 }
 
 
-def by_reference(notes: Mapping[str, Value]) -> bool:
+_DRAWN = "drawn: "  # how the note of links begins that nobody had to find
+
+
+def _by_reference(notes: Mapping[str, Value]) -> bool:
     """Whether a run's notes say that bodies were handed on and not encoded."""
     return any(
         ("reference" in name and bool(value)) or (isinstance(value, str) and "reference" in value)
@@ -95,23 +98,16 @@ def of(name: str, notes: Mapping[str, Value]) -> Fidelity:
     """What to say of a run."""
     kind = _KINDS.get(name)
     if kind is None:
-        return Fidelity(
-            name, "", caution="UNKNOWN FIDELITY: this version does not know what a run of this kind exercises."
+        unknown = "UNKNOWN FIDELITY: this version does not know what a run of this kind exercises."
+        return Fidelity(name, "", cautions=(unknown,))
+    cautions, missing = [*kind.cautions], [*kind.not_exercised]
+    links = notes.get("links")
+    if isinstance(links, str) and links.startswith(_DRAWN):
+        cautions.append(f"LINKS DRAWN: whom each node knows when it begins is {links.removeprefix(_DRAWN)}.")
+        missing.insert(0, "how a newcomer that knows one node or two finds others")
+    if _by_reference(notes):
+        cautions.append(
+            "BY REFERENCE: bodies were handed on, not encoded; bytes are what their encoding would measure."
         )
-    if not by_reference(notes):
-        return kind
-    return Fidelity(
-        kind.name,
-        kind.what,
-        kind.exercised,
-        ("encoding and decoding of each message and card on its way", *kind.not_exercised),
-        " ".join(
-            filter(
-                None,
-                (
-                    kind.caution,
-                    "BY REFERENCE: bodies were handed on, not encoded; bytes are what their encoding would measure.",
-                ),
-            )
-        ),
-    )
+        missing.insert(0, "encoding and decoding of each message and card on its way")
+    return replace(kind, not_exercised=tuple(missing), cautions=tuple(cautions))

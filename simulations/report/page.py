@@ -6,10 +6,11 @@ Content-Security-Policy, to fetch anything and to run any script but its own che
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -53,12 +54,17 @@ class Section:
     drawn: bool
 
 
-def report(outcomes: Sequence[Outcome], failures: Sequence[Failure] = ()) -> str:
-    """The page of one run or of many."""
+def report(
+    outcomes: Sequence[Outcome], failures: Sequence[Failure] = (), made: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """The page of one run or of many; `made` is with what."""
     groups = grouped(outcomes)
     chosen = {id(group) for group in sorted(groups, key=lambda group: not group.failing)[:DRAWN]}
     sections = [_section(group, f"group-{place}", drawn=id(group) in chosen) for place, group in enumerate(groups, 1)]
-    return _render("report.html.jinja", sections=sections, data=embedded(groups), runs=len(outcomes), failures=failures)
+    data = embedded(groups) | {"made": dict(made)}
+    return _render(
+        "report.html.jinja", sections=sections, data=data, runs=len(outcomes), failures=failures, made=dict(made)
+    )
 
 
 def comparison_page(comparison: Comparison) -> str:

@@ -1,4 +1,4 @@
-"""Topology: who was linked to whom at the end of one run, as a picture that igraph lays out."""
+"""Topology: who was linked to whom at the end of one run, of those that ran, as a picture that igraph lays out."""
 
 import random
 from collections import deque
@@ -28,8 +28,13 @@ def topology(group: Group, key: str) -> Drawn | None:
     outcome = outcome or next((one for one in group.outcomes if one.edges), None)
     if outcome is None:
         return None
-    edges = [(a, b) for a, b in outcome.edges if a != b and 0 <= a < outcome.nodes and 0 <= b < outcome.nodes]
-    shown = _sample(outcome, edges)
+    down = set(outcome.down)
+    up = [node for node in range(outcome.nodes) if node not in down]
+    running = set(up)
+    edges = [(a, b) for a, b in outcome.edges if a != b and a in running and b in running]
+    if not edges:
+        return None
+    shown = _sample(outcome, up, edges)
     places = {node: place for place, node in enumerate(shown)}
     inside = [(places[a], places[b]) for a, b in edges if a in places and b in places]
     drawn = inside if len(inside) <= MAX_EDGES else inside[:: -(-len(inside) // MAX_EDGES)]
@@ -74,38 +79,42 @@ def topology(group: Group, key: str) -> Drawn | None:
         axes.margins(0.08)
 
     svg = draw(paint, title="Who was linked to whom at the end", key=f"{key}/topology", height=330)
-    return Drawn(
-        "Who was linked to whom at the end", _finding(outcome, edges, len(shown), len(inside), len(drawn)), svg
-    )
+    finding = _finding(outcome, up, edges)
+    if len(shown) < len(up):
+        finding += f" Drawn is a sample: {len(shown):,} nodes, the neighbourhoods of a few, with the links among them."
+    if len(drawn) < len(inside):
+        finding += f" Of these {len(inside):,} links {len(drawn):,} are drawn."
+    return Drawn("Who was linked to whom at the end", finding, svg)
 
 
-def _finding(outcome: Outcome, edges: Sequence[tuple[int, int]], shown: int, inside: int, drawn: int) -> str:
-    graph = igraph.Graph(n=outcome.nodes, edges=edges)
+def _finding(outcome: Outcome, up: Sequence[int], edges: Sequence[tuple[int, int]]) -> str:
+    places = {node: place for place, node in enumerate(up)}
+    graph = igraph.Graph(n=len(up), edges=[(places[a], places[b]) for a, b in edges])
     pieces = len(graph.connected_components())
     whole = "in one piece" if pieces == 1 else f"in {pieces:,} pieces"
-    text = f"Seed {outcome.seed}: {plural(outcome.nodes, 'node')}, {plural(len(edges), 'link')}, {whole}"
-    if 1 < outcome.nodes <= _WHOLE and edges:
+    text = f"Seed {outcome.seed}: {plural(outcome.nodes, 'node')}, "
+    if len(up) < outcome.nodes:
+        text += f"{outcome.nodes - len(up):,} of them down and not drawn; the others have "
+    text += f"{plural(len(edges), 'link')}, {whole}"
+    if len(up) <= _WHOLE:
         text += f"; two nodes of one piece are {graph.average_path_length(directed=False):.2g} links apart on average"
     text += "."
-    if outcome.kinds:
-        text += f" Diamonds are the {plural(len(outcome.kinds), 'node')} that are not honest."
-    if shown < outcome.nodes:
-        text += f" Drawn is a sample: {shown:,} nodes, the neighbourhoods of a few, with the links among them."
-    if drawn < inside:
-        text += f" Of these {inside:,} links {drawn:,} are drawn."
+    hostile = sum(str(node) in outcome.kinds for node in up)
+    if hostile:
+        text += f" Diamonds are the {plural(hostile, 'node')} that are not honest."
     return text
 
 
-def _sample(outcome: Outcome, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """All nodes, or of a large network those around a few that lie far from each other, attackers among them."""
-    if outcome.nodes <= MAX_NODES:
-        return list(range(outcome.nodes))
+def _sample(outcome: Outcome, up: Sequence[int], edges: Sequence[tuple[int, int]]) -> list[int]:
+    """All that run, or of a large network those around a few that lie far from each other, attackers among them."""
+    if len(up) <= MAX_NODES:
+        return list(up)
     near: dict[int, list[int]] = {}
     for a, b in edges:
         near.setdefault(a, []).append(b)
         near.setdefault(b, []).append(a)
-    hostile = sorted(int(node) for node in outcome.kinds if node.isdecimal() and int(node) < outcome.nodes)
-    starts = [*hostile[:: max(1, len(hostile) // 10)], *range(0, outcome.nodes, max(1, outcome.nodes // 5))]
+    hostile = [node for node in up if str(node) in outcome.kinds]
+    starts = [*hostile[:: max(1, len(hostile) // 10)], *up[:: max(1, len(up) // 5)]]
     found = dict.fromkeys(starts[: MAX_NODES // 4])
     waiting = deque(found)
     while waiting and len(found) < MAX_NODES:

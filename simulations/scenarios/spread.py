@@ -84,7 +84,11 @@ class Spreading(MessageExperiment):
         ended = self._due is None
         reached = ended and self._slowest <= _LOOKS
         wanted = self._things * len(self.world.nodes)
-        detail = f"{wanted - self._known[-1]} times a node lacks one" if ended else "the run was over before"
+        detail = (
+            f"{wanted - self._known[-1]} times a node lacks one"
+            if ended
+            else "the run was over before anybody could say"
+        )
         return Outcome(
             scenario=self.file.name,
             question=self.file.question,
@@ -111,6 +115,7 @@ class Spreading(MessageExperiment):
             schedule=tuple(fault.to_json() for fault in self.schedule),
             versions=versions(self.libraries),
             trace_hash=self.world.trace_hash,
+            notes=self._notes(),
         )
 
 

@@ -8,7 +8,6 @@ A line of outcomes.jsonl is that of the outcome with one member before it: `task
 may be killed in the middle of a line, so a last line without its end was never written, and is cut off.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,7 +21,7 @@ from p2pnoise.folder.reading import only_one
 from p2pnoise.folder.writing import write
 from simulations.outcome import Outcome
 
-from .software import commit, software
+from .software import commit, digest, made, result_hash, software
 from .task import Answer, Task
 
 __all__ = ["SweepFolder"]
@@ -37,6 +36,7 @@ class SweepFolder:
         self.path = path
         self.tasks = tasks
         self._digests: dict[int, bytes] = {}
+        self._manifest: Mapping[str, Any] = {}
         self._held = ExitStack()
         self._outcomes: BinaryIO
         self._failures: BinaryIO
@@ -71,10 +71,12 @@ class SweepFolder:
     @property
     def result_hash(self) -> str:
         """BLAKE2b over the outcomes in the order of the tasks; the same whoever ran them, and in whatever order."""
-        digest = hashlib.blake2b(digest_size=16)
-        for _, one in sorted(self._digests.items()):
-            digest.update(one)
-        return digest.hexdigest()
+        return result_hash(digest for _, digest in sorted(self._digests.items()))
+
+    @property
+    def made(self) -> dict[str, str]:
+        """With what it was begun, and what it holds."""
+        return made(self._manifest["software"], self._manifest["commit"], self.result_hash)
 
     def record(self, answer: Answer) -> None:
         """Write an answer down. Raises `Fault` where the disk refuses; the next process cuts off what is half there."""
@@ -84,7 +86,7 @@ class SweepFolder:
             self._append(self._failures, line)
         elif answer.task not in self._digests:
             self._append(self._outcomes, f'{{"task":{answer.task},{answer.line[1:]}')
-            self._digests[answer.task] = _digest(answer.line)
+            self._digests[answer.task] = digest(answer.line)
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         """What there is, one after another: a large sweep has more than fits in memory."""
@@ -110,14 +112,15 @@ class SweepFolder:
             "tasks": [task.to_json() for task in self.tasks],
         }
         if path.exists():
-            self._compare(path, wanted)
+            self._manifest = self._compare(path, wanted)
             return
         if any(not file.name.startswith(".") for file in self.path.iterdir()):
             raise Fault(f"{self.path} holds something else than a sweep", "name a folder that is new", code=CONFLICT)
         write(path, json.dumps(wanted, indent=1).encode() + b"\n")
+        self._manifest = wanted
 
-    def _compare(self, path: Path, wanted: Mapping[str, Any]) -> None:
-        """Raises `Fault` unless the manifest that is there is of this very sweep; its commit is only told to people."""
+    def _compare(self, path: Path, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The manifest that is there. Raises `Fault` unless it is of this very sweep; its commit is told to people."""
         try:
             found = json.loads(path.read_bytes())
             known = found["format"] == _FORMAT
@@ -141,6 +144,7 @@ class SweepFolder:
                 "name a folder that is new, or go on with what it was begun with",
                 code=CONFLICT,
             )
+        return {"commit": None, **found}
 
     def _take_up(self) -> None:
         """Cut off a last line that has no end, and see which tasks are answered. Raises `Fault`."""
@@ -159,16 +163,12 @@ class SweepFolder:
             except (ValueError, RecursionError):
                 where = f"{self.path / 'outcomes.jsonl'}: line {number}"
                 raise Fault(f"{where} is no outcome", "delete that line; its task runs again", code=MALFORMED) from None
-            self._digests[task] = _digest("{" + rest.decode().rstrip("\n"))
+            self._digests[task] = digest("{" + rest.decode().rstrip("\n"))
         self._outcomes.truncate(whole)
 
     def _lines(self) -> Iterator[bytes]:
         with (self.path / "outcomes.jsonl").open("rb") as file:
             yield from file
-
-
-def _digest(line: str) -> bytes:
-    return hashlib.blake2b(line.encode(), digest_size=16).digest()
 
 
 def _told(tasks: Sequence[Task]) -> str:

@@ -3,15 +3,16 @@
 import hashlib
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import p2pnoise
+from simulations.outcome import Outcome
 
-__all__ = ["code", "commit", "software"]
+__all__ = ["code", "commit", "digest", "made", "made_here", "result_hash", "software"]
 
 _ROOT = Path(__file__).parents[2]
 _LIBRARIES = ("cryptography", "igraph", "msgpack", "numpy", "pynacl", "sqlite-utils", "trio")  # what a run may call
@@ -52,6 +53,38 @@ def commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip() or None
+
+
+def digest(line: str) -> bytes:
+    """Of the line of one outcome."""
+    return hashlib.blake2b(line.encode(), digest_size=16).digest()
+
+
+def result_hash(digests: Iterable[bytes]) -> str:
+    """BLAKE2b over the outcomes with these digests, in the order of the tasks that they answer."""
+    found = hashlib.blake2b(digest_size=16)
+    for one in digests:
+        found.update(one)
+    return found.hexdigest()
+
+
+def made(software: Mapping[str, Any], commit: str | None, result_hash: str) -> dict[str, str]:
+    """With what outcomes were made, and what they are together, for a report: names and hashes, as far as known."""
+    own = {f"scenario file {name}": digest for name, digest in software["scenarios"].items()}
+    told = {
+        "commit": commit,
+        "code": software["code"],
+        "lock file": software["lock"],
+        **own,
+        "result hash": result_hash,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def made_here(outcome: Outcome) -> dict[str, str]:
+    """The same of one run that this process made: the result hash is that of a sweep of this run alone."""
+    own = [outcome.scenario] if outcome.scenario.endswith((".py", ".toml")) else []
+    return made(software(own), commit(), result_hash([digest(outcome.line())]))
 
 
 def _version(distribution: str) -> str | None:

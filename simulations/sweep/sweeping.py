@@ -26,6 +26,8 @@ class Swept:
     result_hash: str
     resumed: int
     """How many of the tasks an earlier process had answered."""
+    made: Mapping[str, str]
+    """With what it was begun, and its result hash, for a report."""
 
     @property
     def ok(self) -> bool:
@@ -110,4 +112,5 @@ def sweep(
             summaries=summarise(tasks, kept.outcomes(), failures),
             result_hash=kept.result_hash,
             resumed=resumed,
+            made=kept.made,
         )

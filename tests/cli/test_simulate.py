@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from cli.main import root
 from cli.simulate.options import as_command
+from simulations import ScenarioError
 from tests.patience import PATIENCE
 
 MINE = """
@@ -66,6 +67,15 @@ def test_the_answer_for_people_says_what_the_one_for_machines_does():
     assert f"{facts['metrics']['deliveries']:,}" in text.stdout
 
 
+def test_what_was_not_simulated_is_said_before_any_figure():
+    run = CliRunner().invoke(root, ["simulate", "run", "cold-start", "--nodes", "8", "--fidelity", "messages"])
+    head = run.stdout[: run.stdout.index("S1 ")]
+    assert "BY REFERENCE: " in head
+    assert "LINKS DRAWN: whom each node knows when it begins is a ring and random pairs, 8 a node." in head
+    bytes_head = CliRunner().invoke(root, ["simulate", "run", "cold-start", "--nodes", "4"]).stdout.splitlines()[:2]
+    assert bytes_head[1].strip().startswith("S1 ")
+
+
 def test_a_scenario_in_a_file_of_ones_own_runs_like_those_that_ship(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(MINE)
@@ -86,6 +96,18 @@ def test_what_does_not_hold_is_said_and_counts(tmp_path):
     assert done.returncode == 1
     assert "BROKEN at" in done.stdout
     assert f"p2pnoise simulate replay --until SECONDS {file} --nodes 8 --seed 1" in done.stderr
+
+
+def test_what_the_run_was_too_short_for_is_not_called_broken(tmp_path):
+    file = tmp_path / "short.toml"
+    fault = MINE[MINE.index("[[faults]]") : MINE.index("[[expects]]")]
+    file.write_text(MINE.replace(fault, "start = 0.1\n").replace("seconds = 60", "seconds = 0.2"))
+    result = CliRunner().invoke(root, ["simulate", "run", str(file)])
+    assert result.exit_code == 1
+    assert "NOT DECIDED: the run was over at 0.2 s, before anybody could say" in result.stdout
+    assert "BROKEN" not in result.stdout
+    assert "checks are not decided" in result.stderr
+    assert "do not hold" not in result.stderr
 
 
 def test_a_program_reads_one_answer_also_of_what_does_not_hold():
@@ -222,6 +244,19 @@ def test_more_nodes_than_fit_in_bytes_are_refused_before_any_is_made(scenario, w
     assert result.exit_code == 2
     assert "at most 5,000" in result.stderr
     assert way in result.stderr
+
+
+def test_a_run_that_may_take_long_says_so_before_it_begins(monkeypatch):
+    def run(*_given, **_more):
+        raise ScenarioError("stopped", "go on")
+
+    monkeypatch.setattr("simulations.run", run)
+    large = ("run", "cold-start", "--nodes", "100000", "--fidelity", "messages")
+    result = CliRunner().invoke(root, ["simulate", *large])
+    assert result.stderr.startswith("this run may take 10 h and 147 GiB of memory: a guess")
+    assert result.stderr.index("a guess") < result.stderr.index("stopped")
+    small = CliRunner().invoke(root, ["simulate", "run", "cold-start", "--nodes", "200"])
+    assert "a guess" not in small.stderr
 
 
 def test_the_list_names_every_scenario_with_its_question():

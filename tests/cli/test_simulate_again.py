@@ -2,6 +2,9 @@
 
 import json
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -125,17 +128,10 @@ def test_a_run_at_fidelity_messages_that_went_wrong_is_made_small(tmp_path):
         "messages",
     )
     assert simulate(*run, "--out", file).exit_code == 1
-    done = simulate("shrink", file, "--most", 3, "--json")
-    assert done.exit_code == 0
-    again = shlex.split(json.loads(done.stdout)["command"])
-    assert simulate(*again[2:]).exit_code == 1
-
-
-def test_a_run_of_before_there_were_notes_is_replayed(kept):
-    outcome = json.loads((kept / "run.json").read_text())
-    del outcome["notes"]
-    (kept / "old.json").write_text(json.dumps(outcome))
-    assert simulate("replay", kept / "old.json", "--until", "1").exit_code == 0
+    small = tmp_path / "small.json"
+    assert simulate("shrink", file, "--most", 3, "--out", small).exit_code == 0
+    assert json.loads(small.read_text())["ok"] is False
+    assert simulate("replay", small).exit_code == 0  # it comes out the same
 
 
 @pytest.mark.parametrize(
@@ -206,11 +202,36 @@ def test_what_broke_is_made_small_and_becomes_a_test(kept):
     small = json.loads(done.stdout)
     assert [fault["kind"] for fault in small["schedule"]] == ["revoke"]
     assert small["nodes"] <= 6
-    names = {}
+    names = {"__file__": str(kept / "test_small.py")}
     exec((kept / "test_small.py").read_text(), names)
     (test,) = (one for name, one in names.items() if name.startswith("test_"))
     with pytest.raises(AssertionError):
         test()
+
+
+def test_what_was_kept_finds_the_scenario_beside_it_from_anywhere(kept, monkeypatch):
+    monkeypatch.chdir(kept)
+    for file in ("apart.json", "small.json", "test_apart.py"):
+        Path(file).unlink(missing_ok=True)
+    assert simulate("run", "broken.toml", "--out", "apart.json").exit_code == 1
+    small = ("--most", 1, "--out", "small.json", "--test", "test_apart.py")
+    assert simulate("shrink", "apart.json", *small).exit_code == 0
+    monkeypatch.chdir("/")
+    for file in ("apart.json", "small.json"):
+        assert simulate("replay", kept / file, "--until", "1").exit_code == 0
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(kept / "test_apart.py")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "assert [Check(" in done.stdout
+    assert done.returncode == 1
+
+
+def test_a_replay_says_what_it_did_not_look_at(kept):
+    assert "was not looked at" in simulate("replay", kept / "run.json", "--until", "1").stderr
+    assert "it was over at" in simulate("replay", kept / "run.json", "--until", "9999").stderr
 
 
 def test_no_regression_test_is_written_over_a_file_unless_asked(kept):
@@ -247,6 +268,39 @@ def test_what_nobody_could_say_is_not_made_small(kept, tmp_path):
     done = simulate("shrink", tmp_path / "short.json")
     assert done.exit_code == 2
     assert "over before anybody could say" in done.stderr
+
+
+def test_a_node_that_is_down_shows_what_its_database_holds(tmp_path):
+    file = tmp_path / "down.toml"
+    file.write_text(BROKEN.replace('kind = "reset"\nat = 3', 'kind = "crash"\nat = 10'))
+    held = ("replay", file, "--until", "15", "--node")
+    down = json.loads(simulate(*held, 1, "--json").stdout)
+    assert not down["online"]
+    up = json.loads(simulate(*held, 2, "--json").stdout)
+    assert {one["peer"] for one in down["database"]} == {0, 1, 2, 3, 4, 5}
+    assert "database" not in up
+    assert "database:" in simulate(*held, 1).stdout
+
+
+@pytest.mark.parametrize("verb", ["replay", "shrink"])
+def test_of_a_model_the_command_is_named_that_draws_it_again(tmp_path, verb):
+    drawn = ("model", "--nodes", 500, "--seed", 4, "--loss", 0.2, "--graph", "neighbours", "--period", 2, "--rounds", 5)
+    simulate(*drawn, "--out", tmp_path / "model.json")
+    done = simulate(verb, tmp_path / "model.json")
+    assert done.exit_code == 2
+    assert "in which no node ran" in done.stderr
+    again = shlex.split(done.stderr[done.stderr.index("p2pnoise simulate model") :])
+    simulate(*again[2:], "--rounds", 5, "--out", tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "model.json").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["mine.py", "mine.toml", "mine"])
+@pytest.mark.parametrize("verb", ["run", "replay", "show", "sweep"])
+def test_a_folder_is_called_one(tmp_path, name, verb):
+    (tmp_path / name).mkdir()
+    done = simulate(verb, tmp_path / name)
+    assert done.exit_code == 2
+    assert f"{tmp_path / name} is a folder" in done.stderr
 
 
 def test_a_mutant_is_named_with_the_seed_and_the_check_that_caught_it():

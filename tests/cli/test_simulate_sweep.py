@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import root
+from simulations import all_scenarios
 
 NEVER = """
 question = "Does a network converge in no time?"
@@ -149,3 +150,33 @@ def test_what_cannot_be_swept_is_a_sentence_and_the_next_step(words, says):
 
 def test_help_gives_examples():
     assert "p2pnoise simulate sweep --all --seeds 20" in _sweep("--help").output
+
+
+def test_of_all_scenarios_those_are_swept_that_run_at_a_fidelity_and_the_others_are_named(monkeypatch):
+    swept = []
+
+    def sweep(tasks, **_more):
+        swept.extend(task.scenario for task in tasks)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("simulations.sweep.sweep", sweep)
+    done = _sweep("--all", "--fidelity", "messages", "--seeds", 1)
+    assert "cold-start" in swept
+    assert "cloned-key" not in swept
+    (line,) = [line for line in done.stderr.splitlines() if "left out" in line]
+    assert {*line.partition(": ")[2].split(", ")} == {one.name for one in all_scenarios()} - {*swept}
+
+
+def test_a_named_scenario_that_does_not_run_at_a_fidelity_is_refused():
+    done = _sweep("cold-start", "cloned-key", "--fidelity", "messages")
+    assert done.exit_code == 2
+    assert "cloned-key does not run at fidelity messages" in done.stderr
+
+
+def test_a_sweep_whose_runs_may_take_long_says_so(monkeypatch):
+    def sweep(*_given, **_more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("simulations.sweep.sweep", sweep)
+    done = _sweep("cold-start", "news", "--nodes", 10_000, "--fidelity", "messages")
+    assert "each run of cold-start may take 8 min and 2.3 GiB of memory: a guess" in done.stderr

@@ -544,7 +544,7 @@ def test_nothing_of_a_link_is_left_behind(mesh, ada, eve):
     mesh.carry_out(ada, ada.overlay.peer_down(ada.links.pop("eve"), mesh.instant))
     mesh.wait(10)
     tree = ada.overlay._broadcast
-    for left in (tree._lazy, tree._known, tree._theirs, tree._expected, tree._asked):
+    for left in (tree._lazy, tree._known, tree._expected, tree._asked):
         assert not left
     assert not ada.overlay._exchange.wants._expected
     assert ada.overlay.deadline() is None

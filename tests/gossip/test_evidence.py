@@ -113,5 +113,5 @@ def test_an_ending_that_waits_is_not_displaced_by_a_succession(mesh):
     ending = sign(place, SelfRevocation, old, key=old.public, reason="lost")
     exchange = ada.overlay._facts.statements
     for statement in (ending, sign(place, Succession, old, heir, old=old.public, new=heir.public)):
-        assert exchange._is_early(statement)
+        assert exchange._is_early(statement, b"giver")
     assert exchange.early(place.card("carl"), mesh.instant) == ending

@@ -12,6 +12,7 @@ from cards.pages import MAX_PAGES, page_digest
 from cards.statements import REVOCATION, SignatureCache, frame
 from p2pnoise.gossip import effects, lists
 from p2pnoise.gossip.messages import GivenList, GivenPage, Heads, WantLists, WantPages
+from p2pnoise.instant import Instant
 
 DAY = 86_400
 
@@ -192,7 +193,7 @@ def test_where_one_peer_does_not_give_its_pages_another_is_asked(mesh, ada, long
     mesh.say(carl, ada, head_of(long_list))
     assert (len(asked(eve)), len(asked(carl))) == (8, 0)
     if failing == "silent":
-        mesh.wait(lists.TIMEOUT / 10**9)
+        mesh.wait(lists.PATIENCE / 10**9)
     elif failing == "gone":
         mesh.part(eve, ada)
     elif failing == "empty-handed":
@@ -219,10 +220,47 @@ def test_a_peer_that_is_slow_but_gives_is_waited_for(mesh, ada, long_list):
     for puppet in (eve, carl):
         mesh.say(puppet, ada, head_of(long_list))
     for page in long_list.pages:
-        mesh.wait(lists.TIMEOUT / 10**9 - 1)
+        mesh.wait(0.9 * lists.PATIENCE / 10**9)
         mesh.say(eve, ada, GivenPage(page))
     assert sequence_of(ada) == 2
     assert not asked(carl)
+
+
+def test_those_who_give_a_head_and_no_page_hold_a_list_back_for_less_than_two_seconds(mesh, ada, long_list):
+    for name in ("eve", "mallory", "trudy", "oscar", "bob"):
+        mesh.say(mesh.puppet(name, ada), ada, head_of(long_list))
+    mesh.wait(2 * lists.PATIENCE / 10**9)
+    assert set(asked(mesh.puppets["bob"])) == set(long_list.page_digests)
+
+
+def link_up(mesh, one, other):
+    """Whatever the lists of the two say."""
+    mesh.join(one, other)
+    for near, far in ((one, other), (other, one)):
+        mesh.up(near, near.links[far.name], mesh.place.card(far.name))
+    mesh.pump()
+
+
+def test_a_list_that_was_refused_is_given_once_more_when_it_may_be_taken(mesh, ada):
+    """The clocks of its issuer and of its giver are ten minutes ahead of ours."""
+    bob, later = mesh.add("bob"), mesh.place.START + 600
+    bob.overlay.offer_fact(mesh.place.make_list(2, now=later), Instant(0, later))
+    link_up(mesh, ada, bob)
+    mesh.wait(200)
+    assert sequence_of(ada) == 1
+    mesh.wait(400)
+    assert sequence_of(ada) == 2
+
+
+def test_what_peers_have_named_of_an_issuer_is_asked_for_as_soon_as_it_is_accepted(mesh, ada):
+    place = mesh.place
+    held = (place.first_list, place.make_list(1, issuer=place.second))
+    bob = mesh.add("bob", policy=place.both, lists=held)
+    mesh.join(ada, bob)
+    ada.table.policy = place.both
+    mesh.carry_out(ada, ada.overlay.trust_changed(mesh.instant))
+    mesh.pump()
+    assert len(ada.table.revocations.heads) == 2
 
 
 def test_a_list_that_is_overtaken_is_asked_for_no_longer(mesh, ada, longer_list):

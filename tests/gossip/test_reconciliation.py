@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from p2pnoise.gossip import budget, overlay, reconciliation
 from p2pnoise.gossip.encoding import encode
 from p2pnoise.gossip.items import NO_ISSUER, Place, Span, bound_between, key_of
-from p2pnoise.gossip.messages import KEY_SIZE, MAX_IDS, MAX_RANGES, Announce, Items, Range, Ranges, Want
+from p2pnoise.gossip.messages import KEY_SIZE, MAX_IDS, MAX_RANGES, Announce, CardItem, Items, Push, Range, Ranges, Want
 from p2pnoise.instant import SECOND
 from tests.gossip.comparison import LAB, LINK, OPS, Side, converse, made_up, pair, without
 
@@ -216,6 +216,14 @@ def test_what_was_worth_it_may_be_spent_again(poor):
     assert 0 < more <= budget.GAIN * 10_000 * 16
 
 
+def test_to_ask_for_the_same_again_and_again_is_worth_it_once(poor):
+    items = made_up(5_000)
+    side = Side(b"a", items)
+    for _ in range(100):
+        side.core.earned(LINK, asked=len(items), given=0, now=SimpleNamespace(monotonic=0, unix=0))
+    assert spent(side, map(greedy, range(1_000))) <= budget.GAIN * 16 * len(items)
+
+
 def test_once_an_hour_a_peer_may_be_told_all():
     items = made_up(20_000)
     side = Side(b"a", items)
@@ -334,6 +342,19 @@ def test_a_comparison_is_made_every_minute_with_somebody(mesh):
     assert 16 <= len(ada.heard_of(Ranges)) + len(bob.heard_of(Ranges)) <= 20
 
 
+def test_whoever_came_to_us_in_numbers_does_not_have_all_comparisons(mesh):
+    ada = mesh.add("ada")
+    mesh.join(ada, mesh.add("bob"))
+    for number in range(10):
+        mesh.puppet(f"eve-{number}", ada)  # each of them is dialled, and one of our choice, but for what is said here
+    views = ada.overlay.views
+    for link in views.active:
+        views.active[link] = link == ada.links["bob"]
+    mesh.speakers["bob"].heard.clear()
+    mesh.wait(60 * 60)
+    assert len(mesh.speakers["bob"].heard_of(Ranges)) > 20
+
+
 def test_a_joiner_learns_a_thousand_items_from_one_peer_without_waiting(mesh):
     ada = mesh.add("ada", names=[f"node-{number}" for number in range(400)])
     bob = mesh.add("bob")
@@ -341,6 +362,15 @@ def test_a_joiner_learns_a_thousand_items_from_one_peer_without_waiting(mesh):
     assert mesh.converged
     assert len(bob.table.items) > 1_200
     assert mesh.now == 0
+
+
+def test_who_lacks_nearly_all_of_what_was_made_in_one_hour_is_told_all_in_one_comparison(mesh, monkeypatch):
+    """Bodies bring grants, which stand far behind them."""
+    for name, tenth in (("MAX_TOLD", 197), ("BEHIND", 98), ("MAX_LEFT", 8), ("OPENED", 2)):
+        monkeypatch.setattr(reconciliation, name, tenth)
+    ada, bob = mesh.add("ada", names=[f"node-{number}" for number in range(800)]), mesh.add("bob")
+    mesh.join(bob, ada)
+    assert len(bob.table) == len(ada.table)
 
 
 def test_a_peer_that_offers_what_it_does_not_give_holds_no_other_comparison_up(mesh):
@@ -402,3 +432,17 @@ def test_all_ids_are_told_to_whoever_claims_to_have_none(mesh):
     span = Span(issuer, b"", b"")
     mesh.say(eve, ada, Ranges(((issuer, (Range(b"", bytes(ada.table.items.fingerprint(span))),)),), frozenset()))
     assert len(eve.heard) == 1
+
+
+def test_whoever_signs_lists_without_end_does_not_have_us_compare_without_end(mesh):
+    place = mesh.place
+    ada = mesh.add("ada", policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))
+    eve, bob = mesh.puppet("eve", ada), mesh.puppet("bob", ada)
+    mesh.wait(5)
+    before = len(bob.heard_of(Ranges))
+    for number in range(2, 22):
+        mesh.say(eve, ada, Push((CardItem(place.card(f"stranger-{number}", issuer=place.stranger).raw),)))
+        mesh.say(eve, ada, place.given(place.make_list(number, issuer=place.second)))
+    assert len(bob.heard_of(Ranges)) == before + 1
+    mesh.wait(2 * overlay.FORGIVEN / SECOND)
+    assert len(bob.heard_of(Ranges)) == before + 2

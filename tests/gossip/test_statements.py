@@ -7,6 +7,8 @@ from p2pnoise.gossip import statements
 from p2pnoise.gossip.evidence import is_needed
 from p2pnoise.gossip.items import body_id
 from p2pnoise.gossip.messages import Announce, CardItem, GivenStatements, HeldStatements, WantStatements
+from p2pnoise.gossip.wants import TIMEOUT
+from p2pnoise.instant import SECOND
 
 
 @pytest.fixture
@@ -159,3 +161,66 @@ def test_one_proof_of_a_subject_is_enough_unless_its_number_is_higher(place, tab
     lists = {number: (place.make_list(number), place.make_list(number, now=place.START - 90)) for number in (1, 2)}
     assert table.offer_fact(Conflict.between(*lists[1]), place.START) == (None, True)
     assert not is_needed(table, Conflict.between(*lists[2]))
+
+
+@pytest.mark.parametrize("answer", [(), (GivenStatements(()),)], ids=["silent", "empty-handed"])
+def test_who_names_a_statement_and_never_gives_it_is_asked_once_before_the_others(mesh, ending, answer):
+    ada, bob = mesh.add("ada", names=["carl"]), mesh.add("bob", names=["carl"])
+    eve = mesh.puppet("eve", ada)
+    mesh.carry_out(bob, bob.overlay.offer_fact(ending("carl"), mesh.instant))
+    named = HeldStatements((ending("carl").digest,))
+    mesh.say(eve, ada, named)
+    mesh.join(ada, bob)
+    for _ in range(2 * TIMEOUT // SECOND):
+        mesh.say(eve, ada, *answer, named)
+        mesh.wait(1)
+    assert held(ada) == {ending("carl").digest}
+
+
+def test_what_ends_somebody_whom_we_do_not_know_is_fetched_once(mesh, ending):
+    bob, ada = mesh.add("bob", names=["carl"]), mesh.add("ada")
+    mesh.carry_out(bob, bob.overlay.offer_fact(ending("carl"), mesh.instant))
+    mesh.join(ada, bob)
+    mesh.wait(4 * 3600)
+    assert len(bob.heard_of(WantStatements)) == 1
+
+
+def test_who_makes_up_endings_does_not_have_those_of_others_forgotten(mesh, ending, monkeypatch):
+    monkeypatch.setattr(statements, "MAX_EARLY", 3)
+    ada = mesh.add("ada")
+    mesh.say(mesh.puppet("bob", ada), ada, given(ending("carl")))
+    made_up = [ending(f"nobody-{number}") for number in range(6)]
+    mesh.say(mesh.puppet("eve", ada), ada, *map(given, made_up))
+    mesh.carry_out(ada, ada.overlay.offer_card(mesh.place.card("carl"), mesh.instant, live=False))
+    assert held(ada) == {ending("carl").digest}
+
+
+def test_an_open_question_lets_no_more_be_read_than_was_asked_for(mesh, ending, monkeypatch):
+    """To read one takes as long as to give forty."""
+    monkeypatch.setattr(statements, "BURST", 5)
+    ada = mesh.add("ada")
+    eve = mesh.puppet("eve", ada)
+    read, parse = [], SelfRevocation.parse
+    monkeypatch.setattr(SelfRevocation, "parse", lambda raw: read.append(raw) or parse(raw))
+    mesh.say(eve, ada, HeldStatements((ending("carl").digest, ending("dora").digest)))
+    mesh.say(eve, ada, *[given(ending("eve"))] * 20)
+    assert len(read) == 2 + 5
+
+
+def test_statements_that_come_before_their_giver_is_judged_are_kept(mesh, ending):
+    ada, bob = mesh.add("ada", names=["carl"]), mesh.add("bob", names=["carl"])
+    mesh.carry_out(bob, bob.overlay.offer_fact(ending("carl"), mesh.instant))
+    mesh.carry_out(bob, bob.overlay.offer_fact(mesh.place.make_list(2), mesh.instant))
+    mesh.join(ada, bob)  # bob has all lists that ada names, and judges her before she has his
+    assert held(ada) == {ending("carl").digest}
+
+
+def test_a_new_link_is_no_new_allowance(mesh, ending, monkeypatch):
+    monkeypatch.setattr(statements, "BURST", 5)
+    ada = mesh.add("ada", names=[f"peer-{number}" for number in range(20)])
+    endings = [ending(f"peer-{number}") for number in range(20)]
+    for start in (0, 10):
+        eve = mesh.puppet("eve", ada)
+        mesh.say(eve, ada, *map(given, endings[start : start + 10]))
+        mesh.part(eve, ada)
+    assert len(held(ada)) == 5

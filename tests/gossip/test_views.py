@@ -267,6 +267,16 @@ def test_neighbours_swap_samples_now_and_then(mesh):
     assert {sample.asks for sample in bob.heard_of(Sample)} == {True, False}
 
 
+def test_whoever_asks_for_samples_without_end_is_answered_now_and_then(mesh):
+    ada = mesh.add("ada")
+    eve = mesh.puppet("eve", ada)
+    eve.heard.clear()
+    for _ in range(4):
+        mesh.say(eve, ada, *[Sample(frozenset(), asks=True, full=False)] * 10)
+        mesh.wait(SHUFFLE / SECOND / 4)
+    assert len([one for one in eve.heard_of(Sample) if not one.asks]) == 2
+
+
 def test_whoever_was_named_is_a_candidate_as_soon_as_it_can_be_dialled(mesh):
     ada = mesh.add("ada")
     bob = mesh.puppet("bob", ada)

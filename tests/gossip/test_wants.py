@@ -308,3 +308,21 @@ def test_what_is_put_aside_here_and_asked_of_another_is_not_asked_of_a_third(wan
     wants.answered(HERE, [A])
     wants.put_aside(HERE, [A, B])
     assert wants.next_batch(third, 0) == set()
+
+
+def test_whoever_did_not_give_what_it_was_asked_for_is_asked_after_the_others(wants):
+    """Or one that names everything and gives nothing would be asked again and again."""
+    for link in (HERE, THERE):
+        queue(wants, link, [A], 0)
+    wants.next_batch(HERE, 0)
+    wants.settle(HERE)
+    queue(wants, HERE, [A], 0)
+    assert wants.idle_with_queue() == [THERE, HERE]
+
+
+def test_what_was_put_aside_is_asked_of_the_same_peer_once_more_after_a_while(wants):
+    """What it lacked may have begun since."""
+    wants.put_aside(HERE, [A])
+    for now, asked in ((0, frozenset()), (REFUSAL - 1, frozenset()), (REFUSAL, {A})):
+        queue(wants, HERE, [A], now)
+        assert wants.next_batch(HERE, now) == asked

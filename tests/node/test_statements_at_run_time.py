@@ -421,3 +421,16 @@ def test_the_reason_that_a_peer_hears(net):
     puppet = net.puppet(ada, "carl").come_up()
     offer(net, ada, net.self_revocation(puppet.identity))
     assert puppet.told is Code.REVOKED
+
+
+def test_an_end_crosses_a_partition_that_heals_beside_a_newer_list(net):
+    """Who has all lists that the other names judges it first, and says at once what else it knows."""
+    ada, bob = net.two()
+    dora = net.member("dora", target_links=0)
+    for member in (ada, bob):
+        member.core.table.offer_card(dora.core.card, net.unix, source=b"")
+    net.link(bob, dora)
+    offer(net, ada, net.make_list(2))
+    offer(net, ada, net.self_revocation(dora.identity))
+    net.link(ada, bob)
+    assert not bob.up(dora)

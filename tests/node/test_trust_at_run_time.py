@@ -328,3 +328,32 @@ def test_a_link_stays_closed_to_gossip_while_its_end_is_awaited(net):
     assert puppet.link.stage is Stage.CLOSING
     puppet.heads()
     assert len(puppet.heard) == heard
+
+
+# Of two issuers one means no good, and no card of its own is in play.
+
+
+def link_both_ways(net, one, other):
+    for dialler, dialled in ((one, other), (other, one)):
+        net.link(dialler, dialled)
+        net.wait(30)
+    return one.up(other) and other.up(one)
+
+
+@pytest.mark.parametrize("is_retired", [False, True])
+def test_lists_that_some_had_one_by_one_and_others_only_the_last_of_keep_nobody_apart(net, is_retired):
+    """Each leaves out whom the one before revoked: of so many nobody takes one more."""
+    lists = [net.make_list(number, issuer=net.second, revoked=[bytes([number]) * 32]) for number in range(1, 11)]
+    ended = [net.retirement(net.second)] * is_retired
+    ada = net.member("ada", target_links=0, policy=net.both, lists=(net.first_list, *lists[:9], *ended))
+    bob = net.member("bob", target_links=0, policy=net.both, lists=(net.first_list, lists[9], *ended))
+    assert link_both_ways(net, ada, bob)
+
+
+def test_a_list_that_one_policy_takes_and_another_does_not_keeps_nobody_apart(net):
+    lists = (net.first_list, net.make_list(1, issuer=net.second))
+    ada = net.member("ada", target_links=0, policy=net.both, lists=lists)
+    lenient = dataclasses.replace(net.both, list_lifetime=100 * DAY)
+    long = net.make_list(2, issuer=net.second, lifetime=90 * DAY)
+    bob = net.member("bob", target_links=0, policy=lenient, lists=(*lists, long))
+    assert link_both_ways(net, ada, bob)

@@ -203,6 +203,23 @@ def test_what_a_run_was_too_short_for_is_undecided(view):
     at(view, watch, 5)
     check = answer(watch)
     assert (check.holds, check.decided) == (False, False)
+    assert check.detail == "the run was over at 5 s, before anybody could say"
+
+
+def test_who_has_not_started_is_not_said_to_lack_nothing(view):
+    watch = Converged(within=10).watch(view, ())
+    for node in view.nodes[1:]:
+        node.online, node.boot = False, 0
+    at(view, watch, 11)
+    assert answer(watch).detail == "3 of 4 nodes have not started"
+
+
+def test_where_nobody_is_left_nobody_is_said_to_lack_anything(view):
+    watch = Converged(within=10).watch(view, ())
+    for node in view.nodes:
+        node.online = False
+    at(view, watch, 11)
+    assert answer(watch).detail == "nobody runs who is to know all"
 
 
 # Cut

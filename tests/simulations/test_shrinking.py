@@ -1,10 +1,11 @@
 """Shrinking: what is left is what the failure needs, and no more plays are spent than allowed."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from simulations import Crash, Loss, Partition, Reset, Revoke
+from simulations import Crash, Loss, Partition, Reset, Revoke, mutations, run
 from simulations.shrinking import Failing, as_test, shrink
 
 FAULTS = (
@@ -72,7 +73,7 @@ def test_what_goes_wrong_only_because_time_was_too_short_is_another_fault():
 
 def test_what_is_left_becomes_a_test_that_says_all():
     names = {}
-    exec(as_test(FAILING), names)  # it imports what it needs
+    exec(as_test(FAILING, Path()), names)  # it imports what it needs
     assert len(names["SCHEDULE"]) == 4
     with pytest.MonkeyPatch.context() as patch:
         asked = {}
@@ -88,3 +89,16 @@ def test_what_is_left_becomes_a_test_that_says_all():
         names["test_one_connected_network"]()
     assert (asked["name"], asked["nodes"], asked["seed"], asked["seconds"]) == ("partition", 12, 7, 60.0)
     assert asked["schedule"] == [fault.to_json() for fault in FAULTS]
+
+
+def test_the_test_of_a_fault_fails_until_that_is_mended():
+    failing = replace(FAILING, scenario="rogue-issuer", nodes=6, schedule=(), check="")
+    with mutations.applied(mutations.count_any_issuer):
+        (check, *_) = run("rogue-issuer", nodes=6, seed=failing.seed).broken
+        small = shrink(replace(failing, check=check.name), most=12)
+        names = {}
+        exec(as_test(small, Path()), names)
+        (test,) = (one for name, one in names.items() if name.startswith("test_"))
+        with pytest.raises(AssertionError):
+            test()
+    test()

@@ -96,6 +96,7 @@ def test_an_outcome_says_what_was_not_simulated():
     assert outcome.fidelity == "messages"
     assert outcome.notes["items"].startswith("by reference")
     assert outcome.notes["links"].startswith("drawn")
+    assert "links" not in run("sybil", nodes=10, parameters={"after": 1.0}).notes
     assert outcome.events["card-learned"] > 0
     assert outcome.events["address-learned"] > 0
 

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from cli.main import root
 from p2pnoise.folder.fault import Fault
+from simulations.outcome import Check
 from simulations.report import compare
 from simulations.report.page import comparison_page
 from tests.simulations.report.made import HOSTILE, VERSIONS, hostile_outcome, outcome, sweep
@@ -44,6 +45,19 @@ def test_bands_that_share_no_figure_are_apart():
     assert metric(pair, "x").overlap
 
 
+def test_of_one_run_on_either_side_nobody_knows_what_is_between_seeds(files):
+    for name, value in (("one", 1), ("other", 7)):
+        (files / f"{name}.jsonl").write_text(valued(value)[0].line() + "\n")
+    compared = compare(valued(1), valued(7), names=NAMES)
+    assert metric(compared.pairs[0], "x").overlap is None
+    text = comparison_page(compared)
+    assert "one run each" in text
+    assert "bands apart" not in text
+    said = simulate(files / "one.jsonl", files / "other.jsonl").stdout
+    assert "one run each" in said
+    assert "apart" not in said
+
+
 def test_what_only_one_of_them_measured_is_not_compared():
     (pair,) = compare([outcome(metrics={"x": 1, "y": 1})], [outcome(metrics={"x": 1, "z": 1})], names=NAMES).pairs
     assert [one.name for one in pair.metrics] == ["x"]
@@ -66,6 +80,14 @@ def test_what_was_told_differently_is_named():
 def test_a_check_that_broke_on_one_side_is_named():
     (pair,) = compare(sweep(5, broken=()), sweep(5, broken=(2,)), names=NAMES).pairs
     assert pair.checks == [("all know all after the cut has healed", "held in 5 of 5", "held in 4 of 5")]
+
+
+def test_a_check_that_held_is_not_listed_among_those_that_did_not():
+    more = Check(name="checked on one side alone", holds=True)
+    one, other = outcome(), outcome(checks=(*outcome().checks, more))
+    assert compare([one], [other], names=NAMES).pairs[0].checks == []
+    broken = outcome(checks=(*outcome().checks, Check(name=more.name, holds=False)))
+    assert compare([one], [broken], names=NAMES).pairs[0].checks == [(more.name, "not checked", "held in 0 of 1")]
 
 
 def test_two_questions_are_not_compared_unless_somebody_insists():
@@ -137,6 +159,9 @@ def test_the_command_prints_json_for_programs(files):
 def test_the_command_writes_a_page(files):
     assert simulate(files / "a.jsonl", files / "b.jsonl", "--html", files / "x.html").exit_code == 0
     assert (files / "x.html").read_text().startswith("<!doctype html>")
+    again = simulate(files / "a.jsonl", files / "b.jsonl", "--html", files / "x.html")
+    assert "--force" in again.stderr
+    assert simulate(files / "a.jsonl", files / "b.jsonl", "--html", files / "x.html", "--force").exit_code == 0
 
 
 def test_the_command_refuses_with_a_next_step(files):

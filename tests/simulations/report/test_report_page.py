@@ -207,6 +207,9 @@ def test_a_model_and_what_goes_by_reference_are_labelled_before_any_figure():
     handed = page.report([outcome(fidelity="messages", notes={"bodies": "by reference"})])
     assert "BY REFERENCE" in handed[: handed.index("<svg")]
     assert "BY REFERENCE" not in page.report([outcome(fidelity="messages")])
+    drawn = page.report([outcome(fidelity="messages", notes={"links": "drawn: a ring, 8 a node"})])
+    assert "LINKS DRAWN: whom each node knows when it begins is a ring, 8 a node." in drawn[: drawn.index("<svg")]
+    assert "LINKS DRAWN" not in page.report([outcome(fidelity="messages", notes={"links": "found"})])
     assert "UNKNOWN FIDELITY" in page.report([outcome(fidelity="dream")])
 
 
@@ -248,6 +251,22 @@ def test_a_thing_that_nobody_could_say_is_called_undecided():
     assert "not decided in 1 run: it ended before" in read(outcome(checks=checks)).text
 
 
+DIP = ((0.0, 0.2), (1.0, 1.0), (4.0, 1.0), (5.0, 0.5), (9.0, 1.0), (12.0, 1.0))
+
+
+def test_who_is_up_after_half_were_down_is_so_from_then_on():
+    text = read(outcome(curves={"online": DIP})).text
+    assert "100 % from 9 s on" in text
+    assert "100 % from 1 s on" not in text
+
+
+def test_of_many_runs_each_is_whole_from_when_it_stays_so():
+    runs = [outcome(seed, curves={"online": DIP}) for seed in range(1, 6)]
+    ends_low = outcome(6, curves={"online": DIP[:4]})
+    text = read(*runs, ends_low).text
+    assert "5 of 6 runs reached 100 % for good, the median at 9 s" in text
+
+
 def test_scenarios_sizes_and_fidelities_have_sections_of_their_own():
     said = read(outcome(1), outcome(2), outcome(1, nodes=30), outcome(1, fidelity="virtual"), outcome(1, scenario="x"))
     assert "4 simulations, 5 runs" in said.text
@@ -261,6 +280,18 @@ def test_of_a_large_network_a_sample_is_drawn_and_that_is_said():
     picture = figures(text)[-1]
     assert "var(--hostile)" in picture
     assert len(picture) < 150_000
+
+
+def test_who_is_down_is_no_piece_of_the_network_and_not_drawn():
+    ring = tuple((a, a + 1) for a in range(9))
+    text = read(outcome(nodes=20, edges=ring, down=tuple(range(10, 20)))).text
+    assert "20 nodes, 10 of them down and not drawn; the others have 9 links, in one piece" in text
+    assert "in 11 pieces" in read(outcome(nodes=20, edges=ring)).text
+
+
+def test_links_of_whom_is_down_are_not_drawn():
+    assert "at the end of" not in read(outcome(edges=((0, 1),), down=(1,))).text
+    assert "1 link, in 22 pieces" in read(outcome(edges=((0, 1), (2, 3)), down=(1,))).text
 
 
 def test_of_a_crowded_network_some_links_are_drawn_and_that_is_said():
@@ -310,17 +341,15 @@ def test_many_failing_runs_are_counted():
     assert "10 more runs broke something" in text
 
 
-def test_a_report_replaces_a_report_and_nothing_else(tmp_path):
+def test_a_report_replaces_a_file_where_that_is_asked_for_alone(tmp_path):
     target = tmp_path / "some.html"
     report.write([outcome(1)], target)
-    report.write([outcome(2)], target)
-    assert b"seed 2" in target.read_bytes()
-    other = tmp_path / "thesis.html"
-    other.write_text("<!doctype html>\nmy thesis")
     with pytest.raises(Fault, match="exists already") as refused:
-        report.write([outcome()], other)
-    assert "--force" not in refused.value.hint
-    assert other.read_text() == "<!doctype html>\nmy thesis"
+        report.write([outcome(2)], target)
+    assert "--force" in refused.value.hint
+    assert b"seed 1" in target.read_bytes()
+    report.write([outcome(2)], target, force=True)
+    assert b"seed 2" in target.read_bytes()
 
 
 @pytest.mark.parametrize("target", ["nowhere/some.html", "."])
