@@ -259,6 +259,25 @@ def test_a_stored_list_holds_though_the_policy_would_not_take_it_today(place):
     assert "revoked" in codes(table.judge(place.card("ada"), place.START))
 
 
+def test_a_stored_list_holds_though_by_a_clock_that_is_behind_it_begins_later(place):
+    """Or the next list of its issuer would take its place on the disk, and what it revokes come back."""
+    table = place.table(lists=())
+    lists = [place.make_list(1), place.make_list(2, revoked=[place.keys("ada")[1].public])]
+    table.restore_facts(lists, place.START - 10_000)
+    table.offer_fact(place.make_list(3), place.START)
+    assert "revoked" in codes(table.judge(place.card("ada"), place.START))
+
+
+def test_a_stored_list_holds_for_an_issuer_that_comes_back_into_the_policy(place):
+    table = place.table(lists=())
+    policy, older = table.policy, place.make_list(1)
+    table.policy = dataclasses.replace(policy, issuers={"lab": place.stranger.public})
+    table.restore_facts([older, place.make_list(2, revoked=[place.keys("ada")[1].public])], place.START)
+    table.policy = policy
+    assert table.offer_fact(older, place.START)[0].code == "rollback"
+    assert "revoked" in codes(table.judge(place.card("ada"), place.START))
+
+
 def test_a_list_of_a_stranger_or_with_a_bad_signature_changes_nothing(place, table):
     genuine = place.make_list(2)
     stranger = place.make_list(2, issuer=place.stranger)
