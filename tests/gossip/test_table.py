@@ -251,6 +251,19 @@ def test_a_restored_row_does_not_displace_what_links_brought_meanwhile(place, ta
     assert peer.record.sequence == 7
 
 
+def test_a_restored_row_adds_the_grants_that_count_to_what_links_brought_meanwhile(place):
+    table = place.table(policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))
+    bare = place.bare("ada")
+    table.offer_card(place.grant(bare), place.START, source=b"s")
+    stored = place.grant(place.grant(place.grant(bare, serial=7), place.second), place.stranger)
+    table.restore(stored, place.START, provenance="proven", first_seen=1, learned_from=b"x")
+    (peer,) = table
+    assert {(grant.kid, grant.serial) for grant in peer.card.grants} == {
+        (place.issuer.public.hint, 7),
+        (place.second.public.hint, 1),
+    }
+
+
 def test_a_stored_list_holds_though_the_policy_would_not_take_it_today(place):
     far = place.make_list(2, revoked=[place.keys("ada")[1].public], lifetime=90 * 86_400)
     table = place.table()
