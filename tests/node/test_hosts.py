@@ -22,6 +22,8 @@ def learn(net, member, name, *addresses, sequence=2):
     key, _ = net.keys(name)
     record = make_record(key, network=net.NETWORK, addresses=where, sequence=sequence, now=net.START - 10)
     net.give(member, io.PeersOffered(((net.card(name), record),)))
+    member.core._dialler.learned(member.core.table.by_node(key.public), net.now)  # as where it comes by gossip
+    net.give(member, io.Tick())
 
 
 def dialled(member):
