@@ -154,8 +154,9 @@ class NodeMetrics(Collector):
             "p2pnoise_received_bytes": {(): received},
             "p2pnoise_sent_bytes": {(): sent},
             "p2pnoise_list_due_seconds": {
-                (core.table.policy.issuer_name(issuer),): state.next_due - now
-                for issuer, state in core.table.revocations.by_issuer.items()
+                (name,): core.table.revocations.by_issuer[issuer].next_due - now
+                for name, issuer in core.table.policy.issuers.items()
+                if issuer in core.table.revocations.by_issuer
             },
             "p2pnoise_own_card_seconds": {(): max(0, verdict.valid_until - now) if verdict.ok else 0},
         }

@@ -103,9 +103,10 @@ def _warnings(daemon: Daemon, own: Verdict, now: int) -> list[str]:
         told.append(sentence_of(copy.event))
     if daemon.reloading.waiting:
         told.append(f"{' '.join(daemon.reloading.waiting)} of node.toml is not in force before a restart")
-    for issuer, state in core.table.revocations.by_issuer.items():
-        if state.next_due - now < core.config.list_warning:
-            name = core.table.policy.issuer_name(issuer)
+    held = core.table.revocations.by_issuer  # those of an issuer that has left the policy, too
+    for name, issuer in core.table.policy.issuers.items():
+        state = held.get(issuer)
+        if state is not None and state.next_due - now < core.config.list_warning:
             told.append(f"list {state.sequence} of {name} is due, or will be soon: have it published again")
     return told
 

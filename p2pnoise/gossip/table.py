@@ -218,7 +218,8 @@ class PeerTable(Trust):
     ) -> Verdict:
         """Take back a row that was stored, if it still counts: a row on disk is a claim like any other.
 
-        What links brought in the meantime is newer and stays; how we came to know the node is older, and comes back.
+        What links brought in the meantime stays, beside grants that it lacks; how we came to know the node is older,
+        and comes back.
         """
         known = self._peers.get(card.identity)
         if known is not None:
@@ -226,6 +227,7 @@ class PeerTable(Trust):
                 live = "live" in (known.provenance, provenance)
                 known = replace(
                     known,
+                    content=self._with_grants(known, card, now),
                     provenance="live" if live else "proven",
                     first_seen=min(known.first_seen, first_seen),
                     learned_from=learned_from,
@@ -244,6 +246,15 @@ class PeerTable(Trust):
             self._marks[card.identity] = card.mark  # who made room for it may have had it forgotten
         self._note_superseded(card, verdict)
         return verdict
+
+    def _with_grants(self, known: Peer, stored: Card, now: int) -> Content:
+        """What this row holds, with those grants of a stored card over the same body that count besides."""
+        ours, same = known.node_id == self.own, stored.card_id == known.card.card_id
+        if ours or not same or {*stored.grants} <= {*known.card.grants}:
+            return known.content
+        counting = (*known.verdict.counting, *self.judge(stored, now, established=True, thorough=False).counting)
+        verdict = self.judge(merged(known.card, counting), now, established=True)
+        return self._content(verdict, known.record) if verdict.ok and verdict.card is not None else known.content
 
     def offer_record(self, record: AddressRecord, now: int) -> tuple[Finding | None, Peer | None]:
         """Keep `record` if its node is in the table, signed it, and it is newer than what we have."""

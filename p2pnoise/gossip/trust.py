@@ -21,6 +21,7 @@ from cards import (
     Revocations,
     SignatureCache,
     SignedHead,
+    Terms,
     Verdict,
     verify_card,
 )
@@ -169,17 +170,21 @@ class Trust:
     def restore_facts(self, facts: Iterable[Fact], now: int) -> None:
         """Take back what was stored, lists oldest first; statements in any order, and whatever the policy says today.
 
-        Or an issuer that leaves the policy and comes back would have its retirement forgotten, and a shorter lifetime
-        of lists would take back what those revoke that were taken before.
+        Or an issuer that leaves the policy and comes back would have its retirement and its lists forgotten, and a
+        shorter lifetime of lists would take back what those revoke that were taken before. Nor does it matter that a
+        clock that is behind has a list begin later: it was taken when it had begun, and the next list of its issuer
+        would take its place on the disk, too.
         """
         statements = {}
-        policy = replace(self.policy, list_lifetime=MAX_NEXT)
+        lists = Revocations()
         for fact in facts:
             if isinstance(fact, RevocationList):
-                self.facts, _ = self.facts.add(fact, policy=policy, now=now, signatures=self._signatures)
+                begun = max(now, fact.issued_at)
+                terms = Terms(issuers=(fact.issuer,), network=self.policy.network, now=begun, lifetime=MAX_NEXT)
+                lists, _ = lists.add(fact, terms, signatures=self._signatures)
             elif self.check_statement(fact) is None:
                 statements[fact.digest] = fact
-        self.facts = self._intern(self.facts.merge(Facts(statements=statements), now))
+        self.facts = self._intern(self.facts.merge(Facts(lists, statements), now))
 
     def _intern(self, facts: Facts) -> Facts:
         return self._memo.facts(facts) if self._memo is not None else facts

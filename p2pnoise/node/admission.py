@@ -65,6 +65,8 @@ class Admission:
             verdict = self._judge_fallback(link.expected, verdict.claim, verdict)
         link.verdict = verdict
         if verdict.claim is None or not (verdict.ok or waits_for_lists(verdict)):
+            if link.expected not in (None, rs):
+                self._dialler.hosts.elsewhere(link.address, rs, now.monotonic)
             self._refuse(connection, link, verdict, now)
             return
         link.node_id = verdict.claim.node_id
@@ -201,6 +203,8 @@ class Admission:
         self._links.moved(connection)
         link.deadline = _end_of(link.verdict, now)
         self._dialler.succeeded(link.address)
+        if link.initiator:
+            self._dialler.hosts.answered(link.address, claim.node_id)
         self._last_hash.pop(claim.node_id, None)
         older = [
             number

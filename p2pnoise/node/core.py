@@ -202,6 +202,7 @@ class NodeCore:
                 self._anchors.restored(anchors)
                 self.links.gossip.apply(self._overlay.restored((row.card.node_id for row in peers), left, now), now)
             case io.ListeningOn(bound, advertised):
+                self._dialler.hosts.live_at((*bound, *advertised))
                 self._presence.begin(advertised, now)
                 self._emit(
                     events.Listening(
@@ -232,6 +233,7 @@ class NodeCore:
         self.config = config
         self.links.configure(config)
         self._dialler.configure(config)
+        self._dialler.hosts.live_at(advertised or ())
         self._presence.configure(config, advertised, now)
 
     def _trust_changed(self, effects: list[gossip.Effect], now: Instant) -> None:

@@ -1,5 +1,6 @@
 """Dials: whom to dial next, and when. No I/O; time is handed in."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Set
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -13,6 +14,7 @@ from p2pnoise.instant import SECOND
 
 from .bans import Bans
 from .frames import VISIT
+from .hosts import Hosts
 from .link import Link, Stage
 from .pauses import Pauses
 
@@ -54,7 +56,7 @@ class Target:
 
 
 class Dialler:
-    """Chooses among bootstrap addresses and the table, as far as the `pauses` of earlier dials allow.
+    """Chooses among bootstrap addresses and the table, as far as the `pauses` of earlier dials and the `hosts` allow.
 
     `open` holds the dials whose carrier is not there yet, by connection.
     """
@@ -62,6 +64,8 @@ class Dialler:
     def __init__(self, config: NodeConfig, *, own: NodeId, random: Chance, bans: Bans) -> None:
         self.open: dict[int, Target] = {}
         self.pauses = Pauses(config, random)
+        self.hosts = Hosts()
+        self.hosts.begin_at(start.address for start in config.bootstrap)
         self.stale = True  # whether `deadline` may say something else than when it was asked, beyond what is learned
         self._searching = False  # whether more links were wanted then
         self._reached_then: set[Goal | None] = set()
@@ -93,16 +97,20 @@ class Dialler:
         for start in added:
             self.pauses.forget(start.address)
         self.pauses.configure(config)
+        self.hosts.begin_at(start.address for start in config.bootstrap)
         self._config = config
 
     def learned(self, peer: Peer, now: int) -> None:
         """A new record: the higher Node ID leaves the first dial to the lower one, or both would dial at once."""
         for address in peer.record.addresses if peer.record is not None else ():
+            if not self.hosts.believes(address):
+                continue
+            self.hosts.named(address)
             self.pauses.learned(address, now, defer=self._own > peer.node_id)
             if len(self._pool) < POOL:
                 self._pool[peer.node_id] = None
             if self._searching and not self._reached_then & {peer.node_id, address}:
-                due = self._not_before(Target(address, peer.node_id, None, "table"))
+                due = max(self.pauses.of_node(peer.node_id), self._free_at(address, peer.node_id))
                 self._sooner = due if self._sooner is None else min(due, self._sooner)
 
     def succeeded(self, address: Address) -> None:
@@ -169,9 +177,10 @@ class Dialler:
         ready = [target for target in self._starts(links, reached, addresses) if self._not_before(target) <= now]
         ready += [
             Target(address, peer.node_id, peer.card.name, "table")
-            for not_before, address, peer in self._others(self._among(views, now), reached, addresses)
+            for not_before, address, peer in self._others(self._among(views, now), links, reached)
             if not_before <= now
         ]
+        busy = self._busy(links)
         rank = views.company.ranking()
         ranks = {id(target): self._rank(target, rank) for target in ready}
         ready.sort(key=lambda target: (ranks[id(target)], self._turn(target)))
@@ -183,8 +192,11 @@ class Dialler:
                 target.address == other.address or (target.node_id is not None and target.node_id == other.node_id)
                 for other in chosen
             )
+            host = target.address.host
+            taken |= target.source == "table" and busy[host] >= self.hosts.room(host)
             if not taken and len(chosen) - len(visits) < slots:
                 chosen.append(target)
+                busy[host] += 1
                 if target.node_id is not None:
                     self._anchors.pop(target.node_id, None)
         if len(chosen) > len(visits):  # where nobody was ready, others may be among those who are drawn next
@@ -225,7 +237,7 @@ class Dialler:
         reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
         self._reached_then = reached | addresses
         dues = [self._not_before(target) for target in self._starts(links, reached, addresses)]
-        dues += [not_before for not_before, _, _ in self._others(self._among(views, now), reached, addresses)]
+        dues += [not_before for not_before, _, _ in self._others(self._among(views, now), links, reached)]
         if len(views.table) > POOL:
             dues.append(self._redraw_at)
         due = min(dues, default=None)
@@ -274,11 +286,11 @@ class Dialler:
         if now < self._visit_at or not self._pays_visits(views):
             return []
         self._visit_at = self._next_visit(views, now)
-        reached, addresses = self._reached(links) | {self._own}, self._addresses(links)
+        reached = self._reached(links) | {self._own}
         strangers = [
             Target(address, peer.node_id, peer.card.name, VISIT)
-            for _, address, peer in self._others(views.candidates.to_visit(), reached, addresses)
-            if self.pauses.of_node(peer.node_id) <= now
+            for _, address, peer in self._others(views.candidates.to_visit(), links, reached)
+            if max(self.pauses.of_node(peer.node_id), self.hosts.blocked_until(address, peer.node_id)) <= now
         ]
         return [self._random.choice(strangers)] if strangers else []
 
@@ -313,18 +325,30 @@ class Dialler:
                 yield Target(start.address, start.node_id, None, "bootstrap")
 
     def _others(
-        self, peers: Iterable[Peer], reached: Set[Goal | None], addresses: Set[Address]
+        self, peers: Iterable[Peer], links: Collection[Link], reached: Set[Goal | None]
     ) -> Iterator[tuple[int, Address, Peer]]:
         """The same of these: each address of each peer, and when it may be dialled."""
-        pauses, banned = self.pauses, len(self._bans) > 0
+        pauses, hosts, banned = self.pauses, self.hosts, len(self._bans) > 0
+        addresses, busy = self._addresses(links), self._busy(links)
+        crowded = {host for host, count in busy.items() if count >= hosts.room(host)}
         for peer in peers:
             record, node_id = peer.content.record, peer.content.card.node_id
             if record is None or node_id in reached or (banned and self._refuses(node_id)):
                 continue
             free_at = pauses.of_node(node_id)
             for address in record.addresses:
-                if address not in addresses:
-                    yield max(free_at, pauses.of_address(address)), address, peer
+                if address not in addresses and address.host not in crowded and hosts.believes(address):
+                    yield max(free_at, self._free_at(address, node_id)), address, peer
+
+    def _free_at(self, address: Address, node_id: NodeId) -> int:
+        """From when on this node may be dialled where others say that it is."""
+        return max(self.pauses.of_address(address), self.hosts.not_before(address, node_id))
+
+    def _busy(self, links: Collection[Link]) -> Counter[str]:
+        """At which hosts so many are being dialled, or were and have not shown yet who they are."""
+        hosts = [target.address.host for target in self.open.values()]
+        hosts += [link.address.host for link in links if link.initiator and link.stage is not Stage.UP and link.lasts]
+        return Counter(hosts)
 
     def _addresses(self, links: Collection[Link]) -> set[Address]:
         """Where somebody was dialled who answered, or is being dialled."""

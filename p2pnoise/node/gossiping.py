@@ -123,6 +123,7 @@ class Gossiping:
         if link.on_demand or len(link.streams):
             link.on_demand, link.visit = True, False
             link.counted_up = True
+            self._links.agenda.touch(connection)  # no probe finds out any more whether its peer lives
         else:
             if not link.visit:
                 self._put_off(link, link.node_id, now)

@@ -170,6 +170,12 @@ class Link:
         return self.stage in (Stage.CONTESTED, Stage.COMPARING, Stage.UP)
 
     @property
+    def met(self) -> bool:
+        """Whether whoever was dialled has answered, well or not; or anybody where nobody in particular was dialled."""
+        claim = self.verdict.claim if self.verdict is not None else None
+        return self.closed_by is not None or (claim is not None and self.expected in (None, claim.node_id))
+
+    @property
     def ending(self) -> bool:
         """Whether we have ended our direction, or both are ended."""
         return self.stage in (Stage.CLOSING, Stage.CLOSED)

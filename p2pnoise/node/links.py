@@ -156,6 +156,7 @@ class Links:
         """A dial reached nobody, or a carrier broke."""
         target = self._dialler.open.pop(connection, None)
         if target is not None:
+            self._dialler.hosts.failed(target.address, now.monotonic)
             self._dial_failed(target.address, target.node_id, reason, now, answered=False)
             self.openings.failed(target.goal, f"{target.address}: {reason}")
         elif connection in self.all:
@@ -276,6 +277,8 @@ class Links:
         self.openings.ended(link, reason_told)
         if link.initiator and not link.was_up and not link.ended_by_us and link.closed_by is not Code.GOODBYE:
             silent = "closed without a reason: perhaps it does not trust our card"
+            if not link.met:
+                self._dialler.hosts.failed(link.address, now.monotonic)
             self._dial_failed(link.address, link.expected, reason or silent, now, answered=True)
         elif link.initiator and link.closed_by is Code.BUSY and link.node_id is not None:
             self._dialler.pauses.put_off(link.node_id, link.address, now.monotonic)

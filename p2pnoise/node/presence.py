@@ -3,7 +3,7 @@
 Our operator is told where the card does not count, and of lists that are due: once, and again every day.
 """
 
-from cards import Address, AddressRecord, Card, Facts, Finding, NodeKey, Verdict, make_record
+from cards import Address, AddressRecord, Card, Facts, NodeKey, Verdict, make_record
 from cards.codec import MAX_INT
 from p2pnoise import events
 from p2pnoise.config import NodeConfig
@@ -14,6 +14,7 @@ from .admission import waits_for_lists
 from .links import Links
 
 DAY = 86400 * SECOND
+TRY_AGAIN = 60 * SECOND  # while our card is not in the table: a clock that is set right tells nobody; a guess
 RECORD_PAUSE = 60 * SECOND  # before ours goes out again where others hold another; a guess: two copies do so for ever
 
 
@@ -28,7 +29,8 @@ class Presence:
         self._links = links
         self._advertised: tuple[Address, ...] | None = None  # until we listen
         self._installed: tuple[Card, Facts] | None = None  # our own card, and the facts that it was judged by
-        self._complaint: tuple[bytes, tuple[Finding, ...]] | None = None  # of our own card, the last one that was told
+        self._complaint: tuple[bytes, tuple[str, ...]] | None = None  # of our own card, the last one that was told
+        self._try_at: int | None = None  # our own card
         self._refresh_at: int | None = None  # our address record
         self._record: AddressRecord | None = None  # the one that was looked at last
         self._warn_at: int | None = None  # of lists that are due
@@ -59,9 +61,12 @@ class Presence:
         """Put our own card and addresses into the table. Others will judge the card as we do here."""
         if self._advertised is None:
             return
+        self._warn_at = now.monotonic
+        self._try(now)
+
+    def _try(self, now: Instant) -> None:
         card = self._table.own_card
         self._installed = card, self._table.facts
-        self._warn_at = now.monotonic
         verdict = self._table.judge(card, now.unix, own=True)
         if verdict.ok:
             self._links.gossip.apply(self._overlay.offer_card(card, now, live=True, own=True), now)
@@ -83,9 +88,8 @@ class Presence:
 
     def deadline(self) -> int | None:
         """The monotonic nanosecond by which `tick` is wanted, or None."""
-        if self._refresh_at is None or self._warn_at is None:
-            return self._warn_at if self._refresh_at is None else self._refresh_at
-        return min(self._refresh_at, self._warn_at)
+        dues = (self._refresh_at, self._warn_at, self._try_at)
+        return min((due for due in dues if due is not None), default=None)
 
     def tick(self, now: Instant) -> None:
         """Whatever is due by now, and what is different since."""
@@ -96,13 +100,23 @@ class Presence:
             self._refresh(now)
         if self._warn_at is not None and now.monotonic >= self._warn_at:
             self._warn_of_lists(now)
+        self._wait_for_time(now)
 
     def _complain(self, card: Card, verdict: Verdict) -> None:
         """Tell our operator why a card of ours does not count: once, until something is different, or a day later."""
-        complaint = card.raw, verdict.errors
+        complaint = card.raw, tuple(finding.code for finding in verdict.errors)  # what they say counts seconds
         if complaint != self._complaint:
             self._complaint = complaint
             self._links.emit(events.OwnCardRejected(findings=verdict.errors))
+
+    def _wait_for_time(self, now: Instant) -> None:
+        """Try our card again as long as it is not in the table: by a clock that is behind it begins later, say."""
+        if self._advertised is None or self._table.by_node(self._table.own) is not None:
+            self._try_at = None
+        elif self._try_at is None or now.monotonic >= self._try_at:
+            if self._try_at is not None:
+                self._try(now)
+            self._try_at = now.monotonic + TRY_AGAIN
 
     @property
     def _is_installed(self) -> bool:
@@ -146,8 +160,9 @@ class Presence:
     def _warn_of_lists(self, now: Instant) -> None:
         """Tell the operator of lists that are due soon, or overdue; again every day."""
         self._warn_at = now.monotonic + DAY
+        accepted = set(self._table.policy.issuers.values())  # lists of an issuer that has left the policy stay
         for issuer, state in self._table.revocations.by_issuer.items():
             left = state.next_due - now.unix
-            if left < self._config.list_warning:
+            if issuer in accepted and left < self._config.list_warning:
                 name = self._table.policy.issuer_name(issuer)
                 self._links.emit(events.ListDue(issuer=name, sequence=state.sequence, seconds_left=left))

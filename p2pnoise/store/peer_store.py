@@ -16,6 +16,7 @@ from cards.revocation import IssuerRevocations
 
 from . import reading
 from .errors import StoreError
+from .joining import all_grants, later_record
 from .reading import Row, failed
 from .schema import CEASED, connect
 
@@ -94,6 +95,7 @@ class PeerStore:
         """Open or make the database of this node in this network; another's is refused."""
         self.path = path
         self._written: dict[bytes, IssuerRevocations] = {}
+        self._reading = False  # whether whoever writes has begun to read the table, and not ended
         self._db = connect(path)
         try:
             self._claim("network", network.encode())
@@ -123,7 +125,7 @@ class PeerStore:
             with self._db:
                 self._db.execute("BEGIN IMMEDIATE")
                 # All rows by one statement each, which costs two thirds of as many: they are most of what is written.
-                self._db.executemany(PUT_PEER, map(row_of, peers))
+                self._db.executemany(PUT_PEER, map(self._joined if self._reading else row_of, peers))
                 self._db.executemany(PUT_MARK, map(mark_of, peers))
                 if any(change.standing not in COUNTING for change in peers):
                     self._db.execute(FORGET_CEASED, (MAX_CEASED,))
@@ -132,6 +134,14 @@ class PeerStore:
                         self._put(change)
         except sqlite3.Error as error:
             raise failed(self.path, error) from None
+
+    def _joined(self, change: PeerChange) -> tuple[object, ...]:
+        """Its row, so that nothing is lost that was written before and may not have been read yet."""
+        card, record = change.verified.card, change.record
+        for row in self.rows_of([card]):
+            if (row.card.identity, row.card.node_id) == (card.identity, card.node_id):
+                card, record = all_grants(card, row), later_record(record, row, change.changed)
+        return _row(change, card, record)
 
     def _put(self, change: Revocations | Statement | Pin | Anchors | Score | Forgotten) -> None:
         match change:
@@ -211,12 +221,14 @@ class PeerStore:
         return reading.rows_of(self._db, self.path, cards)
 
     def first_rows(self) -> Iterator[Row]:
-        """Ourselves, and those of the anchors."""
+        """Ourselves, and those of the anchors; until all `portions` are read nothing older is written over a row."""
+        self._reading = True
         return reading.first_rows(self._db, self.path)
 
     def portions(self, most: int) -> Iterator[tuple[list[Row], int]]:
         """Every stored peer, at most so many at a time, and how many are left; writing in between is allowed."""
-        return reading.portions(self._db, self.path, most)
+        yield from reading.portions(self._db, self.path, most)
+        self._reading = False
 
     def close(self) -> None:
         self._db.close()
@@ -238,7 +250,10 @@ def hand_over(path: Path, *, old: bytes, new: bytes) -> None:
 
 
 def row_of(change: PeerChange) -> tuple[object, ...]:
-    card, record = change.verified.card, change.record
+    return _row(change, change.verified.card, change.record)
+
+
+def _row(change: PeerChange, card: Card, record: AddressRecord | None) -> tuple[object, ...]:
     return (
         bytes(card.identity),
         bytes(card.node_id),

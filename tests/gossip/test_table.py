@@ -251,11 +251,43 @@ def test_a_restored_row_does_not_displace_what_links_brought_meanwhile(place, ta
     assert peer.record.sequence == 7
 
 
+def test_a_restored_row_adds_the_grants_that_count_to_what_links_brought_meanwhile(place):
+    table = place.table(policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))
+    bare = place.bare("ada")
+    table.offer_card(place.grant(bare), place.START, source=b"s")
+    stored = place.grant(place.grant(place.grant(bare, serial=7), place.second), place.stranger)
+    table.restore(stored, place.START, provenance="proven", first_seen=1, learned_from=b"x")
+    (peer,) = table
+    assert {(grant.kid, grant.serial) for grant in peer.card.grants} == {
+        (place.issuer.public.hint, 7),
+        (place.second.public.hint, 1),
+    }
+
+
 def test_a_stored_list_holds_though_the_policy_would_not_take_it_today(place):
     far = place.make_list(2, revoked=[place.keys("ada")[1].public], lifetime=90 * 86_400)
     table = place.table()
     assert table.offer_fact(far, place.START)[0].code == "list-lifetime"
     table.restore_facts([far], place.START)
+    assert "revoked" in codes(table.judge(place.card("ada"), place.START))
+
+
+def test_a_stored_list_holds_though_by_a_clock_that_is_behind_it_begins_later(place):
+    """Or the next list of its issuer would take its place on the disk, and what it revokes come back."""
+    table = place.table(lists=())
+    lists = [place.make_list(1), place.make_list(2, revoked=[place.keys("ada")[1].public])]
+    table.restore_facts(lists, place.START - 10_000)
+    table.offer_fact(place.make_list(3), place.START)
+    assert "revoked" in codes(table.judge(place.card("ada"), place.START))
+
+
+def test_a_stored_list_holds_for_an_issuer_that_comes_back_into_the_policy(place):
+    table = place.table(lists=())
+    policy, older = table.policy, place.make_list(1)
+    table.policy = dataclasses.replace(policy, issuers={"lab": place.stranger.public})
+    table.restore_facts([older, place.make_list(2, revoked=[place.keys("ada")[1].public])], place.START)
+    table.policy = policy
+    assert table.offer_fact(older, place.START)[0].code == "rollback"
     assert "revoked" in codes(table.judge(place.card("ada"), place.START))
 
 

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from cards import Address
+from cards import Address, make_record
 from p2pnoise.gossip import views
-from p2pnoise.gossip.effects import StorePeer
+from p2pnoise.gossip.effects import Store, StorePeer
 from p2pnoise.gossip.encoding import decode
 from p2pnoise.gossip.reconciliation import Reconciliation
 from p2pnoise.node import effects as io
 from p2pnoise.node.frames import Kind, split_frames
+from p2pnoise.node.keeping import change_of, read_first, read_trust, stored_rows
+from p2pnoise.store import PeerStore
 
 
 def stored(peer):
@@ -156,3 +158,31 @@ def test_rows_read_back_are_told_to_nobody_as_news(net, town, reading, said):
     known = {item for peer in ada.core.table if peer.node_id != ada.core.node_id for item in peer.item_ids}
     assert len(known) >= 15
     assert not any(known & {*getattr(message, "ids", ())} or getattr(message, "items", ()) for message in said)
+
+
+def test_whoever_is_behind_takes_nothing_back_of_a_row_that_was_not_read_yet(net, tmp_path):
+    store = PeerStore(tmp_path / "ada.db", network=net.policy.network, node_id=bytes(net.keys("ada")[0].public))
+    bob = net.card("bob")
+    granted = net.grant(bob, issuer=net.second)
+    records = [
+        make_record(net.keys("bob")[0], network=net.NETWORK, sequence=number, addresses=[], now=net.START - 50)
+        for number in (3, 9)
+    ]
+
+    def hand(member, given):
+        store.commit(change_of(one, net.unix) for one in net.give(member, given) if isinstance(one, Store))
+
+    lists = (net.first_list, net.make_list(1, issuer=net.second))
+    before = net.member("ada", target_links=0, policy=net.both, lists=lists, listening=False)
+    hand(before, io.PeersOffered(((granted, records[1]),)))
+    ada = net.member("ada", target_links=0, policy=net.both, lists=lists, boot="again", listening=False)
+    hand(ada, read_trust(store))
+    hand(ada, read_first(store))
+    hand(ada, io.PeersOffered(((bob, records[0]),)))
+    for portion in stored_rows(store, 100):
+        hand(ada, portion)
+    row, (kept,) = ada.core.table.by_node(bob.node_id), store.rows()
+    for known in (row, kept):
+        assert known.record.sequence == 9
+        assert len(known.card.grants) == 2
+    store.close()

@@ -2,10 +2,12 @@
 
 import pytest
 
+from p2pnoise.gossip.effects import LeaveLink
 from p2pnoise.gossip.encoding import decode, encode
 from p2pnoise.gossip.liveness import DEFERENCE, LEAST, PERIOD, SUSPICION
 from p2pnoise.gossip.messages import Probe, ProbeAnswer
 from p2pnoise.instant import SECOND
+from p2pnoise.node import effects as io
 from p2pnoise.node.frames import Kind
 
 PROBED = (PERIOD + DEFERENCE) / SECOND  # whoever dials a node is probed by it after so long
@@ -63,3 +65,15 @@ def test_a_node_that_answers_is_not_dropped(net):
     net.wait(300)
     assert low.up(high)
     assert not low.told("peer-lost")
+
+
+def test_who_is_no_neighbour_any_more_and_stays_for_a_stream_is_pinged(net, ada):
+    puppet = net.puppet(ada, "carl").come_up().ready()
+    puppet.frame(Kind.STREAM_OPEN, (1).to_bytes(4, "big") + b"echo")
+    net.wait(1)
+    ada.core._overlay.views._let_go(puppet.number)
+    ada.core.links.gossip.apply([LeaveLink(puppet.number)], net.instant)
+    net.give(ada, io.Tick())
+    assert not puppet.ended
+    net.wait(ada.core.config.ping_interval + ada.core.config.ping_timeout)
+    assert puppet.ended

@@ -278,6 +278,15 @@ def test_a_list_that_is_due_soon_is_told_of_daily(net, late):
     assert dues[0].seconds_left > dues[-1].seconds_left > 0
 
 
+def test_a_list_of_an_issuer_that_has_left_the_policy_is_due_to_nobody(net):
+    lists = (net.first_list, net.make_list(1, issuer=net.second, lifetime=DAY))
+    ada = net.member("ada", target_links=0, policy=net.both, lists=lists)
+    assert ada.told("list-due")
+    again = net.member("ada", target_links=0, lists=lists, boot="again")
+    net.wait(3 * DAY)
+    assert not again.told("list-due")
+
+
 def test_without_any_list_of_its_issuer_a_node_waits_and_lets_the_peer_bring_it(net):
     ada = net.member("ada", lists=(), target_links=0)
     bob = net.member("bob", target_links=0)
@@ -306,6 +315,27 @@ def test_a_clock_that_jumps_back_a_day_brings_nothing_back(net):
     net.link(carl, ada)
     assert not ada.links_to(carl) or not ada.up(carl)
     assert ada.up(bob)
+
+
+def test_a_card_that_began_later_by_a_clock_that_was_behind_counts_a_minute_after_it_is_right(net):
+    net.shift = -1300
+    ada = net.member("ada", target_links=0, lists=(net.make_list(1, now=net.START - 2 * DAY),))
+    net.wait(600)
+    assert ada.core.table.by_node(ada.core.node_id) is None
+    assert len(ada.told("own-card-rejected")) == 1
+    net.shift = 0
+    net.wait(60)
+    assert ada.core.table.by_node(ada.core.node_id).record is not None
+
+
+def test_a_card_that_ended_by_a_clock_that_was_ahead_counts_again(net):
+    ada = net.member("ada", target_links=0)
+    net.shift = 4000 * DAY
+    net.wait(DAY)
+    assert ada.core.table.by_node(ada.core.node_id) is None
+    net.shift = 0
+    net.wait(60)
+    assert ada.core.table.by_node(ada.core.node_id) is not None
 
 
 def test_whoever_uses_up_the_numbers_of_our_records_does_not_break_us(net):

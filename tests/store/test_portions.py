@@ -1,7 +1,11 @@
 """A large table is read back in portions: who is dialled first before the others, and none is lost or read twice."""
 
+import hashlib
+
 import pytest
 
+from cards import IssuerKey, Policy, grant, verify_card
+from p2pnoise.store import joining
 from p2pnoise.store.peer_store import Anchors
 
 OWN = "peer-4"
@@ -99,3 +103,71 @@ def test_a_record_of_the_node_before_goes_with_it(shelf, store):
     (row,) = [row for row in store.rows() if row.card.name == "peer-1"]
     assert row.record is None
     assert row.provenance == "proven"
+
+
+# What is learned anew of a row that was not read yet
+
+
+def granted(shelf, *serials):
+    """peer-1 with a grant of this serial by each of several issuers; no grant where it is 0."""
+    card = shelf.card("peer-1")
+    for number, serial in enumerate(serials):
+        if serial:
+            issuer = IssuerKey(hashlib.sha256(bytes([number])).digest())
+            card = grant(issuer, card, serial=serial, now=shelf.NOW, entropy=bytes)
+    return shelf.peer("peer-1", verified=verify_card(card, policy=Policy(network=shelf.NETWORK), now=shelf.NOW).card)
+
+
+def written(store):
+    (row,) = [row for row in store.rows() if row.card.name == "peer-1"]
+    return row
+
+
+def serials(store):
+    return {one.kid: one.serial for one in written(store).card.grants}
+
+
+def test_until_all_is_read_no_older_record_is_written_over_a_later_one(shelf, store):
+    store.commit([shelf.peer("peer-1", record=shelf.record("peer-1", 9))])
+    list(store.first_rows())
+    store.commit([shelf.peer("peer-1", record=shelf.record("peer-1", 3))])
+    assert written(store).record.sequence == 9
+    store.commit([shelf.peer("peer-1", record=shelf.record("peer-1", 10))])
+    assert written(store).record.sequence == 10
+
+
+def test_a_record_that_has_ended_makes_room_for_one_of_a_lower_number(shelf, store):
+    """Whoever stole a key could otherwise have used up the numbers for good."""
+    last = shelf.record("peer-1", 9)
+    store.commit([shelf.peer("peer-1", record=last)])
+    list(store.first_rows())
+    store.commit([shelf.peer("peer-1", record=shelf.record("peer-1", 3), changed=last.not_after)])
+    assert written(store).record.sequence == 3
+
+
+def test_until_all_is_read_no_grant_is_taken_away_and_of_each_key_the_latest_stays(shelf, store):
+    store.commit([granted(shelf, 2, 5)])
+    list(store.first_rows())
+    store.commit([granted(shelf, 1)])
+    assert sorted(serials(store).values()) == [2, 5]
+    store.commit([granted(shelf, 3, 0, 1)])
+    assert sorted(serials(store).values()) == [1, 3, 5]
+
+
+def test_of_more_grants_than_an_envelope_holds_those_that_are_written_stay(shelf, store, monkeypatch):
+    monkeypatch.setattr(joining, "MAX_GRANTS", 2)
+    store.commit([granted(shelf, 2, 5)])
+    list(store.first_rows())
+    new = granted(shelf, 0, 0, 1, 1)
+    store.commit([new])
+    assert written(store).card.raw == new.verified.card.raw
+
+
+def test_once_all_is_read_what_a_node_knows_is_what_is_written(shelf, store):
+    store.commit([granted(shelf, 2, 5)])
+    list(store.first_rows())
+    for _ in store.portions(3):
+        store.commit([granted(shelf, 1)])
+        assert len(serials(store)) == 2
+    store.commit([granted(shelf, 1)])
+    assert list(serials(store).values()) == [1]
