@@ -15,9 +15,7 @@ from typing import Any
 from cards import Address, NodeId
 from p2pnoise.instant import SECOND
 
-FEW = (
-    2  # addresses of a host where nobody has answered us yet that may fail in succession; then it is one dial a minute
-)
+FEW = 2  # addresses of a host where nobody has answered us yet that may fail in succession: then one dial a minute
 MANY = 16  # the same where somebody has: a NAT, or a machine with many nodes; a guess
 PAUSE = 60 * SECOND  # between two dials of a host that is held back: rule P20
 BLOCK = 3600 * SECOND  # for an address at which another node answered: the same
