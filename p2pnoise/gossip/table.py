@@ -174,8 +174,11 @@ class PeerTable(Trust):
         if not verdict.ok or hearsay or (known is None and not (own or self._make_room(card, verdict))):
             return verdict, None
         # Only what counts takes part in the choice, or a forged grant of a high serial would displace a good one.
+        issuers = len(self.policy.issuers)
         held = known.verdict.counting if known and known.card.card_id == card.card_id else ()
-        kept = merged(card, (*held, *verdict.counting) if held else verdict.counting)
+        kept = merged(card, (*held, *verdict.counting) if held else verdict.counting, issuers)
+        if own and not {one.grant.signature for one in verdict.counting} <= {one.signature for one in kept.grants}:
+            kept = merged(card, verdict.counting, issuers)  # our owner has chosen, and may have chosen a larger one
         if kept.raw != card.raw:
             verdict = self.judge(kept, now, own=own)
         if not verdict.ok or verdict.card is None:
@@ -207,7 +210,7 @@ class PeerTable(Trust):
             return None
         try:
             if card.sequence > ours.sequence:
-                return merged(card, verdict.counting)
+                return merged(card, verdict.counting, len(self.policy.issuers))
             same = renewed(ours, verdict.counting) if card.card_id == ours.card_id else ours
             return same if same.raw != ours.raw else None
         except CardError:  # more than an envelope holds, as a longer grant may make it
