@@ -5,9 +5,19 @@ refused for want of it may be taken now. How lists and statements get around is 
 """
 
 from collections.abc import Callable, Set
-from dataclasses import replace
 
-from cards import Card, CardError, Conflict, Delegation, Fact, RevocationList, SelfRevocation, Succession
+from cards import (
+    Card,
+    CardError,
+    Conflict,
+    Delegation,
+    Fact,
+    Facts,
+    Retirement,
+    RevocationList,
+    SelfRevocation,
+    Succession,
+)
 from cards.findings import Finding
 from p2pnoise.instant import Instant
 
@@ -120,10 +130,11 @@ class FactExchange:
 
     def _take(self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None) -> Finding | None:
         """Keep a fact if it holds, and let go whom it takes out; what is wrong where it was not kept."""
+        before = self._table.facts
         finding, changed = self._table.offer_fact(fact, now.unix)
         if not changed:
             return finding
-        gone = self._table.reconsider(touched_by(self._table, fact), now.unix)
+        gone = self._table.reconsider(touched_by(self._table, fact, before), now.unix)
         store = StoreRevocations(self._table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
         self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
         self.statements.forgive(now)
@@ -140,15 +151,21 @@ class FactExchange:
             self._take(proof, now, self._table.own)
 
 
-def touched_by(table: PeerTable, fact: Fact) -> list[Peer]:
-    """The peers of whom a fact may change what they are worth: of a retirement or a manifest it may be all."""
+def touched_by(table: PeerTable, fact: Fact, before: Facts) -> list[Peer]:
+    """The peers of whom a fact that was not there `before` may change what they are worth.
+
+    Of a manifest, or a retirement of one of the policy's issuers, it may be all.
+    """
     if isinstance(fact, RevocationList):  # at most 16,000 entries, of identities, card ids, or delegates' keys
-        named = [table.by_identity(entry.subject) or table.by_card_id(entry.subject) for entry in fact.entries]
-        named += _granted_through(table, {entry.subject for entry in fact.entries})
+        known, now = (one.by_issuer.get(fact.issuer) for one in (before.revocations, table.revocations))
+        were, are = (one.entries if one is not None else {} for one in (known, now))
+        new = {entry.subject for entry in fact.entries if were.get(entry.subject) != are.get(entry.subject)}
+        named = [table.by_identity(subject) or table.by_card_id(subject) for subject in new]
+        named += _granted_through(table, new)
     elif isinstance(fact, SelfRevocation | Succession):
         named = [table.by_identity(fact.signers[0])]
-    elif isinstance(fact, Delegation):
-        named = [*_reached_by(table, fact)]
+    elif isinstance(fact, Delegation) or (isinstance(fact, Retirement) and not _is_root(table, fact.issuer)):
+        named = [*_reached_by(table, before)]
     elif isinstance(fact, Conflict):
         named = [table.by_identity(fact.subject) or table.by_node(fact.subject)]
     else:
@@ -165,12 +182,15 @@ def _granted_through(table: PeerTable, keys: Set[bytes]) -> list[Peer]:
     return [peer for peer, steps in ways if any(key in keys for key, _ in steps)]
 
 
-def _reached_by(table: PeerTable, delegation: Delegation) -> list[Peer]:
-    """The peers with a grant by a key whose ways to sign are others since this delegation.
+def _is_root(table: PeerTable, key: bytes) -> bool:
+    return key in table.policy.issuers.values()
+
+
+def _reached_by(table: PeerTable, before: Facts) -> list[Peer]:
+    """The peers with a grant by a key whose ways to sign are others than `before`.
 
     Judging all would let whoever may delegate keep a large network busy: 5 s for 50,000 peers.
     """
-    others = {digest: one for digest, one in table.facts.statements.items() if digest != delegation.digest}
-    before = replace(table.facts, statements=others).authorities(table.policy)
-    changed = {authority.key.hint for authority in {*before} ^ {*table.facts.authorities(table.policy)}}
-    return [peer for peer in table if any(grant.kid in changed for grant in peer.card.grants)]
+    others = {*before.authorities(table.policy)} ^ {*table.facts.authorities(table.policy)}
+    changed = {authority.key.hint for authority in others}
+    return [peer for peer in table if any(grant.kid in changed for grant in peer.card.grants)] if changed else []
