@@ -4,6 +4,7 @@ What a fact takes out leaves the table in the same step, what it contradicts is 
 refused for want of it may be taken now. How lists and statements get around is said in lists.py and statements.py.
 """
 
+from collections import Counter
 from collections.abc import Callable, Set
 
 from cards import (
@@ -18,6 +19,7 @@ from cards import (
     SelfRevocation,
     Succession,
 )
+from cards.facts import Statement
 from cards.findings import Finding
 from p2pnoise.instant import Instant
 
@@ -40,6 +42,8 @@ from .peer import Peer
 from .statements import StatementExchange
 from .table import PeerTable
 
+MAX_REPLACED = 1_000  # delegations and retirements of one root; a guess
+
 
 class FactExchange:
     """The facts of one node and their way in and out, for its overlay; `effects` says what came of them.
@@ -61,6 +65,7 @@ class FactExchange:
         self._effects = effects
         self._trust_moved = trust_moved
         self._givers: dict[LinkId, bytes] = {}  # Node IDs
+        self._replaced: Counter[bytes] = Counter()  # what was taken of a root since one made room for another
 
     # Links
 
@@ -97,7 +102,7 @@ class FactExchange:
 
     def offer(self, fact: Fact, now: Instant) -> None:
         """A list or a statement from elsewhere than a link: a file, an operator."""
-        finding = self._take(fact, now, self._table.own)
+        finding = self._take(fact, now, self._table.own, own=True)
         if finding is not None:
             self._effects.append(FactRefused(finding, self._table.own))
 
@@ -128,15 +133,20 @@ class FactExchange:
         self._effects += map(PageCame, self.lists.moved())
         self._effects += map(ListsCompared, self.lists.compared())
 
-    def _take(self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None) -> Finding | None:
+    def _take(
+        self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None, *, own: bool = False
+    ) -> Finding | None:
         """Keep a fact if it holds, and let go whom it takes out; what is wrong where it was not kept."""
         before = self._table.facts
-        finding, changed = self._table.offer_fact(fact, now.unix)
+        finding, changed = self._table.offer_fact(fact, now.unix, own=own)
         if not changed:
             return finding
         gone = self._table.reconsider(touched_by(self._table, fact, before), now.unix)
-        store = StoreRevocations(self._table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
-        self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
+        if isinstance(fact, RevocationList):
+            self._effects.append(StoreRevocations(self._table.revocations))
+        elif self._is_stored(fact, before) or own:
+            self._effects.append(StoreStatement(fact))
+        self._effects += [*map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
         self.statements.forgive(now)
         self._trust_moved(now)  # a missing or late list was a reason to refuse
         if not isinstance(fact, RevocationList):
@@ -145,6 +155,22 @@ class FactExchange:
         self.lists.accepted(fact, link)
         self._prove(proof_of_twins(self._table, fact), now)
         return None
+
+    def _is_stored(self, fact: Statement, before: Facts) -> bool:
+        """Whether it goes to the disk, or is left to peers, who give it again.
+
+        A root of which one delegation makes room for another may have `MAX_REPLACED` more stored until we start again:
+        many years of renewals, but nobody who signs without end fills the disk.
+        """
+        if not isinstance(fact, Delegation | Retirement):
+            return True
+        if isinstance(fact, Retirement) and _is_root(self._table, fact.issuer):
+            return True
+        roots = {authority.root for authority in before.authorities(self._table.policy) if authority.key == fact.issuer}
+        made_room = bool(before.statements.keys() - self._table.facts.statements.keys())
+        counted = [root for root in roots if made_room or root in self._replaced]
+        self._replaced.update(counted)
+        return all(self._replaced[root] <= MAX_REPLACED for root in counted)
 
     def _prove(self, proof: Conflict | None, now: Instant) -> None:
         if proof is not None:

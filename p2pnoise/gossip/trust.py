@@ -158,10 +158,12 @@ class Trust:
             network=self.policy.network, now=None, leeway=self.policy.leeway, signatures=self._signatures
         )
 
-    def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:
+    def offer_fact(self, fact: Fact, now: int, *, own: bool = False) -> tuple[Finding | None, bool]:
         """Keep `fact` if it is signed and news: what there is to say, and whether anything changed."""
         before = self.facts
-        facts, finding = before.add(fact, policy=self.policy, now=now, marks=self._marks, signatures=self._signatures)
+        facts, finding = before.add(
+            fact, policy=self.policy, now=now, marks=self._marks, signatures=self._signatures, own=own
+        )
         if facts is not before:
             self.facts = self._intern(facts)
         return finding, self.facts is not before

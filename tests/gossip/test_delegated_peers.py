@@ -333,6 +333,26 @@ def test_the_end_of_a_delegate_has_nobody_judged_again_whom_it_did_not_grant(mes
     assert set(judged) == {"dora"}
 
 
+def test_a_delegate_whose_delegation_makes_room_for_others_takes_its_peers_along(mesh, place, ending, monkeypatch):
+    """Of those few are stored, or whoever signs without end would fill the disk; but the end of an issuer is."""
+    monkeypatch.setattr("cards.shares.MAX_DELEGATIONS", 1)
+    monkeypatch.setattr("p2pnoise.gossip.facts.MAX_REPLACED", 2)
+    later = [
+        sign(place, Delegation, place.issuer, iss=place.issuer.public, key=IssuerKey(bytes([number]) * 32).public,
+             path=0, nbf=place.START - 200, exp=place.START + 900 + number)
+        for number in range(1, 4)
+    ]  # fmt: skip
+    ending.done.clear()
+    eve = mesh.puppet("eve", ending)
+    give_statements(mesh, eve, ending, *later)
+    assert {*ending.table.facts.statements} == {later[-1].digest}
+    assert sorted(peer.card.name for peer in ending.table) == ["ada", "bob"]
+    assert len(ending.did(effects.StoreStatement)) == 2
+    retirement = sign(place, Retirement, place.issuer, iss=place.issuer.public, reason="left")
+    give_statements(mesh, eve, ending, retirement)
+    assert ending.did(effects.StoreStatement)[2].statement == retirement
+
+
 def test_a_list_has_nobody_judged_again_for_what_the_one_before_said_already(mesh, place, ending, monkeypatch):
     other = granted(place, place.second, card=place.card("bob"), serial=5)
     ending.table.policy = place.both
