@@ -1,7 +1,7 @@
 """Facts: everything signed about trust that a node holds: lists, delegations, endings, manifests, conflicts. A value.
 
-Facts only grow, and what they say depends on what there is, never on the order in which it came: two nodes that have
-exchanged theirs say the same. What they mean for a card is said by the policy.
+Facts only grow, but for delegations beyond their shares, and what they say depends on what there is, never on the order
+in which it came: two nodes that have exchanged theirs say the same. What they mean for a card is said by the policy.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -19,6 +19,7 @@ from .keys import IdentityId, IssuerId
 from .manifest import Manifest, reached
 from .policy import Policy
 from .revocation import RevocationList, Revocations, SignedHead, Terms
+from .shares import crowded_out
 from .statements import SignatureCache
 
 Statement: TypeAlias = Delegation | Succession | SelfRevocation | Retirement | Manifest | Conflict
@@ -68,11 +69,12 @@ class Facts:
         now: int,
         marks: Mapping[bytes, Mark] | None = None,
         signatures: SignatureCache | None = None,
+        own: bool = False,
     ) -> tuple["Facts", Finding | None]:
         """These facts with one more, if it is signed as it should and matters under `policy`; and what there is to say.
 
-        `marks` tell by identity key to whom an identity had committed to hand over. After any finding but
-        issuer-equivocation the value is unchanged.
+        `marks` tell by identity key to whom an identity had committed to hand over. What our `own` operator says has a
+        place where strangers have filled all. After any finding but issuer-equivocation the value is unchanged.
         """
         if isinstance(fact, RevocationList):
             revocations, finding = self.revocations.add(fact, self._terms(policy, now), signatures=signatures)
@@ -82,12 +84,19 @@ class Facts:
         terms = self._terms(policy, now)
         finding = (
             self._admission(fact, policy, marks or {})
+            or (None if own else self._overfull(fact))
             or fact.check(network=terms.network, now=terms.now, leeway=terms.leeway, signatures=signatures)
             or self._matters(fact, policy, signatures or SignatureCache(limit=16))
         )
         if finding is not None:
             return self, finding
-        return replace(self, statements={**self.statements, fact.digest: fact}), None
+        more = replace(self, statements={**self.statements, fact.digest: fact})
+        if not isinstance(fact, Delegation):
+            return more, None
+        more = more.within_shares(policy)
+        if fact.digest in more.statements:
+            return more, None
+        return self, Finding("too-large", f"as many delegations as may be come before that to {fact.key.short}")
 
     def check_list(
         self, head: SignedHead, *, policy: Policy, now: int, signatures: SignatureCache | None = None
@@ -118,6 +127,18 @@ class Facts:
             statements[digest] = min(self.statements[digest], other.statements[digest], key=lambda one: one.raw)
         revocations = self.revocations.merge(other.revocations, now)
         return Facts(revocations, dict(sorted(statements.items())))
+
+    def within_shares(self, policy: Policy) -> "Facts":
+        """These without the delegations that have no place, and the retirements of the keys that only those named."""
+        delegations = self._of(Delegation)
+        share = MAX_STATEMENTS // max(1, len(policy.issuers))
+        gone = crowded_out(delegations, policy.issuers.values(), share)
+        if not gone:
+            return self
+        named = {one.key for one in delegations if one.digest not in gone}
+        orphans = {one.key for one in delegations} - named - set(policy.issuers.values())
+        gone |= {one.digest for one in self._of(Retirement) if one.issuer in orphans}
+        return replace(self, statements={digest: one for digest, one in self.statements.items() if digest not in gone})
 
     def __iter__(self) -> Iterator[Fact]:
         """Everything, in an order in which it can be added again: who may sign before what they have signed."""
@@ -267,10 +288,18 @@ class Facts:
             # A thief of the old key can make any number, and must not shut out the one that was committed to.
             if committed is None and len(rivals) >= _MAX_RIVALS:
                 return Finding("succession-invalid", f"{len(rivals)} successors of {fact.old.short} are known already")
-        # Counted by kind, so that what any stranger can make leaves room for what issuers say.
-        if len(self._of(type(fact))) >= MAX_STATEMENTS:
-            return Finding("too-large", f"{len(self._of(type(fact)))} of the kind {fact.what} are held already")
         return None
+
+    def _overfull(self, fact: Statement) -> Finding | None:
+        """Whether there are as many of its kind as may be: so what any stranger can make leaves room for the rest.
+
+        Delegations have shares. Retirements are no more than these and the issuers of the policy: one of an issuer is
+        never refused, or it could have its delegates fill all places before it is caught.
+        """
+        held = len(self._of(type(fact)))
+        if isinstance(fact, Delegation | Retirement) or held < MAX_STATEMENTS:
+            return None
+        return Finding("too-large", f"{held} of the kind {fact.what} are held already")
 
     def _matters(self, fact: Statement, policy: Policy, signatures: SignatureCache) -> Finding | None:
         """Why a well-signed conflict is of nobody whom an accepted issuer granted anything; dearer than the rest."""

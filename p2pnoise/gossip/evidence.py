@@ -17,8 +17,6 @@ from cards.facts import Statement
 
 from .table import PeerTable
 
-MAX_DELEGATIONS = 100  # of one issuer or delegate; a guess
-
 
 def is_needed(table: PeerTable, statement: Statement) -> bool:
     """Whether a statement from a peer says what we do not know yet, or one signer could fill all places with it."""
@@ -29,9 +27,8 @@ def is_needed(table: PeerTable, statement: Statement) -> bool:
             return identity not in facts.self_revoked
         case Retirement(issuer=issuer):
             return issuer in longer.retired(table.policy) - facts.retired(table.policy)
-        case Delegation(issuer=issuer):
-            held = [one for one in facts.statements.values() if isinstance(one, Delegation) and one.issuer == issuer]
-            return len(held) < MAX_DELEGATIONS
+        case Delegation():  # of one signer few are kept
+            return True
         case Manifest():
             return longer.manifest(table.policy) == statement
         case Conflict():

@@ -4,10 +4,22 @@ What a fact takes out leaves the table in the same step, what it contradicts is 
 refused for want of it may be taken now. How lists and statements get around is said in lists.py and statements.py.
 """
 
+from collections import Counter
 from collections.abc import Callable, Set
-from dataclasses import replace
 
-from cards import Card, CardError, Conflict, Delegation, Fact, RevocationList, SelfRevocation, Succession
+from cards import (
+    Card,
+    CardError,
+    Conflict,
+    Delegation,
+    Fact,
+    Facts,
+    Retirement,
+    RevocationList,
+    SelfRevocation,
+    Succession,
+)
+from cards.facts import Statement
 from cards.findings import Finding
 from p2pnoise.instant import Instant
 
@@ -30,6 +42,8 @@ from .peer import Peer
 from .statements import StatementExchange
 from .table import PeerTable
 
+MAX_REPLACED = 1_000  # delegations and retirements of one root; a guess
+
 
 class FactExchange:
     """The facts of one node and their way in and out, for its overlay; `effects` says what came of them.
@@ -51,6 +65,7 @@ class FactExchange:
         self._effects = effects
         self._trust_moved = trust_moved
         self._givers: dict[LinkId, bytes] = {}  # Node IDs
+        self._replaced: Counter[bytes] = Counter()  # what was taken of a root since one made room for another
 
     # Links
 
@@ -87,7 +102,7 @@ class FactExchange:
 
     def offer(self, fact: Fact, now: Instant) -> None:
         """A list or a statement from elsewhere than a link: a file, an operator."""
-        finding = self._take(fact, now, self._table.own)
+        finding = self._take(fact, now, self._table.own, own=True)
         if finding is not None:
             self._effects.append(FactRefused(finding, self._table.own))
 
@@ -119,14 +134,20 @@ class FactExchange:
         self._effects += map(PageCame, self.lists.moved())
         self._effects += map(ListsCompared, self.lists.compared())
 
-    def _take(self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None) -> Finding | None:
+    def _take(
+        self, fact: Fact, now: Instant, source: bytes, link: LinkId | None = None, *, own: bool = False
+    ) -> Finding | None:
         """Keep a fact if it holds, and let go whom it takes out; what is wrong where it was not kept."""
-        finding, changed = self._table.offer_fact(fact, now.unix)
+        before = self._table.facts
+        finding, changed = self._table.offer_fact(fact, now.unix, own=own)
         if not changed:
             return finding
-        gone = self._table.reconsider(touched_by(self._table, fact), now.unix)
-        store = StoreRevocations(self._table.revocations) if isinstance(fact, RevocationList) else StoreStatement(fact)
-        self._effects += [store, *map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
+        gone = self._table.reconsider(touched_by(self._table, fact, before), now.unix)
+        if isinstance(fact, RevocationList):
+            self._effects.append(StoreRevocations(self._table.revocations))
+        elif self._is_stored(fact, before) or own:
+            self._effects.append(StoreStatement(fact))
+        self._effects += [*map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
         self.statements.forgive(now)
         self._trust_moved(now)  # a missing or late list was a reason to refuse
         if not isinstance(fact, RevocationList):
@@ -136,20 +157,42 @@ class FactExchange:
         self._prove(proof_of_twins(self._table, fact), now)
         return None
 
+    def _is_stored(self, fact: Statement, before: Facts) -> bool:
+        """Whether it goes to the disk, or is left to peers, who give it again.
+
+        A root of which one delegation makes room for another may have `MAX_REPLACED` more stored until we start again:
+        many years of renewals, but nobody who signs without end fills the disk.
+        """
+        if not isinstance(fact, Delegation | Retirement):
+            return True
+        if isinstance(fact, Retirement) and _is_root(self._table, fact.issuer):
+            return True
+        roots = {authority.root for authority in before.authorities(self._table.policy) if authority.key == fact.issuer}
+        made_room = bool(before.statements.keys() - self._table.facts.statements.keys())
+        counted = [root for root in roots if made_room or root in self._replaced]
+        self._replaced.update(counted)
+        return all(self._replaced[root] <= MAX_REPLACED for root in counted)
+
     def _prove(self, proof: Conflict | None, now: Instant) -> None:
         if proof is not None:
             self._take(proof, now, self._table.own)
 
 
-def touched_by(table: PeerTable, fact: Fact) -> list[Peer]:
-    """The peers of whom a fact may change what they are worth: of a retirement or a manifest it may be all."""
+def touched_by(table: PeerTable, fact: Fact, before: Facts) -> list[Peer]:
+    """The peers of whom a fact that was not there `before` may change what they are worth.
+
+    Of a manifest, or a retirement of one of the policy's issuers, it may be all.
+    """
     if isinstance(fact, RevocationList):  # at most 16,000 entries, of identities, card ids, or delegates' keys
-        named = [table.by_identity(entry.subject) or table.by_card_id(entry.subject) for entry in fact.entries]
-        named += _granted_through(table, {entry.subject for entry in fact.entries})
+        known, now = (one.by_issuer.get(fact.issuer) for one in (before.revocations, table.revocations))
+        were, are = (one.entries if one is not None else {} for one in (known, now))
+        new = {entry.subject for entry in fact.entries if were.get(entry.subject) != are.get(entry.subject)}
+        named = [table.by_identity(subject) or table.by_card_id(subject) for subject in new]
+        named += _granted_through(table, new)
     elif isinstance(fact, SelfRevocation | Succession):
         named = [table.by_identity(fact.signers[0])]
-    elif isinstance(fact, Delegation):
-        named = [*_reached_by(table, fact)]
+    elif isinstance(fact, Delegation) or (isinstance(fact, Retirement) and not _is_root(table, fact.issuer)):
+        named = [*_reached_by(table, before)]
     elif isinstance(fact, Conflict):
         named = [table.by_identity(fact.subject) or table.by_node(fact.subject)]
     else:
@@ -166,12 +209,15 @@ def _granted_through(table: PeerTable, keys: Set[bytes]) -> list[Peer]:
     return [peer for peer, steps in ways if any(key in keys for key, _ in steps)]
 
 
-def _reached_by(table: PeerTable, delegation: Delegation) -> list[Peer]:
-    """The peers with a grant by a key whose ways to sign are others since this delegation.
+def _is_root(table: PeerTable, key: bytes) -> bool:
+    return key in table.policy.issuers.values()
+
+
+def _reached_by(table: PeerTable, before: Facts) -> list[Peer]:
+    """The peers with a grant by a key whose ways to sign are others than `before`.
 
     Judging all would let whoever may delegate keep a large network busy: 5 s for 50,000 peers.
     """
-    others = {digest: one for digest, one in table.facts.statements.items() if digest != delegation.digest}
-    before = replace(table.facts, statements=others).authorities(table.policy)
-    changed = {authority.key.hint for authority in {*before} ^ {*table.facts.authorities(table.policy)}}
-    return [peer for peer in table if any(grant.kid in changed for grant in peer.card.grants)]
+    others = {*before.authorities(table.policy)} ^ {*table.facts.authorities(table.policy)}
+    changed = {authority.key.hint for authority in others}
+    return [peer for peer in table if any(grant.kid in changed for grant in peer.card.grants)] if changed else []

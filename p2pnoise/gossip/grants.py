@@ -1,30 +1,58 @@
-"""Grants: which grants over one body a row keeps. Of each key the highest; those of issuers before their delegates'."""
+"""Grants: which grants over one body a row keeps, as many as one envelope holds; no root has another's put out."""
 
+import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from cards import Card, CardError, Grant, IssuerId
-from cards.card import MAX_GRANTS
+from cards import Card, Grant, IssuerId
+from cards.card import MAX_CARD, MAX_GRANTS
+from cards.codec import encode
 from cards.verdict import Weighed
 
 
-def merged(card: Card, counting: Iterable[Weighed]) -> Card:
-    """`card` with those of these grants that one envelope holds; one always fits. All nodes choose alike.
+@dataclass(slots=True)
+class _Signer:
+    """A key that may sign: in how few steps, and for which roots."""
 
-    Of one key the highest serial stays, then the highest attrs digest. Where not all fit, those stay whose keys have
-    the fewest steps from an issuer of the policy, then the lowest hint: whoever may delegate has as many keys as it
-    likes, and must not crowd out what the issuer itself granted.
+    steps: int
+    roots: set[bytes] = field(default_factory=set)
+
+
+def merged(card: Card, counting: Iterable[Weighed], issuers: int) -> Card:
+    """`card` with those of these grants that one envelope holds, where the policy names so many issuers.
+
+    They stand in one order: by the steps from an issuer, since whoever may delegate has as many keys as it likes, by
+    hint and key, of one key the newest first. The room beside the body is shared by as many roots as the policy names,
+    at most four: of each the first grant that fits its share stays, whatever others grant. Then, in that order, of each
+    key the first for which there is room left. All but the shares goes by one order and forgets nothing before it, so
+    nodes that offer one another what they keep end up with the same.
     """
     counting = tuple(counting)
     if len(counting) == 1 and card.grants == (counting[0].grant,):  # nearly always
         return card
-    best: dict[IssuerId, Grant] = {}
-    steps: dict[IssuerId, int] = {}
+    signers: dict[IssuerId, _Signer] = {}
+    signed: dict[bytes, tuple[IssuerId, Grant]] = {}
     for grant, authority, _ in counting:
-        key = authority.key
-        steps[key] = min(len(authority.steps), steps.get(key, len(authority.steps)))
-        if key not in best or grant.rank > best[key].rank:
-            best[key] = grant
-    return _fitting(card, tuple(best[key] for key in sorted(best, key=lambda key: (steps[key], key.hint, key))))
+        signer = signers.setdefault(authority.key, _Signer(len(authority.steps)))
+        signer.steps = min(signer.steps, len(authority.steps))
+        signer.roots.add(bytes(authority.root))
+        signed[grant.signature] = authority.key, grant
+    newest = sorted(signed.values(), key=lambda one: one[1].rank, reverse=True)
+    ordered = sorted(newest, key=lambda one: (signers[one[0]].steps, one[0].hint, one[0]))
+    room = MAX_CARD - len(card.with_grants(()).raw)
+    shares = min(MAX_GRANTS, max(1, issuers))
+    small = [(key, grant) for key, grant in ordered if _size(grant) <= room // shares]
+    kept: dict[IssuerId, Grant] = {}
+    roots = {root for key, _ in small for root in signers[key].roots}
+    # Where there are more roots than places, no key of an issuer is the lowest for every member.
+    for root in sorted(roots, key=lambda one: hashlib.blake2b(card.identity + one, digest_size=16).digest())[:shares]:
+        key, grant = next(one for one in small if root in signers[one[0]].roots)
+        kept[key] = grant
+    for key, grant in ordered:
+        if key not in kept and len(kept) < MAX_GRANTS and sum(map(_size, (*kept.values(), grant))) <= room:
+            kept[key] = grant
+    grants = tuple(grant for key, grant in ordered if kept.get(key) is grant)
+    return card if grants == card.grants else card.with_grants(grants)
 
 
 def renewed(card: Card, counting: Iterable[Weighed]) -> Card:
@@ -34,15 +62,6 @@ def renewed(card: Card, counting: Iterable[Weighed]) -> Card:
     return card.with_grants(grants)
 
 
-def _fitting(card: Card, grants: tuple[Grant, ...]) -> Card:
-    """`card` with as many of `grants`, in their order, as one envelope holds."""
-    if grants == card.grants:
-        return card
-    for count in range(min(len(grants), MAX_GRANTS), 1, -1):
-        try:
-            fitting = card.with_grants(grants[:count])
-            if fitting.raw:
-                return fitting
-        except CardError:
-            continue
-    return card.with_grants(grants[:1])
+def _size(grant: Grant) -> int:
+    """Its bytes in an envelope."""
+    return len(encode(grant.parts))

@@ -239,6 +239,7 @@ class Overlay:
         self._facts.statements.forgive(now)
         self._exchange.wants.forgive()
         self._effects += map(StorePeer, self.table.reconsider(list(self.table), now.unix))
+        self.table.trim()
         self._facts.lists.reconsider()
         self._compare(self.views.active, now)  # what only another issuer's group has was compared with nobody
         return self._finish(now)

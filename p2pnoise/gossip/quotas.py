@@ -1,15 +1,15 @@
 """Quotas: how many rows of a table one issuer may have, so that no rogue one fills it.
 
-A row counts for one of the root issuers that vouch for it: for the one with the fewest rows when it comes, and for that
-one as long as it vouches. So nobody moves the members of another by granting them, too. Where all of them are full,
-those stay whose identity keys are the lowest: the same at every node, whoever came first. So honest tables become
-equal; if each kept what came first, they would differ for ever, and tell one another of it in every comparison. Whoever
-makes keys until one is low takes a place from members of its own issuer alone.
+A row stays while its identity key is among the lowest, as many as there may be, of all for whom one of its root issuers
+vouches, whoever came first: the same at every node. So honest tables become equal; if each kept what came first, or
+counted a row with two roots for the one that had room then, they would differ for ever, and tell one another of it in
+every comparison. Nobody moves the members of another by granting them, too: that other's lowest are the same as before.
+Whoever makes keys until one is low takes a place from members of its own issuer alone.
 """
 
-import heapq
+from bisect import bisect_left, insort
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ONE_ISSUER = 4  # of a table a quarter, where the policy names several; overlay-and-gossip 2.3(d)
 NO_ISSUER_AT_ALL = 10  # a tenth for cards that are pinned, allowed or trusted on first use; the same
-_SLACK = 1_000  # identities in a heap that are there no longer, beyond one for each that is
+OWN = b""  # where our own row stands: before all others
 
 
 def quota(most: int, root: bytes, issuers: int) -> int:
@@ -42,50 +42,70 @@ def over_quota(card: Card, verdict: Verdict) -> Verdict:
 
 
 class Quotas:
-    """The rows of one table by root issuer: how many there are, and which is the first to go."""
+    """The rows of one table by root issuer, of whom each may have its `share`: who has a place, and who has none."""
 
-    def __init__(self, rows: "Mapping[bytes, Peer]") -> None:
+    def __init__(self, rows: "Mapping[bytes, Peer]", own: bytes, share: Callable[[bytes], int]) -> None:
         self._rows = rows
-        self._roots: dict[bytes, bytes] = {}  # by identity key: for which it counts
+        self._own = own
+        self._share = share
+        self._held: dict[bytes, tuple[bytes, frozenset[bytes]]] = {}  # by identity key: where it stands, and its roots
         self._counts: Counter[bytes] = Counter()
-        self._last: dict[bytes, list[tuple[int, bytes]]] = {}  # heaps, of roots that were full once
+        self._ranked: dict[bytes, list[bytes]] = {}  # who stands where, the lowest first; of roots that were full once
+        self._moved: dict[bytes, None] = {}  # who may have lost its place
 
     def added(self, peer: "Peer") -> None:
         """This row is there now, or is another than it was."""
-        identity = bytes(peer.card.identity)
-        if self._roots.get(identity) in peer.roots:
+        identity, roots = bytes(peer.card.identity), peer.roots
+        place = OWN if peer.node_id == self._own else identity
+        before, known = self._held.get(identity, (place, frozenset[bytes]()))
+        if known == roots and before == place:
             return
-        if identity in self._roots:
-            self.removed(peer)
-        root = self._roots[identity] = min(peer.roots, key=lambda one: (self._counts[one], one))
-        self._counts[root] += 1
-        if root in self._last:
-            heapq.heappush(self._last[root], _last_first(identity))
-            if len(self._last[root]) > 2 * self._counts[root] + _SLACK:
-                del self._last[root]  # made anew where it is wanted
+        self._leave(before, known)
+        self._held[identity] = place, roots
+        self._moved[identity] = None
+        for root in roots:
+            self._counts[root] += 1
+            if root in self._ranked:
+                insort(self._ranked[root], place)
+            share = self._share(root)
+            if self._counts[root] > share:
+                self._moved[self._of(root)[share]] = None  # the first who has none for this root
 
     def removed(self, peer: "Peer") -> None:
         """This row, which was there, is gone."""
-        self._counts[self._roots.pop(bytes(peer.card.identity))] -= 1
+        self._leave(*self._held.pop(bytes(peer.card.identity)))
 
-    def size(self, root: bytes) -> int:
-        """How many rows count for it."""
-        return self._counts[root]
+    def admits(self, identity: bytes, roots: Iterable[bytes]) -> bool:
+        """Whether there is a place for a newcomer for whom these vouch, if need be that of another."""
+        return any(self._counts[root] < self._share(root) or self._is_low(identity, root) for root in roots)
 
-    def first_to_go(self, root: bytes, own: bytes) -> "Peer | None":
-        """The row for this root whose identity stands last, but for our `own` node."""
-        heap = self._last.get(root)
-        if heap is None:
-            heap = self._last[root] = [_last_first(one) for one, other in self._roots.items() if other == root]
-            heapq.heapify(heap)
-        while heap:
-            identity = heap[0][1]
-            row = self._rows.get(identity)
-            if row is not None and row.node_id != own and self._roots[identity] == root:
-                return row
-            heapq.heappop(heap)
-        return None
+    def recount(self) -> None:
+        """Shares are others than they were."""
+        self._moved = dict.fromkeys(self._held)
 
+    def crowded_out(self) -> "list[Peer]":
+        """The rows that have no place any longer; not ours."""
+        moved, self._moved = self._moved, {}
+        gone = [one for one in moved if one in self._held and not self._has_place(*self._held[one])]
+        return [self._rows[identity] for identity in gone]
 
-def _last_first(identity: bytes) -> tuple[int, bytes]:
-    return -int.from_bytes(identity, "big"), identity
+    def _has_place(self, place: bytes, roots: frozenset[bytes]) -> bool:
+        return place == OWN or any(
+            self._counts[root] <= self._share(root) or self._is_low(place, root) for root in roots
+        )
+
+    def _is_low(self, place: bytes, root: bytes) -> bool:
+        share = self._share(root)
+        return share > 0 and place <= self._of(root)[share - 1]
+
+    def _of(self, root: bytes) -> list[bytes]:
+        if root not in self._ranked:
+            self._ranked[root] = sorted(place for place, roots in self._held.values() if root in roots)
+        return self._ranked[root]
+
+    def _leave(self, place: bytes, roots: Iterable[bytes]) -> None:
+        for root in roots:
+            self._counts[root] -= 1
+            if root in self._ranked:
+                ranked = self._ranked[root]
+                del ranked[bisect_left(ranked, place)]

@@ -65,7 +65,7 @@ class PeerTable(Trust):
         self._superseded: dict[bytes, Card] = {}  # Node ID -> the last card of an identity that has handed over
         self.items = ItemIndex()
         self._ends: list[tuple[int, bytes]] = []  # heap of (valid_until, identity key)
-        self._quotas = Quotas(self._peers)
+        self._quotas = Quotas(self._peers, own, self._quota)
         self._resting = RestingMarks()
         self.most = MAX_PEERS
         """Rows that it may have."""
@@ -171,11 +171,14 @@ class PeerTable(Trust):
             # Whoever passes on what does not hold beside what does would have the ids of the former refused for good.
             forged = (replace(one, severity="error") for one in verdict.findings if one.code == "app-signature-invalid")
             verdict = replace(verdict, level="reject", findings=(*verdict.findings, *forged))
-        if not verdict.ok or hearsay or (known is None and not (own or self._make_room(card, verdict))):
+        if not verdict.ok or hearsay or (known is None and not (own or self._has_room(card, verdict))):
             return verdict, None
         # Only what counts takes part in the choice, or a forged grant of a high serial would displace a good one.
+        issuers = len(self.policy.issuers)
         held = known.verdict.counting if known and known.card.card_id == card.card_id else ()
-        kept = merged(card, (*held, *verdict.counting) if held else verdict.counting)
+        kept = merged(card, (*held, *verdict.counting) if held else verdict.counting, issuers)
+        if own and not {one.grant.signature for one in verdict.counting} <= {one.signature for one in kept.grants}:
+            kept = merged(card, verdict.counting, issuers)  # our owner has chosen, and may have chosen a larger one
         if kept.raw != card.raw:
             verdict = self.judge(kept, now, own=own)
         if not verdict.ok or verdict.card is None:
@@ -192,7 +195,8 @@ class PeerTable(Trust):
             return verdict, None
         self._put(peer)
         self._marks[card.identity] = card.mark
-        return verdict, peer
+        self._make_room()
+        return verdict, peer if card.identity in self._peers else None
 
     def newer_own(self, card: Card, now: int) -> Card | None:
         """What our own card becomes by one that others hold of our node; None where it stays as it is (P6).
@@ -207,7 +211,7 @@ class PeerTable(Trust):
             return None
         try:
             if card.sequence > ours.sequence:
-                return merged(card, verdict.counting)
+                return merged(card, verdict.counting, len(self.policy.issuers))
             same = renewed(ours, verdict.counting) if card.card_id == ours.card_id else ours
             return same if same.raw != ours.raw else None
         except CardError:  # more than an envelope holds, as a longer grant may make it
@@ -235,7 +239,7 @@ class PeerTable(Trust):
                 self._put(known)
             return known.verdict
         verdict = self.judge(card, now, established=True, own=own, thorough=False)
-        if verdict.ok and verdict.card is not None and (own or self._make_room(card, verdict)):
+        if verdict.ok and verdict.card is not None and (own or self._has_room(card, verdict)):
             peer = Peer(
                 content=self._content(verdict),
                 provenance=provenance,
@@ -243,7 +247,8 @@ class PeerTable(Trust):
                 learned_from=learned_from,
             )
             self._put(peer)
-            self._marks[card.identity] = card.mark  # who made room for it may have had it forgotten
+            self._marks[card.identity] = card.mark  # who made room for others may have had it forgotten
+            self._make_room()
         self._note_superseded(card, verdict)
         return verdict
 
@@ -253,7 +258,7 @@ class PeerTable(Trust):
         if ours or not same or {*stored.grants} <= {*known.card.grants}:
             return known.content
         counting = (*known.verdict.counting, *self.judge(stored, now, established=True, thorough=False).counting)
-        verdict = self.judge(merged(known.card, counting), now, established=True)
+        verdict = self.judge(merged(known.card, counting, len(self.policy.issuers)), now, established=True)
         return self._content(verdict, known.record) if verdict.ok and verdict.card is not None else known.content
 
     def offer_record(self, record: AddressRecord, now: int) -> tuple[Finding | None, Peer | None]:
@@ -282,6 +287,7 @@ class PeerTable(Trust):
                 self._remove(peer)
                 self._note_superseded(peer.card, verdict)
                 gone.append(replace(peer, content=Content(verdict, peer.record, verified=peer.verified)))
+        self._make_room()
         return gone
 
     def expire(self, now: int) -> list[Peer]:
@@ -303,19 +309,21 @@ class PeerTable(Trust):
         if any(finding.code == "superseded" for finding in verdict.errors):  # so at most one for each succession
             self._superseded[bytes(card.node_id)] = card
 
-    def _make_room(self, card: Card, verdict: Verdict) -> bool:
-        """Whether there is room for a newcomer with this verdict, if need be in the place of another (quotas.py)."""
-        roots = sorted(roots_of(verdict))
-        if any(self._quotas.size(root) < self._quota(root) for root in roots):
-            return True
-        rows = (self._quotas.first_to_go(root, self.own) for root in roots)
-        last = next((row for row in rows if row is not None and row.card.identity > card.identity), None)
-        if last is None:
-            return False
-        self._remove(last)
-        verdict = over_quota(last.card, last.verdict)
-        self.crowded_out.append(replace(last, content=Content(verdict, last.record, verified=last.verified)))
-        return True
+    def trim(self) -> None:
+        """Have those leave for whom there is no place by the policy as it is now; `crowded_out` has them then."""
+        self._quotas.recount()
+        self._make_room()
+
+    def _has_room(self, card: Card, verdict: Verdict) -> bool:
+        """Whether there is room for a newcomer with this verdict, if need be in the place of others (quotas.py)."""
+        return self._quotas.admits(card.identity, roots_of(verdict))
+
+    def _make_room(self) -> None:
+        """Have those leave who have no place any longer, since rows came or those who vouch for them are others."""
+        for row in self._quotas.crowded_out():
+            self._remove(row)
+            verdict = over_quota(row.card, row.verdict)
+            self.crowded_out.append(replace(row, content=Content(verdict, row.record, verified=row.verified)))
 
     def _quota(self, root: bytes) -> int:
         return quota(self.most, root, len(self.policy.issuers))

@@ -159,10 +159,12 @@ class Trust:
             network=self.policy.network, now=None, leeway=self.policy.leeway, signatures=self._signatures
         )
 
-    def offer_fact(self, fact: Fact, now: int) -> tuple[Finding | None, bool]:
+    def offer_fact(self, fact: Fact, now: int, *, own: bool = False) -> tuple[Finding | None, bool]:
         """Keep `fact` if it is signed and news: what there is to say, and whether anything changed."""
         before = self.facts
-        facts, finding = before.add(fact, policy=self.policy, now=now, marks=self._marks, signatures=self._signatures)
+        facts, finding = before.add(
+            fact, policy=self.policy, now=now, marks=self._marks, signatures=self._signatures, own=own
+        )
         if facts is not before:
             self.facts = self._intern(facts)
         return finding, self.facts is not before
@@ -184,7 +186,7 @@ class Trust:
                 lists, _ = lists.add(fact, terms, signatures=self._signatures)
             elif self.check_statement(fact) is None:
                 statements[fact.digest] = fact
-        self.facts = self._intern(self.facts.merge(Facts(lists, statements), now))
+        self.facts = self._intern(self.facts.merge(Facts(lists, statements), now).within_shares(self.policy))
 
     def _intern(self, facts: Facts) -> Facts:
         return self._memo.facts(facts) if self._memo is not None else facts

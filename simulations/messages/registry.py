@@ -107,7 +107,7 @@ class Registry:
         self.groups: dict[bytes, int] = {}  # bits, by the issuer for whom an item counts anywhere
         self.order = Order()
         self.homes: dict[int, Network | None] = {}  # of records
-        self.members: dict[bytes, int] = {}  # bits of bodies, by the root for which they count in quotas
+        self.members: dict[bytes, int] = {}  # the same of bodies alone
         self.plain = 0
         self._is_plain = bytearray()  # the same, by number: a bit of a wide integer is dear to look at
         self.records: list[int] = []  # their numbers
@@ -202,6 +202,8 @@ class Registry:
         bit = 1 << number
         for group in groups:
             self.groups[group] = self.groups.get(group, 0) | bit
+            if self.ids[number][0] >> 6 == BODY:
+                self.members[group] = self.members.get(group, 0) | bit
         self.order.place(number, key)
 
     def _is_entered(self, item: bytes) -> bool:
@@ -224,8 +226,6 @@ class Registry:
             for _, other in holders:
                 self._disown(self.identities[other])
         known.bodies.append((number, card))
-        root = min(peer.roots)
-        self.members[root] = self.members.get(root, 0) | 1 << number
         self._enter(known, identity, number, CardItem(card.raw))
         for index, (item, grant) in enumerate(grants.items()):
             one = self.number(item)

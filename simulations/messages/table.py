@@ -10,11 +10,11 @@ from typing import Any
 from cards import Card, Mark, NodeId, Policy, Verdict
 from p2pnoise.chance import Chance
 from p2pnoise.gossip.intake import MAX_EARLY
-from p2pnoise.gossip.items import ItemSet, body_id
+from p2pnoise.gossip.items import NO_ISSUER, ItemSet, body_id
 from p2pnoise.gossip.messages import MAX_ITEMS, MAX_ITEMS_BYTES, CardItem, Item
 from p2pnoise.gossip.networks import Network
 from p2pnoise.gossip.peer import Peer
-from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, quota
+from p2pnoise.gossip.quotas import NO_ISSUER_AT_ALL, OWN, quota
 from p2pnoise.gossip.table import InBulk, PeerTable
 
 from .bits import numbers_of, without
@@ -118,22 +118,59 @@ class _Marks(Mapping[bytes, Mark]):
 
 
 class DenseQuotas:
-    """What `Quotas` is in a node."""
+    """What `Quotas` is in a node, worked out where a table is full."""
 
     def __init__(self, table: "DenseTable") -> None:
         self._table = table
+        self._known: dict[bytes, tuple[int, list[bytes]]] = {}  # by root: who stands where, while these are held
 
-    def _members(self, group: bytes) -> int:
-        return self._table.items.bits & self._table.items.registry.members.get(group, 0)
+    def admits(self, identity: bytes, roots: Iterable[bytes]) -> bool:
+        return any(self._admits(identity, root, self._share(root)) for root in roots)
 
-    def size(self, group: bytes) -> int:
-        return self._members(group).bit_count()
+    def recount(self) -> None:
+        self._known.clear()  # the rest is remembered nowhere
 
-    def first_to_go(self, group: bytes, own: bytes) -> Peer | None:
-        owners = self._table.items.registry.owners
-        members = (owners[number] for number in numbers_of(self._members(group)))
-        rows = map(self._table.row, sorted((one for one in members if one is not None), reverse=True))
-        return next((row for row in rows if row is not None and row.node_id != own), None)
+    def crowded_out(self) -> list[Peer]:
+        table = self._table
+        roots = (*map(bytes, table.policy.issuers.values()), NO_ISSUER)
+        shares = {root: self._share(root) for root in roots}
+        full = [root for root in roots if self._members(root).bit_count() > shares[root]]
+        if not full:
+            return []
+        placed = {identity for root in roots for identity in self._of(root)[: shares[root]]}
+        gone = dict.fromkeys(identity for root in full for identity in self._of(root)[shares[root] :])
+        rows = (table.row(identity) for identity in gone if identity not in placed and identity != OWN)
+        return [row for row in rows if row is not None]
+
+    def _share(self, root: bytes) -> int:
+        return quota(self._table.most, root, len(self._table.policy.issuers))
+
+    def _admits(self, identity: bytes, root: bytes, share: int) -> bool:
+        if self._members(root).bit_count() < share:
+            return True
+        ranked = self._of(root)
+        return share > 0 and (len(ranked) < share or identity < ranked[share - 1])
+
+    def _members(self, root: bytes) -> int:
+        """Bodies of this root, and some for which it vouches elsewhere alone."""
+        return self._table.items.bits & self._table.items.registry.members.get(root, 0)
+
+    def _of(self, root: bytes) -> list[bytes]:
+        items = self._table.items
+        held = without(items.bits, items.registry.kinds[RECORD])
+        known, ranked = self._known.get(root, (0, []))
+        if known != held:
+            ranked = sorted(self._places(root, self._members(root)))
+            self._known[root] = held, ranked
+        return ranked
+
+    def _places(self, root: bytes, members: int) -> Iterator[bytes]:
+        registry = self._table.items.registry
+        for number in numbers_of(members):
+            identity = registry.owners[number]
+            row = self._table.row(identity) if identity is not None else None
+            if row is not None and root in row.roots:
+                yield OWN if row.node_id == self._table.own else bytes(row.card.identity)
 
 
 class DenseTable(PeerTable):

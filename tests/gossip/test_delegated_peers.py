@@ -153,8 +153,9 @@ def test_a_delegation_has_those_judged_again_whom_a_key_below_it_granted_and_nob
         offer(table, granted(place, signer, name))
     further = sign(place, Delegation, place.issuer, iss=place.issuer.public, key=GATE.public, path=0,
                    nbf=place.START - 200, exp=place.START + 900)  # fmt: skip
+    before = table.facts
     tell(table, place, further)
-    assert [peer.card.name for peer in touched_by(table, further)] == ["carl"]
+    assert [peer.card.name for peer in touched_by(table, further, before)] == ["carl"]
 
 
 def test_a_grant_in_a_row_counts_again_when_its_delegation_comes_back(place, table):
@@ -162,8 +163,9 @@ def test_a_grant_in_a_row_counts_again_when_its_delegation_comes_back(place, tab
     table.restore(both, place.START, provenance="proven", first_seen=1, learned_from=b"x")
     assert len(next(iter(table)).grants) == 1
     (given,) = chain(place, 1)
+    before = table.facts
     tell(table, place, given)
-    table.reconsider(touched_by(table, given), place.START)
+    table.reconsider(touched_by(table, given, before), place.START)
     assert len(next(iter(table)).grants) == 2
 
 
@@ -318,6 +320,49 @@ def test_a_list_that_names_no_delegate_has_nobody_judged_again(mesh, place, endi
     judged = []
     monkeypatch.setattr(ending.table, "judge", lambda card, *_, **__: judged.append(card))
     apply(mesh, ending, place.make_list(2, revoked=[place.keys("nobody")[1].public]))
+    assert judged == []
+
+
+def test_the_end_of_a_delegate_has_nobody_judged_again_whom_it_did_not_grant(mesh, place, ending, monkeypatch):
+    """Or whoever may delegate could keep a large network busy, by 100 keys that end one after the other."""
+    judged, judge = [], ending.table.judge
+    monkeypatch.setattr(
+        ending.table, "judge", lambda card, *a, **k: (judged.append(card.name), judge(card, *a, **k))[1]
+    )
+    apply(mesh, ending, sign(place, Retirement, DESK, iss=DESK.public, reason="left"))
+    assert set(judged) == {"dora"}
+
+
+def test_a_delegate_whose_delegation_makes_room_for_others_takes_its_peers_along(mesh, place, ending, monkeypatch):
+    """Of those few are stored, or whoever signs without end would fill the disk; but the end of an issuer is."""
+    monkeypatch.setattr("cards.shares.MAX_DELEGATIONS", 1)
+    monkeypatch.setattr("p2pnoise.gossip.facts.MAX_REPLACED", 2)
+    later = [
+        sign(place, Delegation, place.issuer, iss=place.issuer.public, key=IssuerKey(bytes([number]) * 32).public,
+             path=0, nbf=place.START - 200, exp=place.START + 900 + number)
+        for number in range(1, 4)
+    ]  # fmt: skip
+    ending.done.clear()
+    eve = mesh.puppet("eve", ending)
+    give_statements(mesh, eve, ending, *later)
+    assert {*ending.table.facts.statements} == {later[-1].digest}
+    assert sorted(peer.card.name for peer in ending.table) == ["ada", "bob"]
+    assert len(ending.did(effects.StoreStatement)) == 2
+    retirement = sign(place, Retirement, place.issuer, iss=place.issuer.public, reason="left")
+    give_statements(mesh, eve, ending, retirement)
+    assert ending.did(effects.StoreStatement)[2].statement == retirement
+
+
+def test_a_list_has_nobody_judged_again_for_what_the_one_before_said_already(mesh, place, ending, monkeypatch):
+    other = granted(place, place.second, card=place.card("bob"), serial=5)
+    ending.table.policy = place.both
+    apply(mesh, ending, place.make_list(1, issuer=place.second))
+    meet(mesh, ending, other)
+    apply(mesh, ending, place.make_list(2, issuer=place.second, revoked=[other.identity]))
+    assert ending.table.by_identity(other.identity) is not None
+    judged = []
+    monkeypatch.setattr(ending.table, "judge", lambda card, *_, **__: judged.append(card))
+    apply(mesh, ending, place.make_list(3, issuer=place.second, revoked=[other.identity]))
     assert judged == []
 
 

@@ -195,15 +195,74 @@ def test_the_mark_of_who_came_back_stays(place):
 
 def test_rows_that_change_leave_nothing_behind():
     rows = {}
-    quotas = Quotas(rows)
+    quotas = Quotas(rows, b"", lambda _root: 2)
     for number in range(3):
         card = SimpleNamespace(identity=bytes([number]))
         rows[card.identity] = SimpleNamespace(card=card, node_id=card.identity, roots=frozenset((b"ops",)))
         quotas.added(rows[card.identity])
-    for _ in range(100):
-        assert quotas.first_to_go(b"ops", b"") is rows[b"\x02"]
+    assert quotas.crowded_out() == [rows[b"\x02"]]
+    for roots in [frozenset((b"ops", b"lab")), frozenset((b"ops",))] * 100:
+        rows[b"\x01"].roots = roots
         quotas.added(rows[b"\x01"])
-    assert quotas.size(b"ops") == len(quotas._last[b"ops"]) == 3
+    for identity in (b"\x01", b"\x02"):
+        quotas.removed(rows[identity])
+    assert quotas.crowded_out() == []
+    assert quotas._counts == {b"ops": 1, b"lab": 0}
+    assert quotas._ranked == {b"ops": [b"\x00"]}
+
+
+def test_whoever_came_first_full_tables_are_equal_where_some_have_two_issuers(place):
+    """Each hears of all that the other has, until nothing changes."""
+    cards = [place.card(f"node-{number}") for number in range(30)]
+    cards += [place.card(f"guest-{number}", issuer=place.second) for number in range(30)]
+    cards += [place.grant(place.card(f"both-{number}"), place.second) for number in range(20)]
+    for seed in range(10):
+        tables = [table_of(place) for _ in range(2)]
+        for number, table in enumerate(tables):
+            offer(table, random.Random(10 * seed + number).sample(cards, len(cards)), place)
+        for _ in range(2):
+            for one, other in (tables, tables[::-1]):
+                offer(one, [row.card for row in other], place)
+        assert {*tables[0].items} == {*tables[1].items}
+
+
+def test_a_second_root_brings_nobody_beyond_the_shares(place, cards):
+    """What is gained for one root another of its members loses; and who loses its root, the place that it had by it."""
+    table = table_of(place)
+    guests = sorted(
+        (place.card(f"guest-{number}", issuer=place.second) for number in range(QUOTA)), key=lambda card: card.identity
+    )
+    member = min(cards[:QUOTA], key=lambda card: card.identity)
+    offer(table, [*cards[:QUOTA], *guests], place)
+    offer(table, [place.grant(member, place.second)], place)
+    lowest = sorted([member, *guests], key=lambda card: card.identity)[:QUOTA]
+    assert {row.card.identity for row in table} == {card.identity for card in (*cards[:QUOTA], *lowest)}
+
+
+def test_who_loses_the_root_by_which_it_had_its_place_leaves(place, cards):
+    table = table_of(place)
+    offer(table, cards[:QUOTA], place)
+    last = cards[-1]
+    assert offer(table, [place.grant(last, place.second)], place) == [True]
+    table.offer_fact(place.make_list(2, revoked=[last.identity], issuer=place.second), place.START)
+    assert table.reconsider([table.by_identity(last.identity)], place.START) == []
+    assert [peer.card.identity for peer in table.crowded_out] == [last.identity]
+    assert len(table) == QUOTA
+
+
+def test_shares_hold_when_the_policy_names_another_issuer(mesh, place):
+    """Or a node that runs would differ for ever from one that starts."""
+    names = [f"node-{number}" for number in range(MOST - 5)]
+    ada = mesh.add("ada", names=names)
+    ada.table.most = MOST
+    assert len(ada.table) == 1 + len(names)
+    ada.table.policy = place.both
+    mesh.carry_out(ada, ada.overlay.trust_changed(mesh.instant))
+    lowest = sorted((place.card(name) for name in names), key=lambda card: card.identity)[: QUOTA - 1]
+    own = place.card("ada")
+    assert {row.card.identity for row in ada.table} == {card.identity for card in (own, *lowest)}
+    gone = [effect.peer for effect in ada.did(StorePeer) if not effect.peer.verdict.ok]
+    assert len(gone) == len(names) - len(lowest)
 
 
 def test_whoever_came_first_the_lowest_identities_stay(place, cards):

@@ -92,6 +92,16 @@ def test_an_ending_that_came_first_is_applied_before_a_card_that_gossip_brings(m
     assert held(ada) == {ending("carl").digest}
 
 
+def test_our_operator_ends_an_identity_where_others_have_filled_all_places(mesh, ending, monkeypatch):
+    monkeypatch.setattr("cards.facts.MAX_STATEMENTS", 2)
+    ada = mesh.add("ada", names=["carl", "bob", "dora"])
+    eve = mesh.puppet("eve", ada)
+    mesh.say(eve, ada, *(given(ending(name)) for name in ("carl", "bob", "dora")))
+    assert held(ada) == {ending("carl").digest, ending("bob").digest}
+    mesh.carry_out(ada, ada.overlay.offer_fact(ending("dora"), mesh.instant))
+    assert ada.table.by_identity(mesh.place.card("dora").identity) is None
+
+
 def test_a_card_that_would_not_count_takes_no_place_for_its_ending(mesh, ending):
     """Strangers can sign both without end."""
     ada = mesh.add("ada")

@@ -3,7 +3,7 @@
 import pytest
 
 from cards import Conflict, Delegation, SelfRevocation
-from p2pnoise.gossip import evidence, statements
+from p2pnoise.gossip import statements
 from p2pnoise.gossip.effects import StorePeer, StoreStatement
 from p2pnoise.node import effects as io
 from p2pnoise.node.frames import Code, Kind, encode_frame
@@ -179,7 +179,7 @@ def test_a_member_takes_one_place_with_its_own_ending(net):
 
 
 def test_a_delegate_cannot_fill_the_places_either(net, monkeypatch):
-    monkeypatch.setattr(evidence, "MAX_DELEGATIONS", 3)
+    monkeypatch.setattr("cards.shares.MAX_DELEGATIONS", 3)
     ada = net.member("ada", target_links=0)
     puppet = net.puppet(ada, "eve").come_up()
     many = [
