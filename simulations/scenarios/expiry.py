@@ -9,7 +9,7 @@ from simulations.checks import View
 
 RECORDED = """
 2026-11-22, 12 nodes, 20 seeds, bytes: all checks hold in all of them.
-bytes per node median: 58,237 (55,099 to 62,006)
+bytes per node median: 58,093 (55,101 to 62,007)
 converged after: 0.075 (0.07375 to 0.1)
 redundancy: 2.008 (1.825 to 2.322)
 """

@@ -6,11 +6,11 @@ from simulations import Clog, Connected, Crash, DeadFound, Fault, Lag, Loss, Nob
 
 RECORDED = """
 2026-11-22, 12 nodes, 20 seeds, bytes: all checks hold in all of them.
-bytes per node median: 31,706 (28,012 to 35,678)
+bytes per node median: 31,760 (27,596 to 35,306)
 connected after: 0 (0 to 0)
 falsely dead: 0 (0 to 0)
-found dead after: 12.37 (11.15 to 17.21)
-found dead last: 21.44 (13.5 to 24.57)
+found dead after: 13.38 (11.31 to 17.58)
+found dead last: 20.7 (14.46 to 23.78)
 redundancy: 0.6535 (0.248 to 0.8687)
 
 2026-11-21. 12 nodes, seeds 1-12: who goes dark is found after 12.8 s (median of all; 11.1 to 17.6), the last link after
