@@ -116,6 +116,14 @@ def test_on_a_busy_machine_there_is_no_verdict(machine):
     assert "the machine was busy" in result.stderr
 
 
+@pytest.mark.parametrize(("run", "accepted"), [(real_run(busy=0.8), None), (real_run(knew=40.0), False)])
+def test_without_a_verdict_or_against_it_there_is_one_answer_all_the_same(machine, run, accepted):
+    machine(run)
+    result = validate("--nodes", "4", "--runs", "1", "--seeds", "1", "--json")
+    assert result.exit_code == 1
+    assert [one["accepted"] for one in json.loads(result.stdout)] == [accepted]
+
+
 def test_a_run_of_a_busy_machine_is_left_out_where_there_are_others(machine):
     machine(real_run(busy=0.8, knew=9.0), real_run(2))
     assert validate("--nodes", "4", "--runs", "2", "--seeds", "1").exit_code == 0
