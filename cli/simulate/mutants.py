@@ -51,6 +51,8 @@ def command(*, mutant: tuple[str, ...], seeds: int, as_json: bool) -> None:
     else:
         shown = [tuple(str(line[key] or "-") for key in ("mutant", "scenario", "seed", "check")) for line in lines]
         answer(*columns(("MUTANT", "SCENARIO", "SEED", "CAUGHT BY"), *shown))
+    if away and as_json:
+        sys.exit(1)  # what was caught is the answer, and the only one
     if away:
         raise Fault(
             f"not caught within {seeds} seeds, or broken without it: {', '.join(away)}",

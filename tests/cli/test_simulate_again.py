@@ -310,6 +310,13 @@ def test_a_mutant_is_named_with_the_seed_and_the_check_that_caught_it():
     assert (line["scenario"], line["seed"], line["healthy_without"]) == ("revocation", 1, True)
 
 
+def test_a_mutant_that_got_away_is_one_answer_all_the_same(monkeypatch):
+    monkeypatch.setattr("simulations.mutations.keep_sessions.__code__", (lambda _patch: None).__code__)
+    done = simulate("mutants", "keep-sessions", "--seeds", 1, "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["ok"] is False
+
+
 def test_a_mutant_that_there_is_not_is_a_usage_error():
     done = simulate("mutants", "fly")
     assert done.exit_code == 2
