@@ -132,7 +132,8 @@ class Facts:
         """These without the delegations that have no place, and the retirements of the keys that only those named."""
         delegations = self._of(Delegation)
         share = MAX_STATEMENTS // max(1, len(policy.issuers))
-        gone = crowded_out(delegations, policy.issuers.values(), share)
+        roots = {key: policy.limits_of(name).depth for name, key in policy.issuers.items()}
+        gone = crowded_out(delegations, roots, share)
         if not gone:
             return self
         named = {one.key for one in delegations if one.digest not in gone}

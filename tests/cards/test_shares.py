@@ -110,3 +110,15 @@ def test_what_the_operator_says_has_a_place_where_strangers_have_filled_all(worl
     after, finding = held.add(ending, policy=world.policy, now=world.now, own=True)
     assert finding is None
     assert ending.digest in after.statements
+
+
+def test_what_a_delegate_may_no_longer_delegate_stays_with_nobody(world, monkeypatch):
+    monkeypatch.setattr("cards.shares.MAX_DELEGATIONS", 1)
+    site, gate = keys(2, "site")
+    wide = world.delegation(site, path=1, exp=world.now + 1000)
+    below = world.delegation(gate, site, exp=world.now + 1000)
+    narrow = world.delegation(site, path=0, exp=world.now + 2000)  # takes the place of the first
+    found = {
+        frozenset(hold(world, order, times=3).statements) for order in itertools.permutations([wide, below, narrow])
+    }
+    assert found == {frozenset([narrow.digest])}
