@@ -24,8 +24,9 @@ def merged(card: Card, counting: Iterable[Weighed], issuers: int) -> Card:
     They stand in one order: by the steps from an issuer, since whoever may delegate has as many keys as it likes, by
     hint and key, of one key the newest first. The room beside the body is shared by as many roots as the policy names,
     at most four: of each the first grant that fits its share stays, whatever others grant. Then, in that order, of each
-    key the first for which there is room left. All but the shares goes by one order and forgets nothing before it, so
-    nodes that offer one another what they keep end up with the same.
+    other key the first for which there is room left; last, beside one that stays for its size, a newer one of its key,
+    or whoever is granted more would be out when the old one ends. All but the shares goes by one order and forgets
+    nothing before it, so nodes that offer one another what they keep end up with the same.
     """
     counting = tuple(counting)
     if len(counting) == 1 and card.grants == (counting[0].grant,):  # nearly always
@@ -42,16 +43,22 @@ def merged(card: Card, counting: Iterable[Weighed], issuers: int) -> Card:
     room = MAX_CARD - len(card.with_grants(()).raw)
     shares = min(MAX_GRANTS, max(1, issuers))
     small = [(key, grant) for key, grant in ordered if _size(grant) <= room // shares]
-    kept: dict[IssuerId, Grant] = {}
+    kept: list[Grant] = []
+    sized: dict[IssuerId, Grant] = {}  # those that stay for their size
     roots = {root for key, _ in small for root in signers[key].roots}
     # Where there are more roots than places, no key of an issuer is the lowest for every member.
     for root in sorted(roots, key=lambda one: hashlib.blake2b(card.identity + one, digest_size=16).digest())[:shares]:
         key, grant = next(one for one in small if root in signers[one[0]].roots)
-        kept[key] = grant
-    for key, grant in ordered:
-        if key not in kept and len(kept) < MAX_GRANTS and sum(map(_size, (*kept.values(), grant))) <= room:
-            kept[key] = grant
-    grants = tuple(grant for key, grant in ordered if kept.get(key) is grant)
+        if key not in sized:
+            sized[key] = grant
+            kept.append(grant)
+    keys: set[IssuerId] = set()  # that have all that they may have
+    for key, grant in sorted(ordered, key=lambda one: one[0] in sized):
+        newer = key not in sized or grant.rank > sized[key].rank
+        if newer and key not in keys and len(kept) < MAX_GRANTS and sum(map(_size, (*kept, grant))) <= room:
+            keys.add(key)
+            kept.append(grant)
+    grants = tuple(grant for _, grant in ordered if grant in kept)
     return card if grants == card.grants else card.with_grants(grants)
 
 

@@ -5,6 +5,7 @@ import hashlib
 
 import pytest
 
+from cards import IssuerKey, Policy
 from p2pnoise.instant import SECOND
 from p2pnoise.node import effects as io
 from p2pnoise.node.frames import Code
@@ -387,3 +388,21 @@ def test_a_list_that_one_policy_takes_and_another_does_not_keeps_nobody_apart(ne
     long = net.make_list(2, issuer=net.second, lifetime=90 * DAY)
     bob = net.member("bob", target_links=0, policy=lenient, lists=(*lists, long))
     assert link_both_ways(net, ada, bob)
+
+
+def test_a_member_that_is_granted_more_stays_linked_when_its_old_grant_ends(net):
+    """Of four issuers each has a quarter of the envelope, which the old grant fits and the new one does not."""
+    issuers = [net.issuer, net.second, *(IssuerKey(hashlib.sha256(name).digest()) for name in (b"third", b"fourth"))]
+    policy = Policy(network=net.NETWORK, issuers={f"i{number}": one.public for number, one in enumerate(issuers)})
+    lists = tuple(net.make_list(1, issuer=one) for one in issuers)
+    bare = net.card("bob").with_grants(())
+    groups = ("operators-of-the-north", "operators-of-the-south", "west")
+    ada = net.member("ada", policy=policy, lists=lists)
+    bob = net.member("bob", policy=policy, lists=lists, card=net.grant(bare, lifetime=700, groups=("a",)))
+    net.teach(bob, ada, ada.address)
+    net.give(bob, io.Tick())
+    net.wait(300)
+    net.give(bob, io.OwnCardChanged(net.grant(bare, serial=2, lifetime=6_100, groups=groups)))
+    net.wait(900)
+    assert ada.up(bob)
+    assert not ada.told("peer-lost")
