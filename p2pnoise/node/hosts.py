@@ -16,7 +16,7 @@ from cards import Address, NodeId
 from p2pnoise.instant import SECOND
 
 FEW = 2  # addresses of a host where nobody has answered us yet that may fail in succession: then one dial a minute
-MANY = 16  # the same where somebody has: a NAT, or a machine with many nodes; a guess
+MANY = 16  # the same where somebody has, or where we live: a NAT, or a machine with many nodes; a guess
 PAUSE = 60 * SECOND  # between two dials of a host that is held back: rule P20
 BLOCK = 3600 * SECOND  # for an address at which another node answered: the same
 MAX_REMEMBERED = 10_000  # hosts, and as many addresses; the oldest are forgotten first
@@ -43,15 +43,19 @@ def scope_of(host: str) -> str | None:
     return _NEAR if any(ip in network for network in _PRIVATE) else None
 
 
+def _is_name(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return scope_of(host) is None
+    return False
+
+
 @dataclass(slots=True)
 class _Host:
     answered: bool = False
     failed: set[Address] = field(default_factory=set)  # since somebody answered last, `MANY` at most
     not_before: int = 0
-
-    @property
-    def most(self) -> int:
-        return MANY if self.answered else FEW
 
 
 @dataclass(slots=True)
@@ -71,14 +75,21 @@ class Hosts:
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
         self._elsewhere: OrderedDict[Address, _Elsewhere] = OrderedDict()
         self._scopes: set[str | None] = {None}
+        self._homes: set[str | None] = set()  # of these, where we live ourselves
 
     def live_at(self, addresses: Iterable[Address]) -> None:
         """We listen there, or have others dial us there: those who live in such a place may be our neighbours."""
-        self._scopes |= {scope_of(address.host) for address in addresses} - {_WILDCARD}
+        self._homes |= {scope_of(address.host) for address in addresses} - {_WILDCARD, None}
+        self._scopes |= self._homes
 
     def begin_at(self, addresses: Iterable[Address]) -> None:
-        """Our operator has us begin there: within a site, say. A loopback address is the end of a tunnel."""
-        self._scopes |= {scope_of(address.host) for address in addresses} & {_NEAR}
+        """Our operator has us begin there: within a site, say. A loopback address is the end of a tunnel.
+
+        A name may be one of a site; what it stands for is known where it is dialled alone.
+        """
+        hosts = [address.host for address in addresses]
+        if any(scope_of(host) == _NEAR or _is_name(host) for host in hosts):
+            self._scopes.add(_NEAR)
 
     def believes(self, address: Address) -> bool:
         """Whether this address may mean to us what it means to whoever named it."""
@@ -90,7 +101,7 @@ class Hosts:
         self._hosts[address.host] = host
         if len(host.failed) < MANY:
             host.failed.add(address)
-        if len(host.failed) >= host.most:
+        if len(host.failed) >= self._most(address.host):
             host.not_before = now + PAUSE
         _forget(self._hosts)
 
@@ -98,7 +109,8 @@ class Hosts:
         """This peer, whom we had dialled there, is who it should be."""
         self._hosts.pop(address.host, None)
         self._hosts[address.host] = _Host(answered=True)
-        if self.blocked_until(address, node_id):  # it has moved there
+        known = self._elsewhere.get(address)
+        if known is not None and known.node_id != node_id:  # it has moved there
             del self._elsewhere[address]
         _forget(self._hosts)
 
@@ -129,7 +141,12 @@ class Hosts:
     def room(self, host: str) -> int:
         """How many may be dialled at this host at once."""
         known = self._hosts.get(host)
-        return max(known.most - len(known.failed), 1) if known is not None else FEW
+        return max(self._most(host) - (len(known.failed) if known is not None else 0), 1)
+
+    def _most(self, host: str) -> int:
+        """How many may fail there: more where somebody has answered, and where we live ourselves."""
+        known = self._hosts.get(host)
+        return MANY if (known is not None and known.answered) or scope_of(host) in self._homes else FEW
 
 
 def _forget(remembered: OrderedDict[Any, Any]) -> None:

@@ -120,7 +120,7 @@ def test_all_nodes_of_one_host_are_dialled_where_they_answer(net):
 
 
 def test_who_comes_to_us_shows_nothing_of_where_we_dial(net):
-    ada, bob = (net.member(name, target_links=0) for name in ("ada", "bob"))
+    ada, bob = (net.member(name, target_links=0, listening=False) for name in ("ada", "bob"))
     net.link(ada, bob)
     assert ada.core._dialler.hosts.room(bob.address.host) == MANY
     assert bob.core._dialler.hosts.room(ada.address.host) == FEW
@@ -269,3 +269,34 @@ def test_no_visit_is_paid_to_another_machines_loopback(net):
     learn(net, ada, "sybil", LOCAL[0])
     net.wait(600)
     assert not dialled(ada)
+
+
+@pytest.mark.parametrize("begin", ["seed.internal", "10.0.0.9"])
+def test_a_node_that_begins_in_a_site_dials_those_who_live_there(net, begin):
+    others = [net.member(f"node-{number}", target_links=0) for number in range(3)]  # which announce 10.0.0.x
+    seed = net.member("seed", target_links=0, listening=False)
+    seed.address = Address(begin, 7060)
+    net.listen(seed)
+    leaf = net.member("leaf", bootstrap=(Bootstrap(seed.address, None),), listening=False)
+    net.give(leaf, io.ListeningOn((Address("0.0.0.0", 7060),), ()))
+    for one in others:
+        net.teach(leaf, one, one.address)
+    net.wait(120)
+    assert any(leaf.up(one) for one in others)
+
+
+def test_where_a_node_lives_itself_many_may_fail(hosts):
+    hosts.live_at([Address("127.0.0.1", 7060)])
+    for address in ports(MANY - 1, "127.0.0.1"):
+        hosts.failed(address, 5)
+    assert hosts.not_before(Address("127.0.0.1", 9), BOB) == 0
+    assert hosts.room("127.0.0.1") == 1
+
+
+def test_who_has_been_met_where_it_moved_may_move_again_within_the_hour(hosts):
+    hosts.elsewhere(THERE, CARL, 0)
+    hosts.named(THERE)
+    hosts.answered(THERE, BOB)
+    hosts.elsewhere(THERE, CARL, 5)
+    hosts.named(THERE)
+    assert not hosts.blocked_until(THERE, BOB)
