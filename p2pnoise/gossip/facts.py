@@ -148,6 +148,7 @@ class FactExchange:
         elif self._is_stored(fact, before) or own:
             self._effects.append(StoreStatement(fact))
         self._effects += [*map(StorePeer, gone), FactApplied(fact, source, finding, tuple(gone))]
+        self.statements.forget(before.statements.keys() - self._table.facts.statements.keys())
         self.statements.forgive(now)
         self._trust_moved(now)  # a missing or late list was a reason to refuse
         if not isinstance(fact, RevocationList):

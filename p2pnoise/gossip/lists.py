@@ -125,7 +125,12 @@ class ListExchange:
         Or an issuer whose lists some take and others do not would keep them apart.
         """
         claimed = self._claimed.get(link)
-        if claimed is not None and claimed.get(head.issuer, 0) <= head.sequence:
+        if claimed is None or claimed.get(head.issuer, 0) > head.sequence:
+            return
+        others = [one for one in self._links[link].offered if one.issuer == head.issuer and one.digest != head.digest]
+        if others:  # an older one, whose pages are still to come
+            claimed[head.issuer] = max(one.sequence for one in others)
+        else:
             claimed.pop(head.issuer, None)
 
     def accepted(self, new: RevocationList, link: LinkId | None) -> None:
@@ -173,12 +178,13 @@ class ListExchange:
             self._send(link, WantLists(tuple(newer)))
 
     def _next_whole(self, now: Instant) -> tuple[LinkId, SignedHead, list[bytes]] | None:
+        for state in map(self._links.__getitem__, self._busy):
+            if state.alone_until is not None and now.monotonic >= state.alone_until:
+                state.alone_until = None
         for link in list(self._busy):
             state = self._links[link]
             if state.due is not None and now.monotonic >= state.due:
                 state.due = None
-            if state.alone_until is not None and now.monotonic >= state.alone_until:
-                state.alone_until = None
             if not state.offered and state.due is None:
                 del self._busy[link]
             while state.offered:

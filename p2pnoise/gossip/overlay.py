@@ -156,8 +156,11 @@ class Overlay:
         if self.views.peer_up(link, node_id, network, verdict, now.monotonic, ours=ours, visit=visit):
             self._compare_in_turn([link], now)
         early, state.early = state.early, []
-        for message in early:
-            self._dispatch(link, message, now)
+        try:
+            for message in early:
+                self._dispatch(link, message, now)
+        except MessageError as error:
+            self._effects.append(Misbehaved(link, str(error)))
         return self._finish(now)
 
     def peer_stays(self, link: LinkId, now: Instant) -> list[Effect]:

@@ -111,6 +111,12 @@ class StatementExchange:
         """It was not taken, and is not asked for again before trust changes."""
         self._wants.refuse([digest], now.monotonic)
 
+    def forget(self, digests: Iterable[bytes]) -> None:
+        """These have made room for others, here and with whoever named them: or they would be asked for without end."""
+        for digest in digests:
+            for named in self._named.values():
+                named.pop(digest, None)
+
     def forgive(self, now: Instant) -> None:
         """Trust changed: what was refused may be taken now."""
         self._wants.forgive()

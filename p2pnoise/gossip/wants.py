@@ -264,7 +264,7 @@ class Wants:
             refusals.clear()
         self._refused = self._holding.gathering()
         for asked in self._links.values():
-            asked.aside = self._holding.gathering()
+            asked.aside, asked.aside_until = self._holding.gathering(), 0
         return some
 
     def overdue(self, now: int) -> list[int]:

@@ -9,10 +9,12 @@ import pytest
 from cards import Entry, Head, IssuerKey, Policy, SignedHead
 from cards.codec import encode
 from cards.pages import MAX_PAGES, page_digest
+from cards.revocation import IssuerRevocations
 from cards.statements import REVOCATION, SignatureCache, frame
 from p2pnoise.gossip import effects, lists
 from p2pnoise.gossip.messages import GivenList, GivenPage, Heads, WantLists, WantPages
 from p2pnoise.instant import Instant
+from tests.gossip.conftest import Speaker
 
 DAY = 86_400
 
@@ -453,3 +455,29 @@ def test_whatever_peers_do_with_signed_heads_little_is_kept_and_an_honest_list_a
     mesh.join(mesh.add("bob", lists=(place.first_list, honest)), ada)
     mesh.wait(3 * lists.TIMEOUT / 10**9)
     assert sequence_of(ada) == 50
+
+
+def test_a_list_that_is_not_taken_lets_nobody_be_judged_before_its_older_one_is_whole(mesh, ada, long_list):
+    newest = mesh.place.make_list(3, now=mesh.place.START + 5_000)
+    bob = mesh.puppets["bob"] = Speaker("bob", None, mesh.place.keys("bob")[0].public)
+    mesh.join(ada, bob)
+    mesh.say(bob, ada, Heads((IssuerRevocations(current=(newest,)).head,)))
+    mesh.say(bob, ada, head_of(long_list), GivenList(newest.head, newest.signature, newest.pages))
+    assert not ada.did(effects.ListsCompared)
+    mesh.say(bob, ada, *map(GivenPage, long_list.pages))
+    assert ada.did(effects.ListsCompared)
+
+
+def test_whoever_can_give_a_page_is_asked_when_another_has_been_silent_whichever_came_first(mesh):
+    place = mesh.place
+    ada = mesh.add("ada", policy=place.both, lists=(place.first_list, place.make_list(1, issuer=place.second)))
+    one = place.make_list(2, revoked=subjects(3_000))
+    two = place.make_list(2, revoked=subjects(3_000), issuer=place.second)
+    bob, eve = mesh.puppet("bob", ada), mesh.puppet("eve", ada)
+    mesh.say(bob, ada, head_of(one), head_of(two))
+    mesh.say(eve, ada, head_of(two))  # and never a page
+    mesh.say(bob, ada, *(GivenPage(pages_of(one)[digest]) for digest in asked(bob)), GivenPage(b""))
+    mesh.now = ada.overlay._facts.lists.deadline()
+    mesh.carry_out(ada, ada.overlay.tick(mesh.instant))
+    mesh.pump()
+    assert set(two.page_digests) <= set(asked(bob))

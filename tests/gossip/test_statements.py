@@ -2,7 +2,7 @@
 
 import pytest
 
-from cards import Conflict, Retirement, SelfRevocation
+from cards import Conflict, Delegation, IssuerKey, Retirement, SelfRevocation, shares
 from p2pnoise.gossip import statements
 from p2pnoise.gossip.evidence import is_needed
 from p2pnoise.gossip.items import body_id
@@ -234,3 +234,18 @@ def test_a_new_link_is_no_new_allowance(mesh, ending, monkeypatch):
         mesh.say(eve, ada, *map(given, endings[start : start + 10]))
         mesh.part(eve, ada)
     assert len(held(ada)) == 5
+
+
+def test_delegations_that_have_made_room_are_asked_for_no_more(mesh, monkeypatch):
+    monkeypatch.setattr(shares, "MAX_DELEGATIONS", 3)
+    place = mesh.place
+    ada, bob = mesh.add("ada"), mesh.add("bob")
+    mesh.join(ada, bob)
+    for number in range(20):
+        values = {"net": place.NETWORK, "iat": place.START - 50, "iss": place.issuer.public, "path": 0}
+        values |= {"key": IssuerKey(bytes([number + 1]) * 32).public}
+        values |= {"nbf": place.START - 60, "exp": place.START + 1_000 + number}
+        mesh.carry_out(bob, bob.overlay.offer_fact(Delegation.make(values, place.issuer), mesh.instant))
+        mesh.pump()
+    assert len(held(ada)) == 3
+    assert not bob.heard_of(WantStatements)

@@ -326,3 +326,12 @@ def test_what_was_put_aside_is_asked_of_the_same_peer_once_more_after_a_while(wa
     for now, asked in ((0, frozenset()), (REFUSAL - 1, frozenset()), (REFUSAL, {A})):
         queue(wants, HERE, [A], now)
         assert wants.next_batch(HERE, now) == asked
+
+
+def test_what_is_put_aside_after_trust_has_changed_stays_aside_as_long_as_ever(wants):
+    wants.put_aside(HERE, [A])
+    queue(wants, HERE, [A], 0)
+    wants.forgive()
+    wants.put_aside(HERE, [B])
+    queue(wants, HERE, [B], 2 * REFUSAL)
+    assert not wants.offered(HERE)

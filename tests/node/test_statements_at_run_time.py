@@ -5,6 +5,8 @@ import pytest
 from cards import Conflict, Delegation, SelfRevocation
 from p2pnoise.gossip import statements
 from p2pnoise.gossip.effects import StorePeer, StoreStatement
+from p2pnoise.gossip.encoding import encode
+from p2pnoise.gossip.messages import GivenStatements
 from p2pnoise.node import effects as io
 from p2pnoise.node.frames import Code, Kind, encode_frame
 
@@ -434,3 +436,17 @@ def test_an_end_crosses_a_partition_that_heals_beside_a_newer_list(net):
     offer(net, ada, net.self_revocation(dora.identity))
     net.link(ada, bob)
     assert not bob.up(dora)
+
+
+@pytest.mark.parametrize("raw", [b"garbage", None], ids=["no statement", "another's signature"])
+def test_a_statement_that_breaks_the_protocol_before_its_giver_is_judged_ends_that_link_alone(net, raw):
+    ada = net.member("ada", target_links=0)
+    _, dora = net.keys("dora")
+    ada.core.table.offer_card(net.card("dora"), net.unix, source=b"")
+    if raw is None:
+        raw = net.self_revocation(dora).raw
+        raw = raw[:-1] + bytes([raw[-1] ^ 1])
+    eve = net.puppet(ada, "eve").handshake().hello()
+    eve.frame(Kind.GOSSIP, encode(GivenStatements(((SelfRevocation.label, raw),))))
+    eve.heads()
+    assert eve.link is None
