@@ -215,4 +215,4 @@ def test_a_small_validation_from_beginning_to_end():
 def test_a_small_validation_with_a_relay():
     result = validate("--nodes", "5", "--runs", "1", "--seeds", "3", "--start", "2", "--json", over="relay")
     (found,) = json.loads(result.stdout)
-    assert found["parameters"]["latency"] >= 0.05
+    assert found["parameters"]["latency"] >= found["relay"]["delay"] - found["relay"]["jitter"]
