@@ -63,10 +63,13 @@ def merged(card: Card, counting: Iterable[Weighed], issuers: int) -> Card:
 
 
 def renewed(card: Card, counting: Iterable[Weighed]) -> Card:
-    """`card` with those of these grants over its body that the same keys have signed since; no other is added."""
+    """`card` with those of these grants over its body that the same keys have signed since; no other is added.
+
+    Of a key that has two there, one takes the place of both.
+    """
     newest = {grant.kid: grant for grant, _, _ in sorted(counting, key=lambda one: one.grant.rank)}
-    grants = tuple(max(one, newest.get(one.kid, one), key=lambda grant: grant.rank) for one in card.grants)
-    return card.with_grants(grants)
+    grants = (max(one, newest.get(one.kid, one), key=lambda grant: grant.rank) for one in card.grants)
+    return card.with_grants(tuple(dict.fromkeys(grants)))
 
 
 def _size(grant: Grant) -> int:

@@ -66,8 +66,9 @@ ANTI_ENTROPY = 60 * SECOND  # between two comparisons with a random peer; a gues
 # statements without end would have a node compare without end. A guess.
 FORGIVEN = 5 * SECOND
 
-# Messages that are kept until their sender is judged, which takes seconds: a sample, the beginning of a comparison, and
-# statements, of which six messages name all that there can be. They are not said again soon.
+# Messages that are kept until their sender is judged, which takes ten seconds at most: a sample, the beginning of a
+# comparison, and statements, of which six messages name all that there can be. They are not said again soon. A peer
+# that has shown a card, and no stranger, may so fill 640 kB of ours.
 MAX_EARLY = 10
 
 

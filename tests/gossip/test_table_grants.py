@@ -6,6 +6,7 @@ import random
 import pytest
 
 from cards import Card, IssuerKey, Policy
+from p2pnoise.gossip.grants import renewed
 
 
 def two_grants(place, *, first=1, second=1):
@@ -156,3 +157,11 @@ def test_our_own_card_is_as_its_owner_made_it(place, offer):
     offer(table, short[0].with_grants((*short[0].grants, *short[1].grants)), own=True)
     new = place.grant(bare, ISSUERS[1], serial=2, groups=LONGEST)
     assert offer(table, new, own=True)[1].card.grants == new.grants
+
+
+def test_of_two_grants_of_one_key_one_renewal_takes_the_place(place, table):
+    bare = place.bare("ada")
+    old, longer, newest = (place.grant(bare, serial=serial, groups=LONGEST[:serial]) for serial in (1, 2, 3))
+    both = bare.with_grants((*old.grants, *longer.grants))
+    counting = table.judge(newest, place.START, own=True).counting
+    assert renewed(both, counting).grants == newest.grants
